@@ -1,0 +1,62 @@
+# One command set for people and for CI. Everything runs in .venv, made from exact pins on first use.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# TensorFlow's start-up chatter hides the lines that matter; pyright must not ask the network for a newer pyright.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow lint format bench lock
+
+help:
+	@echo 'make demo       build, train and judge three-digit additions (out/demo)'
+	@echo 'make test       the tests'
+	@echo 'make test-slow  the tests that take minutes'
+	@echo 'make lint       ruff format --check, ruff check, pyright'
+	@echo 'make format     ruff format and the safe fixes'
+	@echo 'make bench      the table of build speeds (out/bench); BENCH=--large for the 50 M rows'
+	@echo 'make lock       resolve requirements.lock anew from setup.py (needs uv)'
+	@echo 'make install    only the environment: $(VENV)'
+
+install: $(INSTALLED)
+
+$(INSTALLED): requirements.lock setup.py
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "make: '$(PYTHON)' was not found: install Python 3.11, or name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "make: requirements.lock is for Python 3.11, got $$($(PYTHON) --version 2>&1): make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "make: this $(PYTHON) has no venv module (on Debian: apt-get install python3.11-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip --disable-pip-version-check check
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/eqstream run addition-3digit --out out/demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED)
+	$(BIN)/python -m bench.run $(BENCH)
+
+lock:
+	@command -v uv > /dev/null || { echo "make: 'uv' was not found: pip install uv" >&2; exit 1; }
+	uv pip compile setup.py --all-extras --python-version 3.11 --no-header --no-annotate --output-file requirements.lock

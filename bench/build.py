@@ -1,0 +1,222 @@
+"""The ways of building a dataset that `make bench` compares; `run_one` runs one of them.
+
+Each way runs in a fresh process, which calls `run_one`, so that no import, cache or memory of another one counts. The
+clock stands during imports. eqstream's time is that of a whole build: from the recipe to checked shards, papers and
+manifest. The other ways get their rows ready-made, in memory, and only encode and write them; they compute no answer
+and verify nothing.
+
+Keys of a spec: `method` (one of METHODS), `recipe` and `overrides`, `out` (a directory not there yet), `source`
+(a dataset with the same equations), `num_records`, `workers`, `format`. Keys of a result: `seconds`, `num_bytes`,
+`peak_bytes` (most resident memory of one process, seen by looking every 20 ms).
+"""
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+LOOK_EVERY_SECONDS = 0.02
+WRITE_SIZE_BYTES = 1 << 20
+BLOCK_SIZE = 10_000
+COPY_SECTIONS = {"tfrecord": "tfrecord", "parquet": "data"}
+
+Spec = dict[str, Any]
+# What a method hands back: a function that does the work to be timed.
+Prepared = Callable[[], object]
+
+
+def prepare_eqstream(spec: Spec) -> Prepared:
+    """Returns a whole build of the recipe."""
+    from data.recipe import load_recipe
+    from pipelines.build import build
+
+    recipe = load_recipe(spec["recipe"], spec["overrides"])
+    return lambda: build(recipe, spec["out"], workers=spec["workers"])
+
+
+def prepare_tf_writer(spec: Spec) -> Prepared:
+    """Returns (a): one `tf.train.Example` a row, written by `tf.io.TFRecordWriter`."""
+    import tensorflow as tf
+
+    rows = read_rows(spec)
+
+    def write() -> None:
+        with tf.io.TFRecordWriter(os.path.join(spec["out"], "train.tfrecord")) as writer:
+            for row in rows:
+                writer.write(serialise_row(row))
+
+    os.makedirs(spec["out"])
+    return write
+
+
+def prepare_beam(spec: Spec) -> Prepared:
+    """Returns (b): one `tf.train.Example` a row, written by Beam's `WriteToTFRecord` on the in-process runner."""
+    import apache_beam as beam
+    import tensorflow  # noqa: F401  (part of the imports, not of the time)
+    from apache_beam.io.tfrecordio import WriteToTFRecord
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    rows = read_rows(spec)
+    blocks = [(start, start + BLOCK_SIZE) for start in range(0, len(rows), BLOCK_SIZE)]
+
+    def write() -> None:
+        # The rows are looked up, not shipped: the runner works in this process.
+        _ROWS[:] = rows
+        with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+            (
+                pipeline
+                | "CreateBlocks" >> beam.Create(blocks)
+                | "ReadRows" >> beam.FlatMap(_rows_of_block)
+                | "Serialise" >> beam.Map(serialise_row)
+                | "Write" >> WriteToTFRecord(os.path.join(spec["out"], "train"), file_name_suffix=".tfrecord")
+            )
+
+    os.makedirs(spec["out"])
+    return write
+
+
+# Rows for `_rows_of_block`; the one way to hand them to a Beam step without shipping them.
+_ROWS: list[dict] = []
+
+
+def _rows_of_block(block: tuple[int, int]) -> list[dict]:
+    return _ROWS[block[0] : block[1]]
+
+
+def prepare_tfds(spec: Spec) -> Prepared:
+    """Returns (c): TFDS' `GeneratorBasedBuilder`."""
+    import numpy as np
+    import tensorflow_datasets as tfds
+
+    rows = read_rows(spec)
+    integers = dict.fromkeys(("carries", "digits", "terms"), tfds.features.Scalar(np.int64))
+
+    class Equations(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self) -> tfds.core.DatasetInfo:
+            text = tfds.features.Text()
+            return self.dataset_info_from_configs(
+                features=tfds.features.FeaturesDict({"question": text, "answer": text, **integers})
+            )
+
+        def _split_generators(self, dl_manager: object) -> dict:
+            return {"train": enumerate(rows)}
+
+        def _generate_examples(self) -> None:
+            raise NotImplementedError
+
+    return Equations(data_dir=spec["out"], file_format="tfrecord").download_and_prepare
+
+
+def prepare_plain_write(spec: Spec) -> Prepared:
+    """Returns (d): the bytes of the source's shards, written one after the other; they stay in the page cache."""
+    return _prepare_copy(spec, sync=False)
+
+
+def prepare_synced_write(spec: Spec) -> Prepared:
+    """Returns (d) to the end: the same, and waits until the disk has them."""
+    return _prepare_copy(spec, sync=True)
+
+
+def _prepare_copy(spec: Spec, *, sync: bool) -> Prepared:
+    folder = Path(spec["source"], COPY_SECTIONS[spec["format"]])
+    contents = {path.name: memoryview(path.read_bytes()) for path in sorted(folder.iterdir())}
+
+    def write() -> None:
+        for name, content in contents.items():
+            with open(os.path.join(spec["out"], name), "wb", buffering=0) as file:
+                for start in range(0, len(content), WRITE_SIZE_BYTES):
+                    file.write(content[start : start + WRITE_SIZE_BYTES])
+                if sync:
+                    os.fsync(file.fileno())
+
+    os.makedirs(spec["out"])
+    return write
+
+
+METHODS: dict[str, Callable[[Spec], Prepared]] = {
+    "eqstream": prepare_eqstream,
+    "tf-writer": prepare_tf_writer,
+    "beam": prepare_beam,
+    "tfds": prepare_tfds,
+    "plain-write": prepare_plain_write,
+    "synced-write": prepare_synced_write,
+}
+
+
+def read_rows(spec: Spec) -> list[dict]:
+    """Returns the first `num_records` rows of the source, as a dict each."""
+    import pyarrow.dataset
+
+    dataset = pyarrow.dataset.dataset(Path(spec["source"], "data"))
+    rows = dataset.head(spec["num_records"]).to_pylist()
+    if len(rows) != spec["num_records"]:
+        raise ValueError(f"`source` must hold {spec['num_records']} rows, got {len(rows)}")
+    return rows
+
+
+def serialise_row(row: dict) -> bytes:
+    """Returns the row as a serialised `tf.train.Example`, made as the TensorFlow guides make it."""
+    from tensorflow.train import BytesList, Example, Feature, Features, Int64List
+
+    feature = {
+        name: Feature(bytes_list=BytesList(value=[value.encode()]))
+        if isinstance(value, str)
+        else Feature(int64_list=Int64List(value=[value]))
+        for name, value in row.items()
+    }
+    return Example(features=Features(feature=feature)).SerializeToString()
+
+
+@contextlib.contextmanager
+def watch_memory() -> Iterator[list[int]]:
+    """Yields a list whose one number is the most resident memory, in bytes, that one process was seen to have.
+
+    Looks at this process and at all that it starts.
+    """
+    peak = [0]
+    done = threading.Event()
+    this = psutil.Process()
+
+    def look() -> None:
+        for process in [this, *this.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                peak[0] = max(peak[0], process.memory_info().rss)
+
+    def watch() -> None:
+        look()
+        while not done.wait(LOOK_EVERY_SECONDS):
+            look()
+        look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def measure(spec: Spec) -> dict[str, Any]:
+    """Returns the result of one way of building: see the module's docstring."""
+    work = METHODS[spec["method"]](spec)
+    with watch_memory() as peak:
+        start = time.perf_counter()
+        work()
+        seconds = time.perf_counter() - start
+    num_bytes = sum(path.stat().st_size for path in Path(spec["out"]).rglob("*") if path.is_file())
+    return {"seconds": seconds, "num_bytes": num_bytes, "peak_bytes": peak[0]}
+
+
+def run_one(spec_path: str, result_path: str) -> None:
+    """Measures the spec of one JSON file and writes the result to another."""
+    result = measure(json.loads(Path(spec_path).read_text(encoding="utf-8")))
+    Path(result_path).write_text(json.dumps(result), encoding="utf-8")

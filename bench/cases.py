@@ -1,0 +1,89 @@
+"""The rows of the table of build speeds, before they are measured."""
+
+from dataclasses import dataclass
+
+MILLION = 1_000_000
+# The slow ways get fewer records; their rate does not depend on the number.
+SLOW_RECORDS = 100_000
+SLOWEST_RECORDS = 50_000
+BEAM = "(b) Beam WriteToTFRecord"
+PLAIN = "(d) plain write"
+SYNCED = "(d) plain write, fsync"
+
+# Format, way, its key in `bench.build.METHODS`, number of records.
+COMPARED_WAYS = (
+    ("tfrecord", "eqstream", "eqstream", MILLION),
+    ("tfrecord", "(a) tf.train.Example", "tf-writer", SLOW_RECORDS),
+    ("tfrecord", BEAM, "beam", SLOW_RECORDS),
+    ("tfrecord", "(c) TFDS builder", "tfds", SLOWEST_RECORDS),
+    ("tfrecord", PLAIN, "plain-write", MILLION),
+    ("tfrecord", SYNCED, "synced-write", MILLION),
+    ("parquet", "eqstream", "eqstream", MILLION),
+    ("parquet", PLAIN, "plain-write", MILLION),
+    ("parquet", SYNCED, "synced-write", MILLION),
+    ("both", "eqstream", "eqstream", MILLION),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One row: `recipe` and `overrides` say which equations, `repeats` how often they are measured."""
+
+    data: str
+    format: str
+    way: str
+    method: str
+    num_records: int
+    recipe: str
+    overrides: tuple[str, ...] = ()
+    workers: int = 1
+    repeats: int = 1
+
+    def recipe_overrides(self) -> list[str]:
+        """Returns the overrides, with those for the number of records and the formats."""
+        formats = "tfrecord, parquet" if self.format == "both" else self.format
+        return [*self.source_overrides(self.num_records), f"storage.formats=[{formats}]"]
+
+    def source_overrides(self, num_records: int) -> list[str]:
+        """Returns the overrides for a dataset of so many of the same equations in both formats."""
+        return [*self.overrides, f"splits=[{{name: train, count: {num_records}}}]"]
+
+
+def comparison_cases(repeats: int) -> list[Case]:
+    """Returns the rows that set eqstream beside the usual ways, for two-term additions and for mixed equations."""
+    kinds = (
+        ("3-digit a + b", "addition-3digit", ()),
+        ("4 terms, + - *", "mixed-4", ("space.terms=4", "sampling=uniform")),
+    )
+    return [
+        Case(
+            data=data,
+            format=storage_format,
+            way=way,
+            method=method,
+            num_records=num_records,
+            recipe=recipe,
+            overrides=overrides,
+            repeats=repeats,
+        )
+        for data, recipe, overrides in kinds
+        for storage_format, way, method, num_records in COMPARED_WAYS
+    ]
+
+
+def scaling_cases(repeats: int) -> list[Case]:
+    """Returns the rows of growing builds from one space, and of the largest one with two workers."""
+    return [
+        Case(
+            data="4-digit a + b",
+            format="tfrecord",
+            way="eqstream, 1 worker" if workers == 1 else f"eqstream, {workers} workers",
+            method="eqstream",
+            num_records=num_millions * MILLION,
+            recipe="addition-3digit",
+            overrides=("space.operands.max=9999",),
+            workers=workers,
+            repeats=repeats if num_millions == 1 else 1,
+        )
+        for num_millions, workers in ((1, 1), (10, 1), (50, 1), (50, 2))
+    ]

@@ -1,0 +1,84 @@
+"""Measurements to the rows of a table, and the table's text."""
+
+import statistics
+from typing import Any
+
+from bench.cases import BEAM, PLAIN, Case
+
+# Head of a column to the text of its cell; the first three are set flush left.
+COLUMNS = {
+    "data": lambda row: row["data"],
+    "format": lambda row: row["format"],
+    "way": lambda row: row["way"],
+    "records": lambda row: f"{row['records']:,}",
+    "seconds": lambda row: f"{row['seconds']:.3f}",
+    "records/s": lambda row: f"{row['records_per_second']:,.0f}",
+    "x (b)": lambda row: _ratio(row["ratio_to_beam"]),
+    "of (d)": lambda row: _ratio(row["ratio_to_plain_write"], ".1%"),
+    "x first": lambda row: _ratio(row["ratio_to_first"]),
+    "ns each": lambda row: f"{row['nanoseconds_per_record']:,.0f}",
+    "MB": lambda row: f"{row['num_bytes'] / 1e6:,.1f}",
+    "peak MB": lambda row: f"{row['peak_bytes'] / 1e6:,.0f}",
+}
+NUM_TEXT_COLUMNS = 3
+LEGEND = """\
+eqstream: whole builds, from the recipe to checked shards and manifest; (a) to (c) start from ready rows in memory.
+x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of the same bytes to the page cache;
+x first: times the rate of the first row of the same data. Medians where a row was repeated; peak: of one process."""
+
+
+def summarise(cases: list[Case], results: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Returns the rows of the table: medians, and ratios to other rows of the same data.
+
+    Args:
+        cases: what was measured.
+        results: the measurements of each case, in the same order.
+    """
+    rows = [_summarise_case(case, repeats) for case, repeats in zip(cases, results, strict=True)]
+    rates = {(row["data"], row["format"], row["way"]): row["records_per_second"] for row in rows}
+    first_rates = {row["data"]: row["records_per_second"] for row in reversed(rows)}
+    for row in rows:
+        rate = row["records_per_second"]
+        # Beam's Parquet sink is another matter: all formats are set beside its TFRecord sink.
+        beam = rates.get((row["data"], "tfrecord", BEAM))
+        plain = rates.get((row["data"], row["format"], PLAIN))
+        row["ratio_to_beam"] = rate / beam if beam else None
+        row["ratio_to_plain_write"] = rate / plain if plain else None
+        row["ratio_to_first"] = rate / first_rates[row["data"]]
+    return rows
+
+
+def _summarise_case(case: Case, repeats: list[dict[str, Any]]) -> dict[str, Any]:
+    seconds = statistics.median(result["seconds"] for result in repeats)
+    return {
+        "data": case.data,
+        "format": case.format,
+        "way": case.way,
+        "workers": case.workers,
+        "records": case.num_records,
+        "seconds": seconds,
+        "records_per_second": case.num_records / seconds,
+        "nanoseconds_per_record": seconds / case.num_records * 1e9,
+        "num_bytes": repeats[0]["num_bytes"],
+        "peak_bytes": max(result["peak_bytes"] for result in repeats),
+        "repeats": len(repeats),
+    }
+
+
+def render_table(rows: list[dict[str, Any]]) -> str:
+    """Returns the rows as aligned text."""
+    lines = [list(COLUMNS), *([cell(row) for cell in COLUMNS.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    return "\n".join(_align(line, widths) for line in lines)
+
+
+def _align(line: list[str], widths: list[int]) -> str:
+    cells = [
+        text.ljust(width) if column < NUM_TEXT_COLUMNS else text.rjust(width)
+        for column, (text, width) in enumerate(zip(line, widths, strict=True))
+    ]
+    return "  ".join(cells).rstrip()
+
+
+def _ratio(value: float | None, form: str = ".2f") -> str:
+    return "" if value is None else format(value, form)

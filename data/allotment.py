@@ -1,0 +1,45 @@
+"""Whole numbers divided among several takers, evenly or in proportion; exact and deterministic."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+
+def fill_evenly(total: int, capacities: Sequence[int], weights: Sequence[int]) -> list[int]:
+    """Returns how much each vessel holds when all are filled to one level, as far as their capacities reach.
+
+    The level is in units of weight: a vessel of weight 2 holds twice as much at the same level. What does not divide
+    evenly goes to the first vessels that have room.
+
+    >>> fill_evenly(10, [2, 100, 100], [1, 1, 1])
+    [2, 4, 4]
+    """
+    if total > sum(capacities):
+        raise ValueError(f"`total` must be at most {sum(capacities)}, got {total}")
+    by_level = sorted(range(len(capacities)), key=lambda place: Fraction(capacities[place], weights[place]))
+    amounts = [0] * len(capacities)
+    remaining, weight = total, sum(weights)
+    for place in by_level:
+        amounts[place] = min(capacities[place], remaining * weights[place] // weight)
+        remaining -= amounts[place]
+        weight -= weights[place]
+    for place in range(len(amounts)):
+        added = min(capacities[place] - amounts[place], remaining)
+        amounts[place] += added
+        remaining -= added
+    return amounts
+
+
+def divide_proportionally(total: int, amounts: Sequence[int]) -> list[int]:
+    """Returns whole shares of the amounts that add up to `total`, by largest remainder, none above its amount.
+
+    >>> divide_proportionally(5, [10, 10, 1])
+    [2, 2, 1]
+    """
+    whole = sum(amounts)
+    if total > whole:
+        raise ValueError(f"`total` must be at most {whole}, got {total}")
+    shares = [total * amount // whole for amount in amounts]
+    by_remainder = sorted(range(len(amounts)), key=lambda place: (-(total * amounts[place] % whole), place))
+    for place in by_remainder[: total - sum(shares)]:
+        shares[place] += 1
+    return shares

@@ -1,0 +1,129 @@
+"""Many short ASCII texts as one byte matrix: the form in which texts are changed in bulk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class ByteRows:
+    """Texts of unequal length, one a row.
+
+    Attributes:
+        matrix: uint8 (num_texts, width); each row is a text followed by zeros.
+        lengths: int64 (num_texts,), the bytes of each text, at most `width`.
+    """
+
+    matrix: np.ndarray
+    lengths: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @classmethod
+    def from_texts(cls, texts: "Sequence[str] | Sequence[bytes] | np.ndarray") -> "ByteRows":
+        """Returns the rows of texts given as strings or bytes.
+
+        Raises:
+            UserError: a text is not ASCII or holds a zero byte.
+        """
+        if len(texts) == 0:
+            return cls(np.zeros((0, 0), np.uint8), np.zeros(0, np.int64))
+        try:
+            packed = np.asarray(texts, dtype=np.bytes_)
+        except UnicodeEncodeError as error:
+            raise _describe_foreign_text(texts) from error
+        matrix = packed.reshape(len(texts), 1).view(np.uint8).reshape(len(texts), packed.dtype.itemsize)
+        lengths = np.strings.str_len(packed).astype(np.int64)
+        # numpy's byte strings forget zeros at the end, so the total tells whether there were any.
+        given = lengths.sum() if isinstance(texts, np.ndarray) and texts.dtype.kind in "SU" else sum(map(len, texts))
+        if given != lengths.sum() or np.any((matrix == 0) & (np.arange(matrix.shape[1]) < lengths[:, None])):
+            raise UserError("a text holds a zero byte, which no equation has")
+        return cls(matrix, lengths)
+
+    @classmethod
+    def from_offsets(cls, buffer: np.ndarray, offsets: np.ndarray) -> "ByteRows":
+        """Returns the rows ``buffer[offsets[i]:offsets[i + 1]]``, the layout of an Arrow string column.
+
+        Args:
+            buffer: uint8 (num_bytes,).
+            offsets: integers (num_texts + 1,), ascending, within the buffer.
+        """
+        offsets = np.asarray(offsets, np.int64)
+        lengths = np.diff(offsets)
+        matrix = np.zeros((len(lengths), int(lengths.max(initial=0))), np.uint8)
+        matrix[_is_inside(lengths, matrix.shape[1])] = buffer[offsets[0] : offsets[-1]]
+        return cls(matrix, lengths)
+
+    def to_texts(self) -> list[str]:
+        """Returns the texts; the inverse of `from_texts`."""
+        if self.matrix.shape[1] == 0:
+            return [""] * len(self)
+        packed = np.ascontiguousarray(self.matrix).view(f"S{self.matrix.shape[1]}").reshape(-1)
+        return packed.astype(np.str_).tolist()
+
+    def text(self, row: int) -> str:
+        """Returns one text; bytes that are not ASCII show as escapes."""
+        return self.matrix[row, : self.lengths[row]].tobytes().decode("ascii", "backslashreplace")
+
+    def is_inside(self) -> np.ndarray:
+        """Returns bool (num_texts, width): which cells belong to a text, not to the zeros after it."""
+        return _is_inside(self.lengths, self.matrix.shape[1])
+
+    def keep(self, is_kept: np.ndarray) -> "ByteRows":
+        """Returns the texts without the bytes where `is_kept`, bool (num_texts, width), is false."""
+        is_kept = is_kept & self.is_inside()
+        lengths = is_kept.sum(axis=1)
+        matrix = np.zeros((len(self), int(lengths.max(initial=0))), np.uint8)
+        matrix[_is_inside(lengths, matrix.shape[1])] = self.matrix[is_kept]
+        return ByteRows(matrix, lengths)
+
+    def insert(self, counts: np.ndarray, fill: str) -> "ByteRows":
+        """Returns the texts with `counts`, integers (num_texts, width), times `fill` put before each byte."""
+        is_inside = self.is_inside()
+        steps = np.where(is_inside, counts + 1, 0)
+        targets = np.cumsum(steps, axis=1) - 1
+        lengths = steps.sum(axis=1)
+        matrix = np.zeros((len(self), int(lengths.max(initial=0))), np.uint8)
+        matrix[_is_inside(lengths, matrix.shape[1])] = ord(fill)
+        rows = np.broadcast_to(np.arange(len(self))[:, None], is_inside.shape)
+        matrix[rows[is_inside], targets[is_inside]] = self.matrix[is_inside]
+        return ByteRows(matrix, lengths)
+
+    def reverse(self) -> "ByteRows":
+        """Returns each text backwards."""
+        if self.matrix.shape[1] == 0:
+            return self
+        sources = self.lengths[:, None] - 1 - np.arange(self.matrix.shape[1])
+        matrix = np.take_along_axis(self.matrix, np.maximum(sources, 0), axis=1)
+        matrix[sources < 0] = 0
+        return ByteRows(matrix, self.lengths)
+
+    def padded(self, width: int, *, on_left: bool = False) -> np.ndarray:
+        """Returns uint8 (num_texts, `width`) with the zeros after or before the texts.
+
+        `width` must not be below the longest text.
+        """
+        matrix = np.zeros((len(self), width), np.uint8)
+        if on_left:
+            cells = np.arange(width) >= (width - self.lengths)[:, None]
+            matrix[cells] = self.matrix[self.is_inside()]
+        else:
+            common = min(width, self.matrix.shape[1])
+            matrix[:, :common] = self.matrix[:, :common]
+        return matrix
+
+
+def _is_inside(lengths: np.ndarray, width: int) -> np.ndarray:
+    return np.arange(width) < lengths[:, None]
+
+
+def _describe_foreign_text(texts: Sequence) -> UserError:
+    for text in texts:
+        for position, character in enumerate(str(text)):
+            if not character.isascii():
+                return UserError(f"`{text}` has the character {character!r} at position {position + 1}, not ASCII")
+    return UserError("a text is not ASCII")

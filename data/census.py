@@ -1,0 +1,243 @@
+"""How many equations each source has, and where in its walk: counted in parallel, no more than the splits need.
+
+Counting is needed to find the position at which an ordinal stands; nothing is counted where every equation is a class
+of its own and all are kept, since position and ordinal are then one. A source from which splits take fixed counts alone
+is walked only until it has delivered them.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from data.allotment import fill_evenly
+from data.errors import UserError
+from data.recipe import Recipe
+from data.selection import selection_of
+from data.shapes import list_shapes
+from data.strata import Source, list_sources
+from data.walk import BLOCK, Walk
+
+# Positions that are counted as one number: small enough to find an ordinal quickly, large enough to keep numbers few.
+COUNT_BLOCK = 4 * BLOCK
+_BLOCKS_PER_TASK = 16
+# Beyond these many positions counting everything would take days.
+_MOST_POSITIONS = 1 << 38
+# So many positions without a single equation mean that the condition is as good as impossible.
+_HOPELESS_POSITIONS = 1 << 26
+
+
+@dataclass(frozen=True)
+class CountingTask:
+    """Count blocks `first_block` to `first_block + num_blocks - 1` of a source."""
+
+    source: int
+    first_block: int
+    num_blocks: int
+
+    def to_dict(self) -> dict:
+        """Returns the task as JSON types."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, mapping: dict) -> "CountingTask":
+        """Returns the task that `to_dict` wrote."""
+        return cls(**mapping)
+
+
+@dataclass(frozen=True)
+class CountingResult:
+    """The number of equations in each block of a task."""
+
+    source: int
+    first_block: int
+    counts: tuple[int, ...]
+
+    def to_dict(self) -> dict:
+        """Returns the result as JSON types."""
+        return {"source": self.source, "first_block": self.first_block, "counts": list(self.counts)}
+
+    @classmethod
+    def from_dict(cls, mapping: dict) -> "CountingResult":
+        """Returns the result that `to_dict` wrote."""
+        return cls(mapping["source"], mapping["first_block"], tuple(mapping["counts"]))
+
+
+class Counter:
+    """Counts tasks of one recipe; make it once a process, as the sources take a while to list."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        shapes = list_shapes(recipe.space)
+        self._walks = [source.walk(recipe, shapes) for source in list_sources(recipe)]
+
+    def count(self, task: CountingTask) -> CountingResult:
+        """Returns what one counting task finds; a pure function of the recipe and the task."""
+        return _count(self._walks[task.source], task)
+
+
+def _count(walk: Walk, task: CountingTask) -> CountingResult:
+    edges = [min((task.first_block + block) * COUNT_BLOCK, walk.size) for block in range(task.num_blocks + 1)]
+    counts = tuple(walk.count(start, stop) for start, stop in itertools.pairwise(edges))
+    return CountingResult(task.source, task.first_block, counts)
+
+
+class Census:
+    """What has been counted so far, and what is to be counted next.
+
+    Use: while ``tasks := census.next_tasks()``, count them in any order and ``census.add`` the results.
+
+    Args:
+        recipe: the recipe.
+
+    Raises:
+        UserError: two splits could share an equation, the space is empty or its shapes are too many.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.shapes = list_shapes(recipe.space)
+        self.sources: list[Source] = list_sources(recipe)
+        self.walks = [source.walk(recipe, self.shapes) for source in self.sources]
+        self._counts: list[dict[int, int]] = [{} for _ in self.sources]
+
+    def next_tasks(self) -> list[CountingTask]:
+        """Returns what must be counted before the splits can be planned; nothing if that is known.
+
+        Raises:
+            UserError: what the splits ask for would take too long to count.
+        """
+        tasks = []
+        for number, needed in enumerate(self._equations_needed()):
+            done, wanted = len(self._counts[number]), self._blocks_wanted(number, needed)
+            for first in range(done, wanted, _BLOCKS_PER_TASK):
+                tasks.append(CountingTask(number, first, min(_BLOCKS_PER_TASK, wanted - first)))
+        return tasks
+
+    def add(self, results: Iterable[CountingResult]) -> None:
+        """Takes in results, in any order."""
+        for result in results:
+            for offset, number in enumerate(result.counts):
+                self._counts[result.source][result.first_block + offset] = number
+
+    def run(self) -> "Census":
+        """Counts all that is needed in this process and returns itself."""
+        while tasks := self.next_tasks():
+            self.add(_count(self.walks[task.source], task) for task in tasks)
+        return self
+
+    def is_identity(self, source: int) -> bool:
+        """Returns whether ordinal and position are one in a source."""
+        return self.walks[source].keeps_everything and self.recipe.commuted == "ignore"
+
+    def total(self, source: int) -> int | None:
+        """Returns the number of equations of a source, or None if that isn't known yet."""
+        walk = self.walks[source]
+        if walk.keeps_everything:
+            return walk.size
+        if len(self._counts[source]) == self._num_blocks(source):
+            return sum(self._counts[source].values())
+        return None
+
+    def available(self, source: int) -> int:
+        """Returns how many equations of a source are known to exist."""
+        total = self.total(source)
+        return sum(self._counts[source].values()) if total is None else total
+
+    def num_counted(self) -> int:
+        """Returns the number of positions that were counted."""
+        return sum(
+            min(len(counts) * COUNT_BLOCK, walk.size) for counts, walk in zip(self._counts, self.walks, strict=True)
+        )
+
+    def locate(self, source: int, ordinal: int) -> tuple[int, int]:
+        """Returns a position at or before that of the equation `ordinal`, and how many equations come before it.
+
+        Raises:
+            ValueError: that part of the walk was not counted.
+        """
+        if self.is_identity(source):
+            position = ordinal // BLOCK * BLOCK
+            return position, position
+        before = 0
+        counts = self._counts[source]
+        for block in range(len(counts)):
+            if before + counts[block] > ordinal:
+                return block * COUNT_BLOCK, before
+            before += counts[block]
+        raise ValueError(f"ordinal {ordinal} of source {source} was not counted, only {before} were")
+
+    def next_class(self, source: int, ordinal: int) -> int:
+        """Returns the first ordinal, at or after `ordinal`, at which a class of twins begins."""
+        walk = self.walks[source]
+        if ordinal == 0 or self.recipe.commuted != "together" or ordinal >= self.available(source):
+            return ordinal
+        position, before = self.locate(source, ordinal)
+        while position < walk.size:
+            stop = min(position + BLOCK, walk.size)
+            starts = walk.class_starts(position, stop) + before
+            later = starts[starts >= ordinal]
+            if len(later):
+                return int(later[0])
+            before += walk.count(position, stop)
+            position = stop
+        return before
+
+    def _num_blocks(self, source: int) -> int:
+        return -(-self.walks[source].size // COUNT_BLOCK)
+
+    def _is_exhausted(self, source: int) -> bool:
+        """Returns whether counting on would find nothing more, or next to surely nothing at all."""
+        done = len(self._counts[source])
+        is_hopeless = done * COUNT_BLOCK >= _HOPELESS_POSITIONS and not any(self._counts[source].values())
+        return done == self._num_blocks(source) or is_hopeless
+
+    def _blocks_wanted(self, source: int, needed: int | None) -> int:
+        """Returns how many blocks of a source to count, those that are counted included."""
+        walk, counts = self.walks[source], self._counts[source]
+        done, found = len(counts), sum(counts.values())
+        if self.is_identity(source):
+            return 0
+        if needed is None:
+            if walk.size > _MOST_POSITIONS:
+                raise UserError(
+                    f"`rest` and `fraction` need every equation to be counted, and there are {walk.size} candidates; "
+                    "use `count`, or narrow the `space` or the `where`"
+                )
+            return self._num_blocks(source)
+        if found >= needed or self._is_exhausted(source):
+            return done
+        if found:
+            wanted = -(-needed * done // found) + 1
+        else:
+            # Most spaces keep about one equation for each position; rare ones are approached by doubling.
+            wanted = max(2 * done, -(-needed // COUNT_BLOCK) + 1)
+        return min(max(wanted, done + 1), 64 * max(done, 64), self._num_blocks(source))
+
+    def _equations_needed(self) -> list[int | None]:
+        """Returns how many equations the splits can take from each source at most, None if they may take all."""
+        needed: list[int | None] = [None] * len(self.sources)
+        for selection in dict.fromkeys(source.selection for source in self.sources):
+            numbers = [number for number, source in enumerate(self.sources) if source.selection == selection]
+            counts = [split.count for split in self.recipe.splits if selection_of(split) == selection]
+            stated = [count for count in counts if count is not None]
+            if len(stated) < len(counts):
+                continue
+            quotas = self._quotas_so_far(numbers, sum(stated))
+            for number, quota in zip(numbers, quotas, strict=True):
+                # Members of a class that is cut by a split's end are left out: at most all but one of the largest.
+                needed[number] = quota + (len(counts) + 1) * self.largest_class
+        return needed
+
+    def _quotas_so_far(self, numbers: list[int], total: int) -> list[int]:
+        """Returns what each source must deliver, if those that are not yet exhausted have as much as it takes."""
+        capacities = [self.available(number) if self._is_exhausted(number) else total for number in numbers]
+        if len(numbers) == 1 or sum(capacities) <= total:
+            return [total] * len(numbers)
+        return fill_evenly(total, capacities, [self.sources[number].weight for number in numbers])
+
+    @property
+    def largest_class(self) -> int:
+        """The most members that a class can have."""
+        if self.recipe.commuted != "together":
+            return 1
+        return 1 << max(len(shape.swaps) for shape in self.shapes)

@@ -1,0 +1,68 @@
+"""Counts on the decimal digits of blocks of whole numbers: digit sums, lengths, carries.
+
+All functions work elementwise on arrays (n,) of dtype int64 or of Python integers (object), and are exact.
+"""
+
+import functools
+
+import numpy as np
+
+_CHUNK = 10_000
+
+
+@functools.cache
+def _sums_of_chunk() -> np.ndarray:
+    numbers = np.arange(_CHUNK)
+    return (numbers // 1000 + numbers // 100 % 10 + numbers // 10 % 10 + numbers % 10).astype(np.int64)
+
+
+def digit_sum(values: np.ndarray, bound: int) -> np.ndarray:
+    """Returns the sum of decimal digits of each value in [0, bound]."""
+    if values.dtype == object:
+        return np.array([sum(map(int, str(value))) for value in values], dtype=np.int64)
+    table = _sums_of_chunk()
+    if bound < _CHUNK:
+        return table.take(values)
+    total = np.zeros(len(values), dtype=np.int64)
+    while bound:
+        rest = values // _CHUNK
+        total += table.take(values - rest * _CHUNK)
+        values, bound = rest, bound // _CHUNK
+    return total
+
+
+def digit_count(values: np.ndarray) -> np.ndarray:
+    """Returns the number of decimal digits of each value >= 0; 0 has one."""
+    if values.dtype == object:
+        return np.array([len(str(value)) for value in values], dtype=np.int64)
+    powers = 10 ** np.arange(1, 19, dtype=np.int64)
+    return np.searchsorted(powers, values, side="right") + 1
+
+
+def count_carries(left: np.ndarray, right: np.ndarray, bound: int, *, subtract: bool) -> np.ndarray:
+    """Returns the carries of adding, or borrows of subtracting, magnitudes as one writes it down.
+
+    With equal effective signs the magnitudes are added and each digit that overflows counts once; otherwise the smaller
+    is subtracted from the larger and each digit that borrows counts once. Both follow from digit sums, since a carry
+    replaces ten units by one (Legendre's formula; Kummer 1852).
+
+    Args:
+        left: first operands, whole numbers.
+        right: second operands, on the same grid.
+        bound: the largest magnitude that an operand, sum or difference can have.
+        subtract: whether the right side is subtracted.
+
+    >>> count_carries(np.array([999, 100]), np.array([1, 1]), 1000, subtract=False).tolist()
+    [3, 0]
+    >>> count_carries(np.array([100]), np.array([1]), 1000, subtract=True).tolist()
+    [2]
+    """
+    result = left - right if subtract else left + right
+    left, right, result = abs(left), abs(right), abs(result)
+    sums = [digit_sum(values, bound) for values in (left, right, result)]
+    # Whichever of the three is the sum of the other two has lost nine for each carry.
+    largest = np.maximum(np.maximum(left, right), result)
+    total = sums[0] + sums[1] + sums[2]
+    is_result, is_left = result == largest, left == largest
+    loss = np.where(is_result.astype(bool), sums[2], np.where(is_left.astype(bool), sums[0], sums[1]))
+    return (total - 2 * loss) // 9

@@ -1,0 +1,51 @@
+"""Blocks of equations as columns of numbers: what the walk yields and the encoders take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class EquationBlock:
+    """Equations in the order in which they are written.
+
+    Attributes:
+        shapes: number of each equation's shape, uint16, shape (n,).
+        operands: one array (n,) of grid integers per operand of the longest shape; 0 where a shape has fewer.
+        numerators: numerators of the answers, shape (n,).
+        denominators: one denominator for all, or an array (n,) where answers are fractions in lowest terms.
+        carries: carries and borrows, int64, shape (n,).
+        digits: digits before the point of the longest operand, int64, shape (n,).
+    """
+
+    shapes: np.ndarray
+    operands: list[np.ndarray]
+    numerators: np.ndarray
+    denominators: np.ndarray | int
+    carries: np.ndarray
+    digits: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def columns(self) -> list[np.ndarray]:
+        """Returns all columns that are arrays, always in the same order."""
+        fixed = [self.shapes, self.numerators, self.carries, self.digits, *self.operands]
+        return fixed if isinstance(self.denominators, int) else [*fixed, self.denominators]
+
+    def take(self, rows: np.ndarray | slice) -> "EquationBlock":
+        """Returns the equations at `rows`, in that order."""
+        return self._with_columns([column[rows] for column in self.columns()])
+
+    def _with_columns(self, columns: list[np.ndarray]) -> "EquationBlock":
+        count = len(self.operands)
+        denominators = self.denominators if isinstance(self.denominators, int) else columns[-1]
+        shapes, numerators, carries, digits = columns[:4]
+        return EquationBlock(shapes, columns[4 : 4 + count], numerators, denominators, carries, digits)
+
+
+def join_blocks(blocks: Sequence[EquationBlock]) -> EquationBlock:
+    """Returns the equations of all blocks, of one space, one block after the other."""
+    columns = zip(*(block.columns() for block in blocks), strict=True)
+    return blocks[0]._with_columns([np.concatenate(column) for column in columns])

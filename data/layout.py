@@ -1,0 +1,41 @@
+"""Names and places of the files of a dataset."""
+
+import re
+
+README = "README.md"
+DATASET_INFO = "dataset_info.json"
+FEATURES = "features.json"
+CROISSANT = "croissant.json"
+MANIFEST = "manifest.json"
+CHECKSUMS = "SHA256SUMS"
+SUCCESS = "_SUCCESS"
+STAGING = ".build"
+PAPERS = (README, DATASET_INFO, FEATURES, CROISSANT)
+COLUMNS = {"answer": "string", "carries": "int64", "digits": "int64", "question": "string", "terms": "int64"}
+
+_FOLDERS = {"tfrecord": "tfrecord", "parquet": "data"}
+_SHARD = re.compile(r"(tfrecord|data)/(?P<name>[a-z][a-z0-9_]*-\d{5,}-of-\d{5,})\.(tfrecord|tfrecord\.gz|parquet)")
+
+
+def shard_name(split: str, shard_index: int, num_shards: int) -> str:
+    """Returns the name of a shard.
+
+    >>> shard_name("train", 0, 2)
+    'train-00000-of-00002'
+    """
+    return f"{split}-{shard_index:05d}-of-{num_shards:05d}"
+
+
+def shard_path(format: str, split: str, shard_index: int, num_shards: int, compression: str) -> str:
+    """Returns the path of a shard within the dataset, with forward slashes.
+
+    >>> shard_path("tfrecord", "train", 0, 2, "gzip")
+    'tfrecord/train-00000-of-00002.tfrecord.gz'
+    """
+    suffix = ".gz" if format == "tfrecord" and compression == "gzip" else ""
+    return f"{_FOLDERS[format]}/{shard_name(split, shard_index, num_shards)}.{format}{suffix}"
+
+
+def is_shard_path(path: str) -> bool:
+    """Returns whether a path within a dataset is named as a shard is."""
+    return _SHARD.fullmatch(path) is not None

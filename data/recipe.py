@@ -1,0 +1,326 @@
+"""The recipe of a dataset: what is asked for, checked, with every default spelled out.
+
+A recipe is a YAML file. Its keys, with their defaults:
+
+| key | meaning |
+| --- | --- |
+| `name`, `version`, `description` | of the dataset; the version is ``x.y.z`` |
+| `seed` | of the walk through the space; same seed, same bytes |
+| `space` | the equations there are: see `SpaceRecipe` |
+| `commuted` | `together`: twins (``a + b``, ``b + a``) in one split; `drop`: one of them; `ignore`: strangers |
+| `sampling` | `uniform`, or `balanced` over the combinations of operand lengths |
+| `hash_salt` | salt of the `hash` buckets |
+| `splits` | a list of `SplitRecipe` |
+| `storage` | formats, compression and size of shards: see `StorageRecipe` |
+| `codec`, `model`, `training` | for the models; nothing in a dataset depends on them |
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from data.configuration import apply_override, describe_type, from_mapping, nearest, parse_yaml, to_mapping
+from data.errors import UserError
+
+OPERATORS = "+-*/"
+MODEL_SECTIONS = ("codec", "model", "training")
+# Raised by any change of enumeration order, permutation, record layout or hash.
+FORMAT_VERSION = 1
+MAX_TERMS = 32
+MAX_DECIMALS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """A range of numbers, both ends included; an end that is None is open. ``3`` is short for 3..3."""
+
+    min: int | float | None = None
+    max: int | float | None = None
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return {"min": value, "max": value} if is_number else value
+
+    def __post_init__(self) -> None:
+        if self.min is not None and self.max is not None and exact(self.min) > exact(self.max):
+            raise UserError(f"`min` must not be above `max`, got {self.min} and {self.max}")
+
+    def overlaps(self, other: "Range") -> bool:
+        """Returns whether some number lies in both ranges."""
+        lows = [exact(end) for end in (self.min, other.min) if end is not None]
+        highs = [exact(end) for end in (self.max, other.max) if end is not None]
+        return not lows or not highs or max(lows) <= min(highs)
+
+    def contains(self, value: Fraction | int) -> bool:
+        """Returns whether `value` lies in the range."""
+        return (self.min is None or value >= exact(self.min)) and (self.max is None or value <= exact(self.max))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operands:
+    """Operands: the numbers from `min` to `max`, both included, in steps of 10 ** -`decimals`."""
+
+    min: int
+    max: int
+    decimals: int = 0
+
+    def __post_init__(self) -> None:
+        if self.min > self.max:
+            raise UserError(f"the range is empty: `min` {self.min} is above `max` {self.max}")
+        if not 0 <= self.decimals <= MAX_DECIMALS:
+            raise UserError(f"`decimals` must be from 0 to {MAX_DECIMALS}, got {self.decimals}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """Number of operands of an equation, both ends included; ``2`` is short for 2..2."""
+
+    min: int = 2
+    max: int = 2
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        return {"min": value, "max": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min <= self.max <= MAX_TERMS:
+            raise UserError(f"terms must satisfy 1 <= `min` <= `max` <= {MAX_TERMS}, got {self.min} and {self.max}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceRecipe:
+    """Which equations there are.
+
+    `division` says what ``/`` means: `exact`: only equations in which each quotient lies on the operands' grid;
+    `quotient`: the floor; `decimal`: exact inside, the answer rounded half to even to `places` decimals;
+    `fraction`: the answer in lowest terms.
+    """
+
+    operands: Operands
+    operators: str = "+"
+    terms: Terms = Terms()
+    brackets: bool = False
+    division: Literal["exact", "quotient", "decimal", "fraction"] = "exact"
+    places: int = 2
+    answer: Range = Range()
+    spacing: bool = True
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("operators"), (list, tuple)):
+            value = {**value, "operators": "".join(str(operator) for operator in value["operators"])}
+        return value
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "operators", check_operators(self.operators))
+        if not 0 <= self.places <= MAX_DECIMALS:
+            raise UserError(f"`places` must be from 0 to {MAX_DECIMALS}, got {self.places}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """A condition on equations; every key that is given must hold.
+
+    `digits` counts the digits before the decimal point of the longest operand; `operands` holds for all operands;
+    `contains` asks for at least one of the values, `excludes` forbids them all; `carries` counts the carries and
+    borrows of written addition and subtraction; `operators` allows no others; `brackets` is about the text.
+    """
+
+    terms: Range | None = None
+    digits: Range | None = None
+    operands: Range | None = None
+    contains: tuple[int | float, ...] | None = None
+    excludes: tuple[int | float, ...] | None = None
+    carries: Range | None = None
+    operators: str | None = None
+    brackets: bool | None = None
+    answer: Range | None = None
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        value = dict(value)
+        if isinstance(value.get("operators"), (list, tuple)):
+            value["operators"] = "".join(str(operator) for operator in value["operators"])
+        for key in ("contains", "excludes"):
+            if isinstance(value.get(key), (int, float)):
+                value[key] = [value[key]]
+        return value
+
+    def __post_init__(self) -> None:
+        if self.operators is not None:
+            object.__setattr__(self, "operators", check_operators(self.operators))
+        if all(getattr(self, field.name) is None for field in dataclasses.fields(self)):
+            raise UserError("a `where` must name at least one condition")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRecipe:
+    """One split: its name, its size (`count`, `fraction` of what it may take from, or the `rest`) and its source.
+
+    `where` and `hash` narrow the source; a split with neither takes from what no other split's `where` or `hash`
+    selects. `hash` is a half-open range of buckets within [0, 1).
+    """
+
+    name: str
+    count: int | None = None
+    fraction: float | None = None
+    rest: bool = False
+    where: Where | None = None
+    hash: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            # Readers take the name from a file name and accept word characters alone.
+            raise UserError(f"a split's `name` must be lower-case letters, digits and `_`, got {self.name!r}")
+        if self.hash is not None and self.count is None and self.fraction is None:
+            object.__setattr__(self, "rest", True)
+        sizes = [self.count is not None, self.fraction is not None, self.rest]
+        if sum(sizes) != 1:
+            raise UserError(f"split `{self.name}` must have one of `count`, `fraction` and `rest: true`")
+        if self.count is not None and self.count < 1:
+            raise UserError(f"split `{self.name}`: `count` must be at least 1, got {self.count}")
+        if self.fraction is not None and not 0 < self.fraction <= 1:
+            raise UserError(f"split `{self.name}`: `fraction` must be above 0 and at most 1, got {self.fraction}")
+        if self.hash is not None and not (len(self.hash) == 2 and 0 <= self.hash[0] < self.hash[1] <= 1):
+            raise UserError(f"split `{self.name}`: `hash` must be [low, high) within 0 and 1, got {list(self.hash)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageRecipe:
+    """How a dataset is stored: formats, compression of TFRecord, most equations in a shard."""
+
+    formats: tuple[Literal["tfrecord", "parquet"], ...] = ("tfrecord", "parquet")
+    compression: Literal["none", "gzip"] = "none"
+    shard_size: int = 250_000
+
+    def __post_init__(self) -> None:
+        if not self.formats or len(set(self.formats)) < len(self.formats):
+            raise UserError(f"`formats` must name tfrecord, parquet or both, once each, got {list(self.formats)}")
+        if self.shard_size < 1:
+            raise UserError(f"`shard_size` must be at least 1, got {self.shard_size}")
+        object.__setattr__(self, "formats", tuple(sorted(self.formats, reverse=True)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A checked recipe; the module's docstring lists its keys."""
+
+    name: str
+    space: SpaceRecipe
+    splits: tuple[SplitRecipe, ...]
+    version: str = "1.0.0"
+    description: str = ""
+    seed: int = 0
+    commuted: Literal["together", "drop", "ignore"] = "together"
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    hash_salt: str = ""
+    storage: StorageRecipe = StorageRecipe()
+    codec: dict | None = None
+    model: dict | None = None
+    training: dict | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", self.name):
+            raise UserError(f"`name` must be lower-case letters, digits, `-` and `_`, got {self.name!r}")
+        if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", self.version):
+            raise UserError(f"`version` must be three numbers such as 1.0.0, got {self.version!r}")
+        if not self.splits:
+            raise UserError("`splits` must name at least one split")
+        names = [split.name for split in self.splits]
+        for name in names:
+            if names.count(name) > 1:
+                raise UserError(f"two splits have the name `{name}`")
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> "Recipe":
+        """Returns the recipe that a mapping spells out; the inverse of `to_dict`.
+
+        Raises:
+            UserError: a key is unknown, or a value is of the wrong type or breaks a rule.
+        """
+        return from_mapping(cls, mapping)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the recipe with every default spelled out, of JSON types alone."""
+        return to_mapping(self)
+
+    @property
+    def sections(self) -> dict[str, dict]:
+        """The sections for the models, as given; those that are absent are empty."""
+        return {name: getattr(self, name) or {} for name in MODEL_SECTIONS}
+
+    def dataset_dict(self) -> dict[str, Any]:
+        """Returns what the equations and their shards depend on: no model, no choice of formats."""
+        mapping = {key: value for key, value in self.to_dict().items() if key not in MODEL_SECTIONS}
+        mapping["storage"] = {key: value for key, value in mapping["storage"].items() if key != "formats"}
+        return mapping
+
+    def fingerprint(self) -> str:
+        """Returns a hexadecimal SHA-256 of all that the bytes of a dataset depend on."""
+        text = json.dumps({"format_version": FORMAT_VERSION, **self.dataset_dict()}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def exact(number: int | float) -> Fraction:
+    """Returns the number as it was written: 0.1 is one tenth, not the nearest binary fraction."""
+    return Fraction(str(number))
+
+
+def check_operators(operators: str) -> str:
+    """Returns the operators in the order ``+-*/``.
+
+    Raises:
+        UserError: there is none, one is unknown or stands twice.
+    """
+    unknown = [operator for operator in operators if operator not in OPERATORS]
+    if unknown or not operators or len(set(operators)) < len(operators):
+        raise UserError(f"`operators` must be some of `+-*/`, each once, got {operators!r}")
+    return "".join(operator for operator in OPERATORS if operator in operators)
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Returns the recipes that come with eqstream, name to file, sorted by name."""
+    folder = Path(str(resources.files("data") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Returns the recipe of a YAML file, or the shipped one of that name.
+
+    Args:
+        source: the path of a YAML file, or the name of a shipped recipe.
+        overrides: changes as ``dotted.key=value``, the value in YAML, applied in order.
+
+    Raises:
+        UserError: there is no such recipe, or it breaks a rule.
+    """
+    path = _find_recipe(source)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"recipe {path} cannot be read: {describe_type(error)}") from error
+    mapping = parse_yaml(text, f"recipe {path}")
+    for override in overrides:
+        apply_override(mapping, override)
+    return Recipe.from_dict(mapping)
+
+
+def _find_recipe(source: str | Path) -> Path:
+    shipped = shipped_recipes()
+    if str(source) in shipped and not Path(source).is_file():
+        return shipped[str(source)]
+    if not Path(source).is_file():
+        looks_like_path = "/" in str(source) or str(source).endswith((".yaml", ".yml"))
+        hint = "" if looks_like_path else nearest(str(source), shipped)
+        raise UserError(f"there is no recipe file or shipped recipe `{source}`{hint}")
+    return Path(source)

@@ -1,0 +1,263 @@
+"""The plan: which ordinals make each split, and which of them each shard.
+
+Within a source, splits follow each other in the order of the recipe, `rest` last. A split that a class of twins would
+straddle ends in the middle of the class if its count says so; the members that no longer fit belong to no split.
+
+Balanced sampling gives each stratum a quota by filling all strata to the same level, as far as they reach; every split
+takes its share of each stratum, and a seeded permutation of its own deals its equations out.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.allotment import divide_proportionally, fill_evenly
+from data.census import Census
+from data.errors import UserError
+from data.permutation import Permutation, derive_seed
+from data.recipe import Recipe, SplitRecipe, exact
+from data.selection import Selection, selection_of
+
+_SLOTS_AT_ONCE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The equations `first` to `first + count - 1` of a source, and where to start walking towards them."""
+
+    source: int
+    first: int
+    count: int
+    position: int
+    ordinal: int
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """All that a worker needs, beside the recipe, to write one shard.
+
+    `first_ordinal` counts within the split. With several segments, the permutation of `num_slots` numbers with
+    `deal_seed` says whose equation comes next: see `deal`.
+    """
+
+    split: str
+    shard_index: int
+    num_shards: int
+    first_ordinal: int
+    num_equations: int
+    segments: tuple[Segment, ...]
+    num_slots: int = 0
+    deal_seed: int = 0
+    quotas: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The shard's name, such as ``train-00000-of-00002``."""
+        return f"{self.split}-{self.shard_index:05d}-of-{self.num_shards:05d}"
+
+    def to_dict(self) -> dict:
+        """Returns the task as JSON types."""
+        mapping = dataclasses.asdict(self)
+        mapping["segments"] = [list(dataclasses.astuple(segment)) for segment in self.segments]
+        return mapping | {"quotas": list(self.quotas)}
+
+    @classmethod
+    def from_dict(cls, mapping: dict) -> "ShardTask":
+        """Returns the task that `to_dict` wrote."""
+        segments = tuple(Segment(*segment) for segment in mapping["segments"])
+        return cls(**{**mapping, "segments": segments, "quotas": tuple(mapping["quotas"])})
+
+
+@dataclass(frozen=True)
+class SplitCount:
+    """The size of a split.
+
+    `first_ordinal` is its start among the equations of its source (0 for balanced sampling, which has many sources);
+    `num_left_out` counts equations between the split before and this one that are in no split.
+    """
+
+    name: str
+    num_equations: int
+    first_ordinal: int
+    num_left_out: int
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """All splits and shards of a dataset, in the order of the recipe."""
+
+    splits: tuple[SplitCount, ...]
+    shards: tuple[ShardTask, ...]
+    num_equations: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A split's interval of one source."""
+
+    source: int
+    first: int
+    count: int
+
+
+def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
+    """Returns the plan of a recipe; deterministic.
+
+    Args:
+        recipe: the recipe.
+        census: a census that has nothing left to count.
+
+    Raises:
+        UserError: a count is impossible (the message has the largest possible one), or a split would be empty.
+    """
+    parts: dict[str, list[_Part]] = {}
+    left_out: dict[str, int] = {}
+    for selection in dict.fromkeys(selection_of(split) for split in recipe.splits):
+        splits = [split for split in recipe.splits if selection_of(split) == selection]
+        # The rest is what the others leave.
+        splits.sort(key=lambda split: split.rest)
+        sources = [number for number, source in enumerate(census.sources) if source.selection == selection]
+        for split, found, missing in _Allocation(census, sources, splits).run():
+            parts[split.name], left_out[split.name] = found, missing
+    counts = []
+    shards: list[ShardTask] = []
+    for split in recipe.splits:
+        count = sum(part.count for part in parts[split.name])
+        first = parts[split.name][0].first if recipe.sampling == "uniform" else 0
+        counts.append(SplitCount(split.name, count, first, left_out[split.name]))
+        shards += _plan_shards(recipe, census, split, [part for part in parts[split.name] if part.count])
+    return SplitPlan(tuple(counts), tuple(shards), sum(count.num_equations for count in counts))
+
+
+class _Allocation:
+    """Deals the sources of one selection out to its splits, one split after the other."""
+
+    def __init__(self, census: Census, sources: Sequence[int], splits: Sequence[SplitRecipe]) -> None:
+        self._census = census
+        self._sources = sources
+        self._splits = splits
+        self._available = [census.available(source) for source in sources]
+        self._cursors = [0] * len(sources)
+        self._total = sum(self._available)
+
+    def run(self) -> list[tuple[SplitRecipe, list[_Part], int]]:
+        """Returns each split with its parts and the number of equations left out before it."""
+        if self._total == 0:
+            raise UserError(f"split `{self._splits[0].name}` would be empty: {self._nothing()}")
+        counts = [self._stated_count(split) for split in self._splits]
+        quotas = self._quotas([count for count in counts if count is not None])
+        result = []
+        for split, count in zip(self._splits, counts, strict=True):
+            missing = self._skip_torn_classes()
+            left = [available - cursor for available, cursor in zip(self._available, self._cursors, strict=True)]
+            shares = left if count is None else self._shares(split, count, left, quotas)
+            if not sum(shares):
+                raise UserError(f"split `{split.name}` would be empty: the splits before it take all equations")
+            parts = [
+                _Part(source, cursor, share)
+                for source, cursor, share in zip(self._sources, self._cursors, shares, strict=True)
+            ]
+            self._cursors = [cursor + share for cursor, share in zip(self._cursors, shares, strict=True)]
+            result.append((split, parts, missing))
+        return result
+
+    def _nothing(self) -> str:
+        selection: Selection = self._census.sources[self._sources[0]].selection
+        if selection.is_everything:
+            return "the space has no equation that no other split selects"
+        return f"its {selection.describe()} selects no equation of the space"
+
+    def _stated_count(self, split: SplitRecipe) -> int | None:
+        if split.fraction is not None:
+            return math.floor(exact(split.fraction) * self._total)
+        return split.count
+
+    def _skip_torn_classes(self) -> int:
+        """Moves each cursor to the next class that is whole; returns how many equations that leaves out."""
+        moved = [self._census.next_class(source, cursor) for source, cursor in zip(self._sources, self._cursors, strict=True)]
+        missing = sum(moved) - sum(self._cursors)
+        self._cursors = moved
+        return missing
+
+    def _quotas(self, counts: Sequence[int]) -> list[int]:
+        """Returns how many equations of each source all splits of stated size take together."""
+        total = sum(counts)
+        if len(self._sources) == 1 or total == 0:
+            return [total]
+        # Each end of a split within a source can cost all members but one of a class.
+        loss = (len(counts) - 1) * (self._census.largest_class - 1)
+        usable = [max(available - loss, 0) for available in self._available]
+        return fill_evenly(min(total, sum(usable)), usable, [self._census.sources[s].weight for s in self._sources])
+
+    def _shares(self, split: SplitRecipe, count: int, left: list[int], quotas: list[int]) -> list[int]:
+        if split.fraction is not None:
+            # Fractions that add up to 1 may be short of what torn classes have cost.
+            count = min(count, sum(left))
+        possible = sum(left)
+        if len(self._sources) > 1:
+            possible = min(possible, sum(quotas))
+        if count > possible:
+            raise UserError(
+                f"split `{split.name}` asks for {count} equations, but only {possible} are left; "
+                f"the largest possible count is {possible}"
+            )
+        if len(self._sources) == 1:
+            return [count]
+        shares = divide_proportionally(count, [min(quota, rest) for quota, rest in zip(quotas, left, strict=True)])
+        for place, share in enumerate(shares):
+            quotas[place] -= share
+        return shares
+
+
+def _plan_shards(recipe: Recipe, census: Census, split: SplitRecipe, parts: Sequence[_Part]) -> list[ShardTask]:
+    total = sum(part.count for part in parts)
+    num_shards = -(-total // recipe.storage.shard_size)
+    # Shards of one split differ by at most one equation.
+    edges = [total * shard // num_shards for shard in range(num_shards + 1)]
+    deal_seed = derive_seed(recipe.seed, "deal", split.name)
+    quotas = tuple(part.count for part in parts)
+    progress = [0] * len(parts)
+    shards = []
+    for index in range(num_shards):
+        start, count = edges[index], edges[index + 1] - edges[index]
+        taken = [count]
+        if len(parts) > 1:
+            taken = np.bincount(deal(total, deal_seed, quotas, start, count), minlength=len(parts)).tolist()
+        segments = []
+        for place, (part, number) in enumerate(zip(parts, taken, strict=True)):
+            first = part.first + progress[place]
+            position, ordinal = census.locate(part.source, first) if number else (0, 0)
+            segments.append(Segment(part.source, first, number, position, ordinal))
+            progress[place] += number
+        is_dealt = len(parts) > 1
+        shards.append(
+            ShardTask(
+                split=split.name,
+                shard_index=index,
+                num_shards=num_shards,
+                first_ordinal=start,
+                num_equations=count,
+                segments=tuple(segments),
+                num_slots=total if is_dealt else 0,
+                deal_seed=deal_seed if is_dealt else 0,
+                quotas=quotas if is_dealt else (),
+            )
+        )
+    return shards
+
+
+def deal(num_slots: int, seed: int, quotas: Sequence[int], start: int, count: int) -> np.ndarray:
+    """Returns which part each of the slots start..start+count-1 goes to, int64 (count,).
+
+    Over all slots part `i` comes `quotas[i]` times.
+    """
+    permutation = Permutation(num_slots, seed)
+    ends = np.cumsum(np.array(quotas, dtype=np.int64))
+    pieces = [np.zeros(0, dtype=np.int64)]
+    for low in range(start, start + count, _SLOTS_AT_ONCE):
+        slots = np.arange(low, min(low + _SLOTS_AT_ONCE, start + count))
+        pieces.append(np.searchsorted(ends, permutation.forward(slots), side="right"))
+    return np.concatenate(pieces)

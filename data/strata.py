@@ -1,0 +1,127 @@
+"""What is walked: one source for each selection, or, for balanced sampling, one for each stratum of it.
+
+A stratum is a shape with a number of digits for each operand, together with the strata of its twins: classes must not
+be torn apart. Its weight is how many combinations of shape and lengths it unites.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from data.errors import UserError
+from data.recipe import Recipe
+from data.selection import Selection, are_disjoint, boxes_of, length_domain, selection_of
+from data.shapes import Shape, list_shapes
+from data.space import Box, EquationSpace, operand_domain
+from data.walk import Walk
+
+MAX_STRATA = 20_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """One walk's worth of candidates.
+
+    Attributes:
+        selection: what is kept of them.
+        others: what must not be kept.
+        boxes: the candidates.
+        weight: how many combinations of operand lengths it unites; 1 if sampling is uniform.
+        scope: names the walk, for its seed.
+    """
+
+    selection: Selection
+    others: tuple[Selection, ...]
+    boxes: tuple[Box, ...]
+    weight: int
+    scope: str
+
+    def walk(self, recipe: Recipe, shapes: tuple[Shape, ...]) -> Walk:
+        """Returns the walk through the source."""
+        return Walk(recipe, EquationSpace(shapes, self.boxes), self.selection, self.others, self.scope)
+
+
+def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
+    """Returns the distinct selections of the splits, in the order of their first split.
+
+    Raises:
+        UserError: two splits with different selections could share an equation.
+    """
+    splits = {}
+    for split in recipe.splits:
+        splits.setdefault(selection_of(split), split.name)
+    for (first, name), (second, other) in itertools.combinations(splits.items(), 2):
+        if first.is_everything or second.is_everything or are_disjoint(first, second):
+            continue
+        raise UserError(
+            f"splits `{name}` and `{other}` could share an equation; give them the same `where` and `hash`, or ones "
+            "that exclude each other in one key (such as `contains: [527]` and `excludes: [527]`)"
+        )
+    return tuple(splits)
+
+
+def list_sources(recipe: Recipe) -> list[Source]:
+    """Returns all sources of a recipe, those of one selection side by side; a source is known by its place here.
+
+    Raises:
+        UserError: two splits could share an equation, or there are too many strata.
+    """
+    selections = list_selections(recipe)
+    shapes = list_shapes(recipe.space)
+    sources = []
+    for selection in selections:
+        others = tuple(other for other in selections if not other.is_everything) if selection.is_everything else ()
+        boxes = tuple(boxes_of(selection.where, recipe.space, shapes))
+        if recipe.sampling == "uniform":
+            sources.append(Source(selection, others, boxes, 1, selection.describe()))
+        else:
+            sources += _list_strata(recipe, shapes, selection, others, boxes)
+    return sources
+
+
+def _list_strata(
+    recipe: Recipe,
+    shapes: tuple[Shape, ...],
+    selection: Selection,
+    others: tuple[Selection, ...],
+    boxes: tuple[Box, ...],
+) -> Iterator[Source]:
+    numbers = {shape.tree: number for number, shape in enumerate(shapes)}
+    strata: dict[tuple, dict[tuple, list[Box]]] = {}
+    for box in boxes:
+        for lengths, part in _split_by_lengths(recipe, box):
+            combination = (box.shape, lengths)
+            key = combination
+            if recipe.commuted != "ignore":
+                key = _representative(shapes[box.shape], lengths, numbers)
+            strata.setdefault(key, {}).setdefault(combination, []).append(part)
+            if len(strata) > MAX_STRATA:
+                raise UserError(
+                    f"`sampling: balanced` finds over {MAX_STRATA} combinations of shape and operand lengths; "
+                    "use fewer terms or shorter operands, or `sampling: uniform`"
+                )
+    for (shape, lengths), combinations in sorted(strata.items()):
+        weight = 1 if recipe.commuted == "drop" else len(combinations)
+        scope = f"{selection.describe()}, shape {shape}, lengths {lengths}"
+        yield Source(selection, others, tuple(itertools.chain(*combinations.values())), weight, scope)
+
+
+def _split_by_lengths(recipe: Recipe, box: Box) -> Iterator[tuple[tuple[int, ...], Box]]:
+    scale = 10**recipe.space.operands.decimals
+    longest = len(str(operand_domain(recipe.space).bound // scale))
+    for lengths in itertools.product(range(1, longest + 1), repeat=len(box.domains)):
+        domains = tuple(
+            domain.intersect(length_domain(length, length, scale))
+            for domain, length in zip(box.domains, lengths, strict=True)
+        )
+        part = Box(box.shape, domains)
+        if part.size:
+            yield lengths, part
+
+
+def _representative(shape: Shape, lengths: tuple[int, ...], numbers: dict) -> tuple[int, tuple[int, ...]]:
+    """Returns the first, in order, of the combinations of shape and lengths that twins of this one have."""
+    return min(
+        (numbers[variant.tree], tuple(lengths[source] for source in variant.operand_order))
+        for variant in shape.variants()
+    )

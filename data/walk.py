@@ -1,0 +1,337 @@
+"""The shuffled walk: from positions to the classes of equations that are kept, and to their members.
+
+A walk visits every equation of its boxes once, in the order of a seeded permutation. It keeps the canonical member of
+each class (`commuted: ignore` takes every equation for a class of its own), if its divisions are defined, its answer
+lies within bounds and its selection takes it. A kept class stands for all its members: they have consecutive
+*ordinals*, numbered over the whole walk.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.arithmetic import Answers, Arithmetic
+from data.equations import EquationBlock
+from data.permutation import Permutation, derive_seed, index_dtype
+from data.recipe import Recipe, Where
+from data.selection import Selection, class_hash, fits, in_answer_range, in_buckets, longest_digits, member_fits
+from data.shapes import Shape, Variant
+from data.space import EquationSpace, Group, operand_domain
+
+# Positions whose equations are computed and written together. It bounds memory, and twins stay within it; 2 ** 16 lets
+# numpy sort their places as 16-bit numbers.
+BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """The kept classes of one shape in a block; all arrays have shape (n,)."""
+
+    shape: int
+    rows: np.ndarray
+    operands: list[np.ndarray]
+    answers: Answers | None
+    swap_bits: np.ndarray | int
+    member_counts: np.ndarray
+
+    def take(self, kept: np.ndarray) -> "_Classes":
+        places = np.flatnonzero(kept)
+        if len(places) == len(kept):
+            return self
+        answers = self.answers and _take_answers(self.answers, places)
+        bits = self.swap_bits if isinstance(self.swap_bits, int) else self.swap_bits[places]
+        operands = [operand[places] for operand in self.operands]
+        return _Classes(self.shape, self.rows[places], operands, answers, bits, self.member_counts[places])
+
+
+class Walk:
+    """One shuffled walk through some boxes of a space.
+
+    Args:
+        recipe: the recipe; its `commuted`, `seed` and space count.
+        space: the boxes to walk.
+        selection: what to keep.
+        others: selections whose equations are not to be kept.
+        scope: names the walk among those of the recipe, for its seed.
+    """
+
+    def __init__(
+        self, recipe: Recipe, space: EquationSpace, selection: Selection, others: Sequence[Selection], scope: str
+    ) -> None:
+        self._recipe = recipe
+        self._space = space
+        self._selection = selection
+        self._others = tuple(others)
+        self.arithmetic = Arithmetic(recipe.space, operand_domain(recipe.space).bound, space.shapes)
+        self._permutation = Permutation(max(space.size, 1), derive_seed(recipe.seed, "walk", scope))
+        self._orientation = Permutation(1 << 32, derive_seed(recipe.seed, "orientation", scope))
+        self._shape_numbers = {shape.tree: number for number, shape in enumerate(space.shapes)}
+        self._variants: dict[int, list[tuple[Variant, int]]] = {}
+
+    @property
+    def size(self) -> int:
+        """Number of positions."""
+        return self._space.size
+
+    @property
+    def scale(self) -> int:
+        """Grid steps in 1."""
+        return 10**self._recipe.space.operands.decimals
+
+    @property
+    def keeps_everything(self) -> bool:
+        """Whether every equation of the boxes is a member of a kept class, so that their number has a closed form."""
+        has_division = any("/" in self._space.shapes[box.shape].operators for box in self._space.boxes)
+        bounds = self._recipe.space.answer
+        is_bounded = bounds.min is not None or bounds.max is not None
+        narrows = has_division or is_bounded or not self._selection.is_everything or self._others
+        return not narrows and self._recipe.commuted != "drop"
+
+    def count(self, start: int, stop: int) -> int:
+        """Returns the number of equations kept from the positions start..stop-1."""
+        return sum(int(group.member_counts.sum()) for group in self._kept(start, stop))
+
+    def class_starts(self, start: int, stop: int) -> np.ndarray:
+        """Returns, for each kept class of the positions start..stop-1 in turn, how many equations come before it."""
+        counts = self._member_counts_by_row(self._kept(start, stop), stop - start)
+        return (np.cumsum(counts) - counts)[counts > 0]
+
+    def equations(self, position: int, ordinal: int, first: int, count: int) -> Iterator[EquationBlock]:
+        """Yields the equations with the ordinals first..first+count-1.
+
+        Args:
+            position: where to start walking, a multiple of `BLOCK`.
+            ordinal: number of equations kept before `position`; at most `first`.
+            first: the first ordinal wanted.
+            count: how many equations are wanted; the walk must have them.
+
+        Raises:
+            ValueError: the walk ends before.
+        """
+        end = first + count
+        while ordinal < end:
+            if position >= self.size:
+                raise ValueError(f"the walk ends at ordinal {ordinal}, wanted up to {end}")
+            stop = min(position + BLOCK, self.size)
+            groups = self._kept(position, stop)
+            counts = self._member_counts_by_row(groups, stop - position)
+            kept = int(counts.sum())
+            if kept and ordinal + kept > first:
+                yield self._members(groups, counts, position, first - ordinal, end - ordinal)
+            ordinal += kept
+            position = stop
+
+    def _kept(self, start: int, stop: int) -> list[_Classes]:
+        positions = np.arange(start, stop).astype(index_dtype(self.size), copy=False)
+        if len(positions) > BLOCK:
+            pieces = [self._kept(low, min(low + BLOCK, stop)) for low in range(start, stop, BLOCK)]
+            return [
+                _Classes(g.shape, g.rows + number * BLOCK, g.operands, g.answers, g.swap_bits, g.member_counts)
+                for number, piece in enumerate(pieces)
+                for g in piece
+            ]
+        groups = self._space.unrank(self._permutation.forward(positions))
+        kept = (self._keep(group) for group in groups)
+        return [group for group in kept if group is not None and len(group.rows)]
+
+    def _keep(self, group: Group) -> _Classes | None:
+        """Returns those equations of one shape that stand for a kept class, or None where the shape has none."""
+        shape = self._space.shapes[group.shape]
+        if not member_fits(self._selection.where, shape):
+            return None
+        classes = self._keep_canonical(group, shape)
+        if classes is None:
+            return None
+        if "/" in shape.operators or self._needs_answers:
+            answers = self.arithmetic.evaluate(shape, classes.operands, with_carries=self._needs_carries)
+            classes = _Classes(
+                classes.shape, classes.rows, classes.operands, answers, classes.swap_bits, classes.member_counts
+            )
+            classes = classes.take(answers.is_valid & in_answer_range(answers, self._recipe.space.answer))
+        return classes.take(self._selected(shape, classes))
+
+    def _keep_canonical(self, group: Group, shape: Shape) -> _Classes | None:
+        ones = np.ones(len(group.rows), dtype=np.int64)
+        if self._recipe.commuted == "ignore" or not shape.swaps:
+            return _Classes(group.shape, group.rows, group.operands, None, 0, ones)
+        if any(swap.order > 0 for swap in shape.swaps):
+            return None
+        bits: np.ndarray | int = 0
+        is_canonical = np.ones(len(group.rows), dtype=bool)
+        for number, swap in enumerate(shape.swaps):
+            if swap.order < 0:
+                bits = bits | 1 << number
+                continue
+            less, equal = _compare_sides(group.operands[swap.start : swap.middle], group.operands[swap.middle : swap.end])
+            is_canonical &= less | equal
+            bits = bits | np.where(equal, 0, 1 << number)
+        if self._recipe.commuted == "drop":
+            return _Classes(group.shape, group.rows, group.operands, None, 0, ones).take(is_canonical)
+        classes = _Classes(group.shape, group.rows, group.operands, None, bits, ones).take(is_canonical)
+        counts = np.zeros(len(classes.rows), dtype=np.int64)
+        for variant, _ in self._list_variants(group.shape):
+            counts += classes.swap_bits & variant.swaps == variant.swaps
+        return _Classes(classes.shape, classes.rows, classes.operands, None, classes.swap_bits, counts)
+
+    def _selected(self, shape: Shape, classes: _Classes) -> np.ndarray:
+        selected = np.ones(len(classes.rows), dtype=bool)
+        if self._selection.is_everything and not self._others:
+            return selected
+        needs_hash = any(selection.hash for selection in (self._selection, *self._others))
+        hashes = self._hash(shape, classes) if needs_hash else None
+        selected &= self._meets(self._selection, shape, classes, hashes)
+        for other in self._others:
+            selected &= ~self._meets(other, shape, classes, hashes)
+        return selected
+
+    def _meets(self, selection: Selection, shape: Shape, classes: _Classes, hashes: np.ndarray | None) -> np.ndarray:
+        result = np.ones(len(classes.rows), dtype=bool)
+        if selection.hash is not None:
+            assert hashes is not None
+            result &= in_buckets(hashes, selection.hash)
+        if selection.where is not None:
+            answers = classes.answers
+            if answers is None:
+                answers = Answers(result, 1, result, np.zeros(0, dtype=np.int64))
+            result &= fits(selection.where, shape, classes.operands, answers, self.scale)
+        return result
+
+    def _hash(self, shape: Shape, classes: _Classes) -> np.ndarray:
+        return class_hash(shape, classes.operands, self._recipe.space.operands.decimals, self._recipe.hash_salt)
+
+    @property
+    def _conditions(self) -> list[Where]:
+        selections = (self._selection, *self._others)
+        return [selection.where for selection in selections if selection.where is not None]
+
+    @property
+    def _needs_carries(self) -> bool:
+        return any(where.carries is not None for where in self._conditions)
+
+    @property
+    def _needs_answers(self) -> bool:
+        bounds = self._recipe.space.answer
+        is_bounded = bounds.min is not None or bounds.max is not None
+        return is_bounded or self._needs_carries or any(where.answer is not None for where in self._conditions)
+
+    def _list_variants(self, number: int) -> list[tuple[Variant, int]]:
+        """Returns the variants of a shape that may be written, each with the number of its own shape."""
+        if number not in self._variants:
+            shape = self._space.shapes[number]
+            variants = [(variant, self._shape_numbers[variant.tree]) for variant in shape.variants()]
+            self._variants[number] = [
+                pair for pair in variants if member_fits(self._selection.where, self._space.shapes[pair[1]])
+            ]
+        return self._variants[number]
+
+    def _member_counts_by_row(self, groups: list[_Classes], num_rows: int) -> np.ndarray:
+        counts = np.zeros(num_rows, dtype=np.int64)
+        for group in groups:
+            counts[group.rows] = group.member_counts
+        return counts
+
+    def _members(
+        self, groups: list[_Classes], counts: np.ndarray, position: int, low: int, high: int
+    ) -> EquationBlock:
+        """Returns the members with ordinals low..high-1, counted within the block, well apart from their twins."""
+        starts = np.cumsum(counts) - counts
+        is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
+        num_classes = int(is_wanted.sum())
+        ranks = np.cumsum(is_wanted) - 1
+        rotations = self._orientation.forward((position + np.arange(len(counts))) & 0xFFFFFFFF)
+        pieces = [
+            piece
+            for group in groups
+            for piece in self._members_of_group(group, starts, ranks, rotations, num_classes, low, high)
+        ]
+        places = np.concatenate([piece[0] for piece in pieces]).astype(np.uint16)
+        slots = np.empty(len(places), dtype=np.int64)
+        slots[np.argsort(places, kind="stable")] = np.arange(len(places))
+        return self._assemble(pieces, slots)
+
+    def _members_of_group(
+        self,
+        group: _Classes,
+        starts: np.ndarray,
+        ranks: np.ndarray,
+        rotations: np.ndarray,
+        num_classes: int,
+        low: int,
+        high: int,
+    ) -> Iterator[tuple[np.ndarray, int, _Classes]]:
+        """Yields (place, shape, classes) for each variant: where its members go, and whose operands they reorder.
+
+        Members of a class lie a whole turn of the block divided by their number apart. Which of them comes first is
+        drawn for each class, so that no stretch of a shard holds canonical members alone.
+        """
+        group = self._with_answers(group)
+        start, rank = starts[group.rows], ranks[group.rows]
+        turn = num_classes / group.member_counts
+        earlier = rotations[group.rows] % group.member_counts
+        variants = [(Variant(0, None, tuple(range(len(group.operands)))), group.shape)]
+        if not isinstance(group.swap_bits, int) or group.swap_bits:
+            variants = self._list_variants(group.shape)
+        for variant, shape in variants:
+            is_member = np.broadcast_to(group.swap_bits & variant.swaps == variant.swaps, earlier.shape)
+            member = earlier % group.member_counts
+            wanted = np.flatnonzero(is_member & (start + member >= low) & (start + member < high))
+            earlier = earlier + is_member
+            if not len(wanted):
+                continue
+            place = (rank[wanted] + (member[wanted] * turn[wanted]).astype(np.int64)) % num_classes
+            operands = [group.operands[source][wanted] for source in variant.operand_order]
+            answers = _take_answers(group.answers, wanted)
+            yield place, shape, _Classes(shape, wanted, operands, answers, 0, wanted)
+
+    def _with_answers(self, group: _Classes) -> _Classes:
+        """Returns the classes with their answers and carries, which a mere count had no need of."""
+        if group.answers is not None and self._needs_carries:
+            return group
+        answers = self.arithmetic.evaluate(self._space.shapes[group.shape], group.operands)
+        return _Classes(group.shape, group.rows, group.operands, answers, group.swap_bits, group.member_counts)
+
+    def _assemble(self, pieces: list[tuple[np.ndarray, int, _Classes]], slots: np.ndarray) -> EquationBlock:
+        num_rows = len(slots)
+        num_terms = max(len(classes.operands) for _, _, classes in pieces)
+        num_terms = max(num_terms, max(shape.num_terms for shape in self._space.shapes))
+        sample = pieces[0][2]
+        operand_dtype = np.result_type(*{operand.dtype for _, _, piece in pieces for operand in piece.operands})
+        answers = sample.answers
+        assert answers is not None
+        is_fraction = not isinstance(answers.denominators, int)
+        shapes = np.empty(num_rows, dtype=np.uint16)
+        operands = [np.zeros(num_rows, dtype=operand_dtype) for _ in range(num_terms)]
+        numerators = np.empty(num_rows, dtype=answers.numerators.dtype)
+        denominators = np.empty(num_rows, dtype=answers.numerators.dtype) if is_fraction else answers.denominators
+        carries, digits = np.empty(num_rows, dtype=np.int64), np.empty(num_rows, dtype=np.int64)
+        ends = itertools.accumulate((len(place) for place, _, _ in pieces), initial=0)
+        for (start, end), (_, shape, classes) in zip(itertools.pairwise(ends), pieces, strict=True):
+            rows, answers = slots[start:end], classes.answers
+            assert answers is not None
+            shapes[rows] = shape
+            for column, operand in zip(operands, classes.operands, strict=False):
+                column[rows] = operand
+            numerators[rows], carries[rows] = answers.numerators, answers.carries
+            digits[rows] = longest_digits(classes.operands, self.scale)
+            if is_fraction:
+                denominators[rows] = answers.denominators
+        return EquationBlock(shapes, operands, numerators, denominators, carries, digits)
+
+
+def _take_answers(answers: Answers, places: np.ndarray) -> Answers:
+    denominators = answers.denominators
+    if not isinstance(denominators, int):
+        denominators = denominators[places]
+    return Answers(answers.numerators[places], denominators, answers.is_valid[places], answers.carries[places])
+
+
+def _compare_sides(left: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns whether the left operands come before, and whether they equal, the right ones, lexicographically."""
+    less = np.zeros(len(left[0]), dtype=bool)
+    equal = np.ones(len(left[0]), dtype=bool)
+    for one, other in zip(left, right, strict=True):
+        less |= equal & (one < other).astype(bool)
+        equal &= (one == other).astype(bool)
+    return less, equal

@@ -1,0 +1,277 @@
+"""The command `eqstream`: parses, imports the one module that is needed, calls it, prints what comes back.
+
+Nothing heavy is imported before a command runs, so that help comes at once.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+
+import click
+
+from data.errors import UserError
+
+USER_ERROR_STATUS = 2
+BAD_DATA_STATUS = 1
+INTERRUPTED_STATUS = 130
+
+recipe_argument = click.argument("recipe")
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one key: space.operands.max=99."
+)
+format_option = click.option("--format", "formats", metavar="FORMATS", help="tfrecord, parquet or tfrecord,parquet.")
+workers_option = click.option("--workers", default=1, show_default=True, help="Processes to work in.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote there.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=lambda *given: _print_version(*given)
+)
+def commands() -> None:
+    """Datasets of arithmetic equations, exactly counted and without leaks, and the models judged on them."""
+
+
+def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
+        try:
+            click.echo(f"eqstream {installed_version('eqstream')}")
+        except PackageNotFoundError:
+            click.echo("eqstream, not installed")
+        context.exit()
+
+
+@commands.command()
+def recipes() -> None:
+    """List the recipes that come with eqstream."""
+    from data.recipe import load_recipe, shipped_recipes
+
+    for name in shipped_recipes():
+        click.echo(f"{name:<22} {load_recipe(name).description}")
+
+
+@commands.command()
+@recipe_argument
+@set_option
+@format_option
+def preview(recipe: str, overrides: Sequence[str], formats: str | None) -> None:
+    """Show what a build of RECIPE would give; writes nothing."""
+    from pipelines.preview import preview as preview_recipe
+
+    click.echo(preview_recipe(_load(recipe, overrides, formats)).to_text())
+
+
+@commands.command()
+@recipe_argument
+@click.option("--out", "directory", required=True, metavar="DIR", help="The dataset's directory.")
+@set_option
+@format_option
+@workers_option
+@click.option("--only", metavar="SHARD", help="Write one shard alone, such as train-00003.")
+@overwrite_option
+@click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTIONS]")
+def build(
+    recipe: str,
+    directory: str,
+    overrides: Sequence[str],
+    formats: str | None,
+    workers: int,
+    only: str | None,
+    overwrite: bool,
+    beam_options: Sequence[str],
+) -> None:
+    """Build the dataset of RECIPE, a YAML file or the name of a shipped one.
+
+    An interrupted build goes on when the same command is run again. Arguments after -- go to Beam.
+    """
+    _check_beam_options(beam_options)
+    checked = _load(recipe, overrides, formats)
+    _build(checked, directory, workers=workers, beam_options=beam_options, only=only, overwrite=overwrite)
+
+
+@commands.command()
+@click.argument("directory", metavar="DIR")
+@workers_option
+def verify(directory: str, workers: int) -> int:
+    """Prove from the files alone that the dataset in DIR is what its manifest says."""
+    _keep_beam_quiet(())
+    from pipelines.verify import verify as verify_dataset
+
+    report = verify_dataset(directory, workers=workers)
+    click.echo(report.to_text())
+    return 0 if report.is_sound else BAD_DATA_STATUS
+
+
+@commands.command()
+@click.argument("directory", metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def describe(directory: str, as_json: bool) -> None:
+    """Show counts, histograms and samples of the dataset in DIR."""
+    _keep_beam_quiet(())
+    from pipelines.describe import describe as describe_dataset
+
+    description = describe_dataset(directory)
+    click.echo(description.to_json() if as_json else description.to_text())
+
+
+@commands.command()
+@recipe_argument
+@click.option("--data", required=True, metavar="DIR", help="A dataset.")
+@click.option("--out", "run", required=True, metavar="RUN", help="The run's directory.")
+@set_option
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training.")
+@overwrite_option
+def train(recipe: str, data: str, run: str, overrides: Sequence[str], resume: bool, overwrite: bool) -> None:
+    """Train the model of RECIPE on the dataset in DIR."""
+    _train(_load(recipe, overrides, None), data, run, resume=resume, overwrite=overwrite)
+
+
+@commands.command()
+@click.argument("run", metavar="RUN")
+@click.option("--data", metavar="DIR", help="Another dataset than the one that the model was trained on.")
+@click.option("--split", help="The split to judge the model on.")
+@click.option("--unseen", is_flag=True, help="Leave out examples that the model was trained on.")
+@click.option("--limit", type=click.IntRange(min=1), help="Judge on so many examples at most.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
+def evaluate(
+    run: str, data: str | None, split: str | None, unseen: bool, limit: int | None, as_json: bool, as_csv: bool
+) -> None:
+    """Judge the model in RUN by exact match."""
+    _keep_tensorflow_quiet()
+    from seq2seq.evaluation import evaluate as evaluate_run
+
+    verdict = evaluate_run(run, data_directory=data, split=split, unseen=unseen, limit=limit, report=_report)
+    click.echo(verdict.to_json() if as_json else verdict.to_csv() if as_csv else verdict.to_text())
+
+
+@commands.command()
+@click.argument("run", metavar="RUN")
+@click.argument("questions", nargs=-1, required=True)
+@click.option("--explain", is_flag=True, help="Show how the model came to its answer.")
+def predict(run: str, questions: Sequence[str], explain: bool) -> None:
+    """Let the model in RUN answer questions such as "123+456"."""
+    _keep_tensorflow_quiet()
+    from seq2seq.prediction import Predictor
+
+    for prediction in Predictor.load(run).predict(list(questions)):
+        click.echo(prediction.to_text(explain=explain))
+
+
+@commands.command()
+@click.argument("run", metavar="RUN")
+@click.option("--out", "directory", metavar="DIR", help="Where the plots go; into RUN by default.")
+@click.option("--question", help="Also plot how the model answers this question.")
+def plot(run: str, directory: str | None, question: str | None) -> None:
+    """Plot the training in RUN and what its model gets right and wrong."""
+    _keep_tensorflow_quiet()
+    from seq2seq.plots import plot as plot_run
+
+    for path in plot_run(run, out=directory, question=question):
+        click.echo(path)
+
+
+@commands.command(name="run")
+@recipe_argument
+@click.option("--out", "directory", required=True, metavar="DIR", help="For DIR/data and DIR/run.")
+@set_option
+@workers_option
+@overwrite_option
+def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int, overwrite: bool) -> None:
+    """Build the dataset of RECIPE, train its model and judge it."""
+    from seq2seq.recipe import ModelRecipe
+
+    checked = _load(recipe, overrides, None)
+    # A mistake in the model's part must not come to light after the build.
+    ModelRecipe.from_recipe(checked)
+    data, run = os.path.join(directory, "data"), os.path.join(directory, "run")
+    _build(checked, data, workers=workers, beam_options=(), only=None, overwrite=overwrite)
+    _train(checked, data, run, resume=False, overwrite=overwrite)
+
+    from seq2seq.evaluation import evaluate as evaluate_run
+
+    click.echo(evaluate_run(run, report=_report).to_text())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command line and exits with its status."""
+    try:
+        status = commands.main(args=arguments, prog_name="eqstream", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except UserError as error:
+        click.echo(f"eqstream: error: {error}", err=True)
+        status = USER_ERROR_STATUS
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\neqstream: interrupted; run the same command again to go on", err=True)
+        # The threads of a pipeline that was given up must not keep the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED_STATUS)
+    except BrokenPipeError:
+        # The reader of the output has had enough; what is left in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = BAD_DATA_STATUS
+    sys.exit(status or 0)
+
+
+def _load(recipe: str, overrides: Sequence[str], formats: str | None):
+    from data.recipe import load_recipe
+
+    if formats is not None:
+        overrides = [*overrides, f"storage.formats=[{formats}]"]
+    return load_recipe(recipe, overrides)
+
+
+def _build(recipe, directory: str, *, workers: int, beam_options: Sequence[str], only: str | None, overwrite: bool):
+    _keep_beam_quiet(beam_options)
+    from pipelines.build import build as build_dataset
+    from pipelines.progress import progress_on
+
+    result = build_dataset(
+        recipe,
+        directory,
+        workers=workers,
+        pipeline_options=beam_options,
+        only=only,
+        overwrite=overwrite,
+        progress=progress_on(sys.stderr),
+    )
+    click.echo(result.to_text())
+
+
+def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool) -> None:
+    _keep_tensorflow_quiet()
+    from seq2seq.trainer import train as train_model
+
+    click.echo(train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=_report).to_text())
+
+
+def _report(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _check_beam_options(options: Sequence[str]) -> None:
+    if options and not options[0].startswith("-"):
+        raise click.UsageError(f"Got unexpected extra argument ({options[0]}).")
+
+
+def _keep_beam_quiet(beam_options: Sequence[str]) -> None:
+    """Silences Beam's own logs, unless it was given options: who runs a cluster wants to read what it says."""
+    if beam_options:
+        logging.basicConfig(level=logging.INFO)
+        return
+    # Beam would give a root logger without handlers one that prints.
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+def _keep_tensorflow_quiet() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+if __name__ == "__main__":
+    main()

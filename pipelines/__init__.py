@@ -1,0 +1,1 @@
+"""Beam pipelines that build, verify and describe datasets of equations."""

@@ -1,0 +1,122 @@
+"""The numbers in a manifest against the recipe's plan made anew, and against what was found in the shards."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from data.layout import shard_path
+from data.recipe import Recipe, SpaceRecipe
+from data.splits import SplitPlan
+from pipelines.faults import FaultList
+from pipelines.file_check import list_entries
+from pipelines.shard_check import HISTOGRAMS, ShardFindings
+
+PLACE = "manifest.json"
+
+
+def check_plan(manifest: Mapping[str, Any], recipe: Recipe, plan: SplitPlan, faults: FaultList) -> None:
+    """Adds where splits and shards are not what the recipe asks for.
+
+    Args:
+        manifest: the mapping that `manifest.json` holds.
+        recipe: of the dataset.
+        plan: made anew from the recipe.
+        faults: is added to.
+    """
+    for split in plan.splits:
+        found = manifest["splits"][split.name]
+        for name in ("num_equations", "first_ordinal", "num_left_out"):
+            if found[name] != getattr(split, name):
+                reason = f"`{name}` is {found[name]}, the recipe asks for {getattr(split, name)}"
+                faults.add("counts", f"split {split.name}", reason)
+    planned = [(task.name, task.first_ordinal, task.num_equations) for task in plan.shards]
+    found = [(entry["shard"], entry["first_ordinal"], entry["num_equations"]) for _, entry in list_entries(manifest)]
+    for shard in [each for each in found if each not in planned]:
+        faults.add(
+            "counts", shard[0], f"{shard[2]} equations from ordinal {shard[1]} on are not what the recipe asks for"
+        )
+    for shard in [each for each in planned if each not in found]:
+        faults.add("counts", shard[0], "the recipe asks for it, and the manifest does not list it so")
+    name_to_files = {
+        task.name: {
+            format: shard_path(format, task.split, task.shard_index, task.num_shards, recipe.storage.compression)
+            for format in recipe.storage.formats
+        }
+        for task in plan.shards
+    }
+    for _, entry in list_entries(manifest):
+        paths = {format: file["path"] for format, file in entry["files"].items()}
+        if paths != name_to_files.get(entry["shard"], paths):
+            reason = f"its files must be {', '.join(name_to_files[entry['shard']].values())}"
+            faults.add("counts", entry["shard"], f"{reason}, got {', '.join(paths.values())}")
+
+
+def check_manifest(
+    manifest: Mapping[str, Any], recipe: Recipe, findings: Sequence[ShardFindings], faults: FaultList
+) -> None:
+    """Adds where the manifest says something else of recipe, space and equations than was found.
+
+    Args:
+        manifest: the mapping that `manifest.json` holds.
+        recipe: of the dataset.
+        findings: of each shard, in the order of `list_entries`.
+        faults: is added to.
+    """
+    for name in ("name", "version", "description"):
+        if manifest[name] != getattr(recipe, name):
+            faults.add("counts", PLACE, f"`{name}` is {manifest[name]!r}, the recipe says {getattr(recipe, name)!r}")
+    if manifest["fingerprint"] != recipe.fingerprint():
+        faults.add("counts", PLACE, f"`fingerprint` is not that of the recipe, {recipe.fingerprint()[:12]}…")
+    if int(manifest["space"]["size"]) != space_size(recipe.space):
+        faults.add(
+            "counts", PLACE, f"the space's `size` is {manifest['space']['size']}, not {space_size(recipe.space)}"
+        )
+    _check_texts(manifest["space"], findings, faults)
+    split_to_findings: dict[str, list[ShardFindings]] = {}
+    for (split, _), found in zip(list_entries(manifest), findings, strict=True):
+        split_to_findings.setdefault(split, []).append(found)
+    for split, found in split_to_findings.items():
+        # Sums over shards mean nothing where a record was not understood, which is a fault already.
+        if all(each.is_read_whole for each in found):
+            _check_split(split, manifest["splits"][split], found, faults)
+
+
+def _check_split(split: str, entry: Mapping[str, Any], findings: list[ShardFindings], faults: FaultList) -> None:
+    num_equations = sum(found.num_records for found in findings)
+    if entry["num_equations"] != num_equations:
+        reason = f"its shards hold {num_equations} equations, the manifest says {entry['num_equations']}"
+        faults.add("counts", f"split {split}", reason)
+    for name in HISTOGRAMS:
+        counted = sum((found.histograms[name] for found in findings), Counter())
+        # Values that never occur may be listed or not.
+        if Counter(entry["histograms"][name]) != counted:
+            reason = f"the histogram of {name} is not that of its equations, {dict(sorted(counted.items()))}"
+            faults.add("counts", f"split {split}", reason)
+
+
+def _check_texts(space: Mapping[str, Any], findings: Sequence[ShardFindings], faults: FaultList) -> None:
+    for name in ("question", "answer"):
+        longest = max((int(length) for found in findings for length in found.histograms[f"{name}_length"]), default=0)
+        if longest > space[f"max_{name}_length"]:
+            reason = f"`max_{name}_length` is {space[f'max_{name}_length']}, but one has {longest} characters"
+            faults.add("counts", PLACE, reason)
+    strangers = {character for found in findings for character in found.alphabet} - set(space["alphabet"])
+    if strangers:
+        faults.add("counts", PLACE, f"`alphabet` lacks {''.join(sorted(strangers))!r}")
+
+
+def space_size(space: SpaceRecipe) -> int:
+    """Returns the number of candidates: operands, operators and, with brackets, trees, all free.
+
+    >>> from data.recipe import Operands, Terms
+    >>> space_size(SpaceRecipe(operands=Operands(min=0, max=9), operators="+-", terms=Terms(min=2, max=3)))
+    4200
+    """
+    num_operands = (space.operands.max - space.operands.min) * 10**space.operands.decimals + 1
+    size = 0
+    for terms in range(space.terms.min, space.terms.max + 1):
+        # Catalan's number counts the binary trees.
+        num_trees = math.comb(2 * terms - 2, terms - 1) // terms if space.brackets else 1
+        size += num_trees * len(space.operators) ** (terms - 1) * num_operands**terms
+    return size

@@ -1,0 +1,130 @@
+"""Croissant 1.0 metadata of a dataset: https://docs.mlcommons.org/croissant/docs/croissant-spec.html.
+
+| part | holds |
+| --- | --- |
+| `distribution` | a `FileObject` per file, with size and SHA-256; a `FileSet` per split, of its Parquet files |
+| `recordSet` | one per split, named as it is, with a field per column |
+
+A Croissant reader reads the Parquet files; a dataset of TFRecord alone has no record sets. There is no date, since a
+dataset's bytes depend on its recipe alone.
+"""
+
+from typing import Any
+
+FORMAT_TO_MEDIA_TYPE = {"parquet": "application/x-parquet", "tfrecord": "application/octet-stream"}
+
+# The official context, whole: readers warn of any other.
+CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+
+
+def render_croissant(manifest: dict[str, Any], license_name: str) -> dict[str, Any]:
+    """Returns the Croissant description, a JSON-LD mapping.
+
+    Args:
+        manifest: the mapping that `manifest.json` holds.
+        license_name: identifier of the licence in the SPDX list.
+    """
+    splits = manifest["splits"]
+    names = [split["name"] for split in manifest["recipe"]["splits"]]
+    has_parquet = "parquet" in manifest["recipe"]["storage"]["formats"]
+    file_objects = [
+        _file_object(media_format, file)
+        for name in names
+        for shard in splits[name]["shards"]
+        for media_format, file in sorted(shard["files"].items())
+    ]
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": manifest["name"],
+        "description": manifest["description"] or manifest["name"],
+        "version": manifest["version"],
+        "license": f"https://spdx.org/licenses/{license_name}.html",
+        "citeAs": f"{manifest['name']} {manifest['version']}, built by eqstream {manifest['eqstream_version']}, "
+        f"fingerprint {manifest['fingerprint']}",
+        "distribution": file_objects + [_file_set(name) for name in names if has_parquet],
+        "recordSet": [_record_set(name, manifest) for name in names if has_parquet],
+    }
+
+
+def _file_object(media_format: str, file: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file["path"],
+        "name": file["path"],
+        "contentUrl": file["path"],
+        "contentSize": f"{file['num_bytes']} B",
+        "encodingFormat": FORMAT_TO_MEDIA_TYPE[media_format],
+        "sha256": file["sha256"],
+    }
+
+
+def _file_set(split: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{split}-parquet",
+        "name": f"{split}-parquet",
+        "description": f"The Parquet files of split {split}.",
+        "encodingFormat": FORMAT_TO_MEDIA_TYPE["parquet"],
+        "includes": f"data/{split}-*.parquet",
+    }
+
+
+def _record_set(split: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    num_equations = manifest["splits"][split]["num_equations"]
+    columns = manifest["columns"]
+    return {
+        "@type": "cr:RecordSet",
+        "@id": split,
+        "name": split,
+        "description": f"The {num_equations:,} equations of split {split}.",
+        "field": [_field(split, name, columns[name]) for name in sorted(columns)],
+    }
+
+
+def _field(split: str, column: str, column_type: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{split}/{column}",
+        "name": f"{split}/{column}",
+        "dataType": "sc:Integer" if column_type == "int64" else "sc:Text",
+        "source": {"fileSet": {"@id": f"{split}-parquet"}, "extract": {"column": column}},
+    }

@@ -1,0 +1,138 @@
+"""Equations that stand twice, or next to a twin where they must not: found over all shards by 64-bit keys.
+
+Each shard hands in one element of `KEYS` per equation. Texts that share a key are candidates; whether they are really
+equal is decided on the texts themselves, so a collision of keys can neither raise nor hide a fault.
+
+| field of `KEYS` | holds |
+| --- | --- |
+| `twins` | key of what commuted twins have in common; the key of the question itself where twins are strangers |
+| `question` | key of the text |
+| `record` | number of the record within its shard, from 0 |
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+KEYS = np.dtype([("twins", "<u8"), ("question", "<u8"), ("record", "<u4")])
+MAX_PARTITIONS = 256
+
+
+class Place(NamedTuple):
+    """A record: the number of its shard in the manifest's order, and its own within the shard."""
+
+    shard: int
+    record: int
+
+
+class Pair(NamedTuple):
+    """Two records with one key; `is_repeated` if their texts', else their twins'."""
+
+    first: Place
+    second: Place
+    is_repeated: bool
+
+
+def text_key(text: str) -> bytes:
+    """Returns the 64-bit key of a text.
+
+    >>> len(text_key("31 + 87"))
+    8
+    """
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()
+
+
+def pack_keys(twins: list[bytes], questions: list[bytes], records: list[int]) -> np.ndarray:
+    """Returns an array (n,) of `KEYS` from three columns."""
+    keys = np.empty(len(records), KEYS)
+    keys["twins"] = np.frombuffer(b"".join(twins), "<u8")
+    keys["question"] = np.frombuffer(b"".join(questions), "<u8")
+    keys["record"] = records
+    return keys
+
+
+def sort_into_partitions(keys: np.ndarray, num_partitions: int) -> tuple[np.ndarray, list[int]]:
+    """Returns the keys sorted by `twins`, and where each partition of the 64-bit range begins; one end more.
+
+    Args:
+        keys: shape (n,) of `KEYS`.
+        num_partitions: a power of two, so that twins and repeated texts share a partition in every shard.
+    """
+    ordered = keys[np.argsort(keys["twins"], kind="stable")]
+    width = 2**64 // num_partitions
+    edges = np.array([part * width for part in range(1, num_partitions)], dtype="<u8")
+    starts = np.searchsorted(ordered["twins"], edges)
+    return ordered, [0, *map(int, starts), len(keys)]
+
+
+def choose_partitions(num_equations: int, most_per_partition: int = 1 << 21) -> int:
+    """Returns how many partitions keep what is held in memory at once to about `most_per_partition` equations.
+
+    >>> choose_partitions(1_000_000), choose_partitions(50_000_000)
+    (1, 32)
+    """
+    partitions = 1
+    while partitions * most_per_partition < num_equations and partitions < MAX_PARTITIONS:
+        partitions *= 2
+    return partitions
+
+
+def find_pairs(parts: list[np.ndarray], shard_to_split: np.ndarray, commuted: str) -> Iterator[Pair]:
+    """Yields the pairs of one partition that must not be, if their keys tell the truth.
+
+    Args:
+        parts: the partition's elements of `KEYS`, one array per shard.
+        shard_to_split: number of each shard's split, shape (num_shards,).
+        commuted: `together` forbids twins in two splits, `drop` any twins, `ignore` none.
+    """
+    keys = np.concatenate(parts)
+    shards = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    if len(keys) < 2:
+        return
+    order = np.lexsort((shards, keys["question"], keys["twins"]))
+    twins, questions = keys["twins"][order], keys["question"][order]
+    is_repeated = (twins[1:] == twins[:-1]) & (questions[1:] == questions[:-1])
+    yield from _list_pairs(keys, shards, order, np.flatnonzero(is_repeated), is_repeated=True)
+    if commuted == "drop":
+        is_twin = (twins[1:] == twins[:-1]) & ~is_repeated
+        yield from _list_pairs(keys, shards, order, np.flatnonzero(is_twin), is_repeated=False)
+    if commuted == "together":
+        splits = shard_to_split[shards]
+        order = np.lexsort((splits, keys["twins"]))
+        twins, questions, splits = keys["twins"][order], keys["question"][order], splits[order]
+        is_leak = (twins[1:] == twins[:-1]) & (splits[1:] != splits[:-1]) & (questions[1:] != questions[:-1])
+        yield from _list_pairs(keys, shards, order, np.flatnonzero(is_leak), is_repeated=False)
+
+
+def _list_pairs(
+    keys: np.ndarray, shards: np.ndarray, order: np.ndarray, rows: np.ndarray, *, is_repeated: bool
+) -> Iterator[Pair]:
+    records = keys["record"]
+    for row in rows:
+        first, second = sorted(Place(int(shards[place]), int(records[place])) for place in order[row : row + 2])
+        yield Pair(first, second, is_repeated)
+
+
+def confirm_pairs(
+    pairs: list[Pair], read_questions: Callable[[int, set[int]], dict[int, str]], class_key: Callable[[str], str]
+) -> list[tuple[Pair, str, str]]:
+    """Returns those pairs whose texts, read again, are equal or twins, each with both texts, in their order.
+
+    Args:
+        pairs: candidates; every shard they name is read once.
+        read_questions: returns the questions of some records of a shard.
+        class_key: returns what twins, and twins alone, have in common.
+    """
+    wanted: dict[int, set[int]] = {}
+    for pair in pairs:
+        for place in (pair.first, pair.second):
+            wanted.setdefault(place.shard, set()).add(place.record)
+    texts = {shard: read_questions(shard, records) for shard, records in sorted(wanted.items())}
+    confirmed = []
+    for pair in sorted(pairs):
+        first, second = (texts[place.shard][place.record] for place in (pair.first, pair.second))
+        if first == second if pair.is_repeated else class_key(first) == class_key(second):
+            confirmed.append((pair, first, second))
+    return confirmed

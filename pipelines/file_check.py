@@ -1,0 +1,123 @@
+"""The files of a dataset against its manifest and `SHA256SUMS`: missing, extra, swapped, cut, changed."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from data import layout
+from data.errors import UserError
+from data.manifest import parse_manifest
+from pipelines import storage
+from pipelines.faults import FaultList
+
+CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+SHARD_FOLDERS = ("data/", "tfrecord/")
+
+
+def load_manifest(directory: str) -> dict[str, Any]:
+    """Returns the mapping that a dataset's manifest holds.
+
+    Raises:
+        UserError: there is none, it is damaged, or its format version is newer than ours.
+    """
+    path = storage.join(directory, layout.MANIFEST)
+    contents = storage.read_bytes(path)
+    if contents is None:
+        raise UserError(f"{directory} is not a dataset: it has no {layout.MANIFEST}")
+    manifest = parse_manifest(contents, path)
+    try:
+        _touch_all(manifest)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {type(error).__name__} {error}") from error
+    return manifest
+
+
+def _touch_all(manifest: dict[str, Any]) -> None:
+    """Does nothing if every key that is read later is there."""
+    _ = [manifest[key] for key in ("version", "description", "fingerprint", "columns")]
+    _ = [manifest["space"][key] for key in ("size", "max_question_length", "max_answer_length", "alphabet")]
+    for split, shard in list_entries(manifest):
+        _ = [manifest["splits"][split][key] for key in ("num_equations", "first_ordinal", "num_left_out", "histograms")]
+        _ = [shard[key] for key in ("shard", "num_equations", "first_ordinal")]
+        _ = [file[key] for file in shard["files"].values() for key in ("path", "num_bytes", "sha256")]
+
+
+def list_entries(manifest: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Returns each shard's split and entry, in the recipe's order of splits and then by number."""
+    splits = [split["name"] for split in manifest["recipe"]["splits"]]
+    return [(split, entry) for split in splits for entry in manifest["splits"][split]["shards"]]
+
+
+def check_files(
+    directory: str, manifest: Mapping[str, Any], path_to_found: Mapping[str, list], faults: FaultList
+) -> int:
+    """Adds what is wrong with the files of a dataset, and returns how many were compared.
+
+    Args:
+        directory: of the dataset.
+        manifest: the mapping that `manifest.json` holds.
+        path_to_found: relative path to `[num_bytes, sha256]` of each shard file that could be read.
+        faults: is added to.
+    """
+    present = storage.list_files(directory)
+    listed = {
+        file["path"]: (entry["shard"], file) for _, entry in list_entries(manifest) for file in entry["files"].values()
+    }
+    if layout.SUCCESS not in present:
+        faults.add("files", layout.SUCCESS, "it is missing; the dataset is not finished")
+    for path, (shard, file) in listed.items():
+        if path not in present:
+            faults.add("files", shard, f"it is missing: there is no file {path}")
+        elif path in path_to_found:
+            _check_file(shard, file, path_to_found[path], listed, faults)
+    for path in present:
+        if path.startswith(SHARD_FOLDERS) and path not in listed:
+            faults.add("files", path, "the manifest knows no such file; readers would mix it in")
+    return len(listed) + _check_checksums(directory, listed, present, faults)
+
+
+def _check_file(shard: str, file: Mapping[str, Any], found: list, listed: Mapping[str, Any], faults: FaultList) -> None:
+    num_bytes, sha256 = found
+    if sha256 == file["sha256"] and num_bytes == file["num_bytes"]:
+        return
+    twin = next((name for name, other in listed.values() if other["sha256"] == sha256), None)
+    if twin is not None and twin != shard:
+        reason = f"{file['path']} holds the bytes of {twin}"
+    elif num_bytes != file["num_bytes"]:
+        reason = f"{file['path']} has {num_bytes} bytes, the manifest says {file['num_bytes']}: it was cut or replaced"
+    else:
+        reason = (
+            f"{file['path']} has the SHA-256 {sha256[:12]}…, the manifest says {file['sha256'][:12]}…: it was changed"
+        )
+    faults.add("files", shard, reason)
+
+
+def _check_checksums(directory: str, listed: Mapping[str, Any], present: Iterable[str], faults: FaultList) -> int:
+    """Adds what is wrong with `SHA256SUMS` and the files beside the shards, and returns the number of the latter."""
+    contents = storage.read_bytes(storage.join(directory, layout.CHECKSUMS))
+    if contents is None:
+        faults.add("files", layout.CHECKSUMS, "it is missing")
+        return 0
+    path_to_sha256: dict[str, str] = {}
+    for number, line in enumerate(contents.decode(errors="replace").splitlines(), 1):
+        match = CHECKSUM_LINE.fullmatch(line)
+        if match is None:
+            faults.add("files", layout.CHECKSUMS, f"line {number} is not a checksum and a path")
+            continue
+        path_to_sha256[match[2]] = match[1]
+    for path, (shard, file) in listed.items():
+        if path_to_sha256.get(path) != file["sha256"]:
+            faults.add("files", shard, f"{layout.CHECKSUMS} has not the manifest's checksum of {path}")
+    others = [path for path in path_to_sha256 if path not in listed]
+    for path in others:
+        # A path that leads out of the directory is not looked up.
+        if path not in present:
+            faults.add("files", path, f"it is missing, {layout.CHECKSUMS} lists it")
+        elif (
+            hashlib.sha256(storage.read_bytes(storage.join(directory, path)) or b"").hexdigest() != path_to_sha256[path]
+        ):
+            faults.add("files", path, f"it has not the SHA-256 that {layout.CHECKSUMS} says: it was changed")
+    if layout.MANIFEST not in others:
+        faults.add("files", layout.CHECKSUMS, f"it does not list {layout.MANIFEST}")
+    return len(others)

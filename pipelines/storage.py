@@ -1,0 +1,177 @@
+"""Files on any Beam filesystem: whole or not there at all.
+
+A file is written under a temporary name and renamed; nothing here knows what a dataset is. Paths are texts, joined by
+`FileSystems`, so that a local directory and a bucket look the same.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from typing import BinaryIO, cast
+
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from data.errors import UserError
+
+READ_SIZE_BYTES = 1 << 20
+# Beam reads these as parts of a pattern, and a deletion by pattern is no way to treat someone's files.
+PATTERN_CHARACTERS = "*?["
+
+
+def check_directory(directory: str) -> str:
+    """Returns the directory's path without its trailing slashes.
+
+    Raises:
+        UserError: there is no filesystem for it, or Beam would take it for a pattern.
+    """
+    if not directory.strip():
+        raise UserError("the output directory must have a name, got an empty text")
+    if any(character in directory for character in PATTERN_CHARACTERS):
+        raise UserError(f"the output directory must have none of `{PATTERN_CHARACTERS}` in its path, got {directory}")
+    try:
+        FileSystems.get_filesystem(directory)
+    except (ValueError, BeamIOError) as error:
+        scheme = FileSystems.get_scheme(directory)
+        raise UserError(
+            f"Beam knows no filesystem for `{scheme}://`; is its package installed? got {directory}"
+        ) from error
+    return directory.rstrip("/") or "/"
+
+
+def join(directory: str, relative_path: str) -> str:
+    """Returns the path of a file, given with forward slashes, below the directory."""
+    return FileSystems.join(directory, *relative_path.split("/"))
+
+
+def create(path: str) -> BinaryIO:
+    """Returns a new file open for writing, its directories made; bytes are written as they are, whatever its name."""
+    # The automatic choice would compress a `.gz` file, which is compressed already, once more.
+    return cast(BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED))
+
+
+def read_bytes(path: str) -> bytes | None:
+    """Returns the contents of a file, None where there is no such file."""
+    if not FileSystems.exists(path):
+        return None
+    try:
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def write_bytes(path: str, contents: bytes) -> None:
+    """Writes a small file so that its name never stands for a part of it; replaces the file of that name."""
+    temporary = f"{path}.{uuid.uuid4().hex[:12]}.tmp"
+    try:
+        with create(temporary) as file:
+            file.write(contents)
+        publish({temporary: path})
+    except BaseException:
+        delete_files([temporary])
+        raise
+
+
+def publish(temporary_to_final: dict[str, str]) -> None:
+    """Gives finished files their final names, in the mapping's order; replaces files of those names."""
+    for temporary, final in temporary_to_final.items():
+        make_directory(FileSystems.split(final)[0])
+        try:
+            FileSystems.rename([temporary], [final])
+        except BeamIOError:
+            # Some filesystems don't rename onto a file that is there.
+            if not (FileSystems.exists(temporary) and FileSystems.exists(final)):
+                raise
+            FileSystems.delete([final])
+            FileSystems.rename([temporary], [final])
+
+
+def make_directory(directory: str) -> None:
+    """Makes a directory with those above it, where the filesystem has such a thing and it is not there."""
+    if FileSystems.exists(directory):
+        return
+    try:
+        FileSystems.mkdirs(directory)
+    except OSError:
+        # Another worker may have been faster.
+        if not FileSystems.exists(directory):
+            raise
+
+
+def list_files(directory: str, limit: int | None = None) -> dict[str, int]:
+    """Returns all files below the directory, path relative to it to size in bytes, sorted by path.
+
+    Args:
+        directory: need not be there.
+        limit: stop after so many files; which ones is left to the filesystem.
+    """
+    matched = FileSystems.match([join(directory, "**")], [limit])[0].metadata_list
+    prefix = join(directory, "")
+    return dict(sorted((file.path[len(prefix) :].replace("\\", "/"), file.size_in_bytes) for file in matched))
+
+
+def delete_files(paths: Iterable[str]) -> None:
+    """Deletes those of the files that are there."""
+    present = [path for path in paths if FileSystems.exists(path)]
+    try:
+        FileSystems.delete(present)
+    except BeamIOError:
+        # Someone else may have been faster; only a file that stays is an error.
+        if any(FileSystems.exists(path) for path in present):
+            raise
+
+
+def delete_tree(directory: str) -> None:
+    """Deletes all files below the directory, and the directory where the filesystem has such a thing."""
+    delete_files(join(directory, path) for path in list_files(directory))
+    delete_if_empty(directory)
+
+
+def delete_if_empty(directory: str) -> None:
+    """Deletes a directory, and the directories in it, if there is no file below it."""
+    if FileSystems.exists(directory) and not list_files(directory, limit=1):
+        FileSystems.delete([directory])
+
+
+def first_missing(directory: str) -> str | None:
+    """Returns the topmost directory that would have to be made for this one, None where it is there."""
+    missing = None
+    while directory and not FileSystems.exists(directory):
+        missing = directory
+        parent = FileSystems.split(directory)[0]
+        if parent == directory:
+            break
+        directory = parent
+    return missing
+
+
+def sha256_of(path: str) -> tuple[int, str]:
+    """Returns the size in bytes and the hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    num_bytes = 0
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        while block := file.read(READ_SIZE_BYTES):
+            digest.update(block)
+            num_bytes += len(block)
+    return num_bytes, digest.hexdigest()
+
+
+def has_contents(path: str, num_bytes: int, sha256: str) -> bool:
+    """Returns whether the file is there with exactly these contents."""
+    return FileSystems.exists(path) and sha256_of(path) == (num_bytes, sha256)
+
+
+def describe_error(error: BaseException) -> str:
+    """Returns what went wrong with a file, as one line: `No space left on device: /data/x`."""
+    if isinstance(error, BeamIOError) and error.exception_details:
+        paths, inner = next(iter(error.exception_details.items()))
+        path = paths[-1] if isinstance(paths, tuple) else paths
+        line = describe_error(inner) if isinstance(inner, BaseException) else str(inner)
+        return line if str(path) in line else f"{line}: {path}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, OSError) and error.args and isinstance(error.args[0], BaseException):
+        # Beam's local filesystem wraps an error in another one.
+        return describe_error(error.args[0])
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,227 @@
+"""Proves from the files alone that a dataset is what its recipe asks for, or says what is wrong with it.
+
+| step | where | speaks of |
+| --- | --- | --- |
+| check each shard: bytes, records, every equation recomputed | Beam | `files`, `contents`, `membership` |
+| compare files with manifest and `SHA256SUMS` | driver | `files` |
+| look for repeated equations and for twins over all shards | driver | `twins` |
+| make the recipe's plan anew, compare every number | Beam and driver | `counts` |
+
+Equations are read by `data.expression`, which shares no code with the writers. Memory stays bounded: shards are read
+block by block, and keys of equations are compared one part of their range at a time. The dataset is only read.
+"""
+
+import contextlib
+import json
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+
+from data import layout
+from data.errors import UserError
+from data.expression import canonical_key
+from data.parsing import parse
+from data.recipe import Recipe
+from data.splits import plan_splits
+from pipelines import storage
+from pipelines.count_check import check_manifest, check_plan
+from pipelines.counting import take_census
+from pipelines.distinct import KEYS, Pair, choose_partitions, confirm_pairs, find_pairs, sort_into_partitions
+from pipelines.faults import FaultList
+from pipelines.file_check import check_files, list_entries, load_manifest
+from pipelines.progress import Progress
+from pipelines.records import open_file
+from pipelines.runner import Execution, report_failures, to_elements, wait_for
+from pipelines.shard_check import ShardCheck, ShardFindings
+from pipelines.verify_report import VerifyReport, make_report
+from pipelines.workspace import Workspace
+
+
+def verify(
+    directory: str | Path,
+    *,
+    workers: int = 1,
+    pipeline_options: Sequence[str] = (),
+    max_faults: int = 10,
+    progress: Progress | None = None,
+) -> VerifyReport:
+    """Returns what can be proved of a dataset, and the first of its faults.
+
+    Args:
+        directory: of the dataset, on any filesystem that Beam knows.
+        workers: processes of the local runner.
+        pipeline_options: Beam's command line; a runner that is named there wins over `workers`, and one whose workers
+            are on other machines needs `--temp_location`.
+        max_faults: how many faults to describe; all are counted.
+        progress: is told how far the check is.
+
+    Raises:
+        UserError: there is no dataset, or one that this version cannot read.
+    """
+    source = storage.check_directory(str(directory))
+    execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
+    manifest = load_manifest(source)
+    with _staging(execution) as staging:
+        return _Verification(source, manifest, staging, execution, max_faults, progress or Progress()).run()
+
+
+@contextlib.contextmanager
+def _staging(execution: Execution) -> Iterator[str]:
+    """Gives a directory that driver and workers share, and removes it at the end."""
+    temp_location = execution.options().get_all_options().get("temp_location")
+    if temp_location is None:
+        with tempfile.TemporaryDirectory(prefix="eqstream-") as directory:
+            yield directory
+        return
+    directory = storage.join(temp_location, f"eqstream-{uuid.uuid4().hex[:12]}")
+    try:
+        yield directory
+    finally:
+        storage.delete_tree(directory)
+
+
+class CheckShard(beam.DoFn):
+    """Checks a shard, whose number and manifest entry are a JSON text; gives back its number."""
+
+    def __init__(self, recipe: Recipe, directory: str, staging: str, num_partitions: int, max_faults: int) -> None:
+        self._recipe = recipe.to_dict()
+        self._directory = directory
+        self._staging = staging
+        self._num_partitions = num_partitions
+        self._max_faults = max_faults
+
+    def process(self, element: str) -> Iterator[str]:
+        """Writes keys and findings into the staging directory, the findings last."""
+        job = json.loads(element)
+        recipe = Recipe.from_dict(self._recipe)
+        with report_failures(f"shard {job['entry']['shard']}"):
+            check = ShardCheck(self._directory, recipe, job["split"], job["entry"], self._max_faults)
+            findings, keys = check.run()
+            keys, edges = sort_into_partitions(keys, self._num_partitions)
+            report = {"findings": findings.to_dict(), "edges": edges}
+            storage.write_bytes(storage.join(self._staging, f"{job['number']}.keys"), keys.tobytes())
+            storage.write_bytes(storage.join(self._staging, f"{job['number']}.json"), json.dumps(report).encode())
+        yield str(job["number"])
+
+
+class _Verification:
+    """One run of all checks."""
+
+    def __init__(
+        self,
+        directory: str,
+        manifest: dict[str, Any],
+        staging: str,
+        execution: Execution,
+        max_faults: int,
+        progress: Progress,
+    ) -> None:
+        self._directory = directory
+        self._manifest = manifest
+        self._staging = staging
+        self._execution = execution
+        self._progress = progress
+        self._recipe = Recipe.from_dict(manifest["recipe"])
+        self._faults = FaultList(max_faults)
+        self._entries = list_entries(manifest)
+        total = sum(entry["num_equations"] for _, entry in self._entries)
+        self._num_partitions = choose_partitions(total)
+
+    def run(self) -> VerifyReport:
+        findings, edges = self._check_shards()
+        path_to_found = {path: found for each in findings for path, found in each.path_to_file.items()}
+        num_files = check_files(self._directory, self._manifest, path_to_found, self._faults)
+        for found in findings:
+            self._faults.extend(found.faults)
+        self._check_distinct(edges)
+        check_manifest(self._manifest, self._recipe, findings, self._faults)
+        self._check_plan()
+        return make_report(self._directory, self._recipe, self._group(findings), num_files, self._faults)
+
+    def _group(self, findings: list[ShardFindings]) -> dict[str, list[ShardFindings]]:
+        grouped: dict[str, list[ShardFindings]] = {}
+        for (split, _), found in zip(self._entries, findings, strict=True):
+            grouped.setdefault(split, []).append(found)
+        return grouped
+
+    def _check_shards(self) -> tuple[list[ShardFindings], list[list[int]]]:
+        """Returns the findings of each shard, and where its keys' partitions begin."""
+        jobs = [
+            {"number": number, "split": split, "entry": entry} for number, (split, entry) in enumerate(self._entries)
+        ]
+        elements = to_elements(jobs)
+        check = CheckShard(self._recipe, self._directory, self._staging, self._num_partitions, self._faults.limit)
+
+        def construct(pipeline: beam.Pipeline) -> None:
+            (
+                pipeline
+                | "ListShards" >> beam.Create(elements, reshuffle=False)
+                | "ShareOut" >> beam.Reshuffle()  # JSON of a job
+                | "Check" >> beam.ParDo(check)
+            )
+
+        total = sum(entry["num_equations"] for _, entry in self._entries)
+        with self._progress.stage("verifying", len(jobs), num_equations=total):
+            wait_for(lambda: self._execution.run(construct, len(elements)), self._show_progress)
+        reports = [self._load_report(number) for number in range(len(jobs))]
+        return [ShardFindings.from_dict(report["findings"]) for report in reports], [
+            report["edges"] for report in reports
+        ]
+
+    def _show_progress(self) -> None:
+        done = [int(name[:-5]) for name in storage.list_files(self._staging) if name[:-5].isdigit()]
+        self._progress.show(len(done), sum(self._entries[number][1]["num_equations"] for number in done))
+
+    def _load_report(self, number: int) -> dict[str, Any]:
+        contents = storage.read_bytes(storage.join(self._staging, f"{number}.json"))
+        if contents is None:
+            raise UserError(
+                "the workers' findings did not arrive: give a --temp_location that driver and workers share"
+            )
+        return json.loads(contents)
+
+    def _check_distinct(self, edges: list[list[int]]) -> None:
+        """Adds equations that stand twice and twins that must not be; candidates are read again to be sure."""
+        names = [name for name, _ in self._entries]
+        shard_to_split = np.array([names.index(name) for name in names])
+        most = 2 * self._faults.limit
+        pairs: list[Pair] = []
+        num_pairs = 0
+        for partition in range(self._num_partitions):
+            parts = [self._read_keys(number, *ends[partition : partition + 2]) for number, ends in enumerate(edges)]
+            for pair in find_pairs(parts, shard_to_split, self._recipe.commuted):
+                num_pairs += 1
+                if len(pairs) < most:
+                    pairs.append(pair)
+        confirmed = confirm_pairs(pairs, self._read_questions, lambda question: canonical_key(parse(question)))
+        for pair, first, second in confirmed:
+            other = f"{self._entries[pair.first.shard][1]['shard']}, record {pair.first.record}"
+            reason = f"`{second}` stands also in {other}"
+            if not pair.is_repeated:
+                reason = f"`{second}` is a commuted twin of `{first}` in {other}"
+            self._faults.add("twins", self._entries[pair.second.shard][1]["shard"], reason, pair.second.record)
+        self._faults.count_more("twins", num_pairs - len(pairs))
+
+    def _read_keys(self, number: int, start: int, end: int) -> np.ndarray:
+        with open_file(storage.join(self._staging, f"{number}.keys")) as file:
+            file.seek(start * KEYS.itemsize)
+            return np.frombuffer(file.read((end - start) * KEYS.itemsize), KEYS)
+
+    def _read_questions(self, number: int, records: set[int]) -> dict[int, str]:
+        split, entry = self._entries[number]
+        return ShardCheck(self._directory, self._recipe, split, entry, 0).read_questions(records)
+
+    def _check_plan(self) -> None:
+        workspace = Workspace.of(self._staging, self._recipe.fingerprint())
+        try:
+            census = take_census(self._recipe, workspace, self._execution, self._progress, workspace.begin_attempt)
+            plan = plan_splits(self._recipe, census)
+        except UserError as error:
+            self._faults.add("counts", layout.MANIFEST, f"its recipe cannot be planned: {error}")
+            return
+        check_plan(self._manifest, self._recipe, plan, self._faults)

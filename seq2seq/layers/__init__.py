@@ -1,0 +1,1 @@
+"""The layers that the models share, written with `keras.ops` alone."""

@@ -1,0 +1,78 @@
+"""Where each character stands, counted the way numbers are read: from the decimal point, number by number."""
+
+import keras
+from keras import ops
+
+from data.codec import NUM_RESERVED, PAD
+
+
+@keras.saving.register_keras_serializable(package="eqstream")
+class DigitPlaces(keras.layers.Layer):
+    """Returns place and number of each token, int32 (batch, length) each, from tokens (batch, length).
+
+    Places are numbered so that one table of `num_places` vectors serves all of them:
+
+    | place | token |
+    | --- | --- |
+    | 0 | pad |
+    | 1 … length | a digit before the decimal point; 1 is the unit |
+    | length + 1 … 2 length | a digit after the decimal point; the first is the tenth |
+    | 2 length + 1 … 3 length | the n-th of the characters in a row that are no digits |
+
+    The number is 0 before the first number of the question, 1 from its first digit on, and so on. Place and number
+    together tell every token of a question from all others, whatever the padding.
+
+    Args:
+        alphabet: the codec's alphabet.
+        length: tokens of a question, or more: the size of each of the three ranges.
+        is_reversed: whether the tokens are those of the text read backwards.
+    """
+
+    def __init__(self, alphabet: str, length: int, is_reversed: bool = False, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.alphabet, self.length, self.is_reversed = alphabet, length, is_reversed
+        self.num_places = 3 * length + 1
+        self.num_numbers = (length + 1) // 2 + 1
+
+    def build(self, input_shape=None) -> None:
+        """Creates nothing: the layer has no weights."""
+        self.built = True
+
+    def call(self, tokens):
+        """See the class."""
+        tokens = ops.flip(tokens, axis=1) if self.is_reversed else tokens
+        places, numbers = self._locate(ops.cast(tokens, "int32"))
+        return (ops.flip(places, axis=1), ops.flip(numbers, axis=1)) if self.is_reversed else (places, numbers)
+
+    def _locate(self, tokens):
+        is_digit, is_point = self._is_one_of(tokens, "0123456789"), self._is_one_of(tokens, ".")
+        # A run is digits in a row, or other characters in a row; runs are numbered by counting where they begin.
+        changes = ops.cast(is_digit[:, 1:] != is_digit[:, :-1], "int32")
+        runs = ops.pad(ops.cumsum(changes, axis=1), [[0, 0], [1, 0]])
+        same_run = ops.cast(runs[:, :, None] == runs[:, None, :], "int32")  # (batch, length, length)
+        order = ops.arange(tokens.shape[1])
+        is_real = ops.cast(tokens != PAD, "int32")[:, None, :]
+        num_before = ops.sum(same_run * ops.cast(order[None, :] < order[:, None], "int32") * is_real, axis=2)
+        num_after = ops.sum(same_run * ops.cast(order[None, :] > order[:, None], "int32") * is_real, axis=2)
+        # Digits are behind the point if the run before them ends with one.
+        follows_point = ops.pad(is_point[:, :-1], [[0, 0], [1, 0]])
+        is_run_start = num_before == 0
+        starts_fraction = ops.cast(ops.logical_and(follows_point, is_run_start), "int32")
+        is_fraction = ops.sum(same_run * starts_fraction[:, None, :], axis=2) > 0
+        digit_place = ops.where(is_fraction, self.length + 1 + num_before, 1 + num_after)
+        places = ops.where(is_digit, digit_place, 2 * self.length + 1 + num_before)
+        starts_number = ops.logical_and(ops.logical_and(is_digit, is_run_start), ops.logical_not(is_fraction))
+        numbers = ops.cumsum(ops.cast(starts_number, "int32"), axis=1)
+        return ops.where(tokens == PAD, 0, places), ops.where(tokens == PAD, 0, numbers)
+
+    def _is_one_of(self, tokens, characters: str):
+        ids = [NUM_RESERVED + position for position, each in enumerate(self.alphabet) if each in characters]
+        found = ops.zeros_like(tokens, dtype="bool")
+        for each in ids:
+            found = ops.logical_or(found, tokens == each)
+        return found
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor."""
+        own = {"alphabet": self.alphabet, "length": self.length, "is_reversed": self.is_reversed}
+        return {**super().get_config(), **own}

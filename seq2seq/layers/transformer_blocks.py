@@ -1,0 +1,92 @@
+"""The two blocks of a transformer, normalised before each part (Xiong et al., 2020)."""
+
+import keras
+from keras import ops
+
+from seq2seq.layers.attention import MultiHeadAttention
+
+
+class _Block(keras.layers.Layer):
+    """What both blocks share: the feed-forward part and the arguments."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.width, self.heads, self.feed_forward, self.dropout_rate = width, heads, feed_forward, dropout
+        self.attention = MultiHeadAttention(width, heads, name="attention")
+        self.attention_norm = keras.layers.LayerNormalization(name="attention_norm")
+        self.feed_forward_norm = keras.layers.LayerNormalization(name="feed_forward_norm")
+        self.expand = keras.layers.Dense(feed_forward, activation="relu", name="expand")
+        self.contract = keras.layers.Dense(width, name="contract")
+        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+
+    def build(self, input_shape=None) -> None:
+        """Creates the weights."""
+        for layer in (self.attention, self.attention_norm, self.feed_forward_norm, self.expand, self.dropout):
+            layer.build((None, None, self.width))
+        self.contract.build((None, None, self.feed_forward))
+        self.built = True
+
+    def _add_feed_forward(self, states, training):
+        return states + self.dropout(self.contract(self.expand(self.feed_forward_norm(states))), training=training)
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor."""
+        own = {"width": self.width, "heads": self.heads, "feed_forward": self.feed_forward}
+        return {**super().get_config(), **own, "dropout": self.dropout_rate}
+
+
+@keras.saving.register_keras_serializable(package="eqstream")
+class EncoderBlock(_Block):
+    """Self-attention over all tokens that are no pads, then the feed-forward part."""
+
+    def call(self, states, visible=None, training=None):
+        """Returns (batch, length, width) from `states` of that shape; `visible` as in `MultiHeadAttention`."""
+        normed = self.attention_norm(states)
+        gathered = self.attention(normed, *self.attention.project(normed), visible=visible)
+        return self._add_feed_forward(states + self.dropout(gathered, training=training), training)
+
+
+@keras.saving.register_keras_serializable(package="eqstream")
+class DecoderBlock(_Block):
+    """Self-attention over what is decoded so far, attention over the question, then the feed-forward part.
+
+    The same code serves all positions at once (training) and one position at a time (decoding): the latter hands in
+    the keys and values of the positions before.
+    """
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, **kwargs) -> None:
+        super().__init__(width, heads, feed_forward, dropout, **kwargs)
+        self.cross_attention = MultiHeadAttention(width, heads, name="cross_attention")
+        self.cross_norm = keras.layers.LayerNormalization(name="cross_norm")
+
+    def build(self, input_shape=None) -> None:
+        """Creates the weights."""
+        self.cross_attention.build((None, None, self.width))
+        self.cross_norm.build((None, None, self.width))
+        super().build(input_shape)
+
+    def call(self, states, memory, visible=None, past=None, training=None):
+        """Returns the new states and the keys and values of all positions up to the last.
+
+        Args:
+            states: (batch, length, width).
+            memory: keys and values of the question, from ``cross_attention.project``.
+            visible: bool, False for pads of the question.
+            past: keys and values of the positions before, or None if `states` begins at the first one.
+            training: whether dropout is active.
+        """
+        normed = self.attention_norm(states)
+        keys, values = self.attention.project(normed)
+        if past is not None:
+            keys, values = ops.concatenate([past[0], keys], axis=2), ops.concatenate([past[1], values], axis=2)
+        gathered = self.attention(normed, keys, values, visible=_causal_mask(states.shape[1], keys.shape[2]))
+        states = states + self.dropout(gathered, training=training)
+        gathered = self.cross_attention(self.cross_norm(states), *memory, visible=visible)
+        states = states + self.dropout(gathered, training=training)
+        return self._add_feed_forward(states, training), (keys, values)
+
+
+def _causal_mask(num_targets: int, num_sources: int):
+    """Returns bool (num_targets, num_sources): a target, one of the last positions, sees none after itself."""
+    first = num_sources - num_targets
+    return ops.arange(num_sources)[None, :] <= ops.arange(first, num_sources)[:, None]

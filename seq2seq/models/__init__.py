@@ -1,0 +1,1 @@
+"""The models, one a file; `registry` finds them by their kind."""

@@ -1,0 +1,64 @@
+"""What every model that writes an answer character by character has in common."""
+
+import keras
+from keras import ops
+
+from data.codec import START, Codec
+from data.configuration import to_mapping
+
+
+class EquationModel(keras.Model):
+    """An encoder-decoder from question tokens to answer tokens.
+
+    A subclass defines `call` (teacher forced) and `generate` (greedy). It is rebuilt from two plain mappings, so
+    that a saved model needs neither code nor pickles to load.
+
+    Args:
+        codec: `Codec.to_dict()` of the text it reads and writes.
+        architecture: its recipe as a mapping, of the type `recipe_class`.
+    """
+
+    recipe_class: type
+
+    def __init__(self, *, codec: dict, architecture: dict, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.codec = Codec.from_dict(codec)
+        self.architecture = self.recipe_class(**architecture)
+
+    def call(self, inputs, training=None):
+        """Returns logits, float (batch, answer_width, num_tokens), for each token of the answer.
+
+        Args:
+            inputs: `question`, int32 (batch, question_width), and `answer`, int32 (batch, answer_width); the logits
+                of a position depend on the answer's tokens before it alone.
+            training: whether dropout is active.
+        """
+        raise NotImplementedError
+
+    def generate(self, question):
+        """Returns logits, float (batch, answer_width, num_tokens), of greedy decoding from the question alone.
+
+        What follows the end token is not to be read.
+        """
+        raise NotImplementedError
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "codec": self.codec.to_dict(),
+            "architecture": to_mapping(self.architecture),
+        }
+
+    def get_build_config(self) -> dict:
+        """Returns what `build_from_config` needs: all sizes are known from the codec."""
+        return {"input_shape": None}
+
+    def build_from_config(self, config: dict) -> None:
+        """Creates the weights of a model that is being loaded."""
+        self.build(None)
+
+
+def shift_right(answer):
+    """Returns the decoder's input, int32 (batch, answer_width): the start token, then all but the last token."""
+    return ops.concatenate([ops.full_like(answer[:, :1], START), answer[:, :-1]], axis=1)

@@ -1,0 +1,80 @@
+"""The classic of Keras' addition example: one vector says it all, repeated for each character of the answer."""
+
+import keras
+
+from data.codec import PAD
+from seq2seq.layers.character_embedding import CharacterEmbedding
+from seq2seq.models.base import EquationModel
+from seq2seq.recipe import RepeatVectorRecipe
+
+
+@keras.saving.register_keras_serializable(package="eqstream")
+class RepeatVectorModel(EquationModel):
+    """LSTM encoder, its last output repeated, LSTM decoder, logits per character.
+
+    No character of the answer depends on another but through the decoder's state: teacher forcing and greedy
+    decoding are the same.
+    """
+
+    recipe_class = RepeatVectorRecipe
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        recipe = self.architecture
+        width = recipe.embedding_width if recipe.embedding == "learned" else None
+        self.embedding = CharacterEmbedding(self.codec.num_tokens, width, name="embedding")
+        self.encoder = [
+            self._make_lstm("encoder", level, recipe.encoder_width, level < recipe.encoder_depth - 1)
+            for level in range(recipe.encoder_depth)
+        ]
+        self.repeat = keras.layers.RepeatVector(self.codec.answer_width, name="repeat")
+        self.decoder = [
+            self._make_lstm("decoder", level, recipe.decoder_width, True) for level in range(recipe.decoder_depth)
+        ]
+        self.dropout = keras.layers.Dropout(recipe.dropout, name="dropout")
+        self.normalization = (
+            keras.layers.BatchNormalization(name="normalization") if recipe.batch_normalization else None
+        )
+        self.logits = keras.layers.Dense(self.codec.num_tokens, name="logits")
+
+    def _make_lstm(self, side: str, level: int, width: int, return_sequences: bool) -> keras.layers.Layer:
+        name = f"{side}_{level + 1}"
+        # Sequences of equations are short: written out step by step they run faster than in a loop.
+        lstm = keras.layers.LSTM(width, return_sequences=return_sequences, unroll=True, name=name)
+        return keras.layers.Bidirectional(lstm, name=name) if self.architecture.bidirectional else lstm
+
+    def build(self, input_shape=None) -> None:
+        """Creates the weights."""
+        recipe, sides = self.architecture, 2 if self.architecture.bidirectional else 1
+        question_shape, answer_shape = (None, self.codec.question_width), (None, self.codec.answer_width)
+        self.embedding.build(question_shape)
+        width = self.embedding.width or self.codec.num_tokens
+        for layer in self.encoder:
+            layer.build((*question_shape, width))
+            width = recipe.encoder_width * sides
+        for layer in self.decoder:
+            layer.build((*answer_shape, width))
+            width = recipe.decoder_width * sides
+        if self.normalization is not None:
+            self.normalization.build((*answer_shape, width))
+        self.dropout.build((*answer_shape, width))
+        self.logits.build((*answer_shape, width))
+        self.built = True
+
+    def call(self, inputs, training=None):
+        """See `EquationModel.call`."""
+        question = inputs["question"]
+        mask = question != PAD if self.architecture.mask_padding else None
+        states = self.embedding(question)
+        for layer in self.encoder:
+            states = self.dropout(layer(states, mask=mask, training=training), training=training)
+        states = self.repeat(states)
+        for layer in self.decoder:
+            states = self.dropout(layer(states, training=training), training=training)
+        if self.normalization is not None:
+            states = self.normalization(states, training=training)
+        return self.logits(states)
+
+    def generate(self, question):
+        """See `EquationModel.generate`."""
+        return self({"question": question}, training=False)

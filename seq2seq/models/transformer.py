@@ -1,0 +1,102 @@
+"""Encoder-decoder transformer that is told each digit's place within its number, and which number."""
+
+import keras
+from keras import ops
+
+from data.codec import PAD, START
+from seq2seq.layers.character_embedding import CharacterEmbedding
+from seq2seq.layers.digit_places import DigitPlaces
+from seq2seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
+from seq2seq.models.base import EquationModel, shift_right
+from seq2seq.recipe import TransformerRecipe
+
+
+@keras.saving.register_keras_serializable(package="eqstream")
+class TransformerModel(EquationModel):
+    """Transformer with digit-place and number embeddings computed from the text.
+
+    Digit places are those of "Transformers Can Do Arithmetic with the Right Embeddings" (2024). When the answer
+    is written from its last digit, the position in the answer is a place too and shares the embedding.
+    """
+
+    recipe_class = TransformerRecipe
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        recipe, codec = self.architecture, self.codec
+        sizes = {"width": recipe.width, "heads": recipe.heads, "feed_forward": recipe.feed_forward}
+        length = max(codec.question_width, codec.answer_width)
+        self.places = DigitPlaces(codec.alphabet, length, codec.options.reverse_question, name="places")
+        self.character = CharacterEmbedding(codec.num_tokens, recipe.width, name="character")
+        self.place = CharacterEmbedding(self.places.num_places, recipe.width, name="place")
+        self.number = CharacterEmbedding(self.places.num_numbers, recipe.width, name="number")
+        # Written from its last digit, an answer has its steps in the table of places: step 0 is the unit.
+        is_place = codec.options.reverse_answer
+        self.step = None if is_place else CharacterEmbedding(length + 1, recipe.width, name="step")
+        self.encoder = [
+            EncoderBlock(**sizes, dropout=recipe.dropout, name=f"encoder_{level + 1}")
+            for level in range(recipe.encoder_depth)
+        ]
+        self.decoder = [
+            DecoderBlock(**sizes, dropout=recipe.dropout, name=f"decoder_{level + 1}")
+            for level in range(recipe.decoder_depth)
+        ]
+        self.encoder_norm = keras.layers.LayerNormalization(name="encoder_norm")
+        self.decoder_norm = keras.layers.LayerNormalization(name="decoder_norm")
+        self.logits = keras.layers.Dense(codec.num_tokens, name="logits")
+
+    def build(self, input_shape=None) -> None:
+        """Creates the weights."""
+        for layer in filter(None, (self.places, self.character, self.place, self.number, self.step)):
+            layer.build((None, None))
+        for layer in (*self.encoder, *self.decoder, self.encoder_norm, self.decoder_norm, self.logits):
+            layer.build((None, None, self.architecture.width))
+        self.built = True
+
+    def encode(self, question, training=None):
+        """Returns the memory of the question: keys and values for each decoder block, and which tokens are no pads."""
+        places, numbers = self.places(question)
+        visible = (question != PAD)[:, None, None, :]
+        states = self.character(question) + self.place(places) + self.number(numbers)
+        for block in self.encoder:
+            states = block(states, visible=visible, training=training)
+        states = self.encoder_norm(states)
+        return [block.cross_attention.project(states) for block in self.decoder], visible
+
+    def decode(self, previous, memory, *, first_step: int = 0, past=None, training=None):
+        """Returns the logits of consecutive steps, and the keys and values to hand in as `past` of the next.
+
+        Args:
+            previous: int32 (batch, num_steps), the token before each step.
+            memory: from `encode`.
+            first_step: number of the first of these steps.
+            past: None at the first step of all.
+            training: whether dropout is active.
+        """
+        projections, visible = memory
+        states = self.character(previous) + self._embed_steps(first_step, previous.shape[1])
+        caches = []
+        for level, block in enumerate(self.decoder):
+            before = None if past is None else past[level]
+            states, cache = block(states, projections[level], visible=visible, past=before, training=training)
+            caches.append(cache)
+        return self.logits(self.decoder_norm(states)), caches
+
+    def _embed_steps(self, first_step: int, num_steps: int):
+        steps = ops.arange(first_step, first_step + num_steps)[None, :]
+        return self.place(steps + 1) if self.step is None else self.step(steps)
+
+    def call(self, inputs, training=None):
+        """See `EquationModel.call`."""
+        memory = self.encode(inputs["question"], training=training)
+        return self.decode(shift_right(inputs["answer"]), memory, training=training)[0]
+
+    def generate(self, question):
+        """See `EquationModel.generate`; the keys and values of earlier steps are kept, not computed again."""
+        memory = self.encode(question)
+        previous, past, logits = ops.full_like(question[:, :1], START), None, []
+        for step in range(self.codec.answer_width):
+            step_logits, past = self.decode(previous, memory, first_step=step, past=past)
+            logits.append(step_logits)
+            previous = ops.cast(ops.argmax(step_logits, axis=-1), question.dtype)
+        return ops.concatenate(logits, axis=1)

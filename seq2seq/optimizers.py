@@ -1,0 +1,59 @@
+"""The optimizer that a recipe asks for."""
+
+import keras
+
+from seq2seq.recipe import OptimizerRecipe
+
+_OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+}
+
+
+@keras.saving.register_keras_serializable(package="eqstream")
+class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate that rises from zero, then stays or falls; a function of the step alone.
+
+    Args:
+        peak: the rate after the warm-up.
+        warmup_steps: steps until then.
+        num_steps: of the whole training; the rate falls until the last of them.
+        shape: `constant`, `linear` or `cosine`.
+        final_share: share of `peak` that is left at the end.
+    """
+
+    def __init__(self, peak: float, warmup_steps: int, num_steps: int, shape: str, final_share: float) -> None:
+        self.peak, self.warmup_steps, self.num_steps = peak, warmup_steps, num_steps
+        self.shape, self.final_share = shape, final_share
+
+    def __call__(self, step):
+        """Returns the rate of a step, counted from 0."""
+        step = keras.ops.cast(step, "float32")
+        # The first step is not lost: its rate is one part of the way up, not zero.
+        rise = keras.ops.minimum((step + 1.0) / (self.warmup_steps + 1.0), 1.0)
+        way = keras.ops.clip((step - self.warmup_steps) / max(self.num_steps - self.warmup_steps, 1), 0.0, 1.0)
+        falls = {
+            "constant": keras.ops.ones_like(way),
+            "linear": 1.0 - way,
+            "cosine": 0.5 * (1.0 + keras.ops.cos(way * 3.141592653589793)),
+        }
+        fall = 1.0 if self.shape == "constant" else self.final_share + (1.0 - self.final_share) * falls[self.shape]
+        return self.peak * rise * fall
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor."""
+        names = ("peak", "warmup_steps", "num_steps", "shape", "final_share")
+        return {name: getattr(self, name) for name in names}
+
+
+def make_optimizer(recipe: OptimizerRecipe, num_steps: int) -> keras.optimizers.Optimizer:
+    """Returns a new optimizer for a training of `num_steps` steps."""
+    schedule = WarmupSchedule(recipe.learning_rate, recipe.warmup_steps, num_steps, recipe.schedule, recipe.final_share)
+    options: dict = {"learning_rate": schedule, "global_clipnorm": recipe.clip_norm}
+    if recipe.name in ("adam", "adamw"):
+        options["beta_2"] = recipe.beta_2
+    if recipe.name == "adamw":
+        options["weight_decay"] = recipe.weight_decay
+    return _OPTIMIZERS[recipe.name](**options)

@@ -1,0 +1,84 @@
+"""Answers to questions that a person types."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seq2seq.decoding import GreedyDecoder
+from seq2seq.membership import read_question
+from seq2seq.trained_model import TrainedModel, load_trained_model
+
+_BATCH_SIZE = 64
+# Compiling pays from about as many questions on.
+_MIN_QUESTIONS_TO_COMPILE = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A question, what the model answers, and what is right.
+
+    Attributes:
+        question: natural text, as the space writes it.
+        answer: of the model, greedy; a `?` in it is no character or no end.
+        expected: the right answer.
+        characters: each emitted character, `∎` for the end, with its probability, in the order they were emitted.
+    """
+
+    question: str
+    answer: str
+    expected: str
+    characters: tuple[tuple[str, float], ...]
+
+    @property
+    def is_correct(self) -> bool:
+        """Whether the whole answer is right."""
+        return self.answer == self.expected
+
+    def to_text(self, explain: bool = False) -> str:
+        """Returns a line such as `☑ 31 + 87 = 118`; with `explain`, one more per emitted character."""
+        line = f"☑ {self.question} = {self.answer}"
+        if not self.is_correct:
+            line = f"☒ {self.question} = {self.answer}  (expected {self.expected})"
+        if explain:
+            line += "".join(f"\n    {character}  {share:8.4%}" for character, share in self.characters)
+        return line
+
+
+class Predictor:
+    """A trained model that answers natural text."""
+
+    def __init__(self, trained: TrainedModel) -> None:
+        self.trained = trained
+        self._decoder = GreedyDecoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+
+    @classmethod
+    def load(cls, run_directory: str | Path) -> "Predictor":
+        """Returns the predictor of a run.
+
+        Raises:
+            UserError: the directory is no run with a model.
+        """
+        return cls(load_trained_model(run_directory))
+
+    def predict(self, questions: Sequence[str]) -> list[Prediction]:
+        """Returns the answers, greedy; questions may be written with or without spaces.
+
+        Raises:
+            UserError: a question is no equation or not in the model's space; nothing is answered then.
+        """
+        known = [read_question(text, self.trained.recipe.space) for text in questions]
+        codec = self.trained.codec
+        decoder = self._decoder
+        if len(known) >= _MIN_QUESTIONS_TO_COMPILE:
+            decoder = GreedyDecoder(self.trained.model)
+        decoded = decoder.decode(codec.encode_questions([each.question for each in known]))
+        answers = codec.decode_predictions(decoded.tokens)
+        return [
+            Prediction(
+                question=each.question,
+                answer=answer,
+                expected=each.answer,
+                characters=tuple(zip(codec.describe_tokens(tokens), shares.tolist(), strict=False)),
+            )
+            for each, answer, tokens, shares in zip(known, answers, decoded.tokens, decoded.probabilities, strict=True)
+        ]

@@ -1,0 +1,79 @@
+"""All that a training is at one step, in one file: what comes next depends on nothing else."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from data.errors import UserError
+
+
+@dataclass(kw_only=True)
+class TrainingProgress:
+    """How far a training has come; the callbacks keep it up to date.
+
+    Attributes:
+        epoch: the epoch that comes next or is under way, from 0.
+        step: steps of that epoch that are done.
+        rows: the metrics of each finished epoch.
+        best_value: of the monitored metric so far; None before the first epoch ends.
+        best_epoch: the epoch that had it.
+        num_epochs_without_gain: since the last improvement that counts for early stopping.
+        reference_value: the value that the next improvement is measured against.
+        is_stopped: whether early stopping has ended the training.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    best_value: float | None = None
+    best_epoch: int | None = None
+    num_epochs_without_gain: int = 0
+    reference_value: float | None = None
+    is_stopped: bool = False
+
+
+def list_variables(model: keras.Model) -> list[keras.Variable]:
+    """Returns every variable a training step reads or writes, each once.
+
+    Weights, the states of random generators, the optimizer's moments, step number and learning rate, and the
+    metrics of the epoch under way.
+    """
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    return list({id(variable): variable for variable in variables}.values())
+
+
+def save_state(path: Path, model: keras.Model, progress: TrainingProgress) -> None:
+    """Writes the state, whole or not at all; the model must be compiled and its optimizer built."""
+    arrays = {f"{number:05d}": np.asarray(variable) for number, variable in enumerate(list_variables(model))}
+    aside = path.with_name(path.name + ".partial")
+    with aside.open("wb") as file:
+        np.savez(file, progress=np.array(json.dumps(asdict(progress))), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+
+
+def restore_state(path: Path, model: keras.Model) -> TrainingProgress:
+    """Puts every variable of `model` back to what `save_state` wrote, and returns the progress.
+
+    Raises:
+        UserError: the file is damaged, or of a model with other variables.
+    """
+    variables = list_variables(model)
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            progress = TrainingProgress(**json.loads(str(saved["progress"])))
+            names = [name for name in saved.files if name != "progress"]
+            arrays = [saved[name] for name in sorted(names)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged, the training cannot go on from it: {error}") from error
+    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+        raise UserError(f"{path} belongs to another model")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return progress

@@ -1,0 +1,59 @@
+"""Installs eqstream: the packages `data`, `pipelines` and `seq2seq` and the command `eqstream`."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+
+READERS = [
+    "tensorflow-datasets>=4.9.9",
+    "datasets>=4",
+    "duckdb>=1.4",
+    "grain>=0.2.10",
+    "mlcroissant>=1.0.20",
+]
+# pyright's `nodejs` extra brings Node.js as a wheel, so that linting fetches nothing at run time; setuptools builds the
+# editable install without an isolated environment.
+TEST = [
+    "pytest>=8",
+    "hypothesis>=6.100",
+    "ruff>=0.12",
+    "pyright[nodejs]>=1.1.400",
+    "psutil>=6",
+    "setuptools>=77",
+]
+# TFDS' builder, measured beside eqstream, imports a backport that it does not ask for.
+BENCH = ["importlib_resources>=6", "psutil>=6"]
+
+setup(
+    name="eqstream",
+    version="0.1.0",
+    description="Exactly counted, leak-free datasets of arithmetic equations, and the models judged on them",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8") if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    packages=["data", "pipelines", "seq2seq", "seq2seq.layers", "seq2seq.models"],
+    py_modules=["eqstream"],
+    package_data={"data": ["recipes/*.yaml"]},
+    install_requires=[
+        "numpy>=2.0",
+        "pyarrow>=18",
+        "PyYAML>=6",
+        "apache-beam>=2.70",
+        "google-crc32c>=1.5",
+        "tensorflow>=2.20",
+        "keras>=3.12",
+        "click>=8.1",
+        "tqdm>=4.66",
+        "matplotlib>=3.9",
+    ],
+    extras_require={
+        "readers": READERS,
+        "test": TEST + READERS,
+        "bench": BENCH + READERS,
+        "tensorboard": ["tensorboard"],
+    },
+    entry_points={"console_scripts": ["eqstream = eqstream:main"]},
+)
