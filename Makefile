@@ -23,18 +23,20 @@ help:
 
 install: $(INSTALLED)
 
-$(INSTALLED): requirements.lock setup.py
+$(INSTALLED): requirements.lock setup.py $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip --disable-pip-version-check check
+	@touch $@
+
+$(BIN)/python:
 	@command -v $(PYTHON) > /dev/null || { \
 	  echo "make: '$(PYTHON)' was not found: install Python 3.11, or name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
 	  echo "make: requirements.lock is for Python 3.11, got $$($(PYTHON) --version 2>&1): make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { \
 	  echo "make: this $(PYTHON) has no venv module (on Debian: apt-get install python3.11-venv)" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -m pip --disable-pip-version-check check
-	@touch $@
+	$(PYTHON) -m venv --clear $(VENV)
 
 demo: $(INSTALLED)
 	$(BIN)/eqstream run addition-3digit --out out/demo

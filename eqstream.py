@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command runs, so that help comes at once.
 """
 
+import json
 import logging
 import os
 import sys
@@ -27,21 +28,26 @@ workers_option = click.option("--workers", default=1, show_default=True, help="P
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote there.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=lambda *given: _print_version(*given)
-)
-def commands() -> None:
-    """Datasets of arithmetic equations, exactly counted and without leaks, and the models judged on them."""
+class InterruptedWorkError(Exception):
+    """Ctrl-C has ended a command that can go on later; the message says how."""
 
 
-def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+def print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    """Prints the version and ends, if that is wanted."""
     if is_wanted:
         try:
             click.echo(f"eqstream {installed_version('eqstream')}")
         except PackageNotFoundError:
             click.echo("eqstream, not installed")
         context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=print_version, help="Show the version."
+)
+def commands() -> None:
+    """Datasets of arithmetic equations, exactly counted and without leaks, and the models judged on them."""
 
 
 @commands.command()
@@ -98,9 +104,10 @@ def build(
 def verify(directory: str, workers: int) -> int:
     """Prove from the files alone that the dataset in DIR is what its manifest says."""
     _keep_beam_quiet(())
+    from pipelines.progress import progress_on
     from pipelines.verify import verify as verify_dataset
 
-    report = verify_dataset(directory, workers=workers)
+    report = verify_dataset(directory, workers=workers, progress=progress_on(sys.stderr))
     click.echo(report.to_text())
     return 0 if report.is_sound else BAD_DATA_STATUS
 
@@ -112,9 +119,10 @@ def describe(directory: str, as_json: bool) -> None:
     """Show counts, histograms and samples of the dataset in DIR."""
     _keep_beam_quiet(())
     from pipelines.describe import describe as describe_dataset
+    from pipelines.describe import render_description
 
     description = describe_dataset(directory)
-    click.echo(description.to_json() if as_json else description.to_text())
+    click.echo(json.dumps(description, indent=2) if as_json else render_description(description))
 
 
 @commands.command()
@@ -181,15 +189,19 @@ def plot(run: str, directory: str | None, question: str | None) -> None:
 @workers_option
 @overwrite_option
 def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int, overwrite: bool) -> None:
-    """Build the dataset of RECIPE, train its model and judge it."""
+    """Build the dataset of RECIPE, train its model and judge it.
+
+    Whatever of this is done is not done again when the same command is run again.
+    """
     from seq2seq.recipe import ModelRecipe
+    from seq2seq.run_directory import RunDirectory
 
     checked = _load(recipe, overrides, None)
     # A mistake in the model's part must not come to light after the build.
     ModelRecipe.from_recipe(checked)
     data, run = os.path.join(directory, "data"), os.path.join(directory, "run")
     _build(checked, data, workers=workers, beam_options=(), only=None, overwrite=overwrite)
-    _train(checked, data, run, resume=False, overwrite=overwrite)
+    _train(checked, data, run, resume=RunDirectory(run).exists and not overwrite, overwrite=overwrite)
 
     from seq2seq.evaluation import evaluate as evaluate_run
 
@@ -206,8 +218,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UserError as error:
         click.echo(f"eqstream: error: {error}", err=True)
         status = USER_ERROR_STATUS
+    except InterruptedWorkError as error:
+        click.echo(f"\neqstream: {error}", err=True)
+        status = INTERRUPTED_STATUS
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\neqstream: interrupted; run the same command again to go on", err=True)
+        click.echo("\neqstream: interrupted; what is finished is kept, run the same command again to go on", err=True)
         # The threads of a pipeline that was given up must not keep the process.
         sys.stdout.flush()
         sys.stderr.flush()
@@ -246,9 +261,14 @@ def _build(recipe, directory: str, *, workers: int, beam_options: Sequence[str],
 
 def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool) -> None:
     _keep_tensorflow_quiet()
+    from seq2seq.trainer import TrainingInterruptedError
     from seq2seq.trainer import train as train_model
 
-    click.echo(train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=_report).to_text())
+    try:
+        report = train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=_report)
+    except TrainingInterruptedError as error:
+        raise InterruptedWorkError(str(error)) from error
+    click.echo(report.to_text())
 
 
 def _report(line: str) -> None:

@@ -23,7 +23,7 @@ class Answers:
 
     Attributes:
         numerators: shape (n,).
-        denominators: shape (n,), positive, or one integer for all. Except for `fraction` it is ``10 ** answer_decimals``.
+        denominators: shape (n,), positive; or ``10 ** answer_decimals`` for all, except where answers are fractions.
         is_valid: whether every division is defined, shape (n,); the other columns mean nothing where it isn't.
         carries: carries and borrows of all additions and subtractions, shape (n,).
     """

@@ -35,8 +35,13 @@ def digit_count(values: np.ndarray) -> np.ndarray:
     """Returns the number of decimal digits of each value >= 0; 0 has one."""
     if values.dtype == object:
         return np.array([len(str(value)) for value in values], dtype=np.int64)
-    powers = 10 ** np.arange(1, 19, dtype=np.int64)
-    return np.searchsorted(powers, values, side="right") + 1
+    count = np.ones(len(values), dtype=np.int64)
+    largest = values.max(initial=0)
+    for exponent in range(1, 19):
+        if largest < 10**exponent:
+            break
+        count += values >= 10**exponent
+    return count
 
 
 def count_carries(left: np.ndarray, right: np.ndarray, bound: int, *, subtract: bool) -> np.ndarray:

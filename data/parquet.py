@@ -50,10 +50,10 @@ class ParquetEncoder:
         """Returns the rows of a block."""
         columns = [
             _string_array(self._text.answers(block)),
-            pa.array(block.carries),
-            pa.array(block.digits),
+            _int64_array(block.carries),
+            _int64_array(block.digits),
             _string_array(self._text.questions(block)),
-            pa.array(self._shapes_to_terms.take(block.shapes)),
+            _int64_array(self._shapes_to_terms.take(block.shapes)),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
@@ -95,8 +95,11 @@ class ParquetSink:
             self._pending = []
 
 
+def _int64_array(values: np.ndarray) -> pa.Int64Array:
+    # `pa.array` would import pandas, if there is one, just to see whether this is something of its own.
+    return pa.Int64Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
 def _string_array(pieces: list[Piece]) -> pa.StringArray:
     data, offsets = write_joined(pieces)
-    return pa.StringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)
-    )
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data))

@@ -20,6 +20,7 @@ Rational: TypeAlias = int | Fraction
 Tree: TypeAlias = "Number | Operation"
 
 MAX_TERMS = 400  # most functions on trees recurse and must stay clear of Python's recursion limit
+MAX_DIGITS = 400  # of a number; Python refuses to turn very long texts into numbers
 _PRECEDENCE = {"(": 0, ")": 1, "+": 2, "-": 2, "*": 3, "/": 3}
 _OPERAND = re.compile(r" *(\(|-?[0-9]+(?:\.[0-9]+)?)").match
 _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)?").findall
@@ -54,6 +55,8 @@ def parse(text: str) -> Tree:
     Raises:
         UserError: `text` is no equation; one line that names the position, counted from 1.
     """
+    if len(text) > MAX_TERMS:
+        _check_size(text)
     operands: list[Tree] = []
     pending: list[str] = []
     opened: list[int] = []
@@ -86,9 +89,15 @@ def parse(text: str) -> Tree:
             if opened:
                 _refuse(text, "the bracket opened", opened[-1] - 1, "is never closed")
             _reduce(operands, pending, 0)
-            if len(text) > 2 * MAX_TERMS and len(_NUMBERS(text)) > MAX_TERMS:
-                raise UserError(f"{_quote(text)} has more than {MAX_TERMS} terms")
             return operands[0]
+
+
+def _check_size(text: str) -> None:
+    numbers = _NUMBERS(text)
+    if len(numbers) > MAX_TERMS:
+        raise UserError(f"{_quote(text)} has more than {MAX_TERMS} terms")
+    if max(map(len, numbers), default=0) > MAX_DIGITS:
+        raise UserError(f"{_quote(text)} has a number of more than {MAX_DIGITS} digits")
 
 
 def _reduce(operands: list[Tree], pending: list[str], precedence: int) -> None:

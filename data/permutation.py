@@ -30,6 +30,21 @@ def index_dtype(size: int) -> type:
     return np.int64 if size <= 1 << 62 else object
 
 
+def draw_bits(start: int, count: int, seed: int) -> np.ndarray:
+    """Returns 32 pseudo-random bits for each of the numbers start..start+count-1, uint64 (count,)."""
+    numbers = np.arange(count, dtype=np.uint64) + np.uint64(start & 0xFFFFFFFFFFFFFFFF)
+    return _mix_bits(numbers, seed)
+
+
+def _mix_bits(numbers: np.ndarray, key: int) -> np.ndarray:
+    """Returns a keyed hash of each number, uint64 below 2 ** 32."""
+    mixed = (numbers ^ np.uint64(key)) * _MULTIPLIER
+    mixed ^= mixed >> _HALF
+    mixed *= _FINISHER
+    mixed >>= _HALF
+    return mixed
+
+
 class Permutation:
     """The bijection of ``[0, size)`` that belongs to a seed.
 
@@ -114,10 +129,7 @@ class Permutation:
 
     def _mix_native(self, digit: np.ndarray, key: int, radix: int) -> np.ndarray:
         """Returns a hash of each digit in [0, radix), for radices up to 2 ** 32."""
-        mixed = (digit ^ np.uint64(key)) * _MULTIPLIER
-        mixed ^= mixed >> _HALF
-        mixed *= _FINISHER
-        mixed >>= _HALF
+        mixed = _mix_bits(digit, key)
         mixed *= np.uint64(radix)
         mixed >>= _HALF
         return mixed

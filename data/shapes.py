@@ -105,7 +105,8 @@ def list_shapes(space: SpaceRecipe) -> tuple[Shape, ...]:
     count = sum(count_shapes(terms, space) for terms in range(space.terms.min, space.terms.max + 1))
     if count > MAX_SHAPES:
         raise UserError(
-            f"the space has {count} shapes, at most {MAX_SHAPES} are supported; lower `terms.max` or use fewer operators"
+            f"the space has {count} shapes, at most {MAX_SHAPES} are supported; "
+            "lower `space.terms.max` or use fewer operators"
         )
     shapes = []
     for terms in range(space.terms.min, space.terms.max + 1):
@@ -202,7 +203,7 @@ def _list_swaps(tree: Tree, brackets: bool) -> Iterator[Swap]:
     """Yields the swaps in post-order, the order in which `_apply_swaps` asks for their bits."""
     if isinstance(tree, int):
         return
-    operator, left, right = tree
+    _, left, right = tree
     yield from _list_swaps(left, brackets)
     yield from _list_swaps(right, brackets)
     if _can_swap(tree, brackets):

@@ -177,7 +177,8 @@ class _Allocation:
 
     def _skip_torn_classes(self) -> int:
         """Moves each cursor to the next class that is whole; returns how many equations that leaves out."""
-        moved = [self._census.next_class(source, cursor) for source, cursor in zip(self._sources, self._cursors, strict=True)]
+        cursors = zip(self._sources, self._cursors, strict=True)
+        moved = [self._census.next_class(source, cursor) for source, cursor in cursors]
         missing = sum(moved) - sum(self._cursors)
         self._cursors = moved
         return missing

@@ -1,6 +1,7 @@
 """Blocks of equations to text, in bulk: questions and answers as pieces of one table of short texts.
 
-A number is written four digits at a time. Its first group comes from the unpadded texts (``7``), the others from the
+Operands of small spaces are drawn together with the operator behind them (``31 + ``). Any other number is written four
+digits at a time. Its first group comes from the unpadded texts (``7``), the others from the
 padded ones (``0007``), the last groups behind the point from those without trailing zeros (``07`` for 0700). Absent
 groups are the empty text.
 """
@@ -17,6 +18,8 @@ from data.shapes import Shape
 
 _GROUP = 4
 _BASE = 10**_GROUP
+# More texts of operands with operators than this would leave the fast caches.
+_MOST_JOINED = 1 << 14
 
 
 class TextEncoder:
@@ -36,19 +39,23 @@ class TextEncoder:
         self._operand_has_sign = space.operands.min < 0
         self._answer_bound = arithmetic.answer_bound
         self._answer_has_sign = self._operand_has_sign or "-" in space.operators
-        self._literals = [self._split_literals(shape.literals(space.spacing)) for shape in shapes]
-        self._build_table()
+        self._smallest = space.operands.min
+        self._num_operands = space.operands.max - space.operands.min + 1
+        literals = [shape.literals(space.spacing) for shape in shapes]
+        behind = {text for texts in literals for text in texts[1:]}
+        self._is_joined = not self._decimals and self._num_operands * len(behind) <= _MOST_JOINED
+        self._literals = [self._split_literals(texts) for texts in literals]
+        self._build_table(sorted(behind) if self._is_joined else [])
         self._terms = np.array([shape.num_terms for shape in shapes])
         self._literals_by_slot = [self._literal_ids(slot) for slot in range(self._terms.max() + 1)]
+        self._joined_by_slot = [self._joined_ids(literals, slot) for slot in range(1, self._terms.max() + 1)]
         self.max_question_length = self._longest_question()
         self.max_answer_length = self._longest_answer(arithmetic.is_fraction)
 
     def questions(self, block: EquationBlock) -> list[Piece]:
         """Returns the pieces of the questions, in reading order; their ids have shape (n,)."""
-        if len(self._shapes) == 1:
-            columns = self._question_ids(self._literals[0], block.operands)
-            return [Piece(self.table, np.broadcast_to(column, len(block))) for column in columns]
-        return [Piece(self.table, column) for column in self._mixed_question_ids(block)]
+        columns = self._joined_question_ids(block) if self._is_joined else self._split_question_ids(block)
+        return [Piece(self.table, column) for column in columns]
 
     def answers(self, block: EquationBlock) -> list[Piece]:
         """Returns the pieces of the answers, in reading order; their ids have shape (n,)."""
@@ -62,8 +69,12 @@ class TextEncoder:
             columns += [np.where(is_whole, self._empty, part).astype(np.int32) for part in parts]
         return [Piece(self.table, column) for column in columns]
 
-    def _build_table(self) -> None:
-        """Lists the texts; those that this space has no use for are left out, to keep the table in the cache."""
+    def _build_table(self, behind: list[str]) -> None:
+        """Lists the texts; those that this space has no use for are left out, to keep the table in the cache.
+
+        Args:
+            behind: what may stand behind operands that are to be joined with it.
+        """
         largest = max(self._operand_bound // 10**self._decimals, self._answer_bound // 10**self._answer_decimals)
         texts = [b""]
         self._empty = 0
@@ -74,6 +85,10 @@ class TextEncoder:
         texts += [b"%04d" % number for number in range(_BASE)] if needs_groups else []
         self._trimmed = len(texts)
         texts += [(b"%04d" % number).rstrip(b"0") for number in range(_BASE)] if needs_groups else []
+        self._joined = {}
+        for literal in behind:
+            self._joined[literal] = len(texts)
+            texts += [b"%d%s" % (self._smallest + place, literal.encode()) for place in range(self._num_operands)]
         literals = sorted({literal for parts in self._literals for part in parts for literal in part} | set("-./"))
         self._id_of = {literal: len(texts) + place for place, literal in enumerate(literals)}
         self.table = PieceTable([*texts, *(literal.encode("ascii") for literal in literals)])
@@ -90,27 +105,42 @@ class TextEncoder:
             columns.append(np.array(ids, dtype=np.int32))
         return columns
 
-    def _question_ids(self, literals: list[list[str]], operands: Sequence[np.ndarray]) -> list[np.ndarray | np.int32]:
-        columns: list[np.ndarray | np.int32] = [np.int32(self._id_of[text]) for text in literals[0]]
-        for texts, operand in zip(literals[1:], operands, strict=False):
-            columns += self._number_ids(operand, self._decimals, self._operand_bound, has_sign=self._operand_has_sign)
-            columns += [np.int32(self._id_of[text]) for text in texts]
+    def _joined_ids(self, literals: list[list[str]], slot: int) -> np.ndarray:
+        """Returns what to add to operand number `slot`, counted from 1, to get its text and what stands behind it.
+
+        Shapes without that operand get the empty text, as the operand is then 0. Shape (shapes,).
+        """
+        if not self._is_joined:
+            return np.zeros(0, dtype=np.int32)
+        bases = [self._joined[texts[slot]] - self._smallest if slot < len(texts) else self._empty for texts in literals]
+        return np.array(bases, dtype=np.int32)
+
+    def _joined_question_ids(self, block: EquationBlock) -> list[np.ndarray]:
+        columns = [self._by_shape(literals, block) for literals in self._literals_by_slot[0]]
+        for bases, operand in zip(self._joined_by_slot, block.operands, strict=True):
+            columns.append(operand.astype(np.int32) + self._by_shape(bases, block))
         return columns
 
-    def _mixed_question_ids(self, block: EquationBlock) -> list[np.ndarray]:
-        numbers = [
-            self._number_ids(operand, self._decimals, self._operand_bound, has_sign=self._operand_has_sign)
-            for operand in block.operands
-        ]
+    def _split_question_ids(self, block: EquationBlock) -> list[np.ndarray]:
         columns: list[np.ndarray] = []
         for slot, literals in enumerate(self._literals_by_slot):
             if slot:
-                is_absent = self._terms.take(block.shapes) < slot
+                ids = self._number_ids(
+                    block.operands[slot - 1],
+                    self._decimals,
+                    self._operand_bound,
+                    has_sign=self._operand_has_sign,
+                )
+                is_absent = self._by_shape(self._terms, block) < slot
                 if is_absent.any():
-                    numbers[slot - 1] = [np.where(is_absent, self._empty, part) for part in numbers[slot - 1]]
-                columns += numbers[slot - 1]
-            columns += [column.take(block.shapes) for column in literals]
+                    ids = [np.where(is_absent, np.int32(self._empty), part) for part in ids]
+                columns += ids
+            columns += [self._by_shape(column, block) for column in literals]
         return columns
+
+    def _by_shape(self, values: np.ndarray, block: EquationBlock) -> np.ndarray:
+        """Returns the value of each equation's shape, (n,)."""
+        return np.broadcast_to(values[0], len(block)) if len(values) == 1 else values.take(block.shapes)
 
     def _number_ids(self, values: np.ndarray, decimals: int, bound: int, *, has_sign: bool) -> list[np.ndarray]:
         """Returns the pieces of numbers that are given in steps of 10 ** -decimals."""

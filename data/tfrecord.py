@@ -105,8 +105,8 @@ class TFRecordEncoder:
         pieces = [head, *answer, *tail]
         payload = head.lengths() - np.int32(_HEADER.size) + answer_lengths + behind
         ends = np.cumsum(payload + np.int32(FRAME_BYTES), dtype=np.int64)
-        # The last piece is wider than its longest row is long in no case: nothing is written beyond the checksum.
-        buffer = np.empty(int(ends[-1]) + self._heads.width, dtype=np.uint8)
+        # A short last piece may spill over the checksum's place, which is written after it, but never further.
+        buffer = np.empty(int(ends[-1]) + self._most_behind, dtype=np.uint8)
         starts = ends - payload - FRAME_BYTES
         checksums = self._constants.take(payload)
         remaining = payload + np.int32(_HEADER.size)
@@ -147,8 +147,8 @@ class TFRecordEncoder:
 
     def _build_heads(self) -> None:
         """Lists what stands before an answer, for each length of the answer and of all that stands behind it."""
-        longest = [int(table.lengths.max()) for table in (self._carries, self._digits, self._before_question, self._terms)]
-        self._most_behind = sum(longest) + self._text.max_question_length
+        tables = (self._carries, self._digits, self._before_question, self._terms)
+        self._most_behind = sum(int(table.lengths.max()) for table in tables) + self._text.max_question_length
         heads = [
             self._head(answer, behind)
             for answer in range(self._text.max_answer_length + 1)

@@ -6,6 +6,7 @@ lies within bounds and its selection takes it. A kept class stands for all its m
 *ordinals*, numbered over the whole walk.
 """
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 
 from data.arithmetic import Answers, Arithmetic
 from data.equations import EquationBlock
-from data.permutation import Permutation, derive_seed, index_dtype
+from data.permutation import Permutation, derive_seed, draw_bits, index_dtype
 from data.recipe import Recipe, Where
 from data.selection import Selection, class_hash, fits, in_answer_range, in_buckets, longest_digits, member_fits
 from data.shapes import Shape, Variant
@@ -66,7 +67,7 @@ class Walk:
         self._others = tuple(others)
         self.arithmetic = Arithmetic(recipe.space, operand_domain(recipe.space).bound, space.shapes)
         self._permutation = Permutation(max(space.size, 1), derive_seed(recipe.seed, "walk", scope))
-        self._orientation = Permutation(1 << 32, derive_seed(recipe.seed, "orientation", scope))
+        self._orientation_seed = derive_seed(recipe.seed, "orientation", scope)
         self._shape_numbers = {shape.tree: number for number, shape in enumerate(space.shapes)}
         self._variants: dict[int, list[tuple[Variant, int]]] = {}
 
@@ -128,9 +129,9 @@ class Walk:
         if len(positions) > BLOCK:
             pieces = [self._kept(low, min(low + BLOCK, stop)) for low in range(start, stop, BLOCK)]
             return [
-                _Classes(g.shape, g.rows + number * BLOCK, g.operands, g.answers, g.swap_bits, g.member_counts)
+                dataclasses.replace(group, rows=group.rows + number * BLOCK)
                 for number, piece in enumerate(pieces)
-                for g in piece
+                for group in piece
             ]
         groups = self._space.unrank(self._permutation.forward(positions))
         kept = (self._keep(group) for group in groups)
@@ -146,16 +147,14 @@ class Walk:
             return None
         if "/" in shape.operators or self._needs_answers:
             answers = self.arithmetic.evaluate(shape, classes.operands, with_carries=self._needs_carries)
-            classes = _Classes(
-                classes.shape, classes.rows, classes.operands, answers, classes.swap_bits, classes.member_counts
-            )
-            classes = classes.take(answers.is_valid & in_answer_range(answers, self._recipe.space.answer))
+            is_valid = answers.is_valid & in_answer_range(answers, self._recipe.space.answer)
+            classes = dataclasses.replace(classes, answers=answers).take(is_valid)
         return classes.take(self._selected(shape, classes))
 
     def _keep_canonical(self, group: Group, shape: Shape) -> _Classes | None:
-        ones = np.ones(len(group.rows), dtype=np.int64)
+        whole = _Classes(group.shape, group.rows, group.operands, None, 0, np.ones(len(group.rows), dtype=np.int64))
         if self._recipe.commuted == "ignore" or not shape.swaps:
-            return _Classes(group.shape, group.rows, group.operands, None, 0, ones)
+            return whole
         if any(swap.order > 0 for swap in shape.swaps):
             return None
         bits: np.ndarray | int = 0
@@ -164,16 +163,17 @@ class Walk:
             if swap.order < 0:
                 bits = bits | 1 << number
                 continue
-            less, equal = _compare_sides(group.operands[swap.start : swap.middle], group.operands[swap.middle : swap.end])
+            sides = group.operands[swap.start : swap.middle], group.operands[swap.middle : swap.end]
+            less, equal = _compare_sides(*sides)
             is_canonical &= less | equal
             bits = bits | np.where(equal, 0, 1 << number)
         if self._recipe.commuted == "drop":
-            return _Classes(group.shape, group.rows, group.operands, None, 0, ones).take(is_canonical)
-        classes = _Classes(group.shape, group.rows, group.operands, None, bits, ones).take(is_canonical)
+            return whole.take(is_canonical)
+        classes = dataclasses.replace(whole, swap_bits=bits).take(is_canonical)
         counts = np.zeros(len(classes.rows), dtype=np.int64)
         for variant, _ in self._list_variants(group.shape):
             counts += classes.swap_bits & variant.swaps == variant.swaps
-        return _Classes(classes.shape, classes.rows, classes.operands, None, classes.swap_bits, counts)
+        return dataclasses.replace(classes, member_counts=counts)
 
     def _selected(self, shape: Shape, classes: _Classes) -> np.ndarray:
         selected = np.ones(len(classes.rows), dtype=bool)
@@ -232,19 +232,17 @@ class Walk:
             counts[group.rows] = group.member_counts
         return counts
 
-    def _members(
-        self, groups: list[_Classes], counts: np.ndarray, position: int, low: int, high: int
-    ) -> EquationBlock:
+    def _members(self, groups: list[_Classes], counts: np.ndarray, position: int, low: int, high: int) -> EquationBlock:
         """Returns the members with ordinals low..high-1, counted within the block, well apart from their twins."""
         starts = np.cumsum(counts) - counts
         is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
         num_classes = int(is_wanted.sum())
         ranks = np.cumsum(is_wanted) - 1
-        rotations = self._orientation.forward((position + np.arange(len(counts))) & 0xFFFFFFFF)
+        turns = draw_bits(position, len(counts), self._orientation_seed)
         pieces = [
             piece
             for group in groups
-            for piece in self._members_of_group(group, starts, ranks, rotations, num_classes, low, high)
+            for piece in self._members_of_group(group, starts, ranks, turns, num_classes, low, high)
         ]
         places = np.concatenate([piece[0] for piece in pieces]).astype(np.uint16)
         slots = np.empty(len(places), dtype=np.int64)
@@ -256,48 +254,52 @@ class Walk:
         group: _Classes,
         starts: np.ndarray,
         ranks: np.ndarray,
-        rotations: np.ndarray,
+        turns: np.ndarray,
         num_classes: int,
         low: int,
         high: int,
-    ) -> Iterator[tuple[np.ndarray, int, _Classes]]:
-        """Yields (place, shape, classes) for each variant: where its members go, and whose operands they reorder.
+    ) -> Iterator[tuple[np.ndarray, int, _Classes, np.ndarray]]:
+        """Yields (place, shape, classes, digits) for each variant: where its members go, and what they are.
 
         Members of a class lie a whole turn of the block divided by their number apart. Which of them comes first is
         drawn for each class, so that no stretch of a shard holds canonical members alone.
         """
         group = self._with_answers(group)
-        start, rank = starts[group.rows], ranks[group.rows]
-        turn = num_classes / group.member_counts
-        earlier = rotations[group.rows] % group.member_counts
+        digits = longest_digits(group.operands, self.scale)
+        start, rank, counts = starts[group.rows], ranks[group.rows], group.member_counts
+        distance = num_classes / counts
+        # 32 drawn bits times the number of members, shifted down: uniform over the members.
+        earlier = (turns[group.rows] * counts.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
         variants = [(Variant(0, None, tuple(range(len(group.operands)))), group.shape)]
         if not isinstance(group.swap_bits, int) or group.swap_bits:
             variants = self._list_variants(group.shape)
         for variant, shape in variants:
             is_member = np.broadcast_to(group.swap_bits & variant.swaps == variant.swaps, earlier.shape)
-            member = earlier % group.member_counts
-            wanted = np.flatnonzero(is_member & (start + member >= low) & (start + member < high))
+            member = np.where(earlier >= counts, earlier - counts, earlier)
+            place = start + member
+            wanted = np.flatnonzero(is_member & (place >= low) & (place < high))
             earlier = earlier + is_member
             if not len(wanted):
                 continue
-            place = (rank[wanted] + (member[wanted] * turn[wanted]).astype(np.int64)) % num_classes
+            place = (rank + (member * distance).astype(np.int64))[wanted]
+            place = np.where(place >= num_classes, place - num_classes, place)
             operands = [group.operands[source][wanted] for source in variant.operand_order]
             answers = _take_answers(group.answers, wanted)
-            yield place, shape, _Classes(shape, wanted, operands, answers, 0, wanted)
+            yield place, shape, _Classes(shape, wanted, operands, answers, 0, wanted), digits[wanted]
 
     def _with_answers(self, group: _Classes) -> _Classes:
         """Returns the classes with their answers and carries, which a mere count had no need of."""
         if group.answers is not None and self._needs_carries:
             return group
         answers = self.arithmetic.evaluate(self._space.shapes[group.shape], group.operands)
-        return _Classes(group.shape, group.rows, group.operands, answers, group.swap_bits, group.member_counts)
+        return dataclasses.replace(group, answers=answers)
 
-    def _assemble(self, pieces: list[tuple[np.ndarray, int, _Classes]], slots: np.ndarray) -> EquationBlock:
+    def _assemble(self, pieces: list[tuple[np.ndarray, int, _Classes, np.ndarray]], slots: np.ndarray) -> EquationBlock:
         num_rows = len(slots)
-        num_terms = max(len(classes.operands) for _, _, classes in pieces)
+        num_terms = max(len(classes.operands) for _, _, classes, _ in pieces)
         num_terms = max(num_terms, max(shape.num_terms for shape in self._space.shapes))
         sample = pieces[0][2]
-        operand_dtype = np.result_type(*{operand.dtype for _, _, piece in pieces for operand in piece.operands})
+        operand_dtype = np.result_type(*{operand.dtype for _, _, piece, _ in pieces for operand in piece.operands})
         answers = sample.answers
         assert answers is not None
         is_fraction = not isinstance(answers.denominators, int)
@@ -306,15 +308,15 @@ class Walk:
         numerators = np.empty(num_rows, dtype=answers.numerators.dtype)
         denominators = np.empty(num_rows, dtype=answers.numerators.dtype) if is_fraction else answers.denominators
         carries, digits = np.empty(num_rows, dtype=np.int64), np.empty(num_rows, dtype=np.int64)
-        ends = itertools.accumulate((len(place) for place, _, _ in pieces), initial=0)
-        for (start, end), (_, shape, classes) in zip(itertools.pairwise(ends), pieces, strict=True):
+        ends = itertools.accumulate((len(place) for place, *_ in pieces), initial=0)
+        for (start, end), (_, shape, classes, piece_digits) in zip(itertools.pairwise(ends), pieces, strict=True):
             rows, answers = slots[start:end], classes.answers
             assert answers is not None
             shapes[rows] = shape
             for column, operand in zip(operands, classes.operands, strict=False):
                 column[rows] = operand
             numerators[rows], carries[rows] = answers.numerators, answers.carries
-            digits[rows] = longest_digits(classes.operands, self.scale)
+            digits[rows] = piece_digits
             if is_fraction:
                 denominators[rows] = answers.denominators
         return EquationBlock(shapes, operands, numerators, denominators, carries, digits)

@@ -223,10 +223,10 @@ def _finish_again(found: Found, recipe: Recipe) -> BuildResult:
     """Does what a build that ended at its very end may have left undone."""
     assert found.manifest is not None
     workspace = Workspace.of(found.directory, recipe.fingerprint())
-    success = workspace.path(SUCCESS)
-    if not storage.FileSystems.exists(success):
-        storage.write_bytes(success, b"")
-    if found.journal is not None:
+    is_marked = storage.read_bytes(workspace.path(SUCCESS)) is not None
+    if not is_marked:
+        storage.write_bytes(workspace.path(SUCCESS), b"", workspace.temporary_path(SUCCESS))
+    if not is_marked or found.journal is not None:
         workspace.remove()
     shards = [shard for split in found.manifest["splits"].values() for shard in split["shards"]]
     return BuildResult(

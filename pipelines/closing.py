@@ -35,7 +35,7 @@ def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> None
     # The mark of an earlier end must not stand beside papers of today.
     storage.delete_files([workspace.path(layout.SUCCESS)])
     for path in sorted(path_to_contents, key=lambda path: (path == layout.SUCCESS, path == layout.MANIFEST, path)):
-        storage.write_bytes(workspace.path(path), path_to_contents[path])
+        storage.write_bytes(workspace.path(path), path_to_contents[path], workspace.temporary_path(path))
 
 
 def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardReceipt]:

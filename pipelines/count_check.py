@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data.layout import shard_path
+from data.layout import COLUMNS, shard_path
 from data.recipe import Recipe, SpaceRecipe
-from data.splits import SplitPlan
+from data.splits import ShardTask, SplitPlan
 from pipelines.faults import FaultList
 from pipelines.file_check import list_entries
 from pipelines.shard_check import HISTOGRAMS, ShardFindings
@@ -30,26 +30,30 @@ def check_plan(manifest: Mapping[str, Any], recipe: Recipe, plan: SplitPlan, fau
             if found[name] != getattr(split, name):
                 reason = f"`{name}` is {found[name]}, the recipe asks for {getattr(split, name)}"
                 faults.add("counts", f"split {split.name}", reason)
-    planned = [(task.name, task.first_ordinal, task.num_equations) for task in plan.shards]
-    found = [(entry["shard"], entry["first_ordinal"], entry["num_equations"]) for _, entry in list_entries(manifest)]
-    for shard in [each for each in found if each not in planned]:
-        faults.add(
-            "counts", shard[0], f"{shard[2]} equations from ordinal {shard[1]} on are not what the recipe asks for"
-        )
-    for shard in [each for each in planned if each not in found]:
-        faults.add("counts", shard[0], "the recipe asks for it, and the manifest does not list it so")
-    name_to_files = {
-        task.name: {
-            format: shard_path(format, task.split, task.shard_index, task.num_shards, recipe.storage.compression)
-            for format in recipe.storage.formats
-        }
-        for task in plan.shards
+    name_to_planned = {task.name: _describe_task(task, recipe) for task in plan.shards}
+    name_to_found = {entry["shard"]: _describe_entry(entry) for _, entry in list_entries(manifest)}
+    for name in [*name_to_planned, *(name for name in name_to_found if name not in name_to_planned)]:
+        planned, found = name_to_planned.get(name, "no such shard"), name_to_found.get(name, "no such shard")
+        if planned != found:
+            faults.add("counts", name, f"the manifest lists {found}; the recipe asks for {planned}")
+
+
+def _describe_task(task: ShardTask, recipe: Recipe) -> str:
+    paths = {
+        format: shard_path(format, task.split, task.shard_index, task.num_shards, recipe.storage.compression)
+        for format in recipe.storage.formats
     }
-    for _, entry in list_entries(manifest):
-        paths = {format: file["path"] for format, file in entry["files"].items()}
-        if paths != name_to_files.get(entry["shard"], paths):
-            reason = f"its files must be {', '.join(name_to_files[entry['shard']].values())}"
-            faults.add("counts", entry["shard"], f"{reason}, got {', '.join(paths.values())}")
+    return _describe_shard(task.num_equations, task.first_ordinal, paths)
+
+
+def _describe_entry(entry: Mapping[str, Any]) -> str:
+    paths = {format: file["path"] for format, file in entry["files"].items()}
+    return _describe_shard(entry["num_equations"], entry["first_ordinal"], paths)
+
+
+def _describe_shard(num_equations: int, first_ordinal: int, format_to_path: Mapping[str, str]) -> str:
+    paths = " and ".join(format_to_path[format] for format in sorted(format_to_path))
+    return f"{num_equations} equations from ordinal {first_ordinal} on in {paths}"
 
 
 def check_manifest(
@@ -68,10 +72,11 @@ def check_manifest(
             faults.add("counts", PLACE, f"`{name}` is {manifest[name]!r}, the recipe says {getattr(recipe, name)!r}")
     if manifest["fingerprint"] != recipe.fingerprint():
         faults.add("counts", PLACE, f"`fingerprint` is not that of the recipe, {recipe.fingerprint()[:12]}…")
-    if int(manifest["space"]["size"]) != space_size(recipe.space):
-        faults.add(
-            "counts", PLACE, f"the space's `size` is {manifest['space']['size']}, not {space_size(recipe.space)}"
-        )
+    size = str(space_size(recipe.space))
+    if manifest["space"]["size"] != size:
+        faults.add("counts", PLACE, f"the `size` of the space is {manifest['space']['size']!r}, not {size!r}")
+    if manifest["columns"] != COLUMNS:
+        faults.add("counts", PLACE, f"`columns` are {manifest['columns']}, not {COLUMNS}")
     _check_texts(manifest["space"], findings, faults)
     split_to_findings: dict[str, list[ShardFindings]] = {}
     for (split, _), found in zip(list_entries(manifest), findings, strict=True):

@@ -148,13 +148,20 @@ def _flatten(source: Mapping[str, Any]) -> list[tuple[str, str]]:
     conditions = []
     for key, value in (source.get("where") or {}).items():
         if isinstance(value, Mapping):
-            low, high = value["min"], value["max"]
-            value = f"{low}" if low == high else " to ".join(str(end) for end in (low or "any", high or "any"))
+            value = _describe_range(value["min"], value["max"])
         if value is not None:
             conditions.append((key, str(value)))
     if "hash" in source:
         conditions.append(("hash", f"from {source['hash'][0]} to below {source['hash'][1]}"))
     return conditions
+
+
+def _describe_range(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"at most {high}"
+    if high is None:
+        return f"at least {low}"
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _render_samples(samples: list[dict[str, str]]) -> list[str]:
@@ -166,7 +173,7 @@ def render_bars(counts: Mapping[str, int]) -> list[str]:
     r"""Returns a histogram as lines: value, bar, number; a bar of the largest number is `BAR_WIDTH` wide.
 
     >>> print(*render_bars({"1": 30, "2": 1200}), sep="\n")
-        1 |#                                           30
+        1 |#                                            30
         2 |########################################  1,200
     """
     most = max(counts.values(), default=0)

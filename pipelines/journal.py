@@ -38,7 +38,10 @@ class Journal:
 
     def save(self, directory: str) -> None:
         """Writes the journal into the directory, whole."""
-        storage.write_bytes(storage.join(directory, JOURNAL), seal(vars(self)))
+        path = storage.join(directory, JOURNAL)
+        if storage.read_bytes(path) is not None:
+            storage.delete_files(_list_drafts(directory))
+        storage.write_bytes(path, seal(vars(self)))
 
     def with_stale(self, stale: tuple[str, ...]) -> "Journal":
         """Returns the journal with these files to be removed."""
@@ -48,6 +51,10 @@ class Journal:
     def load(cls, directory: str) -> "Journal | None":
         """Returns the journal in the directory, None where there is none."""
         value = unseal(storage.read_bytes(storage.join(directory, JOURNAL)))
+        if value is None:
+            # Where a rename cannot replace a file there is a moment with a whole draft and no journal.
+            drafts = [unseal(storage.read_bytes(path)) for path in _list_drafts(directory)]
+            value = next((draft for draft in drafts if draft is not None), None)
         return None if value is None else cls(**{**value, "stale": tuple(value["stale"])})
 
     def paths(self) -> set[str]:
@@ -59,6 +66,12 @@ class Journal:
             for format in stored["formats"]
             for index in range(num_shards)
         }
+
+
+def _list_drafts(directory: str) -> list[str]:
+    staging, name = JOURNAL.split("/")
+    folder = storage.join(directory, staging)
+    return [storage.join(folder, path) for path in storage.list_files(folder) if path.startswith(f"{name}.")]
 
 
 @dataclass(frozen=True, kw_only=True)

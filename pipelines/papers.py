@@ -17,7 +17,7 @@ import yaml
 from data.recipe import MODEL_SECTIONS
 from pipelines.croissant import render_croissant
 
-# The readers' names of our column types: (datasets, TFDS).
+# What a manifest calls a column of texts.
 TEXT_TYPES = ("string", "bytes")
 LICENSE = "Apache-2.0"
 

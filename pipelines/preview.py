@@ -17,14 +17,18 @@ from pyarrow import parquet
 from data.census import COUNT_BLOCK, Census, Counter, CountingTask
 from data.recipe import Recipe, SplitRecipe, exact
 from data.selection import selection_of
-from data.shards import ShardWriter
+from data.shards import ShardReceipt, ShardWriter
 from data.space import whole_space
 from data.splits import Segment, ShardTask, SplitPlan, plan_splits
 from data.walk import BLOCK, Walk
 from pipelines.progress import format_seconds
 
-# What is counted within a second or so: below, sizes are exact.
+# What is counted to make sizes exact. Spaces beyond 63 bits are a hundred times slower to walk than small ones.
 MOST_POSITIONS = 1 << 21
+MOST_SECONDS = 1.0
+# How much of a walk tells what part of it is kept.
+PROBE_SECONDS = 0.1
+SMALLEST_PROBE = 2048
 MOST_SOURCES = 16
 SAMPLE_SIZE = BLOCK
 NUM_SHOWN = 3
@@ -88,12 +92,14 @@ def preview(recipe: Recipe) -> Preview:
         UserError: the recipe asks for the impossible, as far as that shows without counting everything.
     """
     census = Census(recipe)
-    plan, num_positions = _plan_exactly(recipe, census)
+    pace = _seconds_per_position(census.walks)
+    plan, num_positions = _plan_exactly(recipe, census, pace)
+    prober = _Prober(recipe, census, pace)
     writer = ShardWriter(recipe)
-    samples = [_encode(recipe, writer, _segments(recipe, census, plan, split)) for split in recipe.splits]
-    sizes = _estimate_sizes(recipe, census) if plan is None else [split.num_equations for split in plan.splits]
+    samples = [_encode(recipe, writer, _segments(prober, plan, split)) for split in recipe.splits]
+    sizes = _estimate_sizes(recipe, prober) if plan is None else [split.num_equations for split in plan.splits]
     num_sampled = sum(sample.num_equations for sample in samples) or 1
-    seconds = num_positions * _seconds_per_position(census.walks)
+    seconds = num_positions * pace
     format_to_bytes = dict.fromkeys(recipe.storage.formats, 0.0)
     for sample, size in zip(samples, sizes, strict=True):
         seconds += sum(sample.seconds for sample in samples) / num_sampled * size
@@ -116,13 +122,13 @@ def preview(recipe: Recipe) -> Preview:
     )
 
 
-def _plan_exactly(recipe: Recipe, census: Census) -> tuple[SplitPlan | None, int]:
+def _plan_exactly(recipe: Recipe, census: Census, pace: float) -> tuple[SplitPlan | None, int]:
     """Returns the plan, or None if too much would have to be counted for it, and how many positions a build counts."""
     counter = Counter(recipe)
     num_positions = 0
     while tasks := census.next_tasks():
         num_positions += sum(_num_positions(census.walks[task.source], task) for task in tasks)
-        if num_positions > MOST_POSITIONS:
+        if num_positions > MOST_POSITIONS or num_positions * pace > MOST_SECONDS:
             return None, num_positions
         census.add(counter.count(task) for task in tasks)
     return plan_splits(recipe, census), num_positions
@@ -133,41 +139,79 @@ def _num_positions(walk: Walk, task: CountingTask) -> int:
     return min(start + task.num_blocks * COUNT_BLOCK, walk.size) - start
 
 
+class _Prober:
+    """Looks at the beginnings of walks, for what nobody has counted.
+
+    Args:
+        recipe: the recipe.
+        census: with its walks.
+        pace: seconds that counting one position takes.
+    """
+
+    def __init__(self, recipe: Recipe, census: Census, pace: float) -> None:
+        self._splits = recipe.splits
+        self._census = census
+        self._size = min(BLOCK, max(SMALLEST_PROBE, int(PROBE_SECONDS / pace)))
+
+    def sharers(self, split: SplitRecipe) -> list[SplitRecipe]:
+        """Returns the splits, this one among them, that take from the same sources."""
+        return [other for other in self._splits if selection_of(other) == selection_of(split)]
+
+    def total(self, split: SplitRecipe) -> int:
+        """Returns about how many equations there are for a split and its sharers together."""
+        sources = self._sources(split)
+        totals = [self._census.total(source) for source in sources]
+        open_sources = [source for source, total in zip(sources, totals, strict=True) if total is None]
+        probes = [self._probe(source) for source in _spread(open_sources)]
+        num_kept, num_seen = (sum(numbers) for numbers in zip((0, 0), *probes, strict=True))
+        num_candidates = sum(self._census.walks[source].size for source in open_sources)
+        return sum(total for total in totals if total is not None) + num_candidates * num_kept // max(num_seen, 1)
+
+    def segments(self, split: SplitRecipe) -> list[Segment]:
+        """Returns the beginnings of some sources, of which each sharer gets another part."""
+        sharers = self.sharers(split)
+        place = sharers.index(split)
+        segments = []
+        for source in _spread(self._sources(split)):
+            share = self._probe(source)[0] // len(sharers)
+            segments.append(Segment(source, place * share, share, 0, 0))
+        return [segment for segment in segments if segment.count]
+
+    def _sources(self, split: SplitRecipe) -> list[int]:
+        selection = selection_of(split)
+        return [number for number, source in enumerate(self._census.sources) if source.selection == selection]
+
+    def _probe(self, source: int) -> tuple[int, int]:
+        """Returns how many equations the first positions of a source keep, and how many positions these are."""
+        walk = self._census.walks[source]
+        num_positions = min(self._size, walk.size)
+        return walk.count(0, num_positions), num_positions
+
+
 def _spread(items: Sequence) -> list:
+    """Returns at most `MOST_SOURCES` of the items, evenly spread."""
     step = max(len(items) / MOST_SOURCES, 1)
     return [items[math.floor(place * step)] for place in range(min(len(items), MOST_SOURCES))]
 
 
-def _estimate_sizes(recipe: Recipe, census: Census) -> list[int]:
+def _estimate_sizes(recipe: Recipe, prober: _Prober) -> list[int]:
     """Returns the size of each split, the `rest` without what torn classes will cost; stated counts as they are."""
-    selection_to_total = {selection_of(split): _estimate_total(census, split) for split in recipe.splits}
-    sizes = {}
+    sizes: dict[str, int] = {}
     for split in sorted(recipe.splits, key=lambda split: split.rest):
-        selection = selection_of(split)
-        total = selection_to_total[selection]
-        stated = math.floor(exact(split.fraction) * total) if split.fraction is not None else split.count
-        others = [other for other in recipe.splits if selection_of(other) == selection and not other.rest]
-        sizes[split.name] = max(total - sum(sizes[other.name] for other in others), 0) if stated is None else stated
+        if split.count is not None:
+            sizes[split.name] = split.count
+        elif split.fraction is not None:
+            sizes[split.name] = math.floor(exact(split.fraction) * prober.total(split))
+        else:
+            others = [sizes[other.name] for other in prober.sharers(split) if not other.rest]
+            sizes[split.name] = max(prober.total(split) - sum(others), 0)
     return [sizes[split.name] for split in recipe.splits]
 
 
-def _estimate_total(census: Census, split: SplitRecipe) -> int:
-    """Returns about how many equations there are for a split and all that share its selection."""
-    numbers = [number for number, source in enumerate(census.sources) if source.selection == selection_of(split)]
-    totals = [census.total(number) for number in numbers]
-    open_sources = [number for number, total in zip(numbers, totals, strict=True) if total is None]
-    num_kept, num_seen = 0, 0
-    for walk in (census.walks[number] for number in _spread(open_sources)):
-        num_kept += walk.count(0, min(BLOCK, walk.size))
-        num_seen += min(BLOCK, walk.size)
-    num_candidates = sum(census.walks[number].size for number in open_sources)
-    return sum(total for total in totals if total is not None) + num_candidates * num_kept // max(num_seen, 1)
-
-
-def _segments(recipe: Recipe, census: Census, plan: SplitPlan | None, split: SplitRecipe) -> list[Segment]:
+def _segments(prober: _Prober, plan: SplitPlan | None, split: SplitRecipe) -> list[Segment]:
     """Returns segments of a split that make a sample of it: of its first shard, or of the beginnings of its sources."""
     if plan is None:
-        segments = _segments_without_plan(recipe, census, split)
+        segments = prober.segments(split)
     else:
         task = next(task for task in plan.shards if task.split == split.name)
         segments = _spread([segment for segment in task.segments if segment.count])
@@ -175,52 +219,46 @@ def _segments(recipe: Recipe, census: Census, plan: SplitPlan | None, split: Spl
     return [dataclasses.replace(segment, count=math.ceil(segment.count * share)) for segment in segments]
 
 
-def _segments_without_plan(recipe: Recipe, census: Census, split: SplitRecipe) -> list[Segment]:
-    """Returns a part of the first block of some sources; splits that share them get different parts."""
-    names = [other.name for other in recipe.splits if selection_of(other) == selection_of(split)]
-    place = names.index(split.name)
-    numbers = [number for number, source in enumerate(census.sources) if source.selection == selection_of(split)]
-    segments = []
-    for number in _spread(numbers):
-        walk = census.walks[number]
-        share = walk.count(0, min(BLOCK, walk.size)) // len(names)
-        segments.append(Segment(number, place * share, share, 0, 0))
-    return [segment for segment in segments if segment.count]
-
-
 def _encode(recipe: Recipe, writer: ShardWriter, segments: list[Segment]) -> _Sample:
-    """Returns a sample, encoded twice: the first time builds tables that a build builds once."""
+    """Returns a sample in all formats of the recipe, and some of its equations to be shown."""
     formats = recipe.storage.formats
     if not segments:
         return _Sample(format_to_bytes=dict.fromkeys(formats, 0))
     task = ShardTask("sample", 0, 1, 0, sum(segment.count for segment in segments), tuple(segments))
-    seconds = math.inf
-    for _ in range(2):
-        sinks = {format: io.BytesIO() for format in formats}
-        begun_at = time.perf_counter()
-        receipt = writer.write(task, sinks)
-        seconds = min(seconds, time.perf_counter() - begun_at)
+    sinks = {format: io.BytesIO() for format in {*formats, "parquet"}}
+    receipt, seconds = _write_timed(writer, task, sinks)
+    if seconds < MOST_SECONDS / 4:
+        # The first time builds tables that a build builds once.
+        receipt, seconds = _write_timed(writer, task, {format: io.BytesIO() for format in formats})
     return _Sample(
         num_equations=task.num_equations,
         seconds=seconds,
-        format_to_bytes={format: file["num_bytes"] for format, file in receipt.files.items()},
-        shown=_show_some(writer, task),
+        format_to_bytes={format: receipt.files[format]["num_bytes"] for format in formats},
+        shown=_show_some(sinks["parquet"].getvalue()),
     )
 
 
-def _show_some(writer: ShardWriter, task: ShardTask) -> tuple[str, ...]:
-    file = io.BytesIO()
-    writer.write(task, {"parquet": file})
+def _write_timed(writer: ShardWriter, task: ShardTask, sinks: dict[str, io.BytesIO]) -> tuple[ShardReceipt, float]:
+    begun_at = time.perf_counter()
+    receipt = writer.write(task, sinks)
+    return receipt, time.perf_counter() - begun_at
+
+
+def _show_some(contents: bytes) -> tuple[str, ...]:
     # pyarrow's reading threads must not hold a Python object: at the end of the process that aborts it.
-    table = parquet.read_table(pyarrow.BufferReader(file.getvalue()), columns=["question", "answer"], use_threads=False)
+    table = parquet.read_table(pyarrow.BufferReader(contents), columns=["question", "answer"], use_threads=False)
     rows = [table.num_rows * place // NUM_SHOWN for place in range(min(NUM_SHOWN, table.num_rows))]
     return tuple(f"{row['question']} = {row['answer']}" for row in table.take(rows).to_pylist())
 
 
 def _seconds_per_position(walks: Sequence[Walk]) -> float:
-    """Returns how long it takes to count one position of the largest walk."""
-    walk = max(walks, key=lambda walk: walk.size)
-    num_positions = min(BLOCK, walk.size)
+    """Returns how long it takes to count one position of the largest walk; nearly nothing if all are empty."""
+    walk = max(walks, key=lambda walk: walk.size, default=None)
+    if walk is None or walk.size == 0:
+        return 1e-9
+    num_positions = min(SMALLEST_PROBE, walk.size)
+    # The first time builds tables that a build builds once.
+    walk.count(0, num_positions)
     begun_at = time.perf_counter()
     walk.count(0, num_positions)
     return (time.perf_counter() - begun_at) / num_positions

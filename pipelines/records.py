@@ -224,8 +224,8 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
 def encode_payload(record: Record) -> bytes:
     r"""Returns the deterministic serialisation of a record's `tf.train.Example`, field by field as protobuf says.
 
-    >>> encode_payload(Record("3", 0, 1, "1 + 2", 2))[:20]
-    b'\nF\n\x0f\n\x06answer\x12\x05\n\x03\n\x013'
+    >>> encode_payload(Record("3", 0, 1, "1 + 2", 2))[:19]
+    b'\n[\n\x0f\n\x06answer\x12\x05\n\x03\n\x013'
     """
     answer, question = record.answer.encode(), record.question.encode()
     features = b"".join(

@@ -4,10 +4,11 @@ A file is written under a temporary name and renamed; nothing here knows what a 
 `FileSystems`, so that a local directory and a bucket look the same.
 """
 
+import contextlib
 import hashlib
 import uuid
 from collections.abc import Iterable
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -50,6 +51,33 @@ def create(path: str) -> BinaryIO:
     return cast(BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED))
 
 
+class Sink:
+    """A file that is being written and can be given up.
+
+    Writers of compressed formats write what they still hold when they are thrown away; by then a file that was given
+    up is closed, and that must not be an error of its own.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._file = create(path)
+        self._is_given_up = False
+
+    def write(self, data: Any) -> int:
+        """Writes bytes, or nothing if the file was given up."""
+        return len(data) if self._is_given_up else self._file.write(data)
+
+    def close(self) -> None:
+        """Completes the file."""
+        self._file.close()
+
+    def give_up(self) -> None:
+        """Closes the file, as it stands, for good."""
+        self._is_given_up = True
+        # What it still holds may not be writable either.
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
 def read_bytes(path: str) -> bytes | None:
     """Returns the contents of a file, None where there is no such file."""
     if not FileSystems.exists(path):
@@ -61,9 +89,15 @@ def read_bytes(path: str) -> bytes | None:
         return None
 
 
-def write_bytes(path: str, contents: bytes) -> None:
-    """Writes a small file so that its name never stands for a part of it; replaces the file of that name."""
-    temporary = f"{path}.{uuid.uuid4().hex[:12]}.tmp"
+def write_bytes(path: str, contents: bytes, temporary: str | None = None) -> None:
+    """Writes a small file so that its name never stands for a part of it; replaces the file of that name.
+
+    Args:
+        path: the file.
+        contents: all of it.
+        temporary: where it lies until it is whole; beside `path` by default.
+    """
+    temporary = temporary or f"{path}.{uuid.uuid4().hex[:12]}.tmp"
     try:
         with create(temporary) as file:
             file.write(contents)

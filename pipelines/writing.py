@@ -7,7 +7,6 @@ checksum stands in the receipt of that very task is kept, all others are written
 import json
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,18 +108,20 @@ class ShardKeeper:
 
     def _write(self, task: ShardTask, formats: list[str]) -> ShardReceipt:
         format_to_temporary = {format: self._workspace.temporary_path(f"{task.name}.{format}") for format in formats}
+        sinks: dict[str, storage.Sink] = {}
         try:
-            with ExitStack() as stack:
-                sinks = {
-                    format: stack.enter_context(closing(storage.create(path)))
-                    for format, path in format_to_temporary.items()
-                }
-                receipt = self._writer.write(task, sinks)
+            for format, path in format_to_temporary.items():
+                sinks[format] = storage.Sink(path)
+            receipt = self._writer.write(task, sinks)
+            for sink in sinks.values():
+                sink.close()
             self._workspace.check_attempt()
             storage.publish(
                 {temporary: self._final_path(task, format) for format, temporary in format_to_temporary.items()}
             )
         except BaseException:
+            for sink in sinks.values():
+                sink.give_up()
             storage.delete_files(format_to_temporary.values())
             raise
         return receipt

@@ -33,7 +33,7 @@ from seq2seq.models.registry import make_model
 from seq2seq.optimizers import make_optimizer
 from seq2seq.recipe import ModelRecipe, TrainingRecipe
 from seq2seq.run_directory import RunDirectory, describe_run
-from seq2seq.training_state import TrainingProgress, restore_state, save_state
+from seq2seq.training_state import TrainingProgress, build_metrics, restore_state, save_state
 
 __all__ = ["TrainingInterruptedError", "TrainingReport", "train"]
 
@@ -189,6 +189,7 @@ def _compile(model: EquationModel, task: _Task) -> None:
         steps_per_execution=_divisor(task.sampler.num_batches, recipe.steps_per_execution),
     )
     model.optimizer.build(model.trainable_variables)
+    build_metrics(model, (1, task.codec.answer_width), task.codec.num_tokens)
 
 
 def _divisor(number: int, limit: int) -> int:
@@ -239,7 +240,7 @@ class _MetricsRestorer(keras.callbacks.Callback):
 
     def __init__(self, model: EquationModel) -> None:
         super().__init__()
-        self._values = [np.asarray(variable) for variable in model.metrics_variables]
+        self._values = [keras.ops.convert_to_numpy(variable) for variable in model.metrics_variables]
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Puts the values back."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class TrainingProgress:
 
 
 def list_variables(model: keras.Model) -> list[keras.Variable]:
-    """Returns every variable a training step reads or writes, each once.
+    """Returns every variable a training step reads or writes, each once; see `build_metrics` for when there are all.
 
     Weights, the states of random generators, the optimizer's moments, step number and learning rate, and the
     metrics of the epoch under way.
@@ -47,9 +48,17 @@ def list_variables(model: keras.Model) -> list[keras.Variable]:
     return list({id(variable): variable for variable in variables}.values())
 
 
+def build_metrics(model: keras.Model, answer_shape: tuple[int, int], num_tokens: int) -> None:
+    """Creates the metrics' variables of a compiled model, which Keras would leave to the first step."""
+    answer = np.ones(answer_shape, np.int32)
+    model.compute_metrics(None, answer, np.zeros((*answer_shape, num_tokens), np.float32), None)
+    model.reset_metrics()
+
+
 def save_state(path: Path, model: keras.Model, progress: TrainingProgress) -> None:
     """Writes the state, whole or not at all; the model must be compiled and its optimizer built."""
-    arrays = {f"{number:05d}": np.asarray(variable) for number, variable in enumerate(list_variables(model))}
+    values = [keras.ops.convert_to_numpy(variable) for variable in list_variables(model)]
+    arrays = {f"{number:05d}": value for number, value in enumerate(values)}
     aside = path.with_name(path.name + ".partial")
     with aside.open("wb") as file:
         np.savez(file, progress=np.array(json.dumps(asdict(progress))), **arrays)
@@ -66,11 +75,11 @@ def restore_state(path: Path, model: keras.Model) -> TrainingProgress:
     """
     variables = list_variables(model)
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             progress = TrainingProgress(**json.loads(str(saved["progress"])))
             names = [name for name in saved.files if name != "progress"]
             arrays = [saved[name] for name in sorted(names)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged, the training cannot go on from it: {error}") from error
     if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
         raise UserError(f"{path} belongs to another model")

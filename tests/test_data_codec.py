@@ -159,7 +159,9 @@ def test_rows_that_are_no_encoded_question_are_refused(row):
         codec.decode_questions(np.array([codec.encode_questions(["1 + 1"])[0], row]))
 
 
-@pytest.mark.parametrize("row", [[5, 6, 7, 8, 9], [5, PAD, END, PAD, PAD], [5, 6, END, 7, PAD], [END, PAD, PAD, PAD, PAD]])
+@pytest.mark.parametrize(
+    "row", [[5, 6, 7, 8, 9], [5, PAD, END, PAD, PAD], [5, 6, END, 7, PAD], [END, PAD, PAD, PAD, PAD]]
+)
 def test_rows_that_are_no_encoded_answer_are_refused(row):
     with pytest.raises(UserError, match="row 0 of the tokens is not an encoded answer"):
         Codec.for_dataset(ADDITION).decode_answers(np.array([row]))
@@ -228,7 +230,7 @@ def test_a_dataset_that_does_not_fit_is_refused_with_the_reason(manifest, messag
 
 def test_zero_padding_does_not_go_with_fractions():
     manifest = with_recipe(with_space(MIXED), division="fraction")
-    with pytest.raises(UserError, match="does not go with `space.division: fraction`"):
+    with pytest.raises(UserError, match=r"does not go with `space\.division: fraction`"):
         Codec.for_dataset(manifest, CodecOptions(zero_padding=True))
 
 

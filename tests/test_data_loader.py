@@ -111,7 +111,7 @@ def test_a_shard_cut_within_a_record_names_the_record(broken):
     path = shard_file(broken, "tfrecord")
     data = path.read_bytes()
     path.write_bytes(data[: record_starts(data)[40] + 30])
-    with pytest.raises(UserError, match="shard train-00001-of-00003, record 40: .* is damaged or cut there"):
+    with pytest.raises(UserError, match=r"shard train-00001-of-00003, record 40: .* is damaged or cut there"):
         load(broken, storage="tfrecord")
 
 

@@ -16,7 +16,8 @@ class DigitPlaces(keras.layers.Layer):
     | --- | --- |
     | 0 | pad |
     | 1 … length | a digit before the decimal point; 1 is the unit |
-    | length + 1 … 2 length | a digit after the decimal point; the first is the tenth |
+    | length + 1 | a decimal point |
+    | length + 2 … 2 length | a digit after the decimal point; the first is the tenth |
     | 2 length + 1 … 3 length | the n-th of the characters in a row that are no digits |
 
     The number is 0 before the first number of the question, 1 from its first digit on, and so on. Place and number
@@ -59,8 +60,9 @@ class DigitPlaces(keras.layers.Layer):
         is_run_start = num_before == 0
         starts_fraction = ops.cast(ops.logical_and(follows_point, is_run_start), "int32")
         is_fraction = ops.sum(same_run * starts_fraction[:, None, :], axis=2) > 0
-        digit_place = ops.where(is_fraction, self.length + 1 + num_before, 1 + num_after)
-        places = ops.where(is_digit, digit_place, 2 * self.length + 1 + num_before)
+        digit_place = ops.where(is_fraction, self.length + 2 + num_before, 1 + num_after)
+        sign_place = ops.where(is_point, self.length + 1, 2 * self.length + 1 + num_before)
+        places = ops.where(is_digit, digit_place, sign_place)
         starts_number = ops.logical_and(ops.logical_and(is_digit, is_run_start), ops.logical_not(is_fraction))
         numbers = ops.cumsum(ops.cast(starts_number, "int32"), axis=1)
         return ops.where(tokens == PAD, 0, places), ops.where(tokens == PAD, 0, numbers)

@@ -1,0 +1,61 @@
+import pytest
+
+from data.errors import UserError
+from data.recipe import Recipe
+from seq2seq.recipe import ModelRecipe, RepeatVectorRecipe, TransformerRecipe
+
+
+def read(**sections):
+    return ModelRecipe.from_dict(sections)
+
+
+def test_defaults_are_spelled_out_and_come_back():
+    recipe = read()
+    assert recipe.model == RepeatVectorRecipe()
+    assert ModelRecipe.from_dict(recipe.to_dict()) == recipe
+
+
+def test_every_section_comes_back():
+    recipe = read(
+        codec={"padding": "left", "reverse_answer": True},
+        model={"kind": "transformer", "width": 32, "heads": 2},
+        training={"optimizer": {"learning_rate": 1}, "early_stopping": {"patience": 3, "target": 1.0}},
+    )
+    assert recipe.model == TransformerRecipe(width=32, heads=2)
+    assert recipe.training.optimizer.learning_rate == 1.0
+    assert ModelRecipe.from_dict(recipe.to_dict()) == recipe
+
+
+def test_sections_are_taken_from_a_recipe():
+    mapping = {
+        "name": "sums",
+        "space": {"operands": {"min": 0, "max": 9}},
+        "splits": [{"name": "train", "rest": True}],
+        "training": {"epochs": 3},
+    }
+    assert ModelRecipe.from_recipe(Recipe.from_dict(mapping)).training.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        (
+            {"model": {"kind": "transfomer"}},
+            "`model.kind` is unknown: the text 'transfomer'; did you mean `transformer`",
+        ),
+        ({"model": {"kind": 3}}, "`model.kind` is unknown: 3"),
+        ({"model": {"encoder_widht": 3}}, "unknown key `model.encoder_widht`; did you mean `encoder_width`"),
+        ({"model": {"kind": "transformer", "encoder_width": 3}}, "unknown key `model.encoder_width`"),
+        ({"model": {"kind": "transformer", "width": 10, "heads": 3}}, "`width` must be a multiple of `heads`"),
+        ({"model": {"dropout": 1.0}}, "`model`: `dropout` must be from 0 up to but without 1, got 1.0"),
+        ({"codec": {"padding": "middle"}}, "`codec.padding` is unknown: the text 'middle'"),
+        ({"training": {"epochs": 0}}, "`epochs` must be above 0, got 0"),
+        ({"training": {"epochs": "ten"}}, "`training.epochs` must be a whole number, got the text 'ten'"),
+        ({"training": {"optimizer": {"learning_rate": 0}}}, "`learning_rate` must be above 0"),
+        ({"training": {"optimizer": {"weight_decay": 0.1}}}, "`weight_decay` needs `name: adamw`"),
+        ({"training": {"early_stopping": {"monitor": "accuracy"}}}, "`training.early_stopping.monitor` is unknown"),
+    ],
+)
+def test_mistakes_are_named(sections, message):
+    with pytest.raises(UserError, match=message):
+        read(**sections)
