@@ -43,10 +43,6 @@ class _Value:
     bound: int
     denominator_bound: int
 
-    @property
-    def is_on_grid(self) -> bool:
-        return isinstance(self.denominator, int)
-
 
 class Arithmetic:
     """Evaluates blocks of equations of one space.
@@ -168,23 +164,27 @@ class _Run:
         return self._divide(left, right) if tree[0] == "/" else self._add(left, right, subtract=tree[0] == "-")
 
     def _add(self, left: _Value, right: _Value, *, subtract: bool) -> _Value:
-        on_grid = left.is_on_grid and right.is_on_grid
-        if on_grid:
-            # Both are powers of ten, so the larger is a multiple of the smaller.
-            denominator = max(left.denominator, right.denominator)
-            scales = denominator // left.denominator, denominator // right.denominator
-            bounds = left.bound * scales[0], right.bound * scales[1]
-            denominator_bound = denominator
-        else:
-            denominator = left.denominator * right.denominator
-            scales = right.denominator, left.denominator
-            bounds = left.bound * right.denominator_bound, right.bound * left.denominator_bound
-            denominator_bound = left.denominator_bound * right.denominator_bound
-        first = left.numerator if _is_one(scales[0]) else left.numerator * scales[0]
-        second = right.numerator if _is_one(scales[1]) else right.numerator * scales[1]
-        if on_grid and self._with_carries:
-            self.carries += count_carries(first, second, sum(bounds), subtract=subtract)
-        return _Value(first - second if subtract else first + second, denominator, sum(bounds), denominator_bound)
+        if isinstance(left.denominator, int) and isinstance(right.denominator, int):
+            return self._add_on_grid(left, left.denominator, right, right.denominator, subtract=subtract)
+        first = left.numerator * right.denominator
+        second = right.numerator * left.denominator
+        bound = left.bound * right.denominator_bound + right.bound * left.denominator_bound
+        denominator_bound = left.denominator_bound * right.denominator_bound
+        numerator = first - second if subtract else first + second
+        return _Value(numerator, left.denominator * right.denominator, bound, denominator_bound)
+
+    def _add_on_grid(
+        self, left: _Value, left_denominator: int, right: _Value, right_denominator: int, *, subtract: bool
+    ) -> _Value:
+        # Both are powers of ten, so the larger is a multiple of the smaller.
+        denominator = max(left_denominator, right_denominator)
+        left_scale, right_scale = denominator // left_denominator, denominator // right_denominator
+        first = left.numerator if left_scale == 1 else left.numerator * left_scale
+        second = right.numerator if right_scale == 1 else right.numerator * right_scale
+        bound = left.bound * left_scale + right.bound * right_scale
+        if self._with_carries:
+            self.carries += count_carries(first, second, bound, subtract=subtract)
+        return _Value(first - second if subtract else first + second, denominator, bound, denominator)
 
     def _divide(self, left: _Value, right: _Value) -> _Value:
         is_zero = (right.numerator == 0).astype(bool)
@@ -204,10 +204,6 @@ class _Run:
         is_negative = (denominator < 0).astype(bool)
         sign = np.where(is_negative, -1, 1)
         return _Value(numerator * sign, denominator * sign, bound, max(denominator_bound, 1))
-
-
-def _is_one(scale: np.ndarray | int) -> bool:
-    return isinstance(scale, int) and scale == 1
 
 
 def _round_half_even(numerator: np.ndarray, denominator: np.ndarray | int) -> np.ndarray:

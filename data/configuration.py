@@ -80,12 +80,13 @@ def from_mapping(cls: type[Config], mapping: Any, path: str = "") -> Config:
     Raises:
         UserError: a key is unknown or missing, a value has the wrong type or breaks a rule of `cls`.
     """
-    if hasattr(cls, "expand"):
-        mapping = cls.expand(mapping)
+    expand = getattr(cls, "expand", None)
+    if expand is not None:
+        mapping = expand(mapping)
     if not isinstance(mapping, Mapping):
         raise UserError(f"`{path}` must be a mapping, got {describe_type(mapping)}")
     hints = typing.get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls)) if field.init}
     for key in mapping:
         if key not in fields:
             raise UserError(f"unknown key `{_join(path, key)}`{nearest(key, fields)}")

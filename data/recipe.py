@@ -46,6 +46,7 @@ class Range:
 
     @classmethod
     def expand(cls, value: Any) -> Any:
+        """Returns the mapping that a single number is short for."""
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         return {"min": value, "max": value} if is_number else value
 
@@ -88,6 +89,7 @@ class Terms:
 
     @classmethod
     def expand(cls, value: Any) -> Any:
+        """Returns the mapping that a single number is short for."""
         return {"min": value, "max": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
     def __post_init__(self) -> None:
@@ -115,6 +117,7 @@ class SpaceRecipe:
 
     @classmethod
     def expand(cls, value: Any) -> Any:
+        """Returns the mapping with a list of operators as one text."""
         if isinstance(value, dict) and isinstance(value.get("operators"), (list, tuple)):
             value = {**value, "operators": "".join(str(operator) for operator in value["operators"])}
         return value
@@ -146,6 +149,7 @@ class Where:
 
     @classmethod
     def expand(cls, value: Any) -> Any:
+        """Returns the mapping with lists for single values, and operators as one text."""
         if not isinstance(value, dict):
             return value
         value = dict(value)

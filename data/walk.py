@@ -284,7 +284,7 @@ class Walk:
             place = (rank + (member * distance).astype(np.int64))[wanted]
             place = np.where(place >= num_classes, place - num_classes, place)
             operands = [group.operands[source][wanted] for source in variant.operand_order]
-            answers = _take_answers(group.answers, wanted)
+            answers = group.answers and _take_answers(group.answers, wanted)
             yield place, shape, _Classes(shape, wanted, operands, answers, 0, wanted), digits[wanted]
 
     def _with_answers(self, group: _Classes) -> _Classes:
@@ -302,11 +302,12 @@ class Walk:
         operand_dtype = np.result_type(*{operand.dtype for _, _, piece, _ in pieces for operand in piece.operands})
         answers = sample.answers
         assert answers is not None
-        is_fraction = not isinstance(answers.denominators, int)
         shapes = np.empty(num_rows, dtype=np.uint16)
         operands = [np.zeros(num_rows, dtype=operand_dtype) for _ in range(num_terms)]
         numerators = np.empty(num_rows, dtype=answers.numerators.dtype)
-        denominators = np.empty(num_rows, dtype=answers.numerators.dtype) if is_fraction else answers.denominators
+        denominators = answers.denominators
+        if not isinstance(denominators, int):
+            denominators = np.empty(num_rows, dtype=answers.numerators.dtype)
         carries, digits = np.empty(num_rows, dtype=np.int64), np.empty(num_rows, dtype=np.int64)
         ends = itertools.accumulate((len(place) for place, *_ in pieces), initial=0)
         for (start, end), (_, shape, classes, piece_digits) in zip(itertools.pairwise(ends), pieces, strict=True):
@@ -317,7 +318,7 @@ class Walk:
                 column[rows] = operand
             numerators[rows], carries[rows] = answers.numerators, answers.carries
             digits[rows] = piece_digits
-            if is_fraction:
+            if not isinstance(denominators, int):
                 denominators[rows] = answers.denominators
         return EquationBlock(shapes, operands, numerators, denominators, carries, digits)
 

@@ -95,7 +95,7 @@ def build(
     """
     target = storage.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
-    with _explain_file_errors():
+    with _explain_file_errors(target):
         found = Found.in_directory(target)
         if not overwrite:
             found.refuse_other_recipe(recipe)
@@ -239,11 +239,12 @@ def _finish_again(found: Found, recipe: Recipe) -> BuildResult:
 
 
 @contextlib.contextmanager
-def _explain_file_errors() -> Iterator[None]:
+def _explain_file_errors(directory: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(storage.describe_error(error)) from error
+        line = storage.describe_error(error)
+        raise UserError(line if directory in line else f"{directory}: {line}") from error
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:

@@ -64,8 +64,12 @@ class Bar(Progress):
         if self._counts_equations:
             total, unit = self._steps
             self._bar.set_postfix_str(f"{num_steps} of {total} {unit}", refresh=False)
-        self._bar.update((num_equations if self._counts_equations else num_steps) - self._bar.n)
-        self._bar.refresh()
+        num_new = (num_equations if self._counts_equations else num_steps) - self._bar.n
+        if num_new:
+            self._bar.update(num_new)
+        else:
+            # The time goes on.
+            self._bar.refresh()
 
     def end(self) -> None:
         """Leaves the bar as it stands and goes to the next line."""

@@ -169,12 +169,12 @@ class _Verification:
         with self._progress.stage("verifying", len(jobs), num_equations=total):
             wait_for(lambda: self._execution.run(construct, len(elements)), self._show_progress)
         reports = [self._load_report(number) for number in range(len(jobs))]
-        return [ShardFindings.from_dict(report["findings"]) for report in reports], [
-            report["edges"] for report in reports
-        ]
+        findings = [ShardFindings.from_dict(report["findings"]) for report in reports]
+        return findings, [report["edges"] for report in reports]
 
     def _show_progress(self) -> None:
-        done = [int(name[:-5]) for name in storage.list_files(self._staging) if name[:-5].isdigit()]
+        finished = {f"{number}.json" for number in range(len(self._entries))} & set(storage.list_files(self._staging))
+        done = [int(name.removesuffix(".json")) for name in finished]
         self._progress.show(len(done), sum(self._entries[number][1]["num_equations"] for number in done))
 
     def _load_report(self, number: int) -> dict[str, Any]:
@@ -187,25 +187,28 @@ class _Verification:
 
     def _check_distinct(self, edges: list[list[int]]) -> None:
         """Adds equations that stand twice and twins that must not be; candidates are read again to be sure."""
-        names = [name for name, _ in self._entries]
-        shard_to_split = np.array([names.index(name) for name in names])
         most = 2 * self._faults.limit
-        pairs: list[Pair] = []
-        num_pairs = 0
+        candidates: list[Pair] = []
+        num_candidates = 0
+        for pair in self._list_candidates(edges):
+            num_candidates += 1
+            if len(candidates) < most:
+                candidates.append(pair)
+        confirmed = confirm_pairs(candidates, self._read_questions, lambda question: canonical_key(parse(question)))
+        for pair, first, second in confirmed:
+            place = f"{self._entries[pair.first.shard][1]['shard']}, record {pair.first.record}"
+            relation = "stands also" if pair.is_repeated else f"is a commuted twin of `{first}`"
+            shard = self._entries[pair.second.shard][1]["shard"]
+            self._faults.add("twins", shard, f"`{second}` {relation} in {place}", pair.second.record)
+        # Keys collide so rarely that the rest may be counted unseen.
+        self._faults.count_more("twins", num_candidates - len(candidates))
+
+    def _list_candidates(self, edges: list[list[int]]) -> Iterator[Pair]:
+        splits = {split.name: number for number, split in enumerate(self._recipe.splits)}
+        shard_to_split = np.array([splits[name] for name, _ in self._entries])
         for partition in range(self._num_partitions):
             parts = [self._read_keys(number, *ends[partition : partition + 2]) for number, ends in enumerate(edges)]
-            for pair in find_pairs(parts, shard_to_split, self._recipe.commuted):
-                num_pairs += 1
-                if len(pairs) < most:
-                    pairs.append(pair)
-        confirmed = confirm_pairs(pairs, self._read_questions, lambda question: canonical_key(parse(question)))
-        for pair, first, second in confirmed:
-            other = f"{self._entries[pair.first.shard][1]['shard']}, record {pair.first.record}"
-            reason = f"`{second}` stands also in {other}"
-            if not pair.is_repeated:
-                reason = f"`{second}` is a commuted twin of `{first}` in {other}"
-            self._faults.add("twins", self._entries[pair.second.shard][1]["shard"], reason, pair.second.record)
-        self._faults.count_more("twins", num_pairs - len(pairs))
+            yield from find_pairs(parts, shard_to_split, self._recipe.commuted)
 
     def _read_keys(self, number: int, start: int, end: int) -> np.ndarray:
         with open_file(storage.join(self._staging, f"{number}.keys")) as file:

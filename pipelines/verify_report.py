@@ -57,7 +57,8 @@ class VerifyReport:
         lines += [f"fault: {fault}" for fault in self.faults]
         if self.num_faults > len(self.faults):
             lines.append(f"fault: and {self.num_faults - len(self.faults):,} more")
-        lines.append("sound" if self.is_sound else f"NOT sound: {self.num_faults:,} faults")
+        faults = "1 fault" if self.num_faults == 1 else f"{self.num_faults:,} faults"
+        lines.append("sound" if self.is_sound else f"NOT sound: {faults}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:

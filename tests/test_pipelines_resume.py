@@ -123,7 +123,7 @@ def test_power_may_fail_while_another_recipe_is_replaced(built, disk):
         disk.operations_left = None
         build(make_recipe(), "memtest://disk/out", overwrite=True)
         assert read_disk("memtest://disk/out") == {**whole, "notes.txt": b"mine"}, f"after {num_operations} operations"
-        num_operations += 17
+        num_operations += 23
     assert num_operations > 60
 
 
@@ -321,7 +321,7 @@ def test_attempt_ends_when_another_begins(tmp_path):
 
 
 def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path):
-    recipe = {**QUOTIENTS, "storage": {"shard_size": 1}}
+    recipe = {**QUOTIENTS, "storage": {"shard_size": 4}}
     (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
     out = tmp_path / "out"
     command = [sys.executable, "eqstream.py", "build", tmp_path / "recipe.yaml", "--out", out, "--workers", "2"]
