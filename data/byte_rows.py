@@ -121,7 +121,7 @@ def _is_inside(lengths: np.ndarray, width: int) -> np.ndarray:
     return np.arange(width) < lengths[:, None]
 
 
-def _describe_foreign_text(texts: Sequence) -> UserError:
+def _describe_foreign_text(texts: Sequence | np.ndarray) -> UserError:
     for text in texts:
         for position, character in enumerate(str(text)):
             if not character.isascii():

@@ -16,10 +16,8 @@ from data.recipe import Recipe
 from data.selection import selection_of
 from data.shapes import list_shapes
 from data.strata import Source, list_sources
-from data.walk import BLOCK, Walk
+from data.walk import Walk
 
-# Positions that are counted as one number: small enough to find an ordinal quickly, large enough to keep numbers few.
-COUNT_BLOCK = 4 * BLOCK
 _BLOCKS_PER_TASK = 16
 # Beyond these many positions counting everything would take days.
 _MOST_POSITIONS = 1 << 38
@@ -76,7 +74,7 @@ class Counter:
 
 
 def _count(walk: Walk, task: CountingTask) -> CountingResult:
-    edges = [min((task.first_block + block) * COUNT_BLOCK, walk.size) for block in range(task.num_blocks + 1)]
+    edges = [min((task.first_block + block) * walk.count_block, walk.size) for block in range(task.num_blocks + 1)]
     counts = tuple(walk.count(start, stop) for start, stop in itertools.pairwise(edges))
     return CountingResult(task.source, task.first_block, counts)
 
@@ -119,10 +117,14 @@ class Census:
             for offset, number in enumerate(result.counts):
                 self._counts[result.source][result.first_block + offset] = number
 
+    def count(self, tasks: Iterable[CountingTask]) -> None:
+        """Counts tasks in this process and takes in the results."""
+        self.add(_count(self.walks[task.source], task) for task in tasks)
+
     def run(self) -> "Census":
         """Counts all that is needed in this process and returns itself."""
         while tasks := self.next_tasks():
-            self.add(_count(self.walks[task.source], task) for task in tasks)
+            self.count(tasks)
         return self
 
     def is_identity(self, source: int) -> bool:
@@ -145,9 +147,8 @@ class Census:
 
     def num_counted(self) -> int:
         """Returns the number of positions that were counted."""
-        return sum(
-            min(len(counts) * COUNT_BLOCK, walk.size) for counts, walk in zip(self._counts, self.walks, strict=True)
-        )
+        pairs = zip(self._counts, self.walks, strict=True)
+        return sum(min(len(counts) * walk.count_block, walk.size) for counts, walk in pairs)
 
     def locate(self, source: int, ordinal: int) -> tuple[int, int]:
         """Returns a position at or before that of the equation `ordinal`, and how many equations come before it.
@@ -155,14 +156,15 @@ class Census:
         Raises:
             ValueError: that part of the walk was not counted.
         """
+        walk = self.walks[source]
         if self.is_identity(source):
-            position = ordinal // BLOCK * BLOCK
+            position = ordinal // walk.block * walk.block
             return position, position
         before = 0
         counts = self._counts[source]
         for block in range(len(counts)):
             if before + counts[block] > ordinal:
-                return block * COUNT_BLOCK, before
+                return block * walk.count_block, before
             before += counts[block]
         raise ValueError(f"ordinal {ordinal} of source {source} was not counted, only {before} were")
 
@@ -173,7 +175,7 @@ class Census:
             return ordinal
         position, before = self.locate(source, ordinal)
         while position < walk.size:
-            stop = min(position + BLOCK, walk.size)
+            stop = min(position + walk.block, walk.size)
             starts = walk.class_starts(position, stop) + before
             later = starts[starts >= ordinal]
             if len(later):
@@ -183,12 +185,12 @@ class Census:
         return before
 
     def _num_blocks(self, source: int) -> int:
-        return -(-self.walks[source].size // COUNT_BLOCK)
+        return -(-self.walks[source].size // self.walks[source].count_block)
 
     def _is_exhausted(self, source: int) -> bool:
         """Returns whether counting on would find nothing more, or next to surely nothing at all."""
-        done = len(self._counts[source])
-        is_hopeless = done * COUNT_BLOCK >= _HOPELESS_POSITIONS and not any(self._counts[source].values())
+        done, found = len(self._counts[source]), any(self._counts[source].values())
+        is_hopeless = not found and done * self.walks[source].count_block >= _HOPELESS_POSITIONS
         return done == self._num_blocks(source) or is_hopeless
 
     def _blocks_wanted(self, source: int, needed: int | None) -> int:
@@ -207,10 +209,12 @@ class Census:
         if found >= needed or self._is_exhausted(source):
             return done
         if found:
-            wanted = -(-needed * done // found) + 1
+            wanted = -(-needed * done // found)
         else:
             # Most spaces keep about one equation for each position; rare ones are approached by doubling.
-            wanted = max(2 * done, -(-needed // COUNT_BLOCK) + 1)
+            wanted = max(2 * done, -(-needed // walk.count_block))
+        # A little more than expected costs less than another round.
+        wanted += wanted // 16 + (self.recipe.sampling == "uniform")
         return min(max(wanted, done + 1), 64 * max(done, 64), self._num_blocks(source))
 
     def _equations_needed(self) -> list[int | None]:

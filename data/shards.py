@@ -66,12 +66,14 @@ class _MeteredFile:
     closed = False
 
     def __init__(self, file: Sink) -> None:
-        self._file = file
+        self._file: Sink | None = file
         self._sha256 = hashlib.sha256()
         self.num_bytes = 0
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
+        if self._file is None:
+            return len(view)
         self._sha256.update(view)
         self._file.write(view)
         self.num_bytes += len(view)
@@ -82,6 +84,10 @@ class _MeteredFile:
 
     def tell(self) -> int:
         return self.num_bytes
+
+    def give_up(self) -> None:
+        """Swallows all further bytes: encoders write their last ones even when they are thrown away half-way."""
+        self._file = None
 
     def report(self) -> dict[str, Any]:
         return {"num_bytes": self.num_bytes, "sha256": self._sha256.hexdigest()}
@@ -155,14 +161,19 @@ class ShardWriter:
         files = [self._open(format, meter) for format, meter in meters.items()]
         histograms = HistogramCounter(self._shapes)
         num_equations = 0
-        for block in self.equations(task):
-            lengths = [total_lengths(pieces) for pieces in (self.text.questions(block), self.text.answers(block))]
-            histograms.add(block, *lengths)
+        try:
+            for block in self.equations(task):
+                lengths = [total_lengths(pieces) for pieces in (self.text.questions(block), self.text.answers(block))]
+                histograms.add(block, *lengths)
+                for file in files:
+                    file.write(block)
+                num_equations += len(block)
             for file in files:
-                file.write(block)
-            num_equations += len(block)
-        for file in files:
-            file.close()
+                file.close()
+        except BaseException:
+            for meter in meters.values():
+                meter.give_up()
+            raise
         reports = {format: meter.report() for format, meter in meters.items()}
         return ShardReceipt(task.name, num_equations, reports, histograms.histograms())
 

@@ -120,6 +120,8 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
         # The rest is what the others leave.
         splits.sort(key=lambda split: split.rest)
         sources = [number for number, source in enumerate(census.sources) if source.selection == selection]
+        if not any(census.available(source) for source in sources):
+            raise UserError(f"split `{splits[0].name}` would be empty: {_explain_nothing(selection)}")
         for split, found, missing in _Allocation(census, sources, splits).run():
             parts[split.name], left_out[split.name] = found, missing
     counts = []
@@ -130,6 +132,12 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
         counts.append(SplitCount(split.name, count, first, left_out[split.name]))
         shards += _plan_shards(recipe, census, split, [part for part in parts[split.name] if part.count])
     return SplitPlan(tuple(counts), tuple(shards), sum(count.num_equations for count in counts))
+
+
+def _explain_nothing(selection: Selection) -> str:
+    if selection.is_everything:
+        return "the space has no equation that no other split selects"
+    return f"its {selection.describe()} selects no equation of the space"
 
 
 class _Allocation:
@@ -145,8 +153,6 @@ class _Allocation:
 
     def run(self) -> list[tuple[SplitRecipe, list[_Part], int]]:
         """Returns each split with its parts and the number of equations left out before it."""
-        if self._total == 0:
-            raise UserError(f"split `{self._splits[0].name}` would be empty: {self._nothing()}")
         counts = [self._stated_count(split) for split in self._splits]
         quotas = self._quotas([count for count in counts if count is not None])
         result = []
@@ -163,12 +169,6 @@ class _Allocation:
             self._cursors = [cursor + share for cursor, share in zip(self._cursors, shares, strict=True)]
             result.append((split, parts, missing))
         return result
-
-    def _nothing(self) -> str:
-        selection: Selection = self._census.sources[self._sources[0]].selection
-        if selection.is_everything:
-            return "the space has no equation that no other split selects"
-        return f"its {selection.describe()} selects no equation of the space"
 
     def _stated_count(self, split: SplitRecipe) -> int | None:
         if split.fraction is not None:

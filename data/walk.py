@@ -24,6 +24,8 @@ from data.space import EquationSpace, Group, operand_domain
 # Positions whose equations are computed and written together. It bounds memory, and twins stay within it; 2 ** 16 lets
 # numpy sort their places as 16-bit numbers.
 BLOCK = 1 << 16
+# Balanced sampling takes a little from each of many walks.
+BLOCK_OF_STRATUM = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,16 @@ class Walk:
         return self._space.size
 
     @property
+    def block(self) -> int:
+        """Number of positions whose equations are computed and written together."""
+        return BLOCK if self._recipe.sampling == "uniform" else BLOCK_OF_STRATUM
+
+    @property
+    def count_block(self) -> int:
+        """Number of positions counted as one: few enough to find an ordinal fast, enough to keep the counts few."""
+        return 4 * BLOCK if self._recipe.sampling == "uniform" else BLOCK_OF_STRATUM
+
+    @property
     def scale(self) -> int:
         """Grid steps in 1."""
         return 10**self._recipe.space.operands.decimals
@@ -103,7 +115,7 @@ class Walk:
         """Yields the equations with the ordinals first..first+count-1.
 
         Args:
-            position: where to start walking, a multiple of `BLOCK`.
+            position: where to start walking, a multiple of `block`.
             ordinal: number of equations kept before `position`; at most `first`.
             first: the first ordinal wanted.
             count: how many equations are wanted; the walk must have them.
@@ -115,7 +127,7 @@ class Walk:
         while ordinal < end:
             if position >= self.size:
                 raise ValueError(f"the walk ends at ordinal {ordinal}, wanted up to {end}")
-            stop = min(position + BLOCK, self.size)
+            stop = min(position + self.block, self.size)
             groups = self._kept(position, stop)
             counts = self._member_counts_by_row(groups, stop - position)
             kept = int(counts.sum())

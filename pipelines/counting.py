@@ -19,6 +19,8 @@ from pipelines.workspace import Workspace
 Batch = tuple[CountingTask, ...]
 # Balanced sampling asks for thousands of tiny counts, which would each cost a file.
 BLOCKS_PER_BATCH = 16
+# Some 8 million positions take the driver less time than a pipeline takes to start.
+BLOCKS_FOR_DRIVER = 32
 
 
 class CountBatch(beam.DoFn):
@@ -52,7 +54,7 @@ def take_census(
         workspace: keeps the results.
         execution: runs the pipelines.
         progress: is told how far it is.
-        begin: called once before anything is written; not at all where nothing needs counting.
+        begin: called once before anything is written; not at all where there is little or nothing to count.
 
     Raises:
         UserError: the recipe asks for what cannot be counted, or a worker failed.
@@ -60,6 +62,9 @@ def take_census(
     census = Census(recipe)
     has_begun = False
     while tasks := census.next_tasks():
+        if sum(task.num_blocks for task in tasks) <= BLOCKS_FOR_DRIVER and not has_begun:
+            census.count(tasks)
+            continue
         batches = list(make_batches(tasks))
         if not has_begun:
             begin()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pyarrow
 from pyarrow import parquet
 
-from data.census import COUNT_BLOCK, Census, Counter, CountingTask
+from data.census import Census, Counter, CountingTask
 from data.recipe import Recipe, SplitRecipe, exact
 from data.selection import selection_of
 from data.shards import ShardReceipt, ShardWriter
@@ -135,8 +135,8 @@ def _plan_exactly(recipe: Recipe, census: Census, pace: float) -> tuple[SplitPla
 
 
 def _num_positions(walk: Walk, task: CountingTask) -> int:
-    start = task.first_block * COUNT_BLOCK
-    return min(start + task.num_blocks * COUNT_BLOCK, walk.size) - start
+    start = task.first_block * walk.count_block
+    return min(start + task.num_blocks * walk.count_block, walk.size) - start
 
 
 class _Prober:

@@ -80,6 +80,11 @@ class Execution:
         """The runner that the user named, None for the in-process one."""
         return self.options().view_as(StandardOptions).runner
 
+    @property
+    def shares_out(self) -> bool:
+        """Whether there can be more than one worker, so that elements must be shared out."""
+        return self.num_workers > 1 or self.runner_name is not None
+
     def options(self) -> PipelineOptions:
         """Returns the pipeline options, new ones for each pipeline, as runners write into them.
 

@@ -143,12 +143,10 @@ def write_shards(
     elements = to_elements(job.to_dict() for job in jobs)
 
     def construct(pipeline: beam.Pipeline) -> None:
-        (
-            pipeline
-            | "ListShards" >> beam.Create(elements, reshuffle=False)
-            | "ShareOut" >> beam.Reshuffle()  # JSON of a ShardJob
-            | "WriteShard" >> beam.ParDo(WriteShard(recipe, workspace))
-        )
+        listed = pipeline | "ListShards" >> beam.Create(elements, reshuffle=False)  # JSON of a ShardJob
+        if execution.shares_out:
+            listed = listed | "ShareOut" >> beam.Reshuffle()
+        listed | "WriteShard" >> beam.ParDo(WriteShard(recipe, workspace))
 
     def watch() -> None:
         done = workspace.done_shards().keys() & name_to_size.keys()

@@ -149,12 +149,13 @@ class StateKeeper(keras.callbacks.Callback):
     Args:
         progress: shared with the other callbacks.
         run: its `state.npz` is written.
+        num_steps: of a whole epoch.
         save_steps: saves after so many steps; None saves at the end of each epoch alone.
     """
 
-    def __init__(self, progress: TrainingProgress, run: RunDirectory, save_steps: int | None) -> None:
+    def __init__(self, progress: TrainingProgress, run: RunDirectory, num_steps: int, save_steps: int | None) -> None:
         super().__init__()
-        self._progress, self._run, self._save_steps = progress, run, save_steps
+        self._progress, self._run, self._num_steps, self._save_steps = progress, run, num_steps, save_steps
         self._num_since_save = 0
         self.is_interrupted = False
 
@@ -163,6 +164,9 @@ class StateKeeper(keras.callbacks.Callback):
         num_steps = self.model.steps_per_execution
         self._progress.step += num_steps
         self._num_since_save += num_steps
+        if self._progress.step >= self._num_steps:
+            # The epoch still has to be judged: a state between the two would have no step to go on with.
+            return
         if self.is_interrupted or (self._save_steps is not None and self._num_since_save >= self._save_steps):
             self._save()
         self._leave_if_interrupted()

@@ -202,7 +202,7 @@ def _fit(
 ) -> None:
     recipe = task.recipe
     judge = ExactMatchJudge(task.sample, task.codec, num_shown=recipe.samples, jit_compile=recipe.jit_compile, run=run)
-    keeper = StateKeeper(progress, run, recipe.save_steps)
+    keeper = StateKeeper(progress, run, task.sampler.num_batches, recipe.save_steps)
     callbacks = [judge, EpochReporter(progress, judge, run, report), BestKeeper(progress, run, "val_exact_match")]
     if recipe.early_stopping is not None:
         callbacks.append(EarlyStopper(progress, recipe.early_stopping, report))

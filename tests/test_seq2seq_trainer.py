@@ -150,7 +150,7 @@ def test_ctrl_c_saves_and_tells_how_to_go_on(finished, dataset, tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(TrainingInterruptedError, match="interrupted at epoch 2, step 0; .* --resume"):
+    with pytest.raises(TrainingInterruptedError, match=r"interrupted at epoch 2, step 0; .* --resume"):
         train(recipe_with(), dataset, tmp_path / "run", report=interrupt)
     assert signal.getsignal(signal.SIGINT) is before
     train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
@@ -194,7 +194,9 @@ def test_early_stopping_ends_at_the_target_or_without_gain(dataset, tmp_path):
         ("training", {"storage": "csv"}, "`training.storage` is unknown"),
     ],
 )
-def test_a_recipe_that_does_not_fit_the_data_is_refused_and_nothing_written(dataset, tmp_path, section, change, message):
+def test_a_recipe_that_does_not_fit_the_data_is_refused_and_nothing_written(
+    dataset, tmp_path, section, change, message
+):
     mapping = {**RECIPE, section: {**RECIPE[section], **change}}
     with pytest.raises(UserError, match=message):
         train(Recipe.from_dict(mapping), dataset, tmp_path / "run", report=silently)

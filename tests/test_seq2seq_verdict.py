@@ -50,7 +50,11 @@ def test_the_verdict_counts_what_one_question_at_a_time_gives(place):
     assert verdict.num_unreadable == 50 - len(numbers)
     assert verdict.rmse == pytest.approx(np.sqrt(np.mean([(a - b) ** 2 for a, b in numbers])))
     for group in verdict.tables["carries"]:
-        chosen = [bool(each) for each, carries in zip(right, table.numbers["carries"], strict=True) if str(carries) == group.value]
+        chosen = [
+            bool(each)
+            for each, carries in zip(right, table.numbers["carries"], strict=True)
+            if str(carries) == group.value
+        ]
         assert (group.num_examples, group.num_right) == (len(chosen), sum(chosen))
     by_operator = {group.value: group.num_examples for group in verdict.tables["operators"]}
     assert by_operator == {
@@ -110,7 +114,7 @@ def test_a_damaged_run_is_refused(place, tmp_path):
         load_trained_model(run)
     description = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**description, "run_version": 99}))
-    with pytest.raises(UserError, match="run version 99.*update eqstream"):
+    with pytest.raises(UserError, match=r"run version 99.*update eqstream"):
         load_trained_model(run)
     (run / "run.json").write_text("{")
     with pytest.raises(UserError, match=r"run\.json is damaged"):
