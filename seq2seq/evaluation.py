@@ -14,7 +14,7 @@ from data.codec import NUM_RESERVED, Codec
 from data.errors import UserError
 from data.loader import TokenTable, load_manifest, load_tokens
 from data.records import NUMBER_COLUMNS
-from seq2seq.dataset_splits import TEST_SPLITS, choose_split
+from seq2seq.dataset_splits import choose_test_split, choose_validation_split
 from seq2seq.decoding import GreedyDecoder
 from seq2seq.metrics import exact_matches
 from seq2seq.trained_model import TrainedModel, load_trained_model
@@ -159,7 +159,8 @@ def _choose_splits(trained: TrainedModel, manifest: Mapping[str, Any], split: st
         if not splits:
             raise UserError(f"the dataset has no split besides `{training.train_split}`")
         return splits
-    return [choose_split(manifest, split or training.test_split, TEST_SPLITS, training.train_split)]
+    validation = choose_validation_split(manifest, training.validation_split, training.train_split)
+    return [choose_test_split(manifest, split or training.test_split, training.train_split, validation)]
 
 
 def _join(tables: list[TokenTable]) -> TokenTable:

@@ -26,7 +26,7 @@ from seq2seq.callbacks import (
     StateKeeper,
     TrainingInterruptedError,
 )
-from seq2seq.dataset_splits import VALIDATION_SPLITS, choose_split
+from seq2seq.dataset_splits import choose_validation_split
 from seq2seq.metrics import TokenAccuracy, token_loss, token_weights
 from seq2seq.models.base import EquationModel
 from seq2seq.models.registry import make_model
@@ -164,7 +164,7 @@ def _check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: 
 
 
 def _prepare(recipe: TrainingRecipe, codec: Codec, data_directory: str | Path, manifest: Mapping[str, Any]) -> _Task:
-    validation = choose_split(manifest, recipe.validation_split, VALIDATION_SPLITS, recipe.train_split)
+    validation = choose_validation_split(manifest, recipe.validation_split, recipe.train_split)
     tables = {
         split: load_tokens(data_directory, split, codec, manifest=manifest, storage=recipe.storage)
         for split in (recipe.train_split, validation)
