@@ -25,7 +25,7 @@ from data.errors import UserError
 from data.histograms import add_histograms
 from data.layout import COLUMNS, MANIFEST, shard_path
 from data.recipe import FORMAT_VERSION, Recipe
-from data.shards import ShardReceipt, ShardWriter
+from data.shards import ShardReceipt, make_text_encoder
 from data.space import whole_space
 from data.splits import SplitPlan
 
@@ -93,7 +93,7 @@ def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardR
 def describe_space(recipe: Recipe) -> dict[str, Any]:
     """Returns the manifest's `space`: size, and bounds on the text that it holds."""
     space = whole_space(recipe.space)
-    text = ShardWriter(recipe).text
+    text = make_text_encoder(recipe, space.shapes)
     letters = {letter for shape in space.shapes for part in shape.literals(recipe.space.spacing) for letter in part}
     letters |= set("0123456789")
     if recipe.space.operands.min < 0 or "-" in recipe.space.operators:

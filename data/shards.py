@@ -5,18 +5,19 @@ A shard depends on the recipe and its task alone, so any worker can write it, in
 
 import gzip
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from data.arithmetic import Arithmetic
 from data.equations import EquationBlock, join_blocks
 from data.histograms import HistogramCounter, Histograms
 from data.parquet import ParquetEncoder, ParquetSink
 from data.pieces import total_lengths
 from data.recipe import Recipe
-from data.shapes import list_shapes
+from data.shapes import Shape, list_shapes
 from data.space import operand_domain
 from data.splits import Segment, ShardTask, deal
 from data.strata import list_sources
@@ -123,6 +124,12 @@ class _ParquetFile:
         self._sink.close()
 
 
+def make_text_encoder(recipe: Recipe, shapes: Sequence[Shape]) -> TextEncoder:
+    """Returns the encoder of the text of a recipe's equations; `shapes` are those of its space."""
+    arithmetic = Arithmetic(recipe.space, operand_domain(recipe.space).bound, shapes)
+    return TextEncoder(recipe.space, shapes, arithmetic)
+
+
 class ShardWriter:
     """Writes the shards of one recipe; make it once a process, as its tables take a while to build."""
 
@@ -131,10 +138,9 @@ class ShardWriter:
         self._shapes = list_shapes(recipe.space)
         self._sources = list_sources(recipe)
         self._walks: dict[int, Walk] = {}
-        arithmetic = self._walk(0).arithmetic
         terms = np.array([shape.num_terms for shape in self._shapes], dtype=np.int64)
         longest = len(str(operand_domain(recipe.space).bound // 10**recipe.space.operands.decimals))
-        self.text = TextEncoder(recipe.space, self._shapes, arithmetic)
+        self.text = make_text_encoder(recipe, self._shapes)
         self._tfrecord = TFRecordEncoder(self.text, terms, longest)
         self._parquet = ParquetEncoder(self.text, terms)
 

@@ -93,7 +93,7 @@ class TFRecordEncoder:
         self._middle = self._merge_middle()
         self._heads = PieceTable([b""])
         self._build_heads()
-        self._constants = constants(self._most_behind + 4096)
+        self._constants = constants(self._heads.width + text.max_answer_length + self._most_behind)
 
     def encode(self, block: EquationBlock) -> np.ndarray:
         """Returns the framed records of a block, one behind the other, uint8 (total,)."""

@@ -16,7 +16,7 @@ import numpy as np
 from data.arithmetic import Answers, Arithmetic
 from data.equations import EquationBlock
 from data.permutation import Permutation, derive_seed, draw_bits, index_dtype
-from data.recipe import Recipe, Where
+from data.recipe import Range, Recipe, Where
 from data.selection import Selection, class_hash, fits, in_answer_range, in_buckets, longest_digits, member_fits
 from data.shapes import Shape, Variant
 from data.space import EquationSpace, Group, operand_domain
@@ -30,7 +30,11 @@ BLOCK_OF_STRATUM = 1 << 12
 
 @dataclass(frozen=True)
 class _Classes:
-    """The kept classes of one shape in a block; all arrays have shape (n,)."""
+    """The kept classes of one shape in a block; all arrays have shape (n,).
+
+    `swap_bits` says which swaps lead to another member, `barred` whether members with brackets (bit 1) or without them
+    (bit 0) belong to another selection.
+    """
 
     shape: int
     rows: np.ndarray
@@ -38,15 +42,28 @@ class _Classes:
     answers: Answers | None
     swap_bits: np.ndarray | int
     member_counts: np.ndarray
+    barred: np.ndarray | int = 0
 
     def take(self, kept: np.ndarray) -> "_Classes":
         places = np.flatnonzero(kept)
         if len(places) == len(kept):
             return self
-        answers = self.answers and _take_answers(self.answers, places)
-        bits = self.swap_bits if isinstance(self.swap_bits, int) else self.swap_bits[places]
-        operands = [operand[places] for operand in self.operands]
-        return _Classes(self.shape, self.rows[places], operands, answers, bits, self.member_counts[places])
+        return dataclasses.replace(
+            self,
+            rows=self.rows[places],
+            operands=[operand[places] for operand in self.operands],
+            answers=self.answers and _take_answers(self.answers, places),
+            swap_bits=self.swap_bits if isinstance(self.swap_bits, int) else self.swap_bits[places],
+            member_counts=self.member_counts[places],
+            barred=self.barred if isinstance(self.barred, int) else self.barred[places],
+        )
+
+    def has_member(self, variant: Variant, shape: Shape) -> np.ndarray:
+        """Returns whether each class has that variant, of that shape, among its members; bool (n,)."""
+        has = self.swap_bits & variant.swaps == variant.swaps
+        if not isinstance(self.barred, int):
+            has = has & (self.barred & (1 << shape.has_brackets) == 0)
+        return np.broadcast_to(has, self.rows.shape)
 
 
 class Walk:
@@ -161,7 +178,7 @@ class Walk:
             answers = self.arithmetic.evaluate(shape, classes.operands, with_carries=self._needs_carries)
             is_valid = answers.is_valid & in_answer_range(answers, self._recipe.space.answer)
             classes = dataclasses.replace(classes, answers=answers).take(is_valid)
-        return classes.take(self._selected(shape, classes))
+        return self._bar_members(shape, classes.take(self._selected(shape, classes)))
 
     def _keep_canonical(self, group: Group, shape: Shape) -> _Classes | None:
         whole = _Classes(group.shape, group.rows, group.operands, None, 0, np.ones(len(group.rows), dtype=np.int64))
@@ -182,10 +199,30 @@ class Walk:
         if self._recipe.commuted == "drop":
             return whole.take(is_canonical)
         classes = dataclasses.replace(whole, swap_bits=bits).take(is_canonical)
+        return self._count_members(classes)
+
+    def _count_members(self, classes: _Classes) -> _Classes:
         counts = np.zeros(len(classes.rows), dtype=np.int64)
-        for variant, _ in self._list_variants(group.shape):
-            counts += classes.swap_bits & variant.swaps == variant.swaps
+        for variant, number in self._list_variants(classes.shape):
+            counts += classes.has_member(variant, self._space.shapes[number])
         return dataclasses.replace(classes, member_counts=counts)
+
+    def _bar_members(self, shape: Shape, classes: _Classes) -> _Classes:
+        """Bars members that another selection takes although it does not take their canonical twin.
+
+        Twins differ in nothing that a condition can ask for, but in brackets.
+        """
+        others = [(other.where, other.hash) for other in self._others if other.where]
+        others = [(where, buckets) for where, buckets in others if where.brackets is not None]
+        if self._recipe.commuted != "together" or not others or not shape.swaps:
+            return classes
+        barred = np.zeros(len(classes.rows), dtype=np.int64)
+        for where, buckets in others:
+            rest = Selection(dataclasses.replace(where, brackets=None, terms=where.terms or Range()), buckets)
+            hashes = self._hash(shape, classes) if buckets else None
+            barred |= self._meets(rest, shape, classes, hashes).astype(np.int64) << int(bool(where.brackets))
+        classes = self._count_members(dataclasses.replace(classes, barred=barred))
+        return classes.take(classes.member_counts > 0)
 
     def _selected(self, shape: Shape, classes: _Classes) -> np.ndarray:
         selected = np.ones(len(classes.rows), dtype=bool)
@@ -286,7 +323,7 @@ class Walk:
         if not isinstance(group.swap_bits, int) or group.swap_bits:
             variants = self._list_variants(group.shape)
         for variant, shape in variants:
-            is_member = np.broadcast_to(group.swap_bits & variant.swaps == variant.swaps, earlier.shape)
+            is_member = group.has_member(variant, self._space.shapes[shape])
             member = np.where(earlier >= counts, earlier - counts, earlier)
             place = start + member
             wanted = np.flatnonzero(is_member & (place >= low) & (place < high))

@@ -1,6 +1,7 @@
 """Which Beam runner runs a pipeline, how the driver waits for it, and what it says when it fails."""
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -75,7 +76,7 @@ class Execution:
         # The driver, too, reads and writes through filesystems that may need options.
         FileSystems.set_options(options)
 
-    @property
+    @functools.cached_property
     def runner_name(self) -> str | None:
         """The runner that the user named, None for the in-process one."""
         return self.options().view_as(StandardOptions).runner
