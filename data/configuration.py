@@ -2,9 +2,10 @@
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import yaml
@@ -21,6 +22,8 @@ class _StrictLoader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise UserError(f"a key must not be a list or mapping, as on line {key_node.start_mark.line + 1}")
             if key in seen:
                 raise UserError(f"key `{key}` is given twice, the second time on line {key_node.start_mark.line + 1}")
             seen.add(key)
@@ -35,13 +38,14 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
     """
     try:
         value = yaml.load(text, Loader=_StrictLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" on line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise UserError(f"{source} is not valid YAML{place}: {problem}") from error
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        # PyYAML leaves a date such as 2026-02-30 to Python, which raises a ValueError.
+        mark = getattr(error, "problem_mark", None)
+        place = f" on line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UserError(f"{source} is not valid YAML{place}: {problem}") from error
     if not isinstance(value, dict):
         raise UserError(f"{source} must hold a mapping of keys to values, got {describe_type(value)}")
     return value
@@ -129,7 +133,9 @@ def apply_override(mapping: dict[str, Any], override: str) -> None:
         place = _step(place, name, ".".join(parents[: depth + 1]))
     try:
         value = yaml.load(text, Loader=_StrictLoader)
-    except yaml.YAMLError as error:
+    except UserError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"the value of override `{override}` is not valid YAML") from error
     if isinstance(place, list):
         place[_list_index(place, last, key)] = value
@@ -151,7 +157,7 @@ def _step(place: Any, name: str, path: str) -> Any:
 
 
 def _list_index(place: list, name: str, path: str) -> int:
-    if not name.isdigit() or int(name) >= len(place):
+    if not name.isdecimal() or int(name) >= len(place):
         raise UserError(f"override of `{path}`: expected a number from 0 to {len(place) - 1}, got `{name}`")
     return int(name)
 
@@ -188,7 +194,8 @@ def _convert_union(hints: tuple, value: Any, path: str) -> Any:
         return None
     remaining = [hint for hint in hints if hint is not type(None)]
     if len(remaining) > 1 and all(hint in (int, float) for hint in remaining):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or (isinstance(value, float) and not math.isfinite(value)):
             raise UserError(f"`{path}` must be a number, got {describe_type(value)}")
         return value
     return _convert(remaining[0], value, path)

@@ -26,7 +26,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from data.configuration import apply_override, describe_type, from_mapping, nearest, parse_yaml, to_mapping
+from data.configuration import apply_override, from_mapping, nearest, parse_yaml, to_mapping
 from data.errors import UserError
 
 OPERATORS = "+-*/"
@@ -312,7 +312,7 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"recipe {path} cannot be read: {describe_type(error)}") from error
+        raise UserError(f"recipe {path} cannot be read: {error}") from error
     mapping = parse_yaml(text, f"recipe {path}")
     for override in overrides:
         apply_override(mapping, override)

@@ -52,6 +52,7 @@ class Domain:
 
     def unrank(self, places: np.ndarray) -> np.ndarray:
         """Returns the value at each place (n,), counted from 0 in rising order."""
+        places = self._widen(places)
         values = places + self.intervals[0][0]
         start = 0
         for (low, high), (next_low, _) in itertools.pairwise(self.intervals):
@@ -65,6 +66,7 @@ class Domain:
         Raises:
             ValueError: a value is not in the domain.
         """
+        values = self._widen(values)
         places = np.full(values.shape, -1, dtype=values.dtype)
         start = 0
         for low, high in self.intervals:
@@ -74,6 +76,10 @@ class Domain:
         if (places < 0).any():
             raise ValueError(f"operand {values[places < 0][0]} (in grid steps) is not in the space")
         return places
+
+    def _widen(self, numbers: np.ndarray) -> np.ndarray:
+        """Returns the numbers in a type that holds the values: a small domain may lie far from 0."""
+        return numbers.astype(object) if index_dtype(self.bound) is object else numbers
 
 
 @dataclass(frozen=True)

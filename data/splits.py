@@ -21,6 +21,8 @@ from data.permutation import Permutation, derive_seed
 from data.recipe import Recipe, SplitRecipe, exact
 from data.selection import Selection, selection_of
 
+# Names have room for five digits, and more shards than this would take hours to plan.
+MAX_SHARDS = 99_999
 _SLOTS_AT_ONCE = 1 << 16
 
 
@@ -154,14 +156,18 @@ class _Allocation:
     def run(self) -> list[tuple[SplitRecipe, list[_Part], int]]:
         """Returns each split with its parts and the number of equations left out before it."""
         counts = [self._stated_count(split) for split in self._splits]
-        quotas = self._quotas([count for count in counts if count is not None])
+        stated = [count for count in counts if count is not None]
+        quotas = self._quotas(stated)
         result = []
         for split, count in zip(self._splits, counts, strict=True):
             missing = self._skip_torn_classes()
             left = [available - cursor for available, cursor in zip(self._available, self._cursors, strict=True)]
+            if count is not None and split.fraction is not None and sum(stated) <= self._total:
+                # Fractions that add up to 1 are short of what torn classes cost.
+                count = min(count, self._possible(left, quotas))
             shares = left if count is None else self._shares(split, count, left, quotas)
             if not sum(shares):
-                raise UserError(f"split `{split.name}` would be empty: the splits before it take all equations")
+                raise UserError(f"split `{split.name}` would be empty: {self._explain_empty(split)}")
             parts = [
                 _Part(source, cursor, share)
                 for source, cursor, share in zip(self._sources, self._cursors, shares, strict=True)
@@ -174,6 +180,11 @@ class _Allocation:
         if split.fraction is not None:
             return math.floor(exact(split.fraction) * self._total)
         return split.count
+
+    def _explain_empty(self, split: SplitRecipe) -> str:
+        if split.fraction is not None and exact(split.fraction) * self._total < 1:
+            return f"its `fraction` {split.fraction} of {self._total} equations is less than one"
+        return "the splits before it take all equations"
 
     def _skip_torn_classes(self) -> int:
         """Moves each cursor to the next class that is whole; returns how many equations that leaves out."""
@@ -193,19 +204,17 @@ class _Allocation:
         usable = [max(available - loss, 0) for available in self._available]
         return fill_evenly(min(total, sum(usable)), usable, [self._census.sources[s].weight for s in self._sources])
 
+    def _possible(self, left: list[int], quotas: list[int]) -> int:
+        return sum(left) if len(self._sources) == 1 else min(sum(left), sum(quotas))
+
     def _shares(self, split: SplitRecipe, count: int, left: list[int], quotas: list[int]) -> list[int]:
-        if split.fraction is not None:
-            # Fractions that add up to 1 may be short of what torn classes have cost.
-            count = min(count, sum(left))
-        possible = sum(left)
-        if len(self._sources) > 1:
-            possible = min(possible, sum(quotas))
+        possible = self._possible(left, quotas)
         if count > possible:
             raise UserError(
                 f"split `{split.name}` asks for {count} equations, but only {possible} are left; "
                 f"the largest possible count is {possible}"
             )
-        if len(self._sources) == 1:
+        if len(self._sources) == 1 or not count:
             return [count]
         shares = divide_proportionally(count, [min(quota, rest) for quota, rest in zip(quotas, left, strict=True)])
         for place, share in enumerate(shares):
@@ -216,6 +225,11 @@ class _Allocation:
 def _plan_shards(recipe: Recipe, census: Census, split: SplitRecipe, parts: Sequence[_Part]) -> list[ShardTask]:
     total = sum(part.count for part in parts)
     num_shards = -(-total // recipe.storage.shard_size)
+    if num_shards > MAX_SHARDS:
+        raise UserError(
+            f"split `{split.name}` of {total} equations would have {num_shards} shards, at most {MAX_SHARDS} are "
+            "supported; use a smaller `count`, or raise `storage.shard_size`"
+        )
     # Shards of one split differ by at most one equation.
     edges = [total * shard // num_shards for shard in range(num_shards + 1)]
     deal_seed = derive_seed(recipe.seed, "deal", split.name)

@@ -43,7 +43,9 @@ class TextEncoder:
         self._num_operands = space.operands.max - space.operands.min + 1
         literals = [shape.literals(space.spacing) for shape in shapes]
         behind = {text for texts in literals for text in texts[1:]}
-        self._is_joined = not self._decimals and self._num_operands * len(behind) <= _MOST_JOINED
+        # Ids have 32 bits, and operands are added to them.
+        is_narrow = not self._decimals and self._operand_bound < 1 << 30
+        self._is_joined = is_narrow and self._num_operands * len(behind) <= _MOST_JOINED
         self._literals = [self._split_literals(texts) for texts in literals]
         self._build_table(sorted(behind) if self._is_joined else [])
         self._terms = np.array([shape.num_terms for shape in shapes])

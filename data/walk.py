@@ -26,6 +26,8 @@ from data.space import EquationSpace, Group, operand_domain
 BLOCK = 1 << 16
 # Balanced sampling takes a little from each of many walks.
 BLOCK_OF_STRATUM = 1 << 12
+# Numbers beyond 63 bits are Python's own, hundreds of times slower: a small split must not pay for a large block.
+BLOCK_OF_HUGE_SPACE = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,14 @@ class Walk:
     @property
     def block(self) -> int:
         """Number of positions whose equations are computed and written together."""
+        if index_dtype(self.size) is object or not self.arithmetic.is_native:
+            return BLOCK_OF_HUGE_SPACE
         return BLOCK if self._recipe.sampling == "uniform" else BLOCK_OF_STRATUM
 
     @property
     def count_block(self) -> int:
         """Number of positions counted as one: few enough to find an ordinal fast, enough to keep the counts few."""
-        return 4 * BLOCK if self._recipe.sampling == "uniform" else BLOCK_OF_STRATUM
+        return 4 * self.block if self._recipe.sampling == "uniform" else self.block
 
     @property
     def scale(self) -> int:
