@@ -137,7 +137,11 @@ def _prepare_copy(spec: Spec, *, sync: bool) -> Prepared:
                 if sync:
                     os.fsync(file.fileno())
 
+    # The first write waits for memory that the machine has yet to find, which says nothing of its limit.
     os.makedirs(spec["out"])
+    write()
+    for name in contents:
+        os.unlink(os.path.join(spec["out"], name))
     return write
 
 

@@ -3,7 +3,7 @@
 import statistics
 from typing import Any
 
-from bench.cases import BEAM, PLAIN, Case
+from bench.cases import BEAM, PLAIN, SYNCED, Case
 
 # Head of a column to the text of its cell; the first three are set flush left.
 COLUMNS = {
@@ -15,6 +15,7 @@ COLUMNS = {
     "records/s": lambda row: f"{row['records_per_second']:,.0f}",
     "x (b)": lambda row: _ratio(row["ratio_to_beam"]),
     "of (d)": lambda row: _ratio(row["ratio_to_plain_write"], ".1%"),
+    "of fsync": lambda row: _ratio(row["ratio_to_synced_write"], ".1%"),
     "x first": lambda row: _ratio(row["ratio_to_first"]),
     "ns each": lambda row: f"{row['nanoseconds_per_record']:,.0f}",
     "MB": lambda row: f"{row['num_bytes'] / 1e6:,.1f}",
@@ -23,8 +24,9 @@ COLUMNS = {
 NUM_TEXT_COLUMNS = 3
 LEGEND = """\
 eqstream: whole builds, from the recipe to checked shards and manifest; (a) to (c) start from ready rows in memory.
-x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of the same bytes to the page cache;
-x first: times the rate of the first row of the same data. Medians where a row was repeated; peak: of one process."""
+x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of the same bytes, which reaches the page
+cache in memory that is warm; of fsync: share of the write that waits for the disk; x first: times the rate of the first
+row of the same data. Medians where a row was repeated; peak: most resident memory of one process."""
 
 
 def summarise(cases: list[Case], results: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -42,8 +44,10 @@ def summarise(cases: list[Case], results: list[list[dict[str, Any]]]) -> list[di
         # Beam's Parquet sink is another matter: all formats are set beside its TFRecord sink.
         beam = rates.get((row["data"], "tfrecord", BEAM))
         plain = rates.get((row["data"], row["format"], PLAIN))
+        synced = rates.get((row["data"], row["format"], SYNCED))
         row["ratio_to_beam"] = rate / beam if beam else None
         row["ratio_to_plain_write"] = rate / plain if plain else None
+        row["ratio_to_synced_write"] = rate / synced if synced else None
         row["ratio_to_first"] = rate / first_rates[row["data"]]
     return rows
 

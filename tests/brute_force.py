@@ -1,80 +1,224 @@
-"""Whole small spaces, listed one equation at a time by code that shares nothing with the one under test."""
+"""Whole equation spaces, listed one equation at a time: the oracle for everything that is computed in bulk.
 
+Numbers come from `fractions`, combinations from `itertools`, trees, texts and values from `data.expression`. Nothing
+here uses the modules under test, but for `write`, which calls them.
+"""
+
+import functools
 import io
 import itertools
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.census import Census
-from data.expression import InexactDivisionError, Number, Operation, answer_text, evaluate, render
-from data.recipe import Recipe, SpaceRecipe, exact
-from data.shards import ShardWriter
+from data.expression import (
+    InexactDivisionError,
+    Number,
+    Operation,
+    answer_text,
+    canonical_key,
+    count_carries,
+    count_digits,
+    decimal_text,
+    evaluate,
+    list_operands,
+    list_operators,
+    parse,
+    render,
+)
+from data.recipe import Recipe, SpaceRecipe
+from data.shards import ShardReceipt, ShardWriter
 from data.splits import SplitPlan, plan_splits
 
-BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
+
+@dataclass(frozen=True)
+class Equation:
+    """One equation and all that can be asked about it; `value` is the number that the text `answer` stands for."""
+
+    question: str
+    answer: str
+    terms: int
+    digits: int
+    carries: int
+    operands: tuple = field(repr=False)
+    operators: str = field(repr=False)
+    value: Fraction = field(repr=False)
+    class_key: str = field(repr=False)
+    tree: Any = field(repr=False)
+
+    @property
+    def record(self) -> dict:
+        """What a shard holds of it."""
+        return {name: getattr(self, name) for name in ("answer", "carries", "digits", "question", "terms")}
+
+    @property
+    def combination(self) -> tuple:
+        """The tree and the number of digits of each operand: what balanced sampling balances."""
+        return skeleton(self.tree), tuple(len(str(abs(int(operand)))) for operand in self.operands)
+
+    @property
+    def class_combination(self) -> str:
+        """A text shared by the combinations of commuted twins alone."""
+        return canonical_key(with_lengths(self.tree))
 
 
-def make_recipe(space: dict, splits: list[dict] | None = None, **changes) -> Recipe:
-    """Returns a recipe with one split of everything, unless told otherwise."""
-    splits = splits or [{"name": "train", "rest": True}]
-    return Recipe.from_dict({"name": "small", "space": space, "splits": splits, **changes})
+def skeleton(tree) -> str:
+    """The tree with an x for each operand, fully bracketed."""
+    if isinstance(tree, Number):
+        return "x"
+    return f"({skeleton(tree.left)}{tree.operator}{skeleton(tree.right)})"
 
 
-def list_trees(operands: list, operators: tuple) -> Iterator:
-    """Yields every binary tree over the operands, with the operators in order."""
-    if len(operands) == 1:
-        yield Number(operands[0])
-        return
-    for middle in range(1, len(operands)):
-        lefts = list(list_trees(operands[:middle], operators[: middle - 1]))
-        rights = list(list_trees(operands[middle:], operators[middle:]))
-        for left, right in itertools.product(lefts, rights):
-            yield Operation(operators[middle - 1], left, right)
+def with_lengths(tree):
+    if isinstance(tree, Number):
+        return Number(len(str(abs(int(tree.value)))))
+    return Operation(tree.operator, with_lengths(tree.left), with_lengths(tree.right))
 
 
-def list_equations(space: SpaceRecipe) -> dict[str, tuple]:
-    """Returns question to (answer, tree) of all equations of a space."""
-    scale = 10**space.operands.decimals
-    numbers = [Fraction(step, scale) for step in range(space.operands.min * scale, space.operands.max * scale + 1)]
-    numbers = [int(number) if number.denominator == 1 else number for number in numbers]
+def make_recipe(space: dict, **rest) -> Recipe:
+    """A recipe of that space; by default all of it is one split."""
+    defaults = {"name": "brute-force", "splits": [{"name": "all", "rest": True}]}
+    return Recipe.from_dict({**defaults, **rest, "space": space})
+
+
+def list_numbers(low: int, high: int, decimals: int) -> list:
+    """The grid from low to high, as ints wherever they are whole."""
+    steps = (Fraction(step, 10**decimals) for step in range(low * 10**decimals, high * 10**decimals + 1))
+    return [step.numerator if step.denominator == 1 else step for step in steps]
+
+
+def list_trees(numbers: list, operators: str, terms: int) -> Iterator:
+    """Every binary tree with every operator and every number in every place."""
+    if terms == 1:
+        yield from map(Number, numbers)
+    for left_terms in range(1, terms):
+        for operator in operators:
+            for left in list_trees(numbers, operators, left_terms):
+                for right in list_trees(numbers, operators, terms - left_terms):
+                    yield Operation(operator, left, right)
+
+
+def list_chains(numbers: list, operators: str, terms: int) -> Iterator:
+    """Every text without brackets, read by the usual precedence."""
+    for values in itertools.product(map(decimal_text, numbers), repeat=terms):
+        for signs in itertools.product(operators, repeat=terms - 1):
+            yield parse(values[0] + "".join(sign + value for sign, value in zip(signs, values[1:], strict=True)))
+
+
+def examine(tree, space: SpaceRecipe) -> Equation | None:
+    """The equation of a tree, or None if it is not in the space."""
     division = space.division if "/" in space.operators else "exact"
-    equations = {}
-    for terms in range(space.terms.min, space.terms.max + 1):
-        for operands in itertools.product(numbers, repeat=terms):
-            for operators in itertools.product(space.operators, repeat=terms - 1):
-                for tree in list_trees(list(operands), operators):
-                    question = render(tree, space.spacing)
-                    if "(" in question and not space.brackets:
-                        continue
-                    try:
-                        value = evaluate(tree, division, space.operands.decimals)
-                    except (ZeroDivisionError, InexactDivisionError):
-                        continue
-                    answer = answer_text(value, division, space.places)
-                    if is_within(answer, space.answer.min, space.answer.max):
-                        assert question not in equations
-                        equations[question] = (answer, tree)
-    return equations
-
-
-def is_within(answer: str, low, high) -> bool:
-    """Returns whether the printed answer lies within the bounds."""
+    try:
+        exact_value = evaluate(tree, division, space.operands.decimals)
+    except (ZeroDivisionError, InexactDivisionError):
+        return None
+    answer = answer_text(exact_value, division, space.places)
     value = Fraction(answer)
-    return (low is None or value >= exact(low)) and (high is None or value <= exact(high))
+    low, high = space.answer.min, space.answer.max
+    if (low is not None and value < Fraction(str(low))) or (high is not None and value > Fraction(str(high))):
+        return None
+    operators = list_operators(tree)
+    return Equation(
+        question=render(tree, space.spacing),
+        answer=answer,
+        terms=len(operators) + 1,
+        digits=count_digits(tree),
+        carries=count_carries(tree, division),
+        operands=tuple(list_operands(tree)),
+        operators=operators,
+        value=value,
+        class_key=canonical_key(tree),
+        tree=tree,
+    )
 
 
-def write_rows(recipe: Recipe) -> tuple[SplitPlan, dict[str, list[dict]]]:
-    """Returns the plan, and the rows of each split as they are written."""
-    census = Census(recipe).run()
-    plan = plan_splits(recipe, census)
+@functools.lru_cache(maxsize=256)
+def list_equations(space: SpaceRecipe) -> tuple[Equation, ...]:
+    """Every equation of the space."""
+    numbers = list_numbers(space.operands.min, space.operands.max, space.operands.decimals)
+    list_all = list_trees if space.brackets else list_chains
+    found = (
+        examine(tree, space)
+        for terms in range(space.terms.min, space.terms.max + 1)
+        for tree in list_all(numbers, space.operators, terms)
+    )
+    return tuple(equation for equation in found if equation is not None)
+
+
+def by_question(equations) -> dict[str, Equation]:
+    return {equation.question: equation for equation in equations}
+
+
+def in_range(value, bounds) -> bool:
+    """Whether a value lies in a range of a recipe, which may be one number."""
+    if not isinstance(bounds, dict):
+        return value == Fraction(str(bounds))
+    low, high = bounds.get("min"), bounds.get("max")
+    return (low is None or value >= Fraction(str(low))) and (high is None or value <= Fraction(str(high)))
+
+
+def meets(equation: Equation, where: dict) -> bool:
+    """Whether an equation meets every condition of a `where` as a user writes it."""
+
+    def has_any(values) -> bool:
+        values = values if isinstance(values, list) else [values]
+        return any(Fraction(str(value)) == operand for value in values for operand in equation.operands)
+
+    tests = {
+        "terms": lambda bounds: in_range(equation.terms, bounds),
+        "digits": lambda bounds: in_range(equation.digits, bounds),
+        "carries": lambda bounds: in_range(equation.carries, bounds),
+        "answer": lambda bounds: in_range(equation.value, bounds),
+        "operands": lambda bounds: all(in_range(operand, bounds) for operand in equation.operands),
+        "contains": has_any,
+        "excludes": lambda values: not has_any(values),
+        "operators": lambda allowed: all(operator in allowed for operator in equation.operators),
+        "brackets": lambda wanted: ("(" in equation.question) == wanted,
+    }
+    return all(tests[key](value) for key, value in where.items())
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the modules under test make of a recipe."""
+
+    plan: SplitPlan
+    records: dict[str, list[dict]]
+    receipts: dict[str, ShardReceipt]
+    files: dict[str, dict[str, bytes]]
+
+    def questions(self, split: str) -> list[str]:
+        return [record["question"] for record in self.records[split]]
+
+    @property
+    def split_of(self) -> dict[str, str]:
+        """Each question with its split; fails if one stands twice."""
+        pairs = [(question, split) for split in self.records for question in self.questions(split)]
+        twice = [question for question, count in Counter(question for question, _ in pairs).items() if count > 1]
+        assert not twice, f"written twice: {twice[:5]}"
+        return dict(pairs)
+
+
+def read_parquet(contents: bytes) -> list[dict]:
+    return pq.read_table(pa.BufferReader(contents), use_threads=False).to_pylist()
+
+
+def write(recipe: Recipe, formats: tuple[str, ...] = ("parquet",)) -> Written:
+    """Plans and writes every shard of a recipe into memory, one after the other."""
+    plan = plan_splits(recipe, Census(recipe).run())
     writer = ShardWriter(recipe)
-    rows: dict[str, list[dict]] = {split.name: [] for split in plan.splits}
+    records: dict[str, list[dict]] = {split.name: [] for split in plan.splits}
+    receipts, files = {}, {}
     for task in plan.shards:
-        file = io.BytesIO()
-        receipt = writer.write(task, {"parquet": file})
-        found = pq.read_table(io.BytesIO(file.getvalue())).to_pylist()
-        assert receipt.num_equations == len(found) == task.num_equations
-        rows[task.split] += found
-    return plan, rows
+        sinks = {format: io.BytesIO() for format in formats}
+        receipts[task.name] = writer.write(task, sinks)
+        files[task.name] = {format: sink.getvalue() for format, sink in sinks.items()}
+        if "parquet" in files[task.name]:
+            records[task.split] += read_parquet(files[task.name]["parquet"])
+    return Written(plan, records, receipts, files)
