@@ -24,9 +24,9 @@ COLUMNS = {
 NUM_TEXT_COLUMNS = 3
 LEGEND = """\
 eqstream: whole builds, from the recipe to checked shards and manifest; (a) to (c) start from ready rows in memory.
-x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of the same bytes, which reaches the page
-cache in memory that is warm; of fsync: share of the write that waits for the disk; x first: times the rate of the first
-row of the same data. Medians where a row was repeated; peak: most resident memory of one process."""
+x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of the same bytes to the page cache, in
+memory that is warm; of fsync: share of the write that waits for the disk; x first: times the rate of the first row of
+the same data. Medians where a row was repeated; peak: most resident memory of one process."""
 
 
 def summarise(cases: list[Case], results: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ def divide_proportionally(total: int, amounts: Sequence[int]) -> list[int]:
     """Returns whole shares of the amounts that add up to `total`, by largest remainder, none above its amount.
 
     >>> divide_proportionally(5, [10, 10, 1])
-    [2, 2, 1]
+    [3, 2, 0]
     """
     whole = sum(amounts)
     if total > whole:

@@ -36,12 +36,16 @@ def place(tmp_path_factory):
     return place
 
 
+def test_the_verdict_is_on_a_split_that_the_best_epoch_was_not_chosen_on(place):
+    assert evaluate(place / "run", limit=3).split == "unseen"
+
+
 def test_the_verdict_counts_what_one_question_at_a_time_gives(place):
     trained = load_trained_model(place / "run")
     table = load_tokens(place / "data", "test", trained.codec)
     questions = trained.codec.decode_questions(table.questions)
     predictions = [Predictor(trained).predict([question])[0] for question in questions]
-    verdict = evaluate(place / "run")
+    verdict = evaluate(place / "run", split="test")
     right = [prediction.is_correct for prediction in predictions]
     assert 0 < verdict.num_right < verdict.num_examples == 50
     assert verdict.num_right == sum(right)
