@@ -227,9 +227,14 @@ class Census:
             if len(stated) < len(counts):
                 continue
             quotas = self._quotas_so_far(numbers, sum(stated))
+            # Members of a class that is cut by a split's end are left out: at most all but one of the largest. Sources
+            # that have no more than their quota leave it to the others to make up for that.
+            lost = (len(counts) + 1) * self.largest_class
+            open_weight = sum(self.sources[number].weight for number in numbers if not self._is_exhausted(number))
+            num_exhausted = sum(self._is_exhausted(number) for number in numbers)
             for number, quota in zip(numbers, quotas, strict=True):
-                # Members of a class that is cut by a split's end are left out: at most all but one of the largest.
-                needed[number] = quota + (len(counts) + 1) * self.largest_class
+                share = -(-lost * num_exhausted * self.sources[number].weight // max(open_weight, 1))
+                needed[number] = quota + lost + share
         return needed
 
     def _quotas_so_far(self, numbers: list[int], total: int) -> list[int]:

@@ -202,7 +202,7 @@ def _convert_union(hints: tuple, value: Any, path: str) -> Any:
 
 
 def _convert_scalar(hint: type, value: Any, path: str) -> Any:
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a mapping"}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is dict and isinstance(value, dict):

@@ -11,6 +11,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add, sub
 
 import numpy as np
 
@@ -138,7 +139,7 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
 
 def _explain_nothing(selection: Selection) -> str:
     if selection.is_everything:
-        return "the space has no equation that no other split selects"
+        return "the space has no valid equation, or none that no other split selects"
     return f"its {selection.describe()} selects no equation of the space"
 
 
@@ -152,19 +153,20 @@ class _Allocation:
         self._available = [census.available(source) for source in sources]
         self._cursors = [0] * len(sources)
         self._total = sum(self._available)
+        self._weights = [census.sources[source].weight for source in sources]
 
     def run(self) -> list[tuple[SplitRecipe, list[_Part], int]]:
         """Returns each split with its parts and the number of equations left out before it."""
         counts = [self._stated_count(split) for split in self._splits]
-        stated = [count for count in counts if count is not None]
-        quotas = self._quotas(stated)
+        stated = sum(count for count in counts if count is not None)
+        quotas = fill_evenly(min(stated, self._total), self._available, self._weights)
         result = []
         for split, count in zip(self._splits, counts, strict=True):
             missing = self._skip_torn_classes()
             left = [available - cursor for available, cursor in zip(self._available, self._cursors, strict=True)]
-            if count is not None and split.fraction is not None and sum(stated) <= self._total:
+            if count is not None and split.fraction is not None and stated <= self._total:
                 # Fractions that add up to 1 are short of what torn classes cost.
-                count = min(count, self._possible(left, quotas))
+                count = min(count, sum(left))
             shares = left if count is None else self._shares(split, count, left, quotas)
             if not sum(shares):
                 raise UserError(f"split `{split.name}` would be empty: {self._explain_empty(split)}")
@@ -194,31 +196,28 @@ class _Allocation:
         self._cursors = moved
         return missing
 
-    def _quotas(self, counts: Sequence[int]) -> list[int]:
-        """Returns how many equations of each source all splits of stated size take together."""
-        total = sum(counts)
-        if len(self._sources) == 1 or total == 0:
-            return [total]
-        # Each end of a split within a source can cost all members but one of a class.
-        loss = (len(counts) - 1) * (self._census.largest_class - 1)
-        usable = [max(available - loss, 0) for available in self._available]
-        return fill_evenly(min(total, sum(usable)), usable, [self._census.sources[s].weight for s in self._sources])
-
-    def _possible(self, left: list[int], quotas: list[int]) -> int:
-        return sum(left) if len(self._sources) == 1 else min(sum(left), sum(quotas))
-
     def _shares(self, split: SplitRecipe, count: int, left: list[int], quotas: list[int]) -> list[int]:
-        possible = self._possible(left, quotas)
-        if count > possible:
+        """Returns what a split of stated size takes from each source, and takes that off `quotas`.
+
+        Args:
+            split: the split.
+            count: its size.
+            left: how many equations each source still has.
+            quotas: how many of them are for this split and the stated ones behind it.
+        """
+        if count > sum(left):
             raise UserError(
-                f"split `{split.name}` asks for {count} equations, but only {possible} are left; "
-                f"the largest possible count is {possible}"
+                f"split `{split.name}` asks for {count} equations, but only {sum(left)} are left; "
+                f"the largest possible count is {sum(left)}"
             )
-        if len(self._sources) == 1 or not count:
-            return [count]
-        shares = divide_proportionally(count, [min(quota, rest) for quota, rest in zip(quotas, left, strict=True)])
-        for place, share in enumerate(shares):
-            quotas[place] -= share
+        wanted = sum(quotas)
+        quotas[:] = map(min, quotas, left)
+        # What torn classes have cost one source, others make up for.
+        room = [available - quota for available, quota in zip(left, quotas, strict=True)]
+        added = fill_evenly(min(wanted - sum(quotas), sum(room)), room, self._weights)
+        quotas[:] = map(add, quotas, added)
+        shares = divide_proportionally(count, quotas) if count else [0] * len(quotas)
+        quotas[:] = map(sub, quotas, shares)
         return shares
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.census import Census
+from data.equations import EquationBlock
 from data.expression import (
     InexactDivisionError,
     Number,
@@ -33,6 +34,7 @@ from data.expression import (
     render,
 )
 from data.recipe import Recipe, SpaceRecipe
+from data.shapes import list_shapes
 from data.shards import ShardReceipt, ShardWriter
 from data.splits import SplitPlan, plan_splits
 
@@ -81,10 +83,18 @@ def with_lengths(tree):
     return Operation(tree.operator, with_lengths(tree.left), with_lengths(tree.right))
 
 
-def make_recipe(space: dict, **rest) -> Recipe:
-    """A recipe of that space; by default all of it is one split."""
-    defaults = {"name": "brute-force", "splits": [{"name": "all", "rest": True}]}
-    return Recipe.from_dict({**defaults, **rest, "space": space})
+def plant(tree, values, scale: int = 1):
+    """The oracle's tree for a tree of `data.shapes`: `values`, in steps of 1 / scale, for its leaves."""
+    if isinstance(tree, int):
+        value = Fraction(int(values[tree]), scale)
+        return Number(value.numerator if value.denominator == 1 else value)
+    return Operation(tree[0], plant(tree[1], values, scale), plant(tree[2], values, scale))
+
+
+def make_recipe(space: dict, splits: list[dict] | None = None, **changes) -> Recipe:
+    """A recipe of that space; unless told otherwise all of it is one split."""
+    splits = splits or [{"name": "train", "rest": True}]
+    return Recipe.from_dict({"name": "small", "space": space, "splits": splits, **changes})
 
 
 def list_numbers(low: int, high: int, decimals: int) -> list:
@@ -139,7 +149,7 @@ def examine(tree, space: SpaceRecipe) -> Equation | None:
 
 
 @functools.lru_cache(maxsize=256)
-def list_equations(space: SpaceRecipe) -> tuple[Equation, ...]:
+def examine_space(space: SpaceRecipe) -> tuple[Equation, ...]:
     """Every equation of the space."""
     numbers = list_numbers(space.operands.min, space.operands.max, space.operands.decimals)
     list_all = list_trees if space.brackets else list_chains
@@ -149,6 +159,11 @@ def list_equations(space: SpaceRecipe) -> tuple[Equation, ...]:
         for tree in list_all(numbers, space.operators, terms)
     )
     return tuple(equation for equation in found if equation is not None)
+
+
+def list_equations(space: SpaceRecipe) -> dict[str, tuple]:
+    """Question to (answer, tree) of every equation of the space."""
+    return {equation.question: (equation.answer, equation.tree) for equation in examine_space(space)}
 
 
 def by_question(equations) -> dict[str, Equation]:
@@ -205,6 +220,25 @@ class Written:
         return dict(pairs)
 
 
+def list_questions(recipe: Recipe, block: EquationBlock) -> list[str]:
+    """The texts of a block, row by row."""
+    shapes, scale = list_shapes(recipe.space), 10**recipe.space.operands.decimals
+    rows = zip(block.shapes.tolist(), *(operand.tolist() for operand in block.operands), strict=True)
+    return [render(plant(shapes[number].tree, operands, scale), recipe.space.spacing) for number, *operands in rows]
+
+
+def pick(recipe: Recipe) -> dict[str, list[str]]:
+    """The questions of each split as they are walked, not as they are written: much faster than `write`."""
+    census = Census(recipe).run()
+    found: dict[str, list[str]] = {split.name: [] for split in recipe.splits}
+    for task in plan_splits(recipe, census).shards:
+        for segment in task.segments:
+            walk = census.walks[segment.source]
+            for block in walk.equations(segment.position, segment.ordinal, segment.first, segment.count):
+                found[task.split] += list_questions(recipe, block)
+    return found
+
+
 def read_parquet(contents: bytes) -> list[dict]:
     return pq.read_table(pa.BufferReader(contents), use_threads=False).to_pylist()
 
@@ -222,3 +256,9 @@ def write(recipe: Recipe, formats: tuple[str, ...] = ("parquet",)) -> Written:
         if "parquet" in files[task.name]:
             records[task.split] += read_parquet(files[task.name]["parquet"])
     return Written(plan, records, receipts, files)
+
+
+def write_rows(recipe: Recipe) -> tuple[SplitPlan, dict[str, list[dict]]]:
+    """The plan, and the rows of each split as they are written."""
+    written = write(recipe)
+    return written.plan, written.records

@@ -1,5 +1,8 @@
 """The seeded bijection: exhausted for small sizes, round trips for huge ones."""
 
+import math
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -88,3 +91,51 @@ def test_seeds_and_scopes_give_unrelated_orders():
     first = Permutation(size, derive_seed(0, "walk")).forward(np.arange(size))
     for seed in (derive_seed(1, "walk"), derive_seed(0, "deal"), derive_seed(0, "wal", "k")):
         assert np.count_nonzero(first == Permutation(size, seed).forward(np.arange(size))) < 10
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 5])
+def test_every_order_of_a_few_things_is_as_likely_as_any_other(size):
+    num_orders = math.factorial(size)
+    orders = Counter(tuple(Permutation(size, seed).forward(np.arange(size))) for seed in range(50 * num_orders))
+    assert len(orders) == num_orders
+    # Five standard deviations above the mean of the chi-square distribution; the seeds are fixed.
+    assert chi_square(np.array(list(orders.values()))) < num_orders + 5 * math.sqrt(2 * num_orders)
+
+
+@pytest.mark.parametrize("size", [10**4, 10**6, 1 << 62])
+def test_where_a_position_goes_says_nothing_of_where_the_next_ones_go(size):
+    indices = Permutation(size, 9).forward(np.arange(min(size, 200_000)))
+    parts = indices // -(-size // 16)
+    for lag in (1, 2, 3, math.isqrt(size) % 100_000, math.isqrt(size) % 100_000 + 1):
+        pairs = parts[:-lag] * 16 + parts[lag:]
+        assert chi_square(np.bincount(pairs, minlength=256)) < 256 + 5 * math.sqrt(2 * 256)
+
+
+@pytest.mark.parametrize("size", [(1 << 62) + 1, 10**20, 10**40])
+def test_walks_beyond_63_bits_mix_as_well(size):
+    indices = Permutation(size, 1).forward(np.arange(4000).astype(object))
+    assert len(set(indices)) == 4000
+    steps = np.diff(indices) % size
+    for numbers, modulus in ((indices * 61 // size, 61), (indices % 61, 61), (steps * 61 // size, 61)):
+        counts = np.bincount(numbers.astype(np.int64), minlength=modulus)
+        assert chi_square(counts) < modulus + 5 * math.sqrt(2 * modulus)
+
+
+def test_drawn_bits_are_those_of_their_number_and_fair():
+    bits = draw_bits(0, 1 << 16, 5)
+    assert int(bits.max()) < 1 << 32
+    for place in range(32):
+        # Half of 65,536 coins, give or take five standard deviations.
+        assert abs(int((bits >> np.uint64(place) & np.uint64(1)).sum()) - (1 << 15)) < 5 * 128
+    assert chi_square(np.bincount((bits >> np.uint64(24)).astype(np.int64), minlength=256)) < 256 + 5 * math.sqrt(512)
+    for start in (0, 12_345, 1 << 63, (1 << 64) - 3, 10**30):
+        alone = [draw_bits(start + offset, 1, 5)[0] for offset in range(6)]
+        assert draw_bits(start, 6, 5).tolist() == alone
+
+
+def test_order_does_not_depend_on_how_positions_are_asked_for():
+    permutation = Permutation(10_007, 4)
+    whole = permutation.forward(np.arange(10_007))
+    assert [int(permutation.forward(np.array([position]))[0]) for position in range(50)] == whole[:50].tolist()
+    assert (permutation.forward(np.arange(10_007)[::-1]) == whole[::-1]).all()
+    assert len(permutation.forward(np.array([], dtype=np.int64))) == 0

@@ -1,192 +1,239 @@
-"""Whole small spaces of every kind against a listing by hand."""
+"""Small spaces of every kind, written whole and compared with what brute force lists."""
 
-from collections import Counter, defaultdict
+import functools
+import itertools
+from collections import Counter
 
-import numpy as np
 import pytest
-from brute_force import list_equations, make_recipe, write_rows
+from brute_force import by_question, examine_space, make_recipe, write
 
-from data.expression import canonical_key, count_carries, count_digits, count_terms
-from data.space import whole_space
-
-SPACES = {
-    "sums": {"operands": {"min": 0, "max": 12}},
-    "sums of one value": {"operands": {"min": 7, "max": 7}},
-    "negative sums": {"operands": {"min": -6, "max": 5}},
-    "differences": {"operands": {"min": 0, "max": 11}, "operators": "-"},
-    "products": {"operands": {"min": -4, "max": 11}, "operators": "*"},
-    "products without spaces": {"operands": {"min": -3, "max": 3}, "operators": "*", "spacing": False},
-    "three sums": {"operands": {"min": 0, "max": 6}, "terms": 3},
-    "three sums with brackets": {"operands": {"min": 0, "max": 5}, "terms": 3, "brackets": True},
-    "one to three terms": {"operands": {"min": 0, "max": 4}, "operators": "+-*", "terms": {"min": 1, "max": 3}},
-    "four terms": {"operands": {"min": 0, "max": 2}, "operators": "+*", "terms": {"min": 2, "max": 4}},
-    "four with brackets": {"operands": {"min": 0, "max": 1}, "operators": "+*-", "terms": 4, "brackets": True},
-    "five with brackets": {"operands": {"min": 1, "max": 2}, "operators": "+", "terms": 5, "brackets": True},
-    "compact brackets": {
-        "operands": {"min": -1, "max": 2},
-        "operators": "-*",
-        "terms": 3,
-        "brackets": True,
-        "spacing": False,
-    },
-    "decimals": {"operands": {"min": -1, "max": 1, "decimals": 1}, "operators": "+-*"},
-    "two decimals": {"operands": {"min": 0, "max": 0, "decimals": 2}, "operators": "*"},
-    "few decimals": {"operands": {"min": 0, "max": 1, "decimals": 2}, "operators": "+"},
-    "bounded sums": {"operands": {"min": 0, "max": 12}, "answer": {"min": 5, "max": 9}},
-    "bounded products": {"operands": {"min": -5, "max": 5}, "operators": "*", "answer": {"max": -3}},
-    "bounded decimals": {"operands": {"min": 0, "max": 1, "decimals": 1}, "operators": "-", "answer": {"min": -0.3}},
-}
-for division in ("exact", "quotient", "decimal", "fraction"):
-    SPACES[f"{division} division"] = {"operands": {"min": -6, "max": 7}, "operators": "/", "division": division}
-    SPACES[f"{division} of three"] = {
-        "operands": {"min": -2, "max": 3},
-        "operators": "+*/",
-        "terms": 3,
-        "division": division,
-        "places": 1,
-    }
-    SPACES[f"{division} in brackets"] = {
-        "operands": {"min": -1, "max": 2},
-        "operators": "+-*/",
-        "terms": {"min": 2, "max": 3},
-        "brackets": True,
-        "division": division,
-    }
-    SPACES[f"{division} of decimals"] = {
-        "operands": {"min": 0, "max": 1, "decimals": 1},
-        "operators": "+/",
-        "division": division,
-        "places": 3,
-    }
-    SPACES[f"bounded {division}"] = {
-        "operands": {"min": 0, "max": 9},
-        "operators": "/",
-        "division": division,
-        "answer": {"min": 0.5, "max": 2},
-    }
-
-CASES = [(name, commuted) for name in SPACES for commuted in ("together", "drop", "ignore")]
+from data.histograms import add_histograms
 
 
-@pytest.mark.parametrize(("name", "commuted"), CASES)
-def test_everything_is_written_once_and_right(name, commuted):
-    recipe = make_recipe(SPACES[name], commuted=commuted)
-    expected = list_equations(recipe.space)
-    _, rows = write_rows(recipe)
-    questions = [row["question"] for row in rows["train"]]
-    assert len(set(questions)) == len(questions)
-    assert set(questions) <= set(expected)
-    classes = Counter(canonical_key(tree) for _, tree in expected.values())
-    if commuted == "drop":
-        assert Counter(canonical_key(expected[question][1]) for question in questions) == dict.fromkeys(classes, 1)
-    else:
-        assert set(questions) == set(expected)
-    division = recipe.space.division if "/" in recipe.space.operators else "exact"
-    for row in rows["train"]:
-        answer, tree = expected[row["question"]]
-        facts = (answer, count_terms(tree), count_digits(tree), count_carries(tree, division))
-        assert (row["answer"], row["terms"], row["digits"], row["carries"]) == facts, row
+def space(low, high, operators="+", **rest):
+    decimals = rest.pop("decimals", 0)
+    return {"operands": {"min": low, "max": high, "decimals": decimals}, "operators": operators, **rest}
 
 
-@pytest.mark.parametrize("name", SPACES)
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-def test_splits_share_no_class_and_lose_no_more_than_torn_ones(name, sampling):
-    recipe = make_recipe(SPACES[name])
-    expected = list_equations(recipe.space)
-    if len(expected) < 12:
-        splits = [{"name": "train", "rest": True}]
-    else:
-        splits = [
-            {"name": "train", "count": len(expected) // 3},
-            {"name": "test", "count": len(expected) // 5},
-            {"name": "unseen", "rest": True},
-        ]
-    plan, rows = write_rows(make_recipe(SPACES[name], splits, sampling=sampling, storage={"shard_size": 37}))
-    class_to_split = {}
-    for split, found in rows.items():
-        for row in found:
-            key = canonical_key(expected[row["question"]][1])
-            assert class_to_split.setdefault(key, split) == split, row
-    questions = [row["question"] for found in rows.values() for row in found]
-    assert len(set(questions)) == len(questions)
-    assert len(questions) + sum(split.num_left_out for split in plan.splits) == len(expected)
-    for split, asked in zip(plan.splits, splits, strict=True):
-        assert len(rows[split.name]) == split.num_equations == asked.get("count", split.num_equations)
+def name_space(mapping) -> str:
+    operands = mapping["operands"]
+    decimals = f".{operands['decimals']}" if operands["decimals"] else ""
+    rest = {key: value for key, value in mapping.items() if key not in ("operands", "operators")}
+    words = [f"{key} {list(value.values()) if isinstance(value, dict) else value}" for key, value in rest.items()]
+    return ", ".join([f"{operands['min']}..{operands['max']}{decimals} {mapping['operators']}", *words])
 
 
-@pytest.mark.parametrize("name", SPACES)
-def test_rank_undoes_unrank_everywhere(name):
-    space = whole_space(make_recipe(SPACES[name]).space)
-    indices = np.arange(space.size)
-    assert (space.rank(space.unrank(indices)) == indices).all()
+UP_TO_3 = {"min": 1, "max": 3}
+SPACES = [
+    # Two terms, each operator and each division.
+    space(0, 9),
+    space(0, 9, "-"),
+    space(0, 9, "*"),
+    space(0, 15, "/"),
+    space(0, 12, "/", division="quotient"),
+    space(0, 12, "/", division="decimal"),
+    space(0, 12, "/", division="decimal", places=0),
+    space(0, 12, "/", division="fraction"),
+    # Negative operands.
+    space(-6, 6),
+    space(-6, 6, "-"),
+    space(-6, 6, "*"),
+    space(-8, 8, "/"),
+    space(-6, 6, "/", division="quotient"),
+    space(-6, 6, "/", division="decimal", places=1),
+    space(-6, 6, "/", division="fraction"),
+    space(-12, -8, "+-*"),
+    space(-3, -1, "+-*/", division="fraction"),
+    # Odd ranges: one number, one number but zero, lengths that change, the edge of a group of four digits.
+    space(0, 0),
+    space(5, 5, "+-*/", terms=UP_TO_3),
+    space(1, 10),
+    space(95, 105, "+-"),
+    space(-101, -97, "+*"),
+    space(998, 1002, "*-"),
+    space(9_998, 10_001, "+-*"),
+    space(99_999_998, 100_000_001, "*/", division="quotient"),
+    # One term; numbers of terms mixed.
+    space(-3, 12, "+", terms=1),
+    space(0, 1, "+-*", terms=UP_TO_3),
+    space(-1, 2, "+-", terms={"min": 1, "max": 2}),
+    space(9, 11, "+-*", terms={"min": 2, "max": 3}),
+    # Decimals.
+    space(0, 2, decimals=1),
+    space(-1, 1, "-", decimals=1),
+    space(-1, 0, "*", decimals=1),
+    space(0, 1, "+", decimals=2, answer={"min": 1.8}),
+    space(0, 1, "*", decimals=2, answer={"min": 0.002, "max": 0.0625}),
+    space(0, 1, "/", decimals=1),
+    space(-1, 1, "/", decimals=1, division="quotient"),
+    space(0, 1, "/", decimals=1, division="decimal", places=0),
+    space(0, 1, "+/", decimals=1, division="decimal", places=3),
+    space(-1, 1, "-/", decimals=1, division="fraction"),
+    space(9, 10, "*-/", decimals=1, division="decimal", places=1),
+    # Three and more terms by precedence.
+    space(0, 3, "+", terms=3),
+    space(0, 3, "+-", terms=3),
+    space(0, 2, "+-*", terms=3),
+    space(0, 2, "+-*/", terms=3),
+    space(0, 2, "+-*/", terms=3, division="quotient"),
+    space(0, 2, "+-*/", terms=3, division="decimal"),
+    space(0, 2, "+-*/", terms=3, division="fraction"),
+    space(-1, 1, "*/", terms=3),
+    space(0, 1, "+*", terms=4),
+    space(2, 3, "*/", terms=4, division="fraction"),
+    space(0, 1, "+*", terms=5),
+    # Brackets.
+    space(0, 2, "+", terms=3, brackets=True),
+    space(0, 2, "+*", terms=3, brackets=True),
+    space(0, 2, "-*", terms=3, brackets=True),
+    space(0, 1, "+-*/", terms=3, brackets=True),
+    space(-1, 1, "+-/", terms=3, brackets=True, division="fraction"),
+    space(1, 3, "+/", terms=3, brackets=True, division="quotient"),
+    space(1, 3, "-/", terms=3, brackets=True, division="decimal", places=1),
+    space(0, 1, "+", terms=4, brackets=True),
+    space(0, 1, "+*", terms=4, brackets=True),
+    space(1, 2, "+-", terms=4, brackets=True),
+    space(1, 2, "+", terms=5, brackets=True),
+    space(0, 1, "+-", terms=UP_TO_3, brackets=True),
+    space(0, 1, "+/", terms=2, brackets=True, decimals=1),
+    # Bounds on the answer.
+    space(0, 20, answer={"min": 10, "max": 20}),
+    space(0, 9, "-", answer={"min": 0}),
+    space(-9, 9, "*", answer={"min": -10, "max": 10}),
+    space(0, 30, "/", answer={"min": 2, "max": 5}),
+    space(0, 12, "/", division="decimal", answer={"min": 0.33, "max": 0.67}),
+    space(0, 12, "/", division="fraction", answer={"min": 0.25, "max": 1.5}),
+    space(0, 2, "+-*", terms=3, answer={"min": 3, "max": 3}),
+    # Without spaces.
+    space(0, 9, spacing=False),
+    space(-2, 2, "+-", terms=3, spacing=False),
+    space(-1, 1, "-*", terms=3, brackets=True, spacing=False),
+    space(0, 1, "-/", decimals=1, division="decimal", spacing=False),
+    # Numbers beyond 31 and 63 bits.
+    space(5_000_000_000, 5_000_000_004, "+-*"),
+    space(10**18 - 2, 10**18 + 1, "+*"),
+    space(-(10**20) - 2, -(10**20), "+-*/", division="fraction"),
+]
+MODES = list(itertools.product(["together", "drop", "ignore"], ["uniform", "balanced"]))
+
+all_spaces = pytest.mark.parametrize("mapping", SPACES, ids=name_space)
+all_modes = pytest.mark.parametrize(
+    ("commuted", "sampling"), [pytest.param(*mode, id=" ".join(mode)) for mode in MODES]
+)
 
 
-@pytest.mark.parametrize("size", [10**18, 10**19, 10**40])
-def test_rank_undoes_unrank_in_huge_spaces(size):
-    high = size - 1 if size < 10**30 else 10**20 - 1
-    terms = 1 if size < 10**30 else 2
-    space = whole_space(make_recipe({"operands": {"min": 0, "max": high}, "terms": terms}).space)
-    assert space.size == size
-    indices = np.array([0, 1, size // 3, size // 2 + 7, size - 1], dtype=object)
-    if size <= 1 << 62:
-        indices = indices.astype(np.int64)
-    assert (space.rank(space.unrank(indices)) == indices).all()
+def test_there_are_dozens_of_spaces_and_none_is_empty_or_listed_twice():
+    listed = [examine_space(make_recipe(mapping).space) for mapping in SPACES]
+    assert len(SPACES) >= 60
+    assert all(listed)
+    assert len({name_space(mapping) for mapping in SPACES}) == len(SPACES)
 
 
-def test_equation_outside_the_space_has_no_rank():
-    space = whole_space(make_recipe({"operands": {"min": 0, "max": 9}}).space)
-    group = space.unrank(np.array([5]))[0]
-    group.operands[1][:] = 10
-    with pytest.raises(ValueError, match="row 0 is not in the space"):
-        space.rank([group])
+@functools.cache
+def list_class_keys(space_recipe) -> dict[str, int]:
+    """Each class of commuted twins with the number of its members."""
+    return Counter(equation.class_key for equation in examine_space(space_recipe))
 
 
-def lengths_of(question: str) -> tuple[int, ...]:
-    return tuple(len(part) for part in question.split(" + "))
-
-
+@all_spaces
 @pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-def test_balanced_sampling_fills_combinations_of_lengths_evenly_as_far_as_they_reach(commuted):
-    splits = [{"name": "train", "count": 1500}, {"name": "test", "count": 300}]
-    recipe = make_recipe({"operands": {"min": 0, "max": 299}}, splits, sampling="balanced", commuted=commuted)
-    _, rows = write_rows(recipe)
-    total = Counter(lengths_of(row["question"]) for found in rows.values() for row in found)
-    # Pairs of digits: 100 of them, 55 up to order; all other combinations reach as far as is asked.
-    smallest = total.pop((1, 1))
-    assert smallest >= (55 if commuted == "drop" else 100) - 4
-    assert max(total.values()) - min(total.values()) <= 4
-    for split, count in (("train", 1500), ("test", 300)):
-        found = Counter(lengths_of(row["question"]) for row in rows[split])
-        assert len(rows[split]) == count
-        for combination, number in total.items():
-            assert found[combination] == pytest.approx(number * count / 1800, abs=3)
+def test_the_rest_is_the_whole_space(mapping, commuted):
+    recipe = make_recipe(mapping, commuted=commuted)
+    known = by_question(examine_space(recipe.space))
+    written = write(recipe)
+    found = written.records["train"]
+    assert [record for record in found if record != known[record["question"]].record] == []
+    questions = [record["question"] for record in found]
+    assert len(set(questions)) == len(questions) == written.plan.num_equations
+    if commuted == "drop":
+        assert Counter(known[question].class_key for question in questions) == dict.fromkeys(
+            list_class_keys(recipe.space), 1
+        )
+    else:
+        assert set(questions) == set(known)
 
 
-def test_balanced_rest_is_what_the_quotas_leave():
-    splits = [{"name": "train", "count": 400}, {"name": "rest", "rest": True}]
-    recipe = make_recipe({"operands": {"min": 0, "max": 59}}, splits, sampling="balanced")
-    plan, rows = write_rows(recipe)
-    questions = [row["question"] for found in rows.values() for row in found]
-    assert len(set(questions)) == len(questions) == 3600 - plan.splits[1].num_left_out
+@all_spaces
+@all_modes
+def test_several_splits_share_nothing_and_leave_out_only_torn_classes(mapping, commuted, sampling):
+    base = make_recipe(mapping, commuted=commuted, sampling=sampling)
+    known = by_question(examine_space(base.space))
+    keys = list_class_keys(base.space)
+    total = len(keys) if commuted == "drop" else len(known)
+    splits = [{"name": "other", "rest": True}]
+    if total >= 12:
+        splits = [{"name": "first", "count": total // 3}, {"name": "second", "fraction": 0.25}, *splits]
+    storage = {"shard_size": max(3, total // 5)}
+    written = write(make_recipe(mapping, splits, commuted=commuted, sampling=sampling, storage=storage, seed=7))
+    records = itertools.chain(*written.records.values())
+    assert [record for record in records if record != known[record["question"]].record] == []
+    sizes = {split.name: split.num_equations for split in written.plan.splits}
+    assert sizes == Counter(written.split_of.values())
+    assert total < 12 or (sizes["first"], sizes["second"]) == (total // 3, total // 4)
+    check_shards(written, storage["shard_size"])
+    check_classes(written, known, keys, commuted)
 
 
-def test_twins_do_not_stand_side_by_side():
-    _, rows = write_rows(make_recipe({"operands": {"min": 0, "max": 199}}))
-    places = defaultdict(list)
-    for place, row in enumerate(rows["train"]):
-        places[frozenset(row["question"].split(" + "))].append(place)
-    distances = [second - first for first, second in (pair for pair in places.values() if len(pair) == 2)]
-    assert len(distances) == 199 * 200 // 2
-    assert min(distances) > 1000
+def check_shards(written, shard_size):
+    """Shards of a split are nearly equal, none too large, and tell what they hold."""
+    for split in written.plan.splits:
+        tasks = [task for task in written.plan.shards if task.split == split.name]
+        assert [task.shard_index for task in tasks] == list(range(-(-split.num_equations // shard_size)))
+        assert {task.num_shards for task in tasks} == {len(tasks)}
+        counts = [task.num_equations for task in tasks]
+        assert max(counts) - min(counts) <= 1
+        assert max(counts) <= shard_size
+        assert [task.first_ordinal for task in tasks] == [sum(counts[:place]) for place in range(len(counts))]
+        assert [written.receipts[task.name].num_equations for task in tasks] == counts
+        histograms = add_histograms(written.receipts[task.name].histograms for task in tasks)
+        assert histograms == recount(written.records[split.name])
 
 
-def test_first_twins_are_as_often_the_canonical_as_the_other_one():
-    _, rows = write_rows(make_recipe({"operands": {"min": 0, "max": 199}}))
-    seen, canonical_first = set(), 0
-    for row in rows["train"]:
-        left, right = map(int, row["question"].split(" + "))
-        if left != right and frozenset((left, right)) not in seen:
-            seen.add(frozenset((left, right)))
-            canonical_first += left < right
-    # A fair coin thrown 19,900 times is off by more than 400 once in 10 million runs.
-    assert abs(canonical_first - len(seen) / 2) < 400
+def recount(records) -> dict:
+    """The histograms of records, from their texts."""
+    signs = Counter(
+        "zero" if record["answer"] == "0" else "negative" * record["answer"].startswith("-") or "positive"
+        for record in records
+    )
+    columns = {
+        "answer_length": [len(record["answer"]) for record in records],
+        "question_length": [len(record["question"]) for record in records],
+        "digits": [record["digits"] for record in records],
+        "carries": [record["carries"] for record in records],
+        "terms": [record["terms"] for record in records],
+    }
+    result = {name: {str(value): count for value, count in Counter(column).items()} for name, column in columns.items()}
+    return result | {
+        "answer_sign": {sign: signs[sign] for sign in ("negative", "zero", "positive")},
+        "operators": Counter(operator for record in records for operator in set(binary_operators(record["question"]))),
+    }
+
+
+def binary_operators(question: str) -> list[str]:
+    """The operators of a question: signs that follow a number or a closing bracket."""
+    packed = question.replace(" ", "")
+    pairs = itertools.pairwise(packed)
+    return [sign for before, sign in pairs if sign in "+-*/" and (before.isdigit() or before == ")")]
+
+
+def check_classes(written, known, keys, commuted):
+    split_of = written.split_of
+    left_out = {split.name: split.num_left_out for split in written.plan.splits}
+    if commuted != "together":
+        assert set(left_out.values()) == {0}
+    if commuted == "ignore":
+        assert set(split_of) == set(known)
+        return
+    splits_of_class = {}
+    for question, split in split_of.items():
+        splits_of_class.setdefault(known[question].class_key, set()).add(split)
+    assert splits_of_class.keys() == keys.keys()
+    assert all(len(splits) == 1 for splits in splits_of_class.values()), "a class is in two splits"
+    if commuted == "drop":
+        assert len(split_of) == len(keys)
+        return
+    # What is in no split is what was torn at the end of a split, and is counted by the split that follows.
+    torn = Counter(min(splits_of_class[known[question].class_key]) for question in known.keys() - split_of.keys())
+    names = list(left_out)
+    assert list(left_out.values()) == [0, *(torn[name] for name in names[:-1])]
+    assert torn[names[-1]] == 0
