@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import add, sub
+from typing import NoReturn
 
 import numpy as np
 
@@ -158,16 +159,28 @@ class _Allocation:
     def run(self) -> list[tuple[SplitRecipe, list[_Part], int]]:
         """Returns each split with its parts and the number of equations left out before it."""
         counts = [self._stated_count(split) for split in self._splits]
+        result, left = self._deal_out(counts, len(counts))
+        if len(result) < len(counts):
+            self._refuse(counts, len(result), left)
+        return result
+
+    def _deal_out(
+        self, counts: Sequence[int | None], num_splits: int
+    ) -> tuple[list[tuple[SplitRecipe, list[_Part], int]], int]:
+        """Returns the first splits, up to one that asks for too much, and how many equations are left then."""
+        self._cursors = [0] * len(self._sources)
         stated = sum(count for count in counts if count is not None)
         quotas = fill_evenly(min(stated, self._total), self._available, self._weights)
         result = []
-        for split, count in zip(self._splits, counts, strict=True):
+        for split, count in zip(self._splits[:num_splits], counts, strict=False):
             missing = self._skip_torn_classes()
             left = [available - cursor for available, cursor in zip(self._available, self._cursors, strict=True)]
             if count is not None and split.fraction is not None and stated <= self._total:
                 # Fractions that add up to 1 are short of what torn classes cost.
                 count = min(count, sum(left))
-            shares = left if count is None else self._shares(split, count, left, quotas)
+            if count is not None and count > sum(left):
+                return result, sum(left)
+            shares = left if count is None else self._shares(count, left, quotas)
             if not sum(shares):
                 raise UserError(f"split `{split.name}` would be empty: {self._explain_empty(split)}")
             parts = [
@@ -176,7 +189,23 @@ class _Allocation:
             ]
             self._cursors = [cursor + share for cursor, share in zip(self._cursors, shares, strict=True)]
             result.append((split, parts, missing))
-        return result
+        return result, 0
+
+    def _refuse(self, counts: Sequence[int | None], place: int, left: int) -> NoReturn:
+        """Raises the error that says what is possible for a split that asks for too much.
+
+        With another count all splits of several sources are cut elsewhere and tear other classes, so it must be tried.
+        """
+        possible, is_possible = left, False
+        while possible and not is_possible:
+            result, lower = self._deal_out([*counts[:place], possible, *counts[place + 1 :]], place + 1)
+            is_possible = len(result) > place
+            if not is_possible:
+                possible = min(lower, possible - 1) if len(result) == place else possible - 1
+        raise UserError(
+            f"split `{self._splits[place].name}` asks for {counts[place]} equations, but only {left} are left; "
+            f"the largest possible count is {possible}"
+        )
 
     def _stated_count(self, split: SplitRecipe) -> int | None:
         if split.fraction is not None:
@@ -196,20 +225,14 @@ class _Allocation:
         self._cursors = moved
         return missing
 
-    def _shares(self, split: SplitRecipe, count: int, left: list[int], quotas: list[int]) -> list[int]:
+    def _shares(self, count: int, left: list[int], quotas: list[int]) -> list[int]:
         """Returns what a split of stated size takes from each source, and takes that off `quotas`.
 
         Args:
-            split: the split.
-            count: its size.
+            count: its size, at most the sum of `left`.
             left: how many equations each source still has.
             quotas: how many of them are for this split and the stated ones behind it.
         """
-        if count > sum(left):
-            raise UserError(
-                f"split `{split.name}` asks for {count} equations, but only {sum(left)} are left; "
-                f"the largest possible count is {sum(left)}"
-            )
         wanted = sum(quotas)
         quotas[:] = map(min, quotas, left)
         # What torn classes have cost one source, others make up for.

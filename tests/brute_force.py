@@ -232,7 +232,7 @@ def pick(recipe: Recipe) -> dict[str, list[str]]:
     census = Census(recipe).run()
     found: dict[str, list[str]] = {split.name: [] for split in recipe.splits}
     for task in plan_splits(recipe, census).shards:
-        for segment in task.segments:
+        for segment in (segment for segment in task.segments if segment.count):
             walk = census.walks[segment.source]
             for block in walk.equations(segment.position, segment.ordinal, segment.first, segment.count):
                 found[task.split] += list_questions(recipe, block)

@@ -10,7 +10,7 @@ from seq2seq.decoding import GreedyDecoder
 from seq2seq.layers.digit_places import DigitPlaces
 from seq2seq.metrics import TokenAccuracy, exact_matches, token_loss, token_weights
 from seq2seq.models.registry import MODELS, make_model
-from seq2seq.recipe import RepeatVectorRecipe, TransformerRecipe
+from seq2seq.recipe import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
 
 MANIFEST = {
     "space": {"alphabet": " ()*+-./0123456789", "max_question_length": 19, "max_answer_length": 6},
@@ -44,6 +44,16 @@ ARCHITECTURES = {
     "transformer": TransformerRecipe(width=16, heads=2, feed_forward=24),
     "transformer deep": TransformerRecipe(
         width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, dropout=0.1
+    ),
+    "feedback deep": FeedbackRecipe(width=20, depth=2),
+    "attention": AttentionRecipe(
+        width=12,
+        heads=2,
+        bidirectional=True,
+        dropout=0.1,
+        batch_normalization=True,
+        embedding="learned",
+        embedding_width=5,
     ),
 }
 CODECS = {
