@@ -21,7 +21,7 @@ from seq2seq.training_state import TrainingProgress, save_state
 
 Report = Callable[[str], None]
 # The lower the better for these, the higher for all others.
-_FALLING = ("loss", "val_loss")
+_FALLING = ("loss", "val_loss", "val_rmse")
 
 
 class TrainingInterruptedError(UserError):
@@ -84,11 +84,17 @@ class EpochReporter(keras.callbacks.Callback):
         with self._run.samples_txt.open("a", encoding="utf-8") as file:
             file.write("\n".join([f"epoch {epoch + 1}", *self._judge.shown]) + "\n")
         self._report(
-            f"epoch {epoch + 1:>3}  loss {metrics['loss']:.5f}  token accuracy {metrics['val_token_accuracy']:.4%}  "
+            f"epoch {epoch + 1:>3}  loss {metrics['loss']:.5f}  {_describe_metrics(metrics)}  "
             f"exact match {metrics['val_exact_match']:.3%}  {seconds:.1f} s"
         )
         for line in self._judge.shown:
             self._report(f"  {line}")
+
+
+def _describe_metrics(metrics: dict[str, float]) -> str:
+    if "val_rmse" in metrics:
+        return f"RMSE {metrics['val_rmse']:.4g}"
+    return f"token accuracy {metrics['val_token_accuracy']:.4%}"
 
 
 class BestKeeper(keras.callbacks.Callback):

@@ -7,73 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from data.codec import CodecOptions
-from data.configuration import describe_type, from_mapping, nearest, to_mapping
+from data.configuration import from_mapping, to_mapping
 from data.errors import UserError
 from data.recipe import Recipe
-
-
-def _check_positive(config: Any, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) <= 0:
-            raise UserError(f"`{name}` must be above 0, got {getattr(config, name)}")
-
-
-def _check_not_negative(config: Any, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) < 0:
-            raise UserError(f"`{name}` must not be below 0, got {getattr(config, name)}")
-
-
-def _check_share(config: Any, name: str) -> None:
-    if not 0 <= getattr(config, name) < 1:
-        raise UserError(f"`{name}` must be from 0 up to but without 1, got {getattr(config, name)}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RepeatVectorRecipe:
-    """LSTM encoder, its last state repeated, LSTM decoder, softmax per character.
-
-    `embedding_width` matters for `embedding: learned` alone; `mask_padding` lets the encoder skip pad tokens.
-    """
-
-    kind: Literal["repeat-vector"] = "repeat-vector"
-    encoder_width: int = 128
-    decoder_width: int = 128
-    encoder_depth: int = 1
-    decoder_depth: int = 1
-    bidirectional: bool = False
-    dropout: float = 0.0
-    batch_normalization: bool = False
-    embedding: Literal["one-hot", "learned"] = "one-hot"
-    embedding_width: int = 32
-    mask_padding: bool = False
-
-    def __post_init__(self) -> None:
-        _check_positive(self, "encoder_width", "decoder_width", "encoder_depth", "decoder_depth", "embedding_width")
-        _check_share(self, "dropout")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransformerRecipe:
-    """Encoder-decoder transformer whose embeddings say each digit's place within its number, and which number."""
-
-    kind: Literal["transformer"] = "transformer"
-    width: int = 64
-    heads: int = 4
-    encoder_depth: int = 1
-    decoder_depth: int = 1
-    feed_forward: int = 128
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check_positive(self, "width", "heads", "encoder_depth", "decoder_depth", "feed_forward")
-        _check_share(self, "dropout")
-        if self.width % self.heads:
-            raise UserError(f"`width` must be a multiple of `heads`, got {self.width} and {self.heads}")
-
-
-ArchitectureRecipe = RepeatVectorRecipe | TransformerRecipe
-ARCHITECTURES: dict[str, type] = {"repeat-vector": RepeatVectorRecipe, "transformer": TransformerRecipe}
+from seq2seq.architectures import (
+    ArchitectureRecipe,
+    RegressionRecipe,
+    RepeatVectorRecipe,
+    check_regression_space,
+    read_architecture,
+)
+from seq2seq.checks import check_not_negative, check_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,26 +38,28 @@ class OptimizerRecipe:
     beta_2: float = 0.999
 
     def __post_init__(self) -> None:
-        _check_positive(self, "learning_rate")
-        _check_not_negative(self, "warmup_steps", "final_share", "weight_decay")
+        check_positive(self, "learning_rate")
+        check_not_negative(self, "warmup_steps", "final_share", "weight_decay")
         if self.weight_decay and self.name != "adamw":
             raise UserError(f"`weight_decay` needs `name: adamw`, got `name: {self.name}`")
         if self.clip_norm is not None:
-            _check_positive(self, "clip_norm")
+            check_positive(self, "clip_norm")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStoppingRecipe:
     """Training ends when `monitor` has not improved by `min_delta` for `patience` epochs, or has reached `target`."""
 
-    monitor: Literal["val_exact_match", "val_token_accuracy", "val_loss"] = "val_exact_match"
+    monitor: Literal["val_exact_match", "val_token_accuracy", "val_padded_token_accuracy", "val_rmse", "val_loss"] = (
+        "val_exact_match"
+    )
     patience: int = 10
     min_delta: float = 0.0
     target: float | None = None
 
     def __post_init__(self) -> None:
-        _check_positive(self, "patience")
-        _check_not_negative(self, "min_delta")
+        check_positive(self, "patience")
+        check_not_negative(self, "min_delta")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +90,10 @@ class TrainingRecipe:
     early_stopping: EarlyStoppingRecipe | None = None
 
     def __post_init__(self) -> None:
-        _check_positive(self, "epochs", "batch_size", "validation_examples", "steps_per_execution")
-        _check_not_negative(self, "samples")
+        check_positive(self, "epochs", "batch_size", "validation_examples", "steps_per_execution")
+        check_not_negative(self, "samples")
         if self.save_steps is not None:
-            _check_positive(self, "save_steps")
+            check_positive(self, "save_steps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +104,21 @@ class ModelRecipe:
     model: ArchitectureRecipe = field(default_factory=RepeatVectorRecipe)
     training: TrainingRecipe = TrainingRecipe()
 
+    def __post_init__(self) -> None:
+        is_regression = isinstance(self.model, RegressionRecipe)
+        if is_regression and self.codec.zero_padding:
+            raise UserError(f"`codec.zero_padding` means nothing to `model.kind: {self.model.kind}`")
+        stopping = self.training.early_stopping
+        if stopping is None:
+            return
+        if is_regression != (stopping.monitor == "val_rmse") and stopping.monitor not in (
+            "val_exact_match",
+            "val_loss",
+        ):
+            raise UserError(f"`training.early_stopping.monitor`: kind `{self.model.kind}` has no `{stopping.monitor}`")
+        if stopping.monitor == "val_padded_token_accuracy" and self.training.mask_loss:
+            raise UserError("`training.early_stopping.monitor: val_padded_token_accuracy` needs `mask_loss: false`")
+
     @classmethod
     def from_recipe(cls, recipe: Recipe) -> "ModelRecipe":
         """Returns the checked sections of a recipe.
@@ -165,24 +126,20 @@ class ModelRecipe:
         Raises:
             UserError: a key is unknown (with the nearest one), or a value is of the wrong type or breaks a rule.
         """
-        return cls.from_dict(recipe.sections)
+        sections = cls.from_dict(recipe.sections)
+        if isinstance(sections.model, RegressionRecipe):
+            check_regression_space(sections.model, recipe.space)
+        return sections
 
     @classmethod
     def from_dict(cls, sections: dict[str, Any]) -> "ModelRecipe":
         """Returns the recipe of a mapping with the keys `codec`, `model` and `training`; inverse of `to_dict`."""
         return cls(
             codec=from_mapping(CodecOptions, sections.get("codec", {}), "codec"),
-            model=_read_architecture(sections.get("model", {})),
+            model=read_architecture(sections.get("model", {})),
             training=from_mapping(TrainingRecipe, sections.get("training", {}), "training"),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the sections with every default spelled out, of JSON types alone."""
         return to_mapping(self)
-
-
-def _read_architecture(section: dict[str, Any]) -> ArchitectureRecipe:
-    kind = section.get("kind", "repeat-vector")
-    if not isinstance(kind, str) or kind not in ARCHITECTURES:
-        raise UserError(f"`model.kind` is unknown: {describe_type(kind)}{nearest(str(kind), ARCHITECTURES)}")
-    return from_mapping(ARCHITECTURES[kind], section, "model")

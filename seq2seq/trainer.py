@@ -27,7 +27,6 @@ from seq2seq.callbacks import (
     TrainingInterruptedError,
 )
 from seq2seq.dataset_splits import choose_validation_split
-from seq2seq.metrics import TokenAccuracy, token_loss, token_weights
 from seq2seq.models.base import EquationModel
 from seq2seq.models.registry import make_model
 from seq2seq.optimizers import make_optimizer
@@ -183,13 +182,13 @@ def _compile(model: EquationModel, task: _Task) -> None:
     num_steps = task.sampler.num_batches * recipe.epochs
     model.compile(
         optimizer=make_optimizer(recipe.optimizer, num_steps),
-        loss=token_loss(),
-        metrics=[TokenAccuracy()],
+        loss=model.make_loss(),
+        metrics=model.make_metrics(mask_pads=recipe.mask_loss),
         jit_compile=recipe.jit_compile,
         steps_per_execution=_divisor(task.sampler.num_batches, recipe.steps_per_execution),
     )
     model.optimizer.build(model.trainable_variables)
-    build_metrics(model, (1, task.codec.answer_width), task.codec.num_tokens)
+    build_metrics(model)
 
 
 def _divisor(number: int, limit: int) -> int:
@@ -224,8 +223,8 @@ def _fit_epochs(
     if is_begun:
         callbacks = [_MetricsRestorer(model), *callbacks]
     model.fit(
-        _weighted(stream, recipe),
-        validation_data=_weighted(_single_batch(task.sample), recipe),
+        _weighted(stream, model, recipe),
+        validation_data=_weighted(_single_batch(task.sample), model, recipe),
         steps_per_epoch=task.sampler.num_batches - progress.step,
         initial_epoch=progress.epoch,
         epochs=progress.epoch + 1 if is_begun else recipe.epochs,
@@ -248,11 +247,14 @@ class _MetricsRestorer(keras.callbacks.Callback):
             variable.assign(value)
 
 
-def _weighted(dataset: tf.data.Dataset, recipe: TrainingRecipe) -> tf.data.Dataset:
-    """Returns inputs, targets and loss weights: ({question, answer}, answer, float32 (batch, answer_width))."""
-    return dataset.map(
-        lambda batch: (batch, batch["answer"], token_weights(batch["answer"], mask_pads=recipe.mask_loss))
-    )
+def _weighted(dataset: tf.data.Dataset, model: EquationModel, recipe: TrainingRecipe) -> tf.data.Dataset:
+    """Returns inputs, target and loss weights: ({question, answer}, what the model makes of the answer, float32)."""
+
+    def prepare(batch: dict[str, tf.Tensor]) -> tuple:
+        answer = batch["answer"]
+        return batch, model.make_target(answer), model.make_weights(answer, mask_pads=recipe.mask_loss)
+
+    return dataset.map(prepare)
 
 
 def _single_batch(table: TokenTable) -> tf.data.Dataset:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from data.errors import UserError
+from seq2seq.models.base import EquationModel
 
 
 @dataclass(kw_only=True)
@@ -48,10 +49,12 @@ def list_variables(model: keras.Model) -> list[keras.Variable]:
     return list({id(variable): variable for variable in variables}.values())
 
 
-def build_metrics(model: keras.Model, answer_shape: tuple[int, int], num_tokens: int) -> None:
+def build_metrics(model: EquationModel) -> None:
     """Creates the metrics' variables of a compiled model, which Keras would leave to the first step."""
-    answer = np.ones(answer_shape, np.int32)
-    model.compute_metrics(None, answer, np.zeros((*answer_shape, num_tokens), np.float32), None)
+    question = np.ones((1, model.codec.question_width), np.int32)
+    answer = np.ones((1, model.codec.answer_width), np.int32)
+    output = model({"question": question, "answer": answer}, training=False)
+    model.compute_metrics(None, model.make_target(answer), output, None)
     model.reset_metrics()
 
 

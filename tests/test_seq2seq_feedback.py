@@ -6,8 +6,9 @@ import pytest
 
 from data.codec import PAD, START, Codec, CodecOptions
 from data.errors import UserError
+from seq2seq.architectures import FeedbackRecipe
 from seq2seq.models.registry import make_model
-from seq2seq.recipe import FeedbackRecipe, ModelRecipe
+from seq2seq.recipe import ModelRecipe
 
 MANIFEST = {
     "space": {"alphabet": " +0123456789", "max_question_length": 9, "max_answer_length": 4},

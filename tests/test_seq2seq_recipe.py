@@ -1,8 +1,9 @@
 import pytest
 
 from data.errors import UserError
-from data.recipe import Recipe
-from seq2seq.recipe import ModelRecipe, RepeatVectorRecipe, TransformerRecipe
+from data.recipe import Recipe, load_recipe, shipped_recipes
+from seq2seq.architectures import RepeatVectorRecipe, TransformerRecipe
+from seq2seq.recipe import ModelRecipe
 
 
 def read(**sections):
@@ -34,6 +35,15 @@ def test_sections_are_taken_from_a_recipe():
         "training": {"epochs": 3},
     }
     assert ModelRecipe.from_recipe(Recipe.from_dict(mapping)).training.epochs == 3
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_every_recipe_that_is_shipped_can_be_trained(name):
+    recipe = load_recipe(name)
+    sections = ModelRecipe.from_recipe(recipe)
+    splits = {split.name for split in recipe.splits}
+    training = sections.training
+    assert {training.train_split, training.validation_split, training.test_split} - {None} <= splits
 
 
 @pytest.mark.parametrize(

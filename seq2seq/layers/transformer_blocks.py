@@ -66,7 +66,9 @@ class DecoderBlock(_Block):
         super().build(input_shape)
 
     def call(self, states, memory, visible=None, past=None, training=None):
-        """Returns the new states and the keys and values of all positions up to the last.
+        """Returns the new states, the keys and values of all positions up to the last, and the shares of the question.
+
+        The shares are (batch, heads, length, question_length).
 
         Args:
             states: (batch, length, width).
@@ -81,9 +83,9 @@ class DecoderBlock(_Block):
             keys, values = ops.concatenate([past[0], keys], axis=2), ops.concatenate([past[1], values], axis=2)
         gathered = self.attention(normed, keys, values, visible=_causal_mask(states.shape[1], keys.shape[2]))
         states = states + self.dropout(gathered, training=training)
-        gathered = self.cross_attention(self.cross_norm(states), *memory, visible=visible)
+        gathered, shares = self.cross_attention.attend(self.cross_norm(states), *memory, visible=visible)
         states = states + self.dropout(gathered, training=training)
-        return self._add_feed_forward(states, training), (keys, values)
+        return self._add_feed_forward(states, training), (keys, values), shares
 
 
 def _causal_mask(num_targets: int, num_sources: int):

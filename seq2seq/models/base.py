@@ -4,14 +4,16 @@ import keras
 from keras import ops
 
 from data.codec import START, Codec
-from data.configuration import to_mapping
+from data.configuration import from_mapping, to_mapping
+from seq2seq.metrics import CharacterAccuracy, TokenAccuracy, token_loss, token_weights
 
 
 class EquationModel(keras.Model):
-    """An encoder-decoder from question tokens to answer tokens.
+    """A model from question tokens to answer tokens.
 
-    A subclass defines `call` (teacher forced) and `generate` (greedy). It is rebuilt from two plain mappings, so
-    that a saved model needs neither code nor pickles to load.
+    A subclass defines `call` (teacher forced) and `generate` (greedy). What it is trained on it says itself: the target
+    made of an answer, loss and metrics; here the answer's tokens. It is rebuilt from two plain mappings, so that a
+    saved model needs neither code nor pickles to load.
 
     Args:
         codec: `Codec.to_dict()` of the text it reads and writes.
@@ -23,7 +25,7 @@ class EquationModel(keras.Model):
     def __init__(self, *, codec: dict, architecture: dict, **kwargs) -> None:
         super().__init__(**kwargs)
         self.codec = Codec.from_dict(codec)
-        self.architecture = self.recipe_class(**architecture)
+        self.architecture = from_mapping(self.recipe_class, architecture, "architecture")
 
     def call(self, inputs, training=None):
         """Returns logits, float (batch, answer_width, num_tokens), for each token of the answer.
@@ -41,6 +43,36 @@ class EquationModel(keras.Model):
         What follows the end token is not to be read.
         """
         raise NotImplementedError
+
+    def make_target(self, answer):
+        """Returns what `call` is trained to return, here the tokens themselves, from int32 (batch, answer_width)."""
+        return answer
+
+    def make_weights(self, answer, *, mask_pads: bool):
+        """Returns the loss weights, float32 of the shape of the target, from answers, int32 (batch, answer_width)."""
+        return token_weights(answer, mask_pads=mask_pads)
+
+    def make_loss(self) -> keras.losses.Loss:
+        """Returns the loss between target and output."""
+        return token_loss()
+
+    def make_metrics(self, *, mask_pads: bool) -> list[keras.metrics.Metric]:
+        """Returns new metrics of target and output; where pads are trained, also the published one that counts them."""
+        return [TokenAccuracy()] if mask_pads else [TokenAccuracy(), CharacterAccuracy()]
+
+    def inspect(self, question, answer) -> dict:
+        """Returns what can be seen inside the model while it writes `answer`; nothing if there is nothing to see.
+
+        Args:
+            question: int32 (batch, question_width).
+            answer: int32 (batch, answer_width), what the model has answered.
+
+        Returns:
+            `activations`, float (batch, question_width, width): the encoder's output at each token. `attention`, float
+            (batch, answer_width, question_width): the share of each token of the question in each step.
+        """
+        del question, answer
+        return {}
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor."""

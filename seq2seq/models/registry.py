@@ -2,12 +2,23 @@
 
 from data.codec import Codec
 from data.configuration import to_mapping
+from seq2seq.architectures import ArchitectureRecipe
+from seq2seq.models.attention import AttentionModel
 from seq2seq.models.base import EquationModel
+from seq2seq.models.feedback import FeedbackModel
+from seq2seq.models.lstm_regression import LstmRegressionModel
+from seq2seq.models.mlp_regression import MlpRegressionModel
 from seq2seq.models.repeat_vector import RepeatVectorModel
 from seq2seq.models.transformer import TransformerModel
-from seq2seq.recipe import ArchitectureRecipe
 
-MODELS: dict[str, type[EquationModel]] = {"repeat-vector": RepeatVectorModel, "transformer": TransformerModel}
+MODELS: dict[str, type[EquationModel]] = {
+    "repeat-vector": RepeatVectorModel,
+    "transformer": TransformerModel,
+    "feedback": FeedbackModel,
+    "attention": AttentionModel,
+    "lstm-regression": LstmRegressionModel,
+    "mlp-regression": MlpRegressionModel,
+}
 
 
 def make_model(architecture: ArchitectureRecipe, codec: Codec) -> EquationModel:

@@ -1,11 +1,12 @@
 """The classic of Keras' addition example: one vector says it all, repeated for each character of the answer."""
 
 import keras
+from keras import ops
 
 from data.codec import PAD
+from seq2seq.architectures import RepeatVectorRecipe
 from seq2seq.layers.character_embedding import CharacterEmbedding
 from seq2seq.models.base import EquationModel
-from seq2seq.recipe import RepeatVectorRecipe
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
@@ -63,18 +64,26 @@ class RepeatVectorModel(EquationModel):
 
     def call(self, inputs, training=None):
         """See `EquationModel.call`."""
-        question = inputs["question"]
-        mask = question != PAD if self.architecture.mask_padding else None
-        states = self.embedding(question)
-        for layer in self.encoder:
-            states = self.dropout(layer(states, mask=mask, training=training), training=training)
-        states = self.repeat(states)
+        states = self.repeat(self._encode(inputs["question"], training))
         for layer in self.decoder:
             states = self.dropout(layer(states, training=training), training=training)
         if self.normalization is not None:
             states = self.normalization(states, training=training)
         return self.logits(states)
 
+    def _encode(self, question, training=None):
+        mask = question != PAD if self.architecture.mask_padding else None
+        states = self.embedding(question)
+        for layer in self.encoder:
+            states = self.dropout(layer(states, mask=mask, training=training), training=training)
+        return states
+
     def generate(self, question):
         """See `EquationModel.generate`."""
         return self({"question": question}, training=False)
+
+    def inspect(self, question, answer):
+        """See `EquationModel.inspect`: the vector that the encoder would hand on if the question ended at a token."""
+        del answer
+        vectors = [self._encode(question[:, : length + 1]) for length in range(self.codec.question_width)]
+        return {"activations": ops.stack(vectors, axis=1)}

@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from data.codec import PAD, START
+from seq2seq.architectures import TransformerRecipe
 from seq2seq.layers.character_embedding import CharacterEmbedding
 from seq2seq.layers.digit_places import DigitPlaces
 from seq2seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
 from seq2seq.models.base import EquationModel, shift_right
-from seq2seq.recipe import TransformerRecipe
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
@@ -55,16 +55,21 @@ class TransformerModel(EquationModel):
 
     def encode(self, question, training=None):
         """Returns the memory of the question: keys and values for each decoder block, and which tokens are no pads."""
+        states, visible = self._run_encoder(question, training)
+        return [block.cross_attention.project(states) for block in self.decoder], visible
+
+    def _run_encoder(self, question, training=None):
         places, numbers = self.places(question)
         visible = (question != PAD)[:, None, None, :]
         states = self.character(question) + self.place(places) + self.number(numbers)
         for block in self.encoder:
             states = block(states, visible=visible, training=training)
-        states = self.encoder_norm(states)
-        return [block.cross_attention.project(states) for block in self.decoder], visible
+        return self.encoder_norm(states), visible
 
     def decode(self, previous, memory, *, first_step: int = 0, past=None, training=None):
         """Returns the logits of consecutive steps, and the keys and values to hand in as `past` of the next.
+
+        The third value is the last block's shares of the question, (batch, heads, num_steps, question_width).
 
         Args:
             previous: int32 (batch, num_steps), the token before each step.
@@ -75,12 +80,12 @@ class TransformerModel(EquationModel):
         """
         projections, visible = memory
         states = self.character(previous) + self._embed_steps(first_step, previous.shape[1])
-        caches = []
+        caches, shares = [], None
         for level, block in enumerate(self.decoder):
             before = None if past is None else past[level]
-            states, cache = block(states, projections[level], visible=visible, past=before, training=training)
+            states, cache, shares = block(states, projections[level], visible=visible, past=before, training=training)
             caches.append(cache)
-        return self.logits(self.decoder_norm(states)), caches
+        return self.logits(self.decoder_norm(states)), caches, shares
 
     def _embed_steps(self, first_step: int, num_steps: int):
         steps = ops.arange(first_step, first_step + num_steps)[None, :]
@@ -96,7 +101,12 @@ class TransformerModel(EquationModel):
         memory = self.encode(question)
         previous, past, logits = ops.full_like(question[:, :1], START), None, []
         for step in range(self.codec.answer_width):
-            step_logits, past = self.decode(previous, memory, first_step=step, past=past)
+            step_logits, past, _ = self.decode(previous, memory, first_step=step, past=past)
             logits.append(step_logits)
             previous = ops.cast(ops.argmax(step_logits, axis=-1), question.dtype)
         return ops.concatenate(logits, axis=1)
+
+    def inspect(self, question, answer):
+        """See `EquationModel.inspect`; the shares are those of the last block, the mean over its heads."""
+        shares = self.decode(shift_right(answer), self.encode(question))[2]
+        return {"activations": self._run_encoder(question)[0], "attention": ops.mean(shares, axis=1)}

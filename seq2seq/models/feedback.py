@@ -1,0 +1,124 @@
+"""Sequence to sequence in its first form: a decoder that goes on from the encoder's state, fed with its own output."""
+
+import keras
+from keras import ops
+
+from data.codec import PAD, START
+from seq2seq.architectures import FeedbackRecipe
+from seq2seq.layers.character_embedding import CharacterEmbedding
+from seq2seq.models.base import EquationModel, shift_right
+
+
+@keras.saving.register_keras_serializable(package="eqstream")
+class FeedbackModel(EquationModel):
+    """LSTM encoder, LSTM decoder of the same depth that starts from its states ("Sequence to Sequence", 2014).
+
+    The decoder reads the token before: the right one in training (teacher forcing), its own in use. With
+    `bidirectional` both directions' states are joined, so the decoder is twice as wide.
+    """
+
+    recipe_class = FeedbackRecipe
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        recipe, num_tokens = self.architecture, self.codec.num_tokens
+        self.width = recipe.width * (2 if recipe.bidirectional else 1)
+        self.embedding = CharacterEmbedding(
+            num_tokens, recipe.embedding_width if recipe.embedding == "learned" else None, name="embedding"
+        )
+        self.encoder = [self._make_encoder(f"encoder_{level + 1}") for level in range(recipe.depth)]
+        self.decoder = [_make_lstm(self.width, f"decoder_{level + 1}") for level in range(recipe.depth)]
+        self.dropout = keras.layers.Dropout(recipe.dropout, name="dropout")
+        self.normalization = (
+            keras.layers.BatchNormalization(name="normalization") if recipe.batch_normalization else None
+        )
+        self.logits = keras.layers.Dense(num_tokens, name="logits")
+
+    def _make_encoder(self, name: str) -> keras.layers.Layer:
+        lstm = _make_lstm(self.architecture.width, name)
+        return keras.layers.Bidirectional(lstm, name=name) if self.architecture.bidirectional else lstm
+
+    def build(self, input_shape=None) -> None:
+        """Creates the weights."""
+        self.embedding.build((None, None))
+        first_width = self.embedding.width or self.codec.num_tokens
+        for layers, length in ((self.encoder, self.codec.question_width), (self.decoder, self.codec.answer_width)):
+            for level, layer in enumerate(layers):
+                layer.build((None, length, self.width if level else first_width))
+        for layer in filter(None, (self.dropout, self.normalization, self.logits)):
+            layer.build((None, None, self.width))
+        self.built = True
+
+    def encode(self, question, training=None):
+        """Returns what the decoder needs of the question, int (batch, question_width).
+
+        Returns:
+            The encoder's outputs (batch, question_width, width); bool (batch, question_width), False for tokens to
+            look away from, or None; for each level the state (output and cell), each (batch, width).
+        """
+        mask = question != PAD if self.architecture.mask_padding else None
+        outputs, states = self.embedding(question), []
+        for layer in self.encoder:
+            outputs, *parts = layer(outputs, mask=mask, training=training)
+            outputs = self.dropout(outputs, training=training)
+            # Forward output and cell, then, if there is one, backward output and cell.
+            states.append([ops.concatenate(parts[first::2], axis=-1) for first in (0, 1)])
+        return outputs, mask, states
+
+    def decode(self, previous, memory, states, training=None):
+        """Returns the logits of consecutive steps, (batch, num_steps, num_tokens), and the states after the last.
+
+        Args:
+            previous: int (batch, num_steps), the token before each step.
+            memory: outputs and mask from `encode`.
+            states: from `encode`, or of the step before.
+            training: whether dropout is active.
+        """
+        outputs, after = self._run_decoder(previous, states, training)
+        outputs = self.look_back(outputs, memory)[0]
+        if self.normalization is not None:
+            outputs = self.normalization(outputs, training=training)
+        return self.logits(outputs), after
+
+    def _run_decoder(self, previous, states, training=None):
+        outputs, after = self.embedding(previous), []
+        for layer, state in zip(self.decoder, states, strict=True):
+            outputs, *state = layer(outputs, initial_state=state, training=training)
+            outputs = self.dropout(outputs, training=training)
+            after.append(state)
+        return outputs, after
+
+    def look_back(self, outputs, memory):
+        """Returns the decoder's outputs, (batch, num_steps, width), with what is gathered from the question: nothing.
+
+        The second value is the share of each token of the question, (batch, num_steps, question_width), or None.
+        """
+        del memory
+        return outputs, None
+
+    def call(self, inputs, training=None):
+        """See `EquationModel.call`."""
+        outputs, mask, states = self.encode(inputs["question"], training=training)
+        return self.decode(shift_right(inputs["answer"]), (outputs, mask), states, training=training)[0]
+
+    def generate(self, question):
+        """See `EquationModel.generate`; the state is carried from step to step."""
+        outputs, mask, states = self.encode(question)
+        previous, logits = ops.full_like(question[:, :1], START), []
+        for _ in range(self.codec.answer_width):
+            step_logits, states = self.decode(previous, (outputs, mask), states)
+            logits.append(step_logits)
+            previous = ops.cast(ops.argmax(step_logits, axis=-1), question.dtype)
+        return ops.concatenate(logits, axis=1)
+
+    def inspect(self, question, answer):
+        """See `EquationModel.inspect`."""
+        activations, mask, states = self.encode(question)
+        outputs, _ = self._run_decoder(shift_right(answer), states)
+        shares = self.look_back(outputs, (activations, mask))[1]
+        return {"activations": activations} if shares is None else {"activations": activations, "attention": shares}
+
+
+def _make_lstm(width: int, name: str) -> keras.layers.Layer:
+    # Sequences of equations are short: written out step by step they run faster than in a loop.
+    return keras.layers.LSTM(width, return_sequences=True, return_state=True, unroll=True, name=name)
