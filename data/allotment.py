@@ -8,24 +8,25 @@ def fill_evenly(total: int, capacities: Sequence[int], weights: Sequence[int]) -
     """Returns how much each vessel holds when all are filled to one level, as far as their capacities reach.
 
     The level is in units of weight: a vessel of weight 2 holds twice as much at the same level. What does not divide
-    evenly goes to the first vessels that have room.
+    evenly goes to the first vessels that have room, one each.
 
-    >>> fill_evenly(10, [2, 100, 100], [1, 1, 1])
-    [2, 4, 4]
+    >>> fill_evenly(11, [2, 100, 100], [1, 1, 1])
+    [2, 5, 4]
     """
     if total > sum(capacities):
         raise ValueError(f"`total` must be at most {sum(capacities)}, got {total}")
     by_level = sorted(range(len(capacities)), key=lambda place: Fraction(capacities[place], weights[place]))
-    amounts = [0] * len(capacities)
+    amounts = list(capacities)
     remaining, weight = total, sum(weights)
-    for place in by_level:
-        amounts[place] = min(capacities[place], remaining * weights[place] // weight)
-        remaining -= amounts[place]
+    while by_level and capacities[by_level[0]] * weight <= remaining * weights[by_level[0]]:
+        place = by_level.pop(0)
+        remaining -= capacities[place]
         weight -= weights[place]
-    for place in range(len(amounts)):
-        added = min(capacities[place] - amounts[place], remaining)
-        amounts[place] += added
-        remaining -= added
+    # These are not filled up, so what they hold does not depend on how much more they could.
+    for place in by_level:
+        amounts[place] = remaining * weights[place] // weight
+    for place in sorted(by_level)[: total - sum(amounts)]:
+        amounts[place] += 1
     return amounts
 
 

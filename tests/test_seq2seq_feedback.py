@@ -102,6 +102,14 @@ def test_teacher_forcing_reads_the_right_answer_and_greedy_decoding_its_own():
     assert not np.allclose(forced[:, 1:], greedy[:, 1:], atol=1e-3)
 
 
+def test_a_saved_model_of_both_directions_loads_in_safe_mode_and_answers_the_same(tmp_path):
+    model = make(bidirectional=True, depth=2, batch_normalization=True, embedding="learned", dropout=0.1)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    assert loaded.get_config() == model.get_config()
+    assert np.array_equal(loaded.generate(encode(model)), model.generate(encode(model)))
+
+
 def test_the_encoders_outputs_can_be_seen():
     model = make(bidirectional=True)
     questions = encode(model)

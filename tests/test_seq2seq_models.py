@@ -46,11 +46,10 @@ ARCHITECTURES = {
     "transformer deep": TransformerRecipe(
         width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, dropout=0.1
     ),
-    "feedback deep": FeedbackRecipe(width=20, depth=2),
+    "feedback deep": FeedbackRecipe(width=16, depth=2),
     "attention": AttentionRecipe(
         width=12,
         heads=2,
-        bidirectional=True,
         dropout=0.1,
         batch_normalization=True,
         embedding="learned",

@@ -75,7 +75,8 @@ def test_what_does_not_fit_is_cut_and_the_rest_rounded():
         "0", "0", "8", "999", "999", "-99", "-5",
     ]  # fmt: skip
     assert written([-3.0, 3.0], "0123456789", 4) == ["0", "3"]
-    # The largest float32 below a billion: nothing wraps around.
+    # The largest float32 below a billion and above its negative: nothing wraps around or grows too long.
+    assert written([-1e20, 1e20], "-0123456789", 10) == ["-99999992", "999999936"]
     assert written([1e20, 123456789.0], "0123456789", 12) == ["999999936", "123456792"]
 
 

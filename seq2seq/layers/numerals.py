@@ -53,12 +53,10 @@ def write_numbers(numbers, alphabet: str, *, width: int, is_reversed: bool = Fal
         width: tokens of an answer, its end included.
         is_reversed: whether the last digit comes first.
     """
-    has_minus = "-" in alphabet
     num_digits = min(width - 1, _MAX_DIGITS)
-    largest = float(10**num_digits - 1)
-    lowest = -float(10 ** (num_digits - 1) - 1) if has_minus else 0.0
-    # Seven nines and more are no float32: the next one below them is.
-    rounded = ops.cast(ops.clip(ops.round(ops.cast(numbers, "float32")), lowest, _at_most(largest)), "int32")
+    highest = _at_most(10**num_digits - 1)
+    lowest = -_at_most(10 ** (num_digits - 1) - 1) if "-" in alphabet else 0.0
+    rounded = ops.cast(ops.clip(ops.round(ops.cast(numbers, "float32")), lowest, highest), "int32")
     sizes, is_negative = ops.abs(rounded)[:, None], ops.cast(rounded < 0, "int32")[:, None]
     powers = ops.convert_to_tensor([10**place for place in range(num_digits)], dtype="int32")
     length = 1 + ops.sum(ops.cast(sizes >= powers[1:], "int32"), axis=1, keepdims=True)
@@ -88,7 +86,7 @@ def _shift(values, distance: int):
     return ops.pad(part, padding)
 
 
-def _at_most(value: float) -> float:
-    """Returns the largest float32 of at most `value`, a whole number."""
+def _at_most(value: int) -> float:
+    """Returns the largest float32 of at most `value`: eight nines are none, and must not be rounded up."""
     mantissa, exponent = math.frexp(value)
     return math.ldexp(math.floor(math.ldexp(mantissa, 24)), exponent - 24)
