@@ -145,7 +145,7 @@ class Walk:
             ValueError: the walk ends before.
         """
         end = first + count
-        while ordinal < end:
+        while count and ordinal < end:
             if position >= self.size:
                 raise ValueError(f"the walk ends at ordinal {ordinal}, wanted up to {end}")
             stop = min(position + self.block, self.size)

@@ -1,0 +1,7 @@
+"""Settings that all tests share."""
+
+from hypothesis import settings
+
+# Machines are shared: how long an example takes says nothing. The same examples each time, so that no run fails by luck.
+settings.register_profile("eqstream", deadline=None, derandomize=True)
+settings.load_profile("eqstream")
