@@ -2,6 +2,6 @@
 
 from hypothesis import settings
 
-# Machines are shared: how long an example takes says nothing. The same examples each time, so that no run fails by luck.
+# Machines are shared: how long an example takes says nothing. The same examples each time: no run fails by luck.
 settings.register_profile("eqstream", deadline=None, derandomize=True)
 settings.load_profile("eqstream")
