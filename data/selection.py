@@ -109,13 +109,15 @@ def _split_domains(where: Where, space: SpaceRecipe, num_terms: int) -> Iterator
         base = base.intersect(_range_domain(where.operands, scale, base))
     if where.excludes is not None:
         base = base.without(_values_domain(where.excludes, scale))
-    if where.digits is not None and where.digits.max is not None:
+    # No operand is longer than this; a bound beyond it may be too large a power of ten to write down.
+    longest = len(str(base.bound // scale))
+    if where.digits is not None and where.digits.max is not None and where.digits.max < longest:
         base = base.intersect(length_domain(1, int(where.digits.max), scale))
     needed = []
     if where.contains is not None:
         needed.append(_values_domain(where.contains, scale))
     if where.digits is not None and where.digits.min is not None and where.digits.min > 1:
-        needed.append(base.without(length_domain(1, int(where.digits.min) - 1, scale)))
+        needed.append(base.without(length_domain(1, min(int(where.digits.min) - 1, longest), scale)))
     yield from _require((base,) * num_terms, needed)
 
 
