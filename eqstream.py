@@ -18,6 +18,8 @@ from data.errors import UserError
 USER_ERROR_STATUS = 2
 BAD_DATA_STATUS = 1
 INTERRUPTED_STATUS = 130
+# Left out where only datasets are built and verified.
+MODEL_LIBRARIES = ("tensorflow", "keras", "matplotlib")
 
 recipe_argument = click.argument("recipe")
 set_option = click.option(
@@ -217,6 +219,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = error.exit_code
     except UserError as error:
         click.echo(f"eqstream: error: {error}", err=True)
+        status = USER_ERROR_STATUS
+    except ModuleNotFoundError as error:
+        if error.name not in MODEL_LIBRARIES:
+            raise
+        click.echo(
+            f"eqstream: error: {error.name} is not installed; models need: pip install 'eqstream[models]'", err=True
+        )
         status = USER_ERROR_STATUS
     except InterruptedWorkError as error:
         click.echo(f"\neqstream: {error}", err=True)

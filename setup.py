@@ -6,6 +6,8 @@ from setuptools import setup
 
 HERE = Path(__file__).parent
 
+# Apart from the rest, because a Beam worker builds and verifies without them.
+MODELS = ["tensorflow>=2.20", "keras>=3.12", "matplotlib>=3.9"]
 READERS = [
     "tensorflow-datasets>=4.9.9",
     "datasets>=4",
@@ -43,17 +45,15 @@ setup(
         "PyYAML>=6",
         "apache-beam>=2.70",
         "google-crc32c>=1.5",
-        "tensorflow>=2.20",
-        "keras>=3.12",
         "click>=8.1",
         "tqdm>=4.66",
-        "matplotlib>=3.9",
     ],
     extras_require={
+        "models": MODELS,
         "readers": READERS,
-        "test": TEST + READERS,
-        "bench": BENCH + READERS,
-        "tensorboard": ["tensorboard"],
+        "test": TEST + MODELS + READERS,
+        "bench": BENCH + MODELS + READERS,
+        "tensorboard": [*MODELS, "tensorboard"],
     },
     entry_points={"console_scripts": ["eqstream = eqstream:main"]},
 )

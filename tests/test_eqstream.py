@@ -218,3 +218,12 @@ def test_reader_of_the_output_may_leave_early():
     command = f"{sys.executable} eqstream.py recipes | true"
     ended = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ)
     assert ended.stderr == ""
+
+
+def test_training_without_its_libraries_says_how_to_get_them(tmp_path):
+    code = "import sys; sys.modules['keras'] = sys.modules['tensorflow'] = None; import eqstream; eqstream.main()"
+    command = [sys.executable, "-c", code, "train", "addition-10", "--data", tmp_path, "--out", tmp_path / "run"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr == "eqstream: error: keras is not installed; models need: pip install 'eqstream[models]'\n"
+    assert list(tmp_path.iterdir()) == []
