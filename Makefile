@@ -1,5 +1,7 @@
 # One command set for people and for CI. Everything runs in .venv, made from exact pins on first use.
 PYTHON ?= python3.11
+# Processes that share the tests out, file by file.
+TEST_WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -42,10 +44,10 @@ demo: $(INSTALLED)
 	$(BIN)/eqstream run addition-3digit --out out/demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m slow
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

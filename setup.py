@@ -18,7 +18,8 @@ READERS = [
 # pyright's `nodejs` extra brings Node.js as a wheel, so that linting fetches nothing at run time; setuptools builds the
 # editable install without an isolated environment.
 TEST = [
-    "pytest>=8",
+    "pytest>=9",
+    "pytest-xdist>=3.8",
     "hypothesis>=6.100",
     "ruff>=0.12",
     "pyright[nodejs]>=1.1.400",
