@@ -245,8 +245,10 @@ def _write_timed(writer: ShardWriter, task: ShardTask, sinks: dict[str, io.Bytes
 
 
 def _show_some(contents: bytes) -> tuple[str, ...]:
-    # pyarrow's reading threads must not hold a Python object: at the end of the process that aborts it.
-    table = parquet.read_table(pyarrow.BufferReader(contents), columns=["question", "answer"], use_threads=False)
+    # Neither threads nor, as `read_table` would, buffering ahead, which has threads too: a thread that still holds a
+    # Python object at the end of the process aborts it.
+    file = parquet.ParquetFile(pyarrow.BufferReader(contents), pre_buffer=False)
+    table = file.read(columns=["question", "answer"], use_threads=False)
     rows = [table.num_rows * place // NUM_SHOWN for place in range(min(NUM_SHOWN, table.num_rows))]
     return tuple(f"{row['question']} = {row['answer']}" for row in table.take(rows).to_pylist())
 

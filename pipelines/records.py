@@ -52,11 +52,12 @@ def read_parquet_blocks(file: BinaryIO) -> Iterator[list[Record]]:
         UserError: it is no Parquet file, is damaged, has other columns or types, or a value is missing.
     """
     try:
-        parquet = pq.ParquetFile(file)
+        # No threads: one that still holds a Python object at the end of the process aborts it.
+        parquet = pq.ParquetFile(file, pre_buffer=False)
         found = {field.name: field.type for field in parquet.schema_arrow}
         if found != SCHEMA:
             raise UserError(f"the columns must be {_describe_schema(SCHEMA)}, got {_describe_schema(found)}")
-        for batch in parquet.iter_batches(batch_size=BLOCK_SIZE, columns=list(SCHEMA)):
+        for batch in parquet.iter_batches(batch_size=BLOCK_SIZE, columns=list(SCHEMA), use_threads=False):
             columns = [batch.column(name) for name in SCHEMA]
             for name, column in zip(SCHEMA, columns, strict=True):
                 if column.null_count:
