@@ -15,7 +15,7 @@ import pyarrow
 from pyarrow import parquet
 
 from data.census import Census, Counter, CountingTask
-from data.recipe import Recipe, SplitRecipe, exact
+from data.recipe import Range, Recipe, SplitRecipe, exact
 from data.selection import selection_of
 from data.shards import ShardReceipt, ShardWriter
 from data.space import whole_space
@@ -51,6 +51,7 @@ class Preview:
     Args:
         title: name, version and description.
         space_size: number of candidates, exact.
+        is_all_valid: whether every candidate is known to be an equation without a look at its answer.
         splits: in the recipe's order.
         format_to_bytes: expected size of all shards.
         seconds: expected time of one process, start-up left out.
@@ -58,13 +59,17 @@ class Preview:
 
     title: str
     space_size: int
+    is_all_valid: bool
     splits: tuple[SplitPreview, ...]
     format_to_bytes: dict[str, int]
     seconds: float
 
     def to_text(self) -> str:
         """Returns the preview for a terminal."""
-        lines = [self.title, f"space: {self.space_size:,} equations", "splits:"]
+        size = f"{self.space_size:,} equations"
+        if not self.is_all_valid:
+            size = f"{self.space_size:,} candidates; those whose answer is defined and within bounds are its equations"
+        lines = [self.title, f"space: {size}", "splits:"]
         width = max(len(split.name) for split in self.splits)
         for split in self.splits:
             about = "" if split.is_exact else "about "
@@ -108,6 +113,7 @@ def preview(recipe: Recipe) -> Preview:
     return Preview(
         title=f"{recipe.name} {recipe.version}: {recipe.description}",
         space_size=whole_space(recipe.space).size,
+        is_all_valid="/" not in recipe.space.operators and recipe.space.answer == Range(),
         splits=tuple(
             SplitPreview(
                 name=split.name,

@@ -6,6 +6,7 @@ A file is written under a temporary name and renamed; nothing here knows what a 
 
 import contextlib
 import hashlib
+import os
 import uuid
 from collections.abc import Iterable
 from typing import Any, BinaryIO, cast
@@ -37,6 +38,8 @@ def check_directory(directory: str) -> str:
         raise UserError(
             f"Beam knows no filesystem for `{scheme}://`; is its package installed? got {directory}"
         ) from error
+    if os.path.isfile(directory):
+        raise UserError(f"the output must be a directory, got a file: {directory}")
     return directory.rstrip("/") or "/"
 
 

@@ -51,7 +51,9 @@ class VerifyReport:
     def to_text(self) -> str:
         """Returns the report as lines: what was read, what holds, what is wrong."""
         splits = ", ".join(f"{split} {count:,}" for split, count in self.split_to_count.items())
-        count = f"{self.num_equations:,} equations in {self.num_shards:,} shards"
+        shards = "1 shard" if self.num_shards == 1 else f"{self.num_shards:,} shards"
+        equations = "1 equation" if self.num_equations == 1 else f"{self.num_equations:,} equations"
+        count = f"{equations} in {shards}"
         lines = [f"{self.name} in {self.directory}: {count} ({splits})"]
         lines += [f"proven: {sentence}" for sentence in self.proven]
         lines += [f"fault: {fault}" for fault in self.faults]

@@ -146,6 +146,11 @@ def test_preview_writes_nothing_and_counts_exactly(tmp_path, monkeypatch, capsys
     assert list(tmp_path.iterdir()) == []
 
 
+def test_preview_of_divisions_does_not_call_every_candidate_an_equation(capsys):
+    _, output, _ = call("preview", "division-exact", capsys=capsys)
+    assert "space: 1,000,000 candidates; those whose answer is defined and within bounds are its equations" in output
+
+
 def test_preview_of_a_space_that_cannot_be_counted_says_about(capsys):
     _, output, _ = call("preview", "addition-3digit", "--set", "space.operands.max=99999", capsys=capsys)
     assert "train   46,875 equations" in output
