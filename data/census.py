@@ -210,12 +210,23 @@ class Census:
             return done
         if found:
             wanted = -(-needed * done // found)
+            self._refuse_the_endless(source, needed, wanted)
         else:
             # Most spaces keep about one equation for each position; rare ones are approached by doubling.
             wanted = max(2 * done, -(-needed // walk.count_block))
         # A little more than expected costs less than another round.
         wanted += wanted // 16 + (self.recipe.sampling == "uniform")
         return min(max(wanted, done + 1), 64 * max(done, 64), self._num_blocks(source))
+
+    def _refuse_the_endless(self, source: int, needed: int, wanted: int) -> None:
+        walk, done, found = self.walks[source], len(self._counts[source]), sum(self._counts[source].values())
+        is_known = done * walk.count_block >= _HOPELESS_POSITIONS
+        if is_known and min(wanted * walk.count_block, walk.size) > _MOST_POSITIONS:
+            raise UserError(
+                f"so many equations of {self.sources[source].selection.describe()} would take days to find: there are "
+                f"{found} among the first {done * walk.count_block} of {walk.size} candidates; ask for fewer, or "
+                "narrow the `space`"
+            )
 
     def _equations_needed(self) -> list[int | None]:
         """Returns how many equations the splits can take from each source at most, None if they may take all."""

@@ -186,6 +186,8 @@ class SplitRecipe:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             # Readers take the name from a file name and accept word characters alone.
             raise UserError(f"a split's `name` must be lower-case letters, digits and `_`, got {self.name!r}")
+        if self.name == "all":
+            raise UserError("a split's `name` must not be `all`: to readers that means every split")
         if self.hash is not None and self.count is None and self.fraction is None:
             object.__setattr__(self, "rest", True)
         sizes = [self.count is not None, self.fraction is not None, self.rest]

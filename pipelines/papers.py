@@ -135,7 +135,7 @@ def render_card(manifest: dict[str, Any]) -> str:
         f"# {manifest['name']} {manifest['version']}",
         manifest["description"],
         f"{COMMUTED_TO_SENTENCE[manifest['recipe']['commuted']]} No equation is in the dataset twice. "
-        f"The space that the equations are drawn from has {int(manifest['space']['size']):,} members.",
+        f"They are drawn from a space of {int(manifest['space']['size']):,} {_members(manifest)}.",
         "## Splits",
         _split_table(manifest),
         "## Columns",
@@ -149,6 +149,13 @@ def render_card(manifest: dict[str, Any]) -> str:
         f"```yaml\n{recipe}```",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _members(manifest: dict[str, Any]) -> str:
+    space = manifest["recipe"]["space"]
+    if "/" not in space["operators"] and not any(end is not None for end in (space["answer"] or {}).values()):
+        return "equations"
+    return "candidates, of which those are equations whose answer is defined and within bounds"
 
 
 def _dataset_recipe(manifest: dict[str, Any]) -> dict[str, Any]:

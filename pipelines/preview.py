@@ -75,6 +75,10 @@ class Preview:
             about = "" if split.is_exact else "about "
             lines.append(f"  {split.name:<{width}}  {about}{split.num_equations:,} equations")
             lines += [f"  {'':<{width}}    {sample}" for sample in split.samples]
+            if not split.samples:
+                lines.append(f"  {'':<{width}}    none found so far: so rare that a build may be slow, or refuse")
+        if not any(split.samples for split in self.splits):
+            return "\n".join(lines)
         sizes = ", ".join(f"{format_bytes(size)} of {format}" for format, size in self.format_to_bytes.items())
         lines.append(f"estimated from a sample: {sizes}; {format_seconds(self.seconds)} in one process, once started")
         return "\n".join(lines)

@@ -103,7 +103,7 @@ def _list_proofs(recipe: Recipe, findings: list[ShardFindings], num_files: int, 
     faulty = faults.kind_to_count
     if not faulty["files"]:
         listed = f"{layout.MANIFEST} and {layout.CHECKSUMS}"
-        yield f"{num_files:,} files are as {listed} say, none is missing, none is too many"
+        yield f"{num_files:,} files are as {listed} say; none is missing, and the folders of shards hold no other"
     if not all(found.is_read_whole for found in findings):
         return
     if not faulty["contents"]:

@@ -153,3 +153,20 @@ def test_rare_equations_are_approached_in_growing_steps():
     assert 2 <= rounds <= 20
     assert census.available(0) >= 3
     assert census.num_counted() <= 9 * 10**6
+
+
+def test_count_that_would_take_days_to_find_is_refused_once_that_is_known():
+    space = {"operands": {"min": 0, "max": 10**6}, "terms": 2}
+    census = Census(make_recipe(space, [{"name": "a", "count": 100_000, "where": {"answer": {"max": 2}}}]))
+    tasks = census.next_tasks()
+    rare = iter((2,))
+    while len(tasks) < 100_000:
+        census.add(
+            CountingResult(task.source, task.first_block, (next(rare, 0), *[0] * (task.num_blocks - 1)))
+            for task in tasks
+        )
+        if census.num_counted() >= 1 << 26:
+            break
+        tasks = census.next_tasks()
+    with pytest.raises(UserError, match=r"so many equations of where .* would take days to find: there are 2 among"):
+        census.next_tasks()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.configuration import apply_override, from_mapping, parse_yaml, to_mapping
 from data.errors import UserError
-from data.recipe import Range, Recipe, load_recipe, shipped_recipes
+from data.recipe import Range, Recipe, SplitRecipe, load_recipe, shipped_recipes
 
 FULL = {
     "name": "all-keys",
@@ -520,3 +520,8 @@ def test_any_text_is_a_mapping_or_refused_in_one_line(text):
     except UserError as error:
         result = str(error)
     assert isinstance(result, dict) or (result.startswith("it") and "\n" not in result)
+
+
+def test_split_must_not_have_the_name_by_which_readers_call_all_splits():
+    with pytest.raises(UserError, match="a split's `name` must not be `all`"):
+        SplitRecipe(name="all", rest=True)

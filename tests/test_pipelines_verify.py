@@ -182,7 +182,8 @@ def test_the_report_says_what_was_read_and_what_holds(sound_dir):
     assert report.split_to_count == {"train": 240, "test": 159}
     assert report.to_text().splitlines() == [
         f"sums 1.0.0 in {sound_dir}: 399 equations in 4 shards (train 240, test 159)",
-        "proven: 13 files are as manifest.json and SHA256SUMS say, none is missing, none is too many",
+        "proven: 13 files are as manifest.json and SHA256SUMS say; none is missing, and the folders of shards hold no "
+        "other",
         "proven: 399 answers and their columns, recomputed from the questions, are right",
         "proven: TFRecord and Parquet hold the same records in the same order",
         "proven: every equation is one of the recipe's space and of its split",
