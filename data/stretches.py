@@ -12,6 +12,7 @@ from data.configuration import nearest
 from data.errors import UserError
 from data.recipe import Recipe
 from data.selection import selection_of
+from data.shapes import Shape
 from data.splits import Segment, SplitPlan, plan_splits
 from data.walk import Walk
 
@@ -66,10 +67,17 @@ class Territory:
 
 @dataclass(frozen=True)
 class SplitTerritory:
-    """All that a split takes from: the walks of its selection, and how many equations the split itself has."""
+    """All that a split takes from.
+
+    Attributes:
+        territories: the walks of its selection.
+        num_equations: how many equations the split itself has.
+        shapes: the shapes of the space.
+    """
 
     territories: tuple[Territory, ...]
     num_equations: int
+    shapes: tuple[Shape, ...]
 
 
 def find_territory(recipe: Recipe, split: str) -> SplitTerritory:
@@ -96,7 +104,7 @@ def find_territory(recipe: Recipe, split: str) -> SplitTerritory:
         walk = census.walks[number]
         territories.append(Territory(walk, source.weight, own, tuple(taken), census.estimate(number)))
     (num_equations,) = (count.num_equations for count in plan.splits if count.name == split)
-    return SplitTerritory(tuple(territories), num_equations)
+    return SplitTerritory(tuple(territories), num_equations, census.shapes)
 
 
 def _find_stretches(census: Census, plan: SplitPlan, split: str) -> dict[int, Stretch]:
