@@ -10,9 +10,9 @@ An epoch gives `num_examples` equations, in an order that depends on the recipe,
 alone; any place in it can be had by counting what comes before it in that epoch, no earlier epoch is looked at.
 
 - An epoch repeats nothing, unless it is larger than all there is; then each equation comes equally often, but for one.
-- Consecutive epochs are parts of a round through everything, so they share no equation, but for a few where a part is
-  poorer than most. The next round has another order. In a space that one epoch exhausts each epoch is everything once
-  more, shuffled anew.
+- A round through everything is cut into as many epochs as fit; these share no equation, but for a few where a part is
+  poorer than most. The next round has another order. So in a space that one epoch exhausts each epoch is everything
+  once more, shuffled anew; and an epoch of more than half of everything is a new draw.
 - With `sampling: balanced` each epoch fills all combinations of operand lengths to one level, as far as they reach;
   those of short operands recur in each epoch once they are exhausted.
 

@@ -98,11 +98,13 @@ class WalkRounds:
             yield from self._part_from(epoch, first)
             return
         part, place = divmod(epoch, self._epochs_at_once)
-        if self._at_once is None or self._at_once[0] != part:
-            self._at_once = (part, join_blocks(list(self._part_from(part, 0))))
+        # Read and replaced as a whole: streams of two threads may share it.
+        at_once = self._at_once
+        if at_once is None or at_once[0] != part:
+            at_once = self._at_once = (part, join_blocks(list(self._part_from(part, 0))))
         start = place * self._num_examples
         if first < self._num_examples:
-            yield self._at_once[1].take(slice(start + first, start + self._num_examples))
+            yield at_once[1].take(slice(start + first, start + self._num_examples))
 
     def _part_from(self, part: int, first: int) -> Iterator[EquationBlock]:
         given = 0
