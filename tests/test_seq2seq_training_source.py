@@ -58,7 +58,14 @@ def test_training_on_a_stream_says_so(finished):
     assert f"{NUM_STEPS} steps an epoch" in lines[0]
 
 
-@pytest.mark.parametrize("num_steps", [1, NUM_STEPS, NUM_STEPS + 2])
+@pytest.mark.parametrize(
+    "num_steps",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        pytest.param(NUM_STEPS, marks=pytest.mark.slow),
+        NUM_STEPS + 2,
+    ],
+)
 def test_a_training_on_a_stream_killed_after_any_step_ends_with_the_same_weights(
     finished, dataset, tmp_path, monkeypatch, num_steps
 ):
