@@ -70,7 +70,9 @@ class TrainingRecipe:
     the verdict, to `test`, or else `unseen`, whichever the best epoch was not chosen on. `validation_examples` is the
     size of the fixed sample that each epoch is judged on, `samples` how many of it are shown. The state for
     `--resume` is saved after each epoch and every `save_steps` steps. `storage` is the format to read, None for what
-    there is. `mask_loss` leaves pad tokens out of the loss.
+    there is. `mask_loss` leaves pad tokens out of the loss. `source: fresh` trains on an endless stream of what the
+    train split may take from and no other split holds (see `data.fresh`), `epoch_examples` of it in an epoch, by
+    default as many as the split has.
     """
 
     epochs: int = 10
@@ -88,8 +90,14 @@ class TrainingRecipe:
     samples: int = 5
     save_steps: int | None = None
     early_stopping: EarlyStoppingRecipe | None = None
+    source: Literal["shards", "fresh"] = "shards"
+    epoch_examples: int | None = None
 
     def __post_init__(self) -> None:
+        if self.epoch_examples is not None:
+            check_positive(self, "epoch_examples")
+            if self.source != "fresh":
+                raise UserError("`training.epoch_examples` needs `training.source: fresh`: an epoch of shards is all")
         check_positive(self, "epochs", "batch_size", "validation_examples", "steps_per_execution")
         check_not_negative(self, "samples")
         if self.save_steps is not None:

@@ -14,10 +14,9 @@ import tensorflow as tf
 
 from data.codec import Codec
 from data.errors import UserError
-from data.loader import TokenTable, batches, load_manifest, load_tokens
+from data.loader import TokenTable, load_manifest, load_tokens
 from data.permutation import Permutation, derive_seed
 from data.recipe import Recipe
-from data.sampler import EpochSampler
 from seq2seq.callbacks import (
     BestKeeper,
     EarlyStopper,
@@ -32,6 +31,7 @@ from seq2seq.models.registry import make_model
 from seq2seq.optimizers import make_optimizer
 from seq2seq.recipe import ModelRecipe, TrainingRecipe
 from seq2seq.run_directory import RunDirectory, describe_run
+from seq2seq.training_source import TrainingSource, make_source
 from seq2seq.training_state import TrainingProgress, build_metrics, restore_state, save_state
 
 __all__ = ["TrainingInterruptedError", "TrainingReport", "train"]
@@ -45,7 +45,8 @@ class TrainingReport:
         run_directory: where everything is.
         num_epochs: epochs trained.
         num_parameters: of the model.
-        num_examples: that it was trained on.
+        num_examples: that it was trained on in each epoch.
+        source: `shards` if each epoch has the same ones, `fresh` if not.
         best_epoch: counted from 1; its weights are kept.
         metrics: of that epoch.
     """
@@ -54,13 +55,15 @@ class TrainingReport:
     num_epochs: int
     num_parameters: int
     num_examples: int
+    source: str
     best_epoch: int
     metrics: dict[str, float]
 
     def to_text(self) -> str:
         """Returns one or two lines for a person."""
+        examples = f"{self.num_examples:,} " + ("examples" if self.source == "shards" else "fresh examples an epoch")
         return (
-            f"trained {self.num_parameters:,} parameters on {self.num_examples:,} examples, {self.num_epochs} epochs; "
+            f"trained {self.num_parameters:,} parameters on {examples}, {self.num_epochs} epochs; "
             f"best is epoch {self.best_epoch} with exact match {self.metrics['val_exact_match']:.3%} on the validation "
             f"sample\n{self.run_directory} holds the model"
         )
@@ -72,9 +75,8 @@ class _Task:
 
     recipe: TrainingRecipe
     codec: Codec
-    train_table: TokenTable
+    source: TrainingSource
     sample: TokenTable
-    sampler: EpochSampler
 
 
 def train(
@@ -124,8 +126,8 @@ def train(
     else:
         save_state(run.state_npz, model, progress)
     report(
-        f"{sections.model.kind}: {model.count_params():,} parameters, {len(task.train_table):,} examples, "
-        f"{task.sampler.num_batches} steps an epoch"
+        f"{sections.model.kind}: {model.count_params():,} parameters, {task.source.num_examples:,} examples, "
+        f"{task.source.num_batches} steps an epoch"
     )
     _fit(model, task, progress, run, report)
     run.write_description({**run.read_description(), "is_finished": True})
@@ -164,28 +166,22 @@ def _check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: 
 
 def _prepare(recipe: TrainingRecipe, codec: Codec, data_directory: str | Path, manifest: Mapping[str, Any]) -> _Task:
     validation = choose_validation_split(manifest, recipe.validation_split, recipe.train_split)
-    tables = {
-        split: load_tokens(data_directory, split, codec, manifest=manifest, storage=recipe.storage)
-        for split in (recipe.train_split, validation)
-    }
-    table, judged = tables[recipe.train_split], tables[validation]
-    if recipe.batch_size > len(table):
-        raise UserError(f"`training.batch_size` is {recipe.batch_size}, the split has only {len(table)} examples")
-    sampler = EpochSampler(num_examples=len(table), batch_size=recipe.batch_size, seed=recipe.seed)
+    judged = load_tokens(data_directory, validation, codec, manifest=manifest, storage=recipe.storage)
+    source = make_source(recipe, codec, data_directory, manifest)
     chosen = np.arange(min(recipe.validation_examples, len(judged)))
     sample = judged.take(Permutation(len(judged), derive_seed(recipe.seed, "validation")).forward(chosen))
-    return _Task(recipe, codec, table, sample, sampler)
+    return _Task(recipe, codec, source, sample)
 
 
 def _compile(model: EquationModel, task: _Task) -> None:
     recipe = task.recipe
-    num_steps = task.sampler.num_batches * recipe.epochs
+    num_steps = task.source.num_batches * recipe.epochs
     model.compile(
         optimizer=make_optimizer(recipe.optimizer, num_steps),
         loss=model.make_loss(),
         metrics=model.make_metrics(mask_pads=recipe.mask_loss),
         jit_compile=recipe.jit_compile,
-        steps_per_execution=_divisor(task.sampler.num_batches, recipe.steps_per_execution),
+        steps_per_execution=_divisor(task.source.num_batches, recipe.steps_per_execution),
     )
     model.optimizer.build(model.trainable_variables)
     build_metrics(model)
@@ -201,7 +197,7 @@ def _fit(
 ) -> None:
     recipe = task.recipe
     judge = ExactMatchJudge(task.sample, task.codec, num_shown=recipe.samples, jit_compile=recipe.jit_compile, run=run)
-    keeper = StateKeeper(progress, run, task.sampler.num_batches, recipe.save_steps)
+    keeper = StateKeeper(progress, run, task.source.num_batches, recipe.save_steps)
     callbacks = [judge, EpochReporter(progress, judge, run, report), BestKeeper(progress, run, "val_exact_match")]
     if recipe.early_stopping is not None:
         callbacks.append(EarlyStopper(progress, recipe.early_stopping, report))
@@ -217,15 +213,13 @@ def _fit_epochs(
     """Finishes the epoch under way, if there is one, else trains all that are left."""
     recipe = task.recipe
     is_begun = progress.step > 0
-    stream = batches(
-        task.train_table, task.sampler, first_epoch=progress.epoch, first_batch=progress.step, num_epochs=None
-    )
+    stream = task.source.batches(first_epoch=progress.epoch, first_batch=progress.step)
     if is_begun:
         callbacks = [_MetricsRestorer(model), *callbacks]
     model.fit(
         _weighted(stream, model, recipe),
         validation_data=_weighted(_single_batch(task.sample), model, recipe),
-        steps_per_epoch=task.sampler.num_batches - progress.step,
+        steps_per_epoch=task.source.num_batches - progress.step,
         initial_epoch=progress.epoch,
         epochs=progress.epoch + 1 if is_begun else recipe.epochs,
         callbacks=callbacks,
@@ -287,7 +281,8 @@ def _make_report(run: RunDirectory, model: EquationModel, task: _Task, progress:
         run_directory=run.path,
         num_epochs=progress.epoch,
         num_parameters=model.count_params(),
-        num_examples=len(task.train_table),
+        num_examples=task.source.num_examples,
+        source=task.recipe.source,
         best_epoch=best + 1,
         metrics={name: value for name, value in progress.rows[best].items() if name != "epoch"},
     )

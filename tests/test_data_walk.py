@@ -273,3 +273,25 @@ def test_blocks_say_what_they_hold():
         assert len(part) == 6
         assert part.numerators.tolist() == block.numerators[3:9].tolist()
         assert dataclasses.replace(part, carries=part.carries).digits is part.digits
+
+
+@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
+def test_class_of_an_ordinal_stands_where_its_members_are_found(commuted):
+    recipe = make_recipe(BRACKETS, commuted=commuted)
+    census = Census(recipe).run()
+    (walk,) = census.walks
+    total = census.total(0)
+    ordinal = 0
+    last_position = -1
+    while ordinal < total:
+        position, end = walk.find_class(ordinal, 0, 0)
+        assert last_position < position
+        assert {walk.find_class(member, *census.locate(0, member)) for member in range(ordinal, end)} == {
+            (position, end)
+        }
+        members = walk.equations_at(np.array([position]), 0)
+        (expected,) = walk.equations(0, 0, ordinal, end - ordinal)
+        assert sorted(list_questions(recipe, members)) == sorted(list_questions(recipe, expected))
+        ordinal, last_position = end, position
+    with pytest.raises(ValueError, match=f"the walk ends at ordinal {total}, wanted {total}"):
+        walk.find_class(total, 0, 0)
