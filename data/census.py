@@ -145,6 +145,14 @@ class Census:
         total = self.total(source)
         return sum(self._counts[source].values()) if total is None else total
 
+    def estimate(self, source: int) -> int:
+        """Returns the number of equations of a source, estimated from the positions counted if it isn't known yet."""
+        total, counts = self.total(source), self._counts[source]
+        if total is not None or not counts:
+            return total or 0
+        walk = self.walks[source]
+        return sum(counts.values()) * walk.size // (len(counts) * walk.count_block)
+
     def num_counted(self) -> int:
         """Returns the number of positions that were counted."""
         pairs = zip(self._counts, self.walks, strict=True)

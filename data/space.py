@@ -126,11 +126,16 @@ class EquationSpace:
     boxes: tuple[Box, ...]
     starts: tuple[int, ...] = field(init=False)
     size: int = field(init=False)
+    _boxes_of_shapes: dict[int, list[int]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ends = list(itertools.accumulate((box.size for box in self.boxes), initial=0))
         object.__setattr__(self, "starts", tuple(ends[:-1]))
         object.__setattr__(self, "size", ends[-1])
+        boxes_of_shapes: dict[int, list[int]] = {}
+        for number, box in enumerate(self.boxes):
+            boxes_of_shapes.setdefault(box.shape, []).append(number)
+        object.__setattr__(self, "_boxes_of_shapes", boxes_of_shapes)
 
     def unrank(self, indices: np.ndarray) -> list[Group]:
         """Returns the equations at `indices` (n,), in [0, size), grouped by box; rows say which index is whose."""
@@ -152,7 +157,7 @@ class EquationSpace:
         ranks = np.zeros(sum(len(group.rows) for group in groups), dtype=index_dtype(self.size))
         for group in groups:
             unfound = np.ones(len(group.rows), dtype=bool)
-            for number in self._boxes_of_shape(group.shape):
+            for number in self._boxes_of_shapes.get(group.shape, ()):
                 box = self.boxes[number]
                 inside = unfound & _is_in_box(box, group.operands)
                 columns = [operand[inside] for operand in group.operands]
@@ -161,9 +166,6 @@ class EquationSpace:
             if unfound.any():
                 raise ValueError(f"the equation in row {group.rows[unfound][0]} is not in the space")
         return ranks
-
-    def _boxes_of_shape(self, shape: int) -> Iterator[int]:
-        return (number for number, box in enumerate(self.boxes) if box.shape == shape)
 
     def _group_by_box(self, indices: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         if indices.dtype == object:

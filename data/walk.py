@@ -8,7 +8,7 @@ lies within bounds and its selection takes it. A kept class stands for all its m
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ BLOCK_OF_HUGE_SPACE = 1 << 10
 
 
 @dataclass(frozen=True)
-class _Classes:
+class Classes:
     """The kept classes of one shape in a block; all arrays have shape (n,).
 
     `swap_bits` says which swaps lead to another member, `barred` whether members with brackets (bit 1) or without them
@@ -46,7 +46,8 @@ class _Classes:
     member_counts: np.ndarray
     barred: np.ndarray | int = 0
 
-    def take(self, kept: np.ndarray) -> "_Classes":
+    def take(self, kept: np.ndarray) -> "Classes":
+        """Returns the classes where `kept`, bool (n,), is true."""
         places = np.flatnonzero(kept)
         if len(places) == len(kept):
             return self
@@ -77,15 +78,25 @@ class Walk:
         selection: what to keep.
         others: selections whose equations are not to be kept.
         scope: names the walk among those of the recipe, for its seed.
+        is_omitted: says of canonical equations, given the number of their shape and their operands, each (n,), which
+            are not to be kept either; bool (n,).
     """
 
     def __init__(
-        self, recipe: Recipe, space: EquationSpace, selection: Selection, others: Sequence[Selection], scope: str
+        self,
+        recipe: Recipe,
+        space: EquationSpace,
+        selection: Selection,
+        others: Sequence[Selection],
+        scope: str,
+        *,
+        is_omitted: Callable[[int, list[np.ndarray]], np.ndarray] | None = None,
     ) -> None:
         self._recipe = recipe
         self._space = space
         self._selection = selection
         self._others = tuple(others)
+        self._is_omitted = is_omitted
         self.arithmetic = Arithmetic(recipe.space, operand_domain(recipe.space).bound, space.shapes)
         self._permutation = Permutation(max(space.size, 1), derive_seed(recipe.seed, "walk", scope))
         self._orientation_seed = derive_seed(recipe.seed, "orientation", scope)
@@ -121,7 +132,7 @@ class Walk:
         bounds = self._recipe.space.answer
         is_bounded = bounds.min is not None or bounds.max is not None
         narrows = has_division or is_bounded or not self._selection.is_everything or self._others
-        return not narrows and self._recipe.commuted != "drop"
+        return not narrows and self._is_omitted is None and self._recipe.commuted != "drop"
 
     def count(self, start: int, stop: int) -> int:
         """Returns the number of equations kept from the positions start..stop-1."""
@@ -157,20 +168,55 @@ class Walk:
             ordinal += kept
             position = stop
 
-    def _kept(self, start: int, stop: int) -> list[_Classes]:
-        positions = np.arange(start, stop).astype(index_dtype(self.size), copy=False)
-        if len(positions) > BLOCK:
+    def classes_at(self, positions: np.ndarray) -> list[Classes]:
+        """Returns the kept classes of any positions (n,), at most `BLOCK`; their rows say which position is whose."""
+        groups = self._space.unrank(self._permutation.forward(positions))
+        kept = (self._keep(group) for group in groups)
+        return [group for group in kept if group is not None and len(group.rows)]
+
+    def equations_at(self, positions: np.ndarray, turn: int) -> EquationBlock | None:
+        """Returns all equations of the classes at any positions (n,), or None if there is none; twins lie well apart.
+
+        Args:
+            positions: at most `BLOCK`.
+            turn: decides, by a draw, which twin of each class comes first.
+        """
+        groups = self.classes_at(positions)
+        counts = self._member_counts_by_row(groups, len(positions))
+        kept = int(counts.sum())
+        return self._members(groups, counts, turn, 0, kept) if kept else None
+
+    def find_class(self, ordinal: int, position: int, before: int) -> tuple[int, int]:
+        """Returns the position of the class that has the equation `ordinal`, and the ordinal at which it ends.
+
+        Args:
+            ordinal: of any member.
+            position: where to start looking, a multiple of `block`.
+            before: number of equations kept before `position`; at most `ordinal`.
+
+        Raises:
+            ValueError: the walk ends before.
+        """
+        while position < self.size:
+            stop = min(position + self.block, self.size)
+            ends = np.cumsum(self._member_counts_by_row(self._kept(position, stop), stop - position))
+            if ends[-1] > ordinal - before:
+                row = int(np.searchsorted(ends, ordinal - before, side="right"))
+                return position + row, before + int(ends[row])
+            position, before = stop, before + int(ends[-1])
+        raise ValueError(f"the walk ends at ordinal {before}, wanted {ordinal}")
+
+    def _kept(self, start: int, stop: int) -> list[Classes]:
+        if stop - start > BLOCK:
             pieces = [self._kept(low, min(low + BLOCK, stop)) for low in range(start, stop, BLOCK)]
             return [
                 dataclasses.replace(group, rows=group.rows + number * BLOCK)
                 for number, piece in enumerate(pieces)
                 for group in piece
             ]
-        groups = self._space.unrank(self._permutation.forward(positions))
-        kept = (self._keep(group) for group in groups)
-        return [group for group in kept if group is not None and len(group.rows)]
+        return self.classes_at(np.arange(start, stop).astype(index_dtype(self.size), copy=False))
 
-    def _keep(self, group: Group) -> _Classes | None:
+    def _keep(self, group: Group) -> Classes | None:
         """Returns those equations of one shape that stand for a kept class, or None where the shape has none."""
         shape = self._space.shapes[group.shape]
         if not member_fits(self._selection.where, shape):
@@ -182,10 +228,13 @@ class Walk:
             answers = self.arithmetic.evaluate(shape, classes.operands, with_carries=self._needs_carries)
             is_valid = answers.is_valid & in_answer_range(answers, self._recipe.space.answer)
             classes = dataclasses.replace(classes, answers=answers).take(is_valid)
-        return self._bar_members(shape, classes.take(self._selected(shape, classes)))
+        classes = classes.take(self._selected(shape, classes))
+        if self._is_omitted is not None:
+            classes = classes.take(~self._is_omitted(classes.shape, classes.operands))
+        return self._bar_members(shape, classes)
 
-    def _keep_canonical(self, group: Group, shape: Shape) -> _Classes | None:
-        whole = _Classes(group.shape, group.rows, group.operands, None, 0, np.ones(len(group.rows), dtype=np.int64))
+    def _keep_canonical(self, group: Group, shape: Shape) -> Classes | None:
+        whole = Classes(group.shape, group.rows, group.operands, None, 0, np.ones(len(group.rows), dtype=np.int64))
         if self._recipe.commuted == "ignore" or not shape.swaps:
             return whole
         if any(swap.order > 0 for swap in shape.swaps):
@@ -205,13 +254,13 @@ class Walk:
         classes = dataclasses.replace(whole, swap_bits=bits).take(is_canonical)
         return self._count_members(classes)
 
-    def _count_members(self, classes: _Classes) -> _Classes:
+    def _count_members(self, classes: Classes) -> Classes:
         counts = np.zeros(len(classes.rows), dtype=np.int64)
         for variant, number in self._list_variants(classes.shape):
             counts += classes.has_member(variant, self._space.shapes[number])
         return dataclasses.replace(classes, member_counts=counts)
 
-    def _bar_members(self, shape: Shape, classes: _Classes) -> _Classes:
+    def _bar_members(self, shape: Shape, classes: Classes) -> Classes:
         """Bars members that another selection takes although it does not take their canonical twin.
 
         Twins differ in nothing that a condition can ask for, but in brackets.
@@ -228,7 +277,7 @@ class Walk:
         classes = self._count_members(dataclasses.replace(classes, barred=barred))
         return classes.take(classes.member_counts > 0)
 
-    def _selected(self, shape: Shape, classes: _Classes) -> np.ndarray:
+    def _selected(self, shape: Shape, classes: Classes) -> np.ndarray:
         selected = np.ones(len(classes.rows), dtype=bool)
         if self._selection.is_everything and not self._others:
             return selected
@@ -239,7 +288,7 @@ class Walk:
             selected &= ~self._meets(other, shape, classes, hashes)
         return selected
 
-    def _meets(self, selection: Selection, shape: Shape, classes: _Classes, hashes: np.ndarray | None) -> np.ndarray:
+    def _meets(self, selection: Selection, shape: Shape, classes: Classes, hashes: np.ndarray | None) -> np.ndarray:
         result = np.ones(len(classes.rows), dtype=bool)
         if selection.hash is not None:
             assert hashes is not None
@@ -251,7 +300,7 @@ class Walk:
             result &= fits(selection.where, shape, classes.operands, answers, self.scale)
         return result
 
-    def _hash(self, shape: Shape, classes: _Classes) -> np.ndarray:
+    def _hash(self, shape: Shape, classes: Classes) -> np.ndarray:
         return class_hash(shape, classes.operands, self._recipe.space.operands.decimals, self._recipe.hash_salt)
 
     @property
@@ -279,19 +328,19 @@ class Walk:
             ]
         return self._variants[number]
 
-    def _member_counts_by_row(self, groups: list[_Classes], num_rows: int) -> np.ndarray:
+    def _member_counts_by_row(self, groups: list[Classes], num_rows: int) -> np.ndarray:
         counts = np.zeros(num_rows, dtype=np.int64)
         for group in groups:
             counts[group.rows] = group.member_counts
         return counts
 
-    def _members(self, groups: list[_Classes], counts: np.ndarray, position: int, low: int, high: int) -> EquationBlock:
+    def _members(self, groups: list[Classes], counts: np.ndarray, turn: int, low: int, high: int) -> EquationBlock:
         """Returns the members with ordinals low..high-1, counted within the block, well apart from their twins."""
         starts = np.cumsum(counts) - counts
         is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
         num_classes = int(is_wanted.sum())
         ranks = np.cumsum(is_wanted) - 1
-        turns = draw_bits(position, len(counts), self._orientation_seed)
+        turns = draw_bits(turn, len(counts), self._orientation_seed)
         pieces = [
             piece
             for group in groups
@@ -304,14 +353,14 @@ class Walk:
 
     def _members_of_group(
         self,
-        group: _Classes,
+        group: Classes,
         starts: np.ndarray,
         ranks: np.ndarray,
         turns: np.ndarray,
         num_classes: int,
         low: int,
         high: int,
-    ) -> Iterator[tuple[np.ndarray, int, _Classes, np.ndarray]]:
+    ) -> Iterator[tuple[np.ndarray, int, Classes, np.ndarray]]:
         """Yields (place, shape, classes, digits) for each variant: where its members go, and what they are.
 
         Members of a class lie a whole turn of the block divided by their number apart. Which of them comes first is
@@ -338,16 +387,16 @@ class Walk:
             place = np.where(place >= num_classes, place - num_classes, place)
             operands = [group.operands[source][wanted] for source in variant.operand_order]
             answers = group.answers and _take_answers(group.answers, wanted)
-            yield place, shape, _Classes(shape, wanted, operands, answers, 0, wanted), digits[wanted]
+            yield place, shape, Classes(shape, wanted, operands, answers, 0, wanted), digits[wanted]
 
-    def _with_answers(self, group: _Classes) -> _Classes:
+    def _with_answers(self, group: Classes) -> Classes:
         """Returns the classes with their answers and carries, which a mere count had no need of."""
         if group.answers is not None and self._needs_carries:
             return group
         answers = self.arithmetic.evaluate(self._space.shapes[group.shape], group.operands)
         return dataclasses.replace(group, answers=answers)
 
-    def _assemble(self, pieces: list[tuple[np.ndarray, int, _Classes, np.ndarray]], slots: np.ndarray) -> EquationBlock:
+    def _assemble(self, pieces: list[tuple[np.ndarray, int, Classes, np.ndarray]], slots: np.ndarray) -> EquationBlock:
         num_rows = len(slots)
         num_terms = max(len(classes.operands) for _, _, classes, _ in pieces)
         num_terms = max(num_terms, max(shape.num_terms for shape in self._space.shapes))
