@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 
 from data.byte_rows import ByteRows
+from data.errors import UserError
 from data.loader_tfrecord import read_tfrecord_shard
+from data.recipe import Recipe
 from data.records import EquationColumns, choose_format, read_parquet_shard, read_shards, split_shards
+from data.unseen import unseen_equations
+from seq2seq.dataset_splits import choose_test_split, choose_validation_split
+from seq2seq.trained_model import TrainedModel
+
+ALL_UNSEEN = "all-unseen"  # no split can have this name
 
 # A multiple of the decoder's batch, so that no batch is filled up but the last one.
 BLOCK_SIZE = 1 << 16
@@ -39,18 +46,72 @@ class Examples:
         left = self.total if limit is None else min(limit, self.total)
         waiting: list[EquationColumns] = []
         for block in self.read():
-            for start in range(0, len(block), BLOCK_SIZE):
-                waiting.append(_cut(block, start, start + BLOCK_SIZE))
+            waiting.append(block)
+            size = min(left, BLOCK_SIZE)
+            if sum(map(len, waiting)) < size:
+                continue
+            joined, start = _join(waiting), 0
+            while size and len(joined) - start >= size:
+                yield _cut(joined, start, start + size)
+                start, left = start + size, left - size
                 size = min(left, BLOCK_SIZE)
-                if sum(map(len, waiting)) >= size:
-                    joined = _join(waiting)
-                    yield _cut(joined, 0, size)
-                    waiting = [_cut(joined, size, len(joined))]
-                    left -= size
-                if left == 0:
-                    return
+            if not left:
+                return
+            waiting = [_cut(joined, start, len(joined))]
         if left:
             raise ValueError(f"{left} of the {self.total} examples of `{self.name}` did not come")
+
+
+def choose_examples(
+    trained: TrainedModel, directory: str | Path, manifest: Mapping[str, Any], *, split: str | None, unseen: bool
+) -> Examples:
+    """Returns the examples of a split, or with `unseen` every equation that the model was not trained on.
+
+    Args:
+        trained: the model to judge.
+        directory: the dataset.
+        manifest: the dataset's.
+        split: None for the recipe's `test_split`, or the usual one.
+        unseen: whether the whole space is meant, equations of no split included.
+
+    Raises:
+        UserError: there is no such split, or what is unseen cannot be told or is too much.
+    """
+    training = trained.sections.training
+    is_own = manifest["fingerprint"] == trained.description["data_fingerprint"]
+    if unseen:
+        if not is_own:
+            raise UserError("what is unseen can be told only of the dataset that the model was trained on")
+        recipe = Recipe.from_dict(manifest["recipe"])
+        equations = unseen_equations(recipe, training.train_split, from_stream=is_from_stream(trained))
+        if not equations.total:
+            raise UserError("the model was trained on every equation of the space: none is unseen")
+        about = "every equation of the space that the model was not trained on"
+        if recipe.commuted == "ignore":
+            about += ", twins of trained ones included"
+        return Examples(name=ALL_UNSEEN, about=about, total=equations.total, is_sample=False, read=equations.blocks)
+    validation = choose_validation_split(manifest, training.validation_split, training.train_split)
+    name = choose_test_split(manifest, split or training.test_split, training.train_split, validation)
+    about = f"`{name}`"
+    if not is_own:
+        about += ", of a dataset that may share equations with the one the model was trained on"
+    elif name == training.train_split:
+        about += ", which the model was TRAINED on"
+    elif name == validation:
+        about += ", on which the best epoch was chosen"
+    (recipe,) = (each for each in manifest["recipe"]["splits"] if each["name"] == name)
+    return Examples(
+        name=name,
+        about=about,
+        total=manifest["splits"][name]["num_equations"],
+        is_sample=not recipe["rest"],
+        read=lambda: read_split(directory, manifest, name),
+    )
+
+
+def is_from_stream(trained: TrainedModel) -> bool:
+    """Returns whether a model was trained on the endless stream of its split instead of the split's files."""
+    return getattr(trained.sections.training, "source", None) == "fresh"
 
 
 def read_split(directory: str | Path, manifest: Mapping[str, Any], split: str) -> Iterator[EquationColumns]:

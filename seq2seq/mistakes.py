@@ -45,14 +45,15 @@ class ErrorCount:
 
     @property
     def value(self) -> str:
-        """The range of the errors, such as `+10…99`."""
+        """The range of the errors, such as `-10…-99`."""
         if not self.sign:
             return "0"
         low, high = (
             f"{digit * 10**self.place:,}" if self.place >= 0 else f"0.{digit:0{-self.place}}" for digit in (1, 9)
         )
         high = f"{10 ** (self.place + 1) - 1:,}" if self.place >= 0 else high
-        return f"{'+' if self.sign > 0 else '-'}{low}" + (f"…{high}" if low != high else "")
+        sign = "+" if self.sign > 0 else "-"
+        return f"{sign}{low}…{sign}{high}"
 
 
 class MistakeTally:
