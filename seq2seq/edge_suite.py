@@ -61,9 +61,7 @@ def _find_seen(trained: TrainedModel, cases: list[EdgeCase]) -> dict[str, Seen]:
     }
 
 
-def _find_trained(
-    trained: TrainedModel, directory: str, manifest: Mapping[str, Any], questions: set[str]
-) -> set[str]:
+def _find_trained(trained: TrainedModel, directory: str, manifest: Mapping[str, Any], questions: set[str]) -> set[str]:
     train_split = trained.sections.training.train_split
     if not is_from_stream(trained):
         return find_questions(read_split(directory, manifest, train_split), questions)

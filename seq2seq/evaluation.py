@@ -102,7 +102,7 @@ class _Judge:
         is_right = exact_matches(tokens, expected)
         if not self._mistakes.num_examples:
             self._commuting = count_commuting(codec, self._decoder, block, tokens, is_right)
-        rows = np.flatnonzero(~is_right)
+        rows = np.flatnonzero(~is_right).tolist()
         wrong = [
             WrongAnswer(question=block.question.text(row), answer=answer, expected=block.answer.text(row))
             for row, answer in zip(rows, codec.decode_predictions(tokens[rows]), strict=True)

@@ -90,7 +90,8 @@ class MistakeTally:
         answers = ByteRows.from_texts([each.answer for each in wrong]).reverse()
         expected = ByteRows.from_texts([each.expected for each in wrong]).reverse()
         width = max(answers.matrix.shape[1], expected.matrix.shape[1])
-        # Texts are compared from the right, so that the places of whole numbers stand below each other.
+        # Texts are compared from the right, so that the places of whole numbers stand below each other; of decimals
+        # whose lengths differ they don't.
         differs = answers.padded(width) != expected.padded(width)
         self._wrong_characters.update(differs.sum(axis=1).tolist())
         places = (differs & (np.arange(width) < expected.lengths[:, None])).sum(axis=0)
@@ -141,7 +142,9 @@ class MistakeTally:
     def places(self) -> tuple[GroupCount, ...]:
         """Returns for each place from the right how many answers have a character there, and how many are right."""
         longest = max(self._lengths, default=0)
-        totals = [sum(count for length, count in self._lengths.items() if length >= place + 1) for place in range(longest)]
+        totals = [
+            sum(count for length, count in self._lengths.items() if length >= place + 1) for place in range(longest)
+        ]
         return tuple(
             GroupCount(value=str(place), num_examples=total, num_right=total - self._wrong_places[place])
             for place, total in enumerate(totals, start=1)

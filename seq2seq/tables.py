@@ -55,7 +55,8 @@ class TableTally:
             rights = np.bincount(keys[is_right], minlength=len(totals))
             values = np.flatnonzero(totals)
             for counters, counts in ((self._examples, totals), (self._right, rights)):
-                counters.setdefault(name, Counter()).update(dict(zip(values.tolist(), counts[values].tolist())))
+                counted = zip(values.tolist(), counts[values].tolist(), strict=True)
+                counters.setdefault(name, Counter()).update(dict(counted))
 
     def _keys(self, block: EquationColumns) -> dict[str, np.ndarray]:
         """Returns the group of each example in each table, as integers (num_examples,) from 0."""

@@ -141,7 +141,10 @@ class Verdict:
             yield f"edge case, {case.kind}, {case.seen}", group
         if self.commuting is not None:
             pairs = self.commuting.num_pairs
-            yield "swapped sides", GroupCount(value="same answer", num_examples=pairs, num_right=self.commuting.num_same)
+            yield (
+                "swapped sides",
+                GroupCount(value="same answer", num_examples=pairs, num_right=self.commuting.num_same),
+            )
             both = self.commuting.num_both_right
             yield "swapped sides", GroupCount(value="both right", num_examples=pairs, num_right=both)
 
