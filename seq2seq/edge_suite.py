@@ -1,4 +1,4 @@
-"""How a model does at the edges of its space, which of them it has been trained on, and whether it knows `a+b = b+a`."""
+"""How a model does at the edges of its space, which of them it was trained on, and whether it knows `a+b = b+a`."""
 
 from collections.abc import Mapping
 from typing import Any

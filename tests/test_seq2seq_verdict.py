@@ -12,6 +12,7 @@ from itertools import zip_longest
 import numpy as np
 import pytest
 
+import eqstream
 from data.byte_rows import ByteRows
 from data.errors import UserError
 from data.loader import load_manifest, load_tokens
@@ -202,6 +203,59 @@ def test_the_verdict_says_what_its_examples_are(place, tmp_path):
     other = evaluate(run, data_directory=tmp_path / "other", split="test")
     assert "a dataset that may share equations" in other.to_text()
     assert (run / "verdicts" / "others-1.0.0-test.txt").is_file()
+
+
+def test_without_its_dataset_nobody_knows_what_was_trained_on(place, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(place / "run", run, ignore=shutil.ignore_patterns("verdicts"))
+    description = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**description, "data_directory": str(tmp_path / "gone")}))
+    verdict = evaluate(run, data_directory=place / "data", limit=5)
+    assert {case.seen for case in verdict.edge_cases} == {"unknown"}
+    assert "unseen       wrong" not in verdict.to_text()
+    with pytest.raises(UserError, match="is no finished dataset"):
+        evaluate(run)
+
+
+def test_the_other_format_gives_the_same_verdict(place, tmp_path):
+    build(Recipe.from_dict({**RECIPE, "storage": {"formats": ["tfrecord"]}}), tmp_path / "data")
+    one, other = (
+        evaluate(place / "run", data_directory=directory, split="unseen")
+        for directory in (place / "data", tmp_path / "data")
+    )
+    assert one == other
+
+
+def test_twins_that_are_strangers_are_told_apart(tmp_path):
+    splits = [{"name": "train", "count": 60}, {"name": "test", "rest": True}]
+    space = {"operands": {"min": 0, "max": 9}, "operators": "+"}
+    training = {"epochs": 1, "batch_size": 10, "validation_examples": 5}
+    mapping = {**RECIPE, "commuted": "ignore", "splits": splits, "space": space, "training": training}
+    recipe = Recipe.from_dict(mapping)
+    build(recipe, tmp_path / "data")
+    train(recipe, tmp_path / "data", tmp_path / "run", report=lambda line: None)
+    verdict = evaluate(tmp_path / "run", unseen=True)
+    assert verdict.num_examples == 40
+    assert "twins of trained ones included" in verdict.to_text()
+    codec = load_trained_model(tmp_path / "run").codec
+    trained_on = set(codec.decode_questions(load_tokens(tmp_path / "data", "train", codec).questions))
+    for case in verdict.edge_cases:
+        twin = " ".join(case.question.split()[::-1])
+        known = "trained" if case.question in trained_on else "twin trained" if twin in trained_on else "unseen"
+        assert case.seen == known
+    assert "twin trained" in {case.seen for case in verdict.edge_cases}
+
+
+def test_the_command_prints_what_it_saves(place, tmp_path, capsys):
+    for option, kind in ((), "txt"), (("--json",), "json"), (("--csv",), "csv"):
+        with pytest.raises(SystemExit, match="0"):
+            eqstream.main(["evaluate", str(place / "run"), "--unseen", *option, "--wrong", str(tmp_path / "wrong.csv")])
+        saved = (place / "run" / "verdicts" / f"all-unseen.{kind}").read_text()
+        assert capsys.readouterr().out.rstrip("\n") == saved.rstrip("\n")
+    assert (tmp_path / "wrong.csv").read_text().startswith("question,answer,expected\n")
+    with pytest.raises(SystemExit, match="2"):
+        eqstream.main(["evaluate", str(place / "run"), "--json", "--csv"])
+    assert "Choose one of --json and --csv" in capsys.readouterr().err
 
 
 def test_a_run_that_cannot_be_written_is_judged_all_the_same(place, tmp_path):
