@@ -143,18 +143,39 @@ def train(recipe: str, data: str, run: str, overrides: Sequence[str], resume: bo
 @click.argument("run", metavar="RUN")
 @click.option("--data", metavar="DIR", help="Another dataset than the one that the model was trained on.")
 @click.option("--split", help="The split to judge the model on.")
-@click.option("--unseen", is_flag=True, help="Leave out examples that the model was trained on.")
+@click.option("--unseen", is_flag=True, help="Every equation of the space that was not trained on, instead.")
 @click.option("--limit", type=click.IntRange(min=1), help="Judge on so many examples at most.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV, one row a group of examples.")
+@click.option("--wrong", "wrong_file", metavar="FILE", help="Write all wrong answers to FILE, as CSV.")
 def evaluate(
-    run: str, data: str | None, split: str | None, unseen: bool, limit: int | None, as_json: bool, as_csv: bool
+    run: str,
+    data: str | None,
+    split: str | None,
+    unseen: bool,
+    limit: int | None,
+    as_json: bool,
+    as_csv: bool,
+    wrong_file: str | None,
 ) -> None:
-    """Judge the model in RUN by exact match."""
+    """Judge the model in RUN by exact match.
+
+    The verdict is also saved in RUN/verdicts, as text, JSON and CSV.
+    """
+    if as_json and as_csv:
+        raise click.UsageError("Choose one of --json and --csv.")
     _keep_tensorflow_quiet()
     from seq2seq.evaluation import evaluate as evaluate_run
 
-    verdict = evaluate_run(run, data_directory=data, split=split, unseen=unseen, limit=limit, report=_report)
+    verdict = evaluate_run(
+        run,
+        data_directory=data,
+        split=split,
+        unseen=unseen,
+        limit=limit,
+        wrong_file=wrong_file,
+        report=_report,
+    )
     click.echo(verdict.to_json() if as_json else verdict.to_csv() if as_csv else verdict.to_text())
 
 

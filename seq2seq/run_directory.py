@@ -8,6 +8,7 @@
 | `samples.txt` | sample predictions of each epoch |
 | `model.keras` | the weights of the best epoch |
 | `state.npz` | where an interrupted training goes on; see `training_state` |
+| `verdicts/` | what `evaluate` has found, as text, JSON and CSV; see `evaluation` |
 """
 
 import json
@@ -26,7 +27,7 @@ from data.recipe import Recipe
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
 RUN_VERSION = 1
 _FILES = ("run.json", "codec.json", "log.csv", "samples.txt", "model.keras", "state.npz")
-_FOLDERS = ("logs", "plots")
+_FOLDERS = ("logs", "plots", "verdicts")
 _TOOLS = ("eqstream", "keras", "numpy", "tensorflow")
 
 
@@ -41,6 +42,7 @@ class RunDirectory:
         self.samples_txt = self.path / "samples.txt"
         self.model_keras = self.path / "model.keras"
         self.state_npz = self.path / "state.npz"
+        self.verdicts = self.path / "verdicts"
 
     @property
     def exists(self) -> bool:

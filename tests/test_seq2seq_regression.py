@@ -125,6 +125,9 @@ def test_sums_are_learned_through_the_same_trainer_verdict_and_prediction(tmp_pa
     assert (tmp_path / "run" / "log.csv").read_text().startswith("epoch,loss,rmse,val_loss,val_rmse,val_exact_match")
     verdict = evaluate(tmp_path / "run")
     assert verdict.exact_match == 1.0
+    assert verdict.rmse == 0
+    assert 0 < verdict.rmse_unrounded < 0.5
+    assert f"RMSE 0 in units of the answer, {verdict.rmse_unrounded:.6g} before rounding" in verdict.to_text()
     assert verdict.num_examples == 19 * 19 - 150
     predictions = Predictor.load(tmp_path / "run").predict(["-9 + -9", "9+-9", "8 + 9"])
     assert [each.answer for each in predictions] == ["-18", "0", "17"]

@@ -3,20 +3,30 @@
 import csv
 import io
 import json
+import math
+import re
 import shutil
+from collections import Counter
+from itertools import zip_longest
 
 import numpy as np
 import pytest
 
+import eqstream
+from data.byte_rows import ByteRows
 from data.errors import UserError
 from data.loader import load_manifest, load_tokens
 from data.recipe import Recipe, SpaceRecipe
+from data.records import EquationColumns
 from pipelines.build import build
 from seq2seq.evaluation import evaluate
+from seq2seq.examples import Examples
 from seq2seq.membership import read_question
 from seq2seq.prediction import Predictor
 from seq2seq.trained_model import load_trained_model
 from seq2seq.trainer import train
+from seq2seq.verdict import wilson_interval
+from seq2seq.verdict_text import share_text
 
 RECIPE = {
     "name": "sums",
@@ -40,51 +50,251 @@ def test_the_verdict_is_on_a_split_that_the_best_epoch_was_not_chosen_on(place):
     assert evaluate(place / "run", limit=3).split == "unseen"
 
 
-def test_the_verdict_counts_what_one_question_at_a_time_gives(place):
+def examples_of(place, split):
+    """The examples of a split as (question, answer, expected, carries), in plain Python."""
     trained = load_trained_model(place / "run")
-    table = load_tokens(place / "data", "test", trained.codec)
+    table = load_tokens(place / "data", split, trained.codec)
     questions = trained.codec.decode_questions(table.questions)
-    predictions = [Predictor(trained).predict([question])[0] for question in questions]
+    predictions = Predictor(trained).predict(questions)
+    carries = table.numbers["carries"].tolist()
+    return [
+        (each.question, each.answer, each.expected, number) for each, number in zip(predictions, carries, strict=True)
+    ]
+
+
+def group_by(examples, key):
+    groups = {}
+    for example in examples:
+        groups.setdefault(str(key(example)), []).append(example[1] == example[2])
+    return {value: (len(rights), sum(rights)) for value, rights in groups.items()}
+
+
+def test_the_verdict_counts_what_plain_python_counts(place):
+    examples = examples_of(place, "test")
     verdict = evaluate(place / "run", split="test")
-    right = [prediction.is_correct for prediction in predictions]
-    assert 0 < verdict.num_right < verdict.num_examples == 50
-    assert verdict.num_right == sum(right)
-    assert verdict.split == "test"
-    numbers = [(float(each.answer), int(each.expected)) for each in predictions if each.answer.lstrip("-").isdigit()]
-    assert verdict.num_unreadable == 50 - len(numbers)
-    assert verdict.rmse == pytest.approx(np.sqrt(np.mean([(a - b) ** 2 for a, b in numbers])))
-    for group in verdict.tables["carries"]:
-        chosen = [
-            bool(each)
-            for each, carries in zip(right, table.numbers["carries"], strict=True)
-            if str(carries) == group.value
-        ]
-        assert (group.num_examples, group.num_right) == (len(chosen), sum(chosen))
-    by_operator = {group.value: group.num_examples for group in verdict.tables["operators"]}
-    assert by_operator == {
-        "+": sum(" + " in question for question in questions),
-        "-": sum(" - " in question for question in questions),
+    wrong = [example for example in examples if example[1] != example[2]]
+    assert 0 < verdict.num_right == 50 - len(wrong) < verdict.num_examples == 50
+    keys = {
+        "carries": lambda each: each[3],
+        "lengths": lambda each: " x ".join(str(len(number)) for number in each[0].split()[::2]),
+        "operators": lambda each: each[0].split()[1],
+        "answer length": lambda each: len(each[2]),
+        "answer sign": lambda each: ["zero", "positive", "negative"][(int(each[2]) > 0) - (int(each[2]) < 0)],
     }
+    assert set(verdict.tables) == set(keys)
+    for name, key in keys.items():
+        counted = {each.value: (each.num_examples, each.num_right) for each in verdict.tables[name]}
+        assert counted == group_by(examples, key), name
 
 
-def test_every_table_adds_up_to_the_whole(place):
-    verdict = evaluate(place / "run", unseen=True)
-    assert verdict.num_examples == 2 * 13 * 13 - 200
-    assert verdict.split == "test + unseen"
+def test_the_mistakes_are_what_plain_python_finds(place):
+    examples = examples_of(place, "test")
+    verdict = evaluate(place / "run", split="test")
+    wrong = [example[:3] for example in examples if example[1] != example[2]]
+    errors = [int(answer) - int(right) for _, answer, right, _ in examples if re.fullmatch("-?[0-9]+", answer)]
+    assert verdict.num_unreadable == 50 - len(errors)
+    assert verdict.rmse == pytest.approx(math.sqrt(sum(error**2 for error in errors) / len(errors)))
+    num_readable_wrong = len(wrong) - verdict.num_unreadable
+    assert sum(error.num_answers for error in verdict.errors) == num_readable_wrong
+    tens = [error for error in errors if 10 <= -error < 100]
+    counted = {error.value: (error.num_answers, error.num_off_by_one) for error in verdict.errors}
+    assert counted.get("-10…-99", (0, 0)) == (len(tens), tens.count(-10))
+    pairs = [zip_longest(answer[::-1], right[::-1]) for _, answer, right in wrong]
+    assert verdict.wrong_characters == dict(sorted(Counter(sum(a != b for a, b in pair) for pair in pairs).items()))
+    for place_count in verdict.places:
+        behind = int(place_count.value)
+        there = [(answer, right) for _, answer, right, _ in examples if len(right) >= behind]
+        assert place_count.num_examples == len(there)
+        assert place_count.num_right == sum(
+            len(answer) >= behind and answer[-behind] == right[-behind] for answer, right in there
+        )
+    assert {(each.question, each.answer, each.expected) for each in verdict.worst} <= set(wrong)
+    sizes = [abs(int(each.answer) - int(each.expected)) for each in verdict.worst if each.answer.lstrip("-").isdigit()]
+    assert sizes == sorted(map(abs, errors), reverse=True)[: len(sizes)]
+
+
+def test_every_equation_that_was_not_trained_on_is_judged_once(place, tmp_path):
+    trained_on = {example[0] for example in examples_of(place, "train")}
+    verdict = evaluate(place / "run", unseen=True, wrong_file=tmp_path / "wrong.csv")
+    unseen = {f"{a} {sign} {b}" for a in range(13) for sign in "+-" for b in range(13)} - trained_on
+    assert verdict.split == "all-unseen"
+    assert verdict.num_examples == len(unseen) == 2 * 13 * 13 - 200
+    assert verdict.interval is None
     for groups in verdict.tables.values():
         assert sum(group.num_examples for group in groups) == verdict.num_examples
         assert sum(group.num_right for group in groups) == verdict.num_right
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "wrong.csv").read_text())))
+    assert len(rows) == verdict.num_wrong == len({row["question"] for row in rows})
+    assert {row["question"] for row in rows} <= unseen
+    assert all(row["expected"] == read_question(row["question"], space_of()).answer for row in rows)
+    assert not list(tmp_path.glob("*.partial"))
 
 
-def test_text_json_and_csv_tell_the_same(place):
+def test_edge_cases_say_whether_they_were_trained_on(place):
+    trained_on = {example[0] for example in examples_of(place, "train")}
+    verdict = evaluate(place / "run", split="test")
+    assert {"trained", "unseen"} <= {case.seen for case in verdict.edge_cases} <= {"trained", "twin trained", "unseen"}
+    for case in verdict.edge_cases:
+        left, sign, right = case.question.split()
+        assert case.is_right == (case.answer == case.expected)
+        assert int(case.expected) == (int(left) + int(right) if sign == "+" else int(left) - int(right))
+        assert (case.seen == "trained") == (case.question in trained_on)
+        # Twins are in one split, unless they are left out of all.
+        if case.seen == "twin trained":
+            assert f"{right} {sign} {left}" in trained_on
+    for group, unseen in verdict.edge_groups():
+        cases = [case for case in verdict.edge_cases if case.kind == group.value]
+        assert (group.num_examples, group.num_right) == (len(cases), sum(case.is_right for case in cases))
+        mine = [case for case in cases if case.seen == "unseen"]
+        assert (unseen.num_examples if unseen else 0) == len(mine)
+
+
+def test_swapped_sides_are_compared_pair_by_pair(place):
+    examples = [each for each in examples_of(place, "test") if "+" in each[0]]
+    pairs = [each for each in examples if each[0].split()[0] != each[0].split()[2]]
+    twins = [" ".join(each[0].split()[::-1]) for each in pairs]
+    others = [each.answer for each in Predictor.load(place / "run").predict(twins)]
+    commuting = evaluate(place / "run", split="test").commuting
+    assert commuting.num_pairs == len(pairs) > 0
+    assert commuting.num_same == sum(each[1] == other for each, other in zip(pairs, others, strict=True))
+    assert commuting.num_both_right == sum(
+        each[1] == other == each[2] for each, other in zip(pairs, others, strict=True)
+    )
+
+
+def test_text_json_and_csv_tell_the_same_and_are_saved(place):
     verdict = evaluate(place / "run", split="unseen")
     mapping = json.loads(verdict.to_json())
     rows = list(csv.DictReader(io.StringIO(verdict.to_csv())))
     assert mapping["num_right"] == int(rows[0]["num_right"]) == verdict.num_right
     assert mapping["exact_match"] == float(rows[0]["exact_match"]) == verdict.exact_match
-    assert f"{verdict.num_right:,} of {verdict.num_examples:,} right" in verdict.to_text()
+    assert mapping["rmse"] == float(rows[0]["rmse"]) == verdict.rmse
     assert "greedy" in mapping["decoded_by"]
-    assert len(rows) == 1 + sum(len(groups) for groups in mapping["tables"].values())
+    text = verdict.to_text()
+    assert f"{verdict.num_right:,} of {verdict.num_examples:,} right" in text
+    lines = {" ".join(line.split()) for line in text.splitlines()}
+    for name, groups in mapping["tables"].items():
+        of_table = {row["value"]: row for row in rows if row["table"] == name}
+        assert list(of_table) == [group["value"] for group in groups]
+        for group in groups:
+            row = of_table[group["value"]]
+            assert (int(row["num_examples"]), int(row["num_right"])) == (group["num_examples"], group["num_right"])
+            share = share_text(group["num_right"] / group["num_examples"])
+            num_wrong = group["num_examples"] - group["num_right"]
+            assert f"{group['value']} {group['num_examples']} {num_wrong} {share}" in lines
+    edges = [row["value"] for row in rows if row["table"].startswith("edge case")]
+    assert edges == [case["question"] for case in mapping["edge_cases"]]
+    errors = {row["value"]: int(row["num_examples"]) for row in rows if row["table"] == "error"}
+    errors.pop("no number", None)
+    assert errors == {error["value"]: error["num_answers"] for error in mapping["errors"]}
+    saved = {path.name: path.read_text() for path in (place / "run" / "verdicts").glob("unseen.*")}
+    assert saved == {"unseen.txt": text + "\n", "unseen.json": verdict.to_json() + "\n", "unseen.csv": verdict.to_csv()}
+
+
+def test_the_verdict_says_what_its_examples_are(place, tmp_path):
+    assert "`train`, which the model was TRAINED on" in evaluate(place / "run", split="train").to_text()
+    assert "`test`, on which the best epoch was chosen" in evaluate(place / "run", split="test").to_text()
+    run = place / "run"
+    limited = evaluate(run, split="unseen", limit=7)
+    assert "the first 7 of `unseen`" in limited.to_text()
+    assert limited.interval == wilson_interval(limited.num_right, 7)
+    assert (run / "verdicts" / "unseen-first-7.json").is_file()
+    build(Recipe.from_dict({**RECIPE, "seed": 9, "name": "others"}), tmp_path / "other")
+    other = evaluate(run, data_directory=tmp_path / "other", split="test")
+    assert "a dataset that may share equations" in other.to_text()
+    assert (run / "verdicts" / "others-1.0.0-test.txt").is_file()
+
+
+def test_without_its_dataset_nobody_knows_what_was_trained_on(place, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(place / "run", run, ignore=shutil.ignore_patterns("verdicts"))
+    description = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**description, "data_directory": str(tmp_path / "gone")}))
+    verdict = evaluate(run, data_directory=place / "data", limit=5)
+    assert {case.seen for case in verdict.edge_cases} == {"unknown"}
+    assert "unseen       wrong" not in verdict.to_text()
+    with pytest.raises(UserError, match="is no finished dataset"):
+        evaluate(run)
+
+
+def test_the_other_format_gives_the_same_verdict(place, tmp_path):
+    build(Recipe.from_dict({**RECIPE, "storage": {"formats": ["tfrecord"]}}), tmp_path / "data")
+    one, other = (
+        evaluate(place / "run", data_directory=directory, split="unseen")
+        for directory in (place / "data", tmp_path / "data")
+    )
+    assert one == other
+
+
+def test_twins_that_are_strangers_are_told_apart(tmp_path):
+    splits = [{"name": "train", "count": 60}, {"name": "test", "rest": True}]
+    space = {"operands": {"min": 0, "max": 9}, "operators": "+"}
+    training = {"epochs": 1, "batch_size": 10, "validation_examples": 5}
+    mapping = {**RECIPE, "commuted": "ignore", "splits": splits, "space": space, "training": training}
+    recipe = Recipe.from_dict(mapping)
+    build(recipe, tmp_path / "data")
+    train(recipe, tmp_path / "data", tmp_path / "run", report=lambda line: None)
+    verdict = evaluate(tmp_path / "run", unseen=True)
+    assert verdict.num_examples == 40
+    assert "twins of trained ones included" in verdict.to_text()
+    codec = load_trained_model(tmp_path / "run").codec
+    trained_on = set(codec.decode_questions(load_tokens(tmp_path / "data", "train", codec).questions))
+    for case in verdict.edge_cases:
+        twin = " ".join(case.question.split()[::-1])
+        known = "trained" if case.question in trained_on else "twin trained" if twin in trained_on else "unseen"
+        assert case.seen == known
+    assert "twin trained" in {case.seen for case in verdict.edge_cases}
+
+
+def test_the_command_prints_what_it_saves(place, tmp_path, capsys):
+    for option, kind in ((), "txt"), (("--json",), "json"), (("--csv",), "csv"):
+        with pytest.raises(SystemExit, match="0"):
+            eqstream.main(["evaluate", str(place / "run"), "--unseen", *option, "--wrong", str(tmp_path / "wrong.csv")])
+        saved = (place / "run" / "verdicts" / f"all-unseen.{kind}").read_text()
+        assert capsys.readouterr().out.rstrip("\n") == saved.rstrip("\n")
+    assert (tmp_path / "wrong.csv").read_text().startswith("question,answer,expected\n")
+    with pytest.raises(SystemExit, match="2"):
+        eqstream.main(["evaluate", str(place / "run"), "--json", "--csv"])
+    assert "Choose one of --json and --csv" in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_written_is_judged_all_the_same(place, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(place / "run", run, ignore=shutil.ignore_patterns("verdicts"))
+    (run / "verdicts").write_text("in the way")
+    lines = []
+    assert evaluate(run, limit=3, report=lines.append).num_examples == 3
+    assert len(lines) == 1
+    assert "the verdict is not saved" in lines[0]
+    with pytest.raises(UserError, match=r"wrong\.csv cannot be written: No such file"):
+        evaluate(run, limit=3, wrong_file=tmp_path / "nowhere" / "wrong.csv")
+
+
+@pytest.mark.parametrize("sizes", [[5, 70_000, 1, 65_536], [200_000], [0, 3, 0], [1] * 9])
+@pytest.mark.parametrize("limit", [None, 1, 65_536, 65_537])
+def test_blocks_of_any_size_become_full_ones_in_the_same_order(sizes, limit):
+    total = sum(sizes)
+    numbers = np.split(np.arange(total), np.cumsum(sizes)[:-1])
+
+    def read():
+        for part in numbers:
+            rows = ByteRows(
+                np.tile(part[:, None] % 251, (1, 1 + len(part) % 2)).astype(np.uint8), np.ones(len(part), int)
+            )
+            yield EquationColumns(rows, rows, {"carries": part})
+
+    examples = Examples(name="test", about="", total=total, is_sample=True, read=read)
+    blocks = list(examples.blocks(limit))
+    expected = np.arange(total if limit is None else min(limit, total))
+    assert [len(block) for block in blocks[:-1]] == [65_536] * (len(blocks) - 1)
+    assert np.array_equal(np.concatenate([block.numbers["carries"] for block in blocks]), expected)
+    assert np.array_equal(np.concatenate([block.question.matrix[:, 0] for block in blocks]), expected % 251)
+
+
+def test_examples_that_do_not_come_are_an_error():
+    examples = Examples(name="test", about="", total=3, is_sample=True, read=lambda: iter(()))
+    with pytest.raises(ValueError, match="3 of the 3 examples of `test` did not come"):
+        list(examples.blocks())
 
 
 def test_a_limit_takes_the_first_examples(place):
