@@ -32,6 +32,7 @@ import numpy as np
 from data.crc32c import checksum, constants, mask
 from data.equations import EquationBlock
 from data.errors import UserError
+from data.example_layout import bytes_entry_head, features_head, int64_entry
 from data.pieces import Piece, PieceTable, total_lengths
 from data.text import TextEncoder
 
@@ -40,31 +41,6 @@ _HEADER = struct.Struct("<QI")
 _CHECKSUM = struct.Struct("<I")
 # Merging the tables of small pieces saves passes over the block while the merged table stays in the cache.
 _LARGEST_MERGED_TABLE = 1 << 14
-
-
-def _varint(number: int) -> bytes:
-    parts = bytearray()
-    while number >= 0x80:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    """Returns a length-delimited protocol buffer field."""
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
-
-
-def _entry_before(key: str, value_length: int) -> bytes:
-    """Returns what stands before a bytes value of that length in its map entry, entry header included."""
-    # Filler stands for the value, so that the lengths around it come out right.
-    entry = _field(1, _field(1, key.encode()) + _field(2, _field(1, _field(1, bytes(value_length)))))
-    return entry[: len(entry) - value_length]
-
-
-def _int64_entry(key: str, value: int) -> bytes:
-    return _field(1, _field(1, key.encode()) + _field(2, _field(3, _field(1, _varint(value)))))
 
 
 def _masked(data: bytes) -> bytes:
@@ -85,11 +61,11 @@ class TFRecordEncoder:
         self._shapes_to_terms = shapes_to_terms
         # Each addition can carry at every digit of its longer side, and into a new one.
         self._most_carries = int(shapes_to_terms.max() - 1) * (text.max_answer_length + longest_operand + 1)
-        self._digits = PieceTable([_int64_entry("digits", number) for number in range(longest_operand + 1)])
-        self._carries = PieceTable([_int64_entry("carries", number) for number in range(self._most_carries + 1)])
+        self._digits = PieceTable([int64_entry("digits", number) for number in range(longest_operand + 1)])
+        self._carries = PieceTable([int64_entry("carries", number) for number in range(self._most_carries + 1)])
         lengths = range(text.max_question_length + 1)
-        self._before_question = PieceTable([_entry_before("question", length) for length in lengths])
-        self._terms = PieceTable([_int64_entry("terms", number) for number in range(int(shapes_to_terms.max()) + 1)])
+        self._before_question = PieceTable([bytes_entry_head("question", length) for length in lengths])
+        self._terms = PieceTable([int64_entry("terms", number) for number in range(int(shapes_to_terms.max()) + 1)])
         self._middle = self._merge_middle()
         self._heads = PieceTable([b""])
         self._build_heads()
@@ -157,9 +133,9 @@ class TFRecordEncoder:
         self._heads = PieceTable(heads, crc_skip=_HEADER.size)
 
     def _head(self, answer_length: int, behind: int) -> bytes:
-        before = _entry_before("answer", answer_length)
+        before = bytes_entry_head("answer", answer_length)
         features = len(before) + answer_length + behind
-        head = b"\x0a" + _varint(features) + before
+        head = features_head(features) + before
         length = struct.pack("<Q", len(head) + answer_length + behind)
         return length + _masked(length) + head
 
@@ -174,23 +150,22 @@ def read_records(file: BinaryIO, name: str = "file") -> Iterator[bytes]:
     Raises:
         UserError: a record is cut off or a checksum is wrong; names the record (from 0) and its byte offset.
     """
-    data = file.read()
     offset = number = 0
-    while offset < len(data):
+    while header := file.read(_HEADER.size):
         where = f"{name}: record {number} (byte {offset})"
-        if offset + _HEADER.size > len(data):
+        if len(header) < _HEADER.size:
             raise UserError(f"{where} is cut off")
-        length, length_checksum = _HEADER.unpack_from(data, offset)
-        if masked_checksum(data[offset : offset + 8]) != length_checksum:
+        length, length_checksum = _HEADER.unpack(header)
+        # Before it is believed: a wrong length could ask for more memory than there is.
+        if masked_checksum(header[:8]) != length_checksum:
             raise UserError(f"{where} has a wrong checksum of its length")
-        start, end = offset + _HEADER.size, offset + _HEADER.size + length
-        if end + _CHECKSUM.size > len(data):
+        payload, stored = file.read(length), file.read(_CHECKSUM.size)
+        if len(payload) < length or len(stored) < _CHECKSUM.size:
             raise UserError(f"{where} is cut off")
-        payload = data[start:end]
-        if masked_checksum(payload) != _CHECKSUM.unpack_from(data, end)[0]:
+        if masked_checksum(payload) != _CHECKSUM.unpack(stored)[0]:
             raise UserError(f"{where} has a wrong checksum")
         yield payload
-        offset, number = end + _CHECKSUM.size, number + 1
+        offset, number = offset + FRAME_BYTES + length, number + 1
 
 
 def masked_checksum(data: bytes) -> int:
