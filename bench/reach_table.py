@@ -24,7 +24,7 @@ wrong: wrong whole answers among all unseen equations, greedy decoding, median a
 speed-up: the reference's seconds over those of the slowest seed."""
 THROUGHPUT_LEGEND = """\
 MFLOP each: of the matrix products of one step, forward and backward, per example. Peak: the machine's best float32
-product of two 2048 x 2048 matrices, measured right after the model."""
+product of two 2048 x 2048 matrices among those measured after each model."""
 
 
 def render(rows: list[Row], *, reference: str) -> str:
@@ -40,7 +40,9 @@ def render(rows: list[Row], *, reference: str) -> str:
     if trainings:
         blocks += [_align([TRAINING_HEAD, *_summarise(trainings, reference)], 1), LEGEND, *_tell_targets(trainings)]
     if throughput:
-        lines = [_describe_throughput(row) for row in throughput]
+        # What else the machine does can only hide its speed, so the best product seen counts for all.
+        peak = max(row["peak_flops_per_second"] for row in throughput)
+        lines = [_describe_throughput(row, peak) for row in throughput]
         blocks += [_align([THROUGHPUT_HEAD, *lines], 2), THROUGHPUT_LEGEND]
     return "\n\n".join(blocks) + "\n"
 
@@ -87,7 +89,7 @@ def _tell_targets(rows: list[Row]) -> list[str]:
     ]
 
 
-def _describe_throughput(row: Row) -> tuple[str, ...]:
+def _describe_throughput(row: Row, peak: float) -> tuple[str, ...]:
     used = row["examples_per_second"] * row["flops_per_example"]
     return (
         row["kind"],
@@ -97,7 +99,7 @@ def _describe_throughput(row: Row) -> tuple[str, ...]:
         f"{row['examples_per_second']:,.0f}",
         f"{row['flops_per_example'] / 1e6:.4g}",
         f"{used / 1e9:.4g}",
-        f"{used / row['peak_flops_per_second']:.1%}",
+        f"{used / peak:.2%}",
     )
 
 

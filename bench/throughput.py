@@ -65,7 +65,7 @@ def _prepare(model: Any, batch: dict, training: Any) -> tuple:
 
 
 def _steps_per_second(model: Any, stream: Any, num_seconds: float) -> float:
-    """Returns the best rate of three rounds of at least `num_seconds` in all."""
+    """Returns the best rate of three rounds, of a third of `num_seconds` or more each."""
     num_steps = 4 * model.steps_per_execution
     fit = {"verbose": 0, "shuffle": False, "epochs": 1}
     model.fit(stream, steps_per_epoch=num_steps, **fit)
