@@ -61,9 +61,11 @@ class TransformerModel(EquationModel):
         self.built = True
 
     def encode(self, question, training=None):
-        """Returns the memory of the question: keys and values for each decoder block, and which tokens are no pads."""
-        states, visible = self._run_encoder(question, training)
-        places = self.places(question)[0]
+        """Returns the memory of the question: keys and values for each decoder block, and its tokens' places.
+
+        Between the two stands which of the tokens are no pads, bool (batch, 1, 1, question_width).
+        """
+        states, visible, places = self._run_encoder(question, training)
         return [block.cross_attention.project(states) for block in self.decoder], visible, places
 
     def _run_encoder(self, question, training=None):
@@ -75,7 +77,7 @@ class TransformerModel(EquationModel):
         offsets = self.places.offsets(places, places) if self.is_relative else None
         for block in self.encoder:
             states = block(states, visible=visible, offsets=offsets, training=training)
-        return self.encoder_norm(states), visible
+        return self.encoder_norm(states), visible, places
 
     def decode(self, previous, memory, *, first_step: int = 0, past=None, training=None):
         """Returns the logits of consecutive steps, and the keys and values to hand in as `past` of the next.
