@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format bench lock
+.PHONY: help install demo test test-slow lint format bench reach lock
 
 help:
 	@echo 'make demo       build, train and judge three-digit additions (out/demo)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make lint       ruff format --check, ruff check, pyright'
 	@echo 'make format     ruff format and the safe fixes'
 	@echo 'make bench      the table of build speeds (out/bench); BENCH=--large for the 50 M rows'
+	@echo 'make reach      three-digit addition: speed, samples, throughput (out/reach); REACH="--only speed" for a part'
 	@echo 'make lock       resolve requirements.lock anew from setup.py (needs uv)'
 	@echo 'make install    only the environment: $(VENV)'
 
@@ -60,6 +61,9 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m bench.run $(BENCH)
+
+reach: $(INSTALLED)
+	$(BIN)/python -m bench.reach $(REACH)
 
 lock:
 	@command -v uv > /dev/null || { echo "make: 'uv' was not found: pip install uv" >&2; exit 1; }

@@ -35,7 +35,12 @@ class RepeatVectorRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerRecipe:
-    """Encoder-decoder transformer whose embeddings say each digit's place within its number, and which number."""
+    """Encoder-decoder transformer whose embeddings say each digit's place within its number, and which number.
+
+    With `places: relative` no digit knows its place, attention knows how many places lie between two digits instead:
+    what is learned of one place serves all of them. With `number_embedding: false` no token knows which number it
+    belongs to, so that ``a + b`` and ``b + a`` are one question.
+    """
 
     kind: Literal["transformer"] = "transformer"
     width: int = 64
@@ -44,6 +49,8 @@ class TransformerRecipe:
     decoder_depth: int = 1
     feed_forward: int = 128
     dropout: float = 0.0
+    places: Literal["absolute", "relative"] = "absolute"
+    number_embedding: bool = True
 
     def __post_init__(self) -> None:
         check_positive(self, "width", "heads", "encoder_depth", "decoder_depth", "feed_forward")
@@ -172,4 +179,15 @@ def check_regression_space(model: RegressionRecipe, space: SpaceRecipe) -> None:
         raise UserError(
             f"`model.terms` must be the number of terms of the space, got {model.terms} for "
             f"{space.terms.min} to {space.terms.max}"
+        )
+
+
+def check_transformer_space(model: TransformerRecipe, space: SpaceRecipe) -> None:
+    """Refuses spaces in which the order of the numbers matters, if the model is not told of it."""
+    if model.number_embedding:
+        return
+    if len(space.operators) > 1 or space.operators not in "+*" or space.operands.min < 0:
+        raise UserError(
+            "`model.number_embedding: false` is for sums or products alone, of operands from 0 on: in any other space "
+            "it matters which number comes first"
         )

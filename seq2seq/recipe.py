@@ -14,7 +14,9 @@ from seq2seq.architectures import (
     ArchitectureRecipe,
     RegressionRecipe,
     RepeatVectorRecipe,
+    TransformerRecipe,
     check_regression_space,
+    check_transformer_space,
     read_architecture,
 )
 from seq2seq.checks import check_not_negative, check_positive
@@ -116,6 +118,12 @@ class ModelRecipe:
         is_regression = isinstance(self.model, RegressionRecipe)
         if is_regression and self.codec.zero_padding:
             raise UserError(f"`codec.zero_padding` means nothing to `model.kind: {self.model.kind}`")
+        if isinstance(self.model, TransformerRecipe) and self.model.places == "relative":
+            if not self.codec.reverse_answer:
+                raise UserError(
+                    "`model.places: relative` needs `codec.reverse_answer: true`: the n-th character written is the "
+                    "n-th place only if the unit comes first"
+                )
         stopping = self.training.early_stopping
         if stopping is None:
             return
@@ -137,6 +145,8 @@ class ModelRecipe:
         sections = cls.from_dict(recipe.sections)
         if isinstance(sections.model, RegressionRecipe):
             check_regression_space(sections.model, recipe.space)
+        if isinstance(sections.model, TransformerRecipe):
+            check_transformer_space(sections.model, recipe.space)
         return sections
 
     @classmethod

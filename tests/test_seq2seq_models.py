@@ -8,7 +8,7 @@ import tensorflow as tf
 from data.codec import END, NUM_RESERVED, PAD, Codec, CodecOptions
 from seq2seq.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
 from seq2seq.decoding import GreedyDecoder
-from seq2seq.layers.digit_places import DigitPlaces
+from seq2seq.layers.digit_places import NUM_OFFSETS, REACH, DigitPlaces
 from seq2seq.metrics import TokenAccuracy, exact_matches, token_loss, token_weights
 from seq2seq.models.registry import MODELS, make_model
 from seq2seq.models.regression import RegressionModel
@@ -45,6 +45,9 @@ ARCHITECTURES = {
     "transformer": TransformerRecipe(width=16, heads=2, feed_forward=24),
     "transformer deep": TransformerRecipe(
         width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, dropout=0.1
+    ),
+    "transformer relative": TransformerRecipe(
+        width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, places="relative"
     ),
     "feedback deep": FeedbackRecipe(width=16, depth=2),
     "attention": AttentionRecipe(
@@ -166,7 +169,7 @@ def test_a_tiny_task_is_learned_by_heart(architecture):
     assert model.codec.decode_answers(decoded.tokens) == ANSWERS
 
 
-@pytest.mark.parametrize("architecture", ["transformer", "transformer deep"])
+@pytest.mark.parametrize("architecture", ["transformer", "transformer deep", "transformer relative"])
 def test_the_transformer_does_not_depend_on_padding(architecture):
     model = scrambled(make(architecture))
     question = inputs_of(model)["question"]
@@ -224,6 +227,59 @@ def test_place_and_number_tell_all_tokens_of_a_question_apart():
         assert len(set(zip(places[row][real], numbers[row][real], strict=True))) == real.sum()
     assert places.max() < layer.num_places
     assert numbers.max() < layer.num_numbers
+
+
+def test_offsets_count_places_across_the_decimal_point_and_no_further_than_they_reach():
+    codec = Codec.for_dataset(MANIFEST)
+    layer = DigitPlaces(codec.alphabet, codec.question_width)
+    text = "(1234567.89)"
+    places = layer(np.array([[NUM_RESERVED + codec.alphabet.index(each) for each in text] + [PAD]]))[0]
+    offsets = np.asarray(layer.offsets(places, places))[0]
+    heights = {position: 7 - position + (position > 8) for position in range(len(text)) if text[position].isdigit()}
+    for target in range(len(text) + 1):
+        for source in range(len(text) + 1):
+            is_pair = target in heights and source in heights
+            above = heights[source] - heights[target] if is_pair else 0
+            expected = REACH + 1 + min(max(above, -REACH), REACH) if is_pair else 0
+            assert offsets[target, source] == expected, (target, source)
+    assert offsets.max() == NUM_OFFSETS - 1
+
+
+def sums_model(**options):
+    space = {"alphabet": "+0123456789", "max_question_length": 13, "max_answer_length": 7}
+    recipe = {**MANIFEST["recipe"]["space"], "operands": {"min": 0, "max": 10**6 - 1, "decimals": 0}, "spacing": False}
+    codec = Codec.for_dataset({"space": space, "recipe": {"space": recipe}}, CodecOptions(**options))
+    keras.utils.set_random_seed(4)
+    architecture = TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative", number_embedding=False)
+    return scrambled(make_model(architecture, codec))
+
+
+def test_relative_places_compute_every_place_alike():
+    # Zeros around a group of digits that moves two places up: far from the ends nothing else may change.
+    model = sums_model(zero_padding=True, reverse_answer=True)
+    codec = model.codec
+
+    def logits_of(question, answer):
+        inputs = {"question": codec.encode_questions([question]), "answer": codec.encode_answers([answer])}
+        return np.asarray(model({name: value.astype(np.int32) for name, value in inputs.items()}, training=False))[0]
+
+    # The decoder's own memory of the steps before differs in length; without it only the places' rule is left.
+    model.decoder[0].attention.output_projection.kernel.assign(np.zeros((12, 12), np.float32))
+    model.encoder[0].attention.output_projection.kernel.assign(np.zeros((12, 12), np.float32))
+    near = np.abs(np.arange(NUM_OFFSETS) - REACH - 1) <= 1
+    bias = np.where(near[:, None], model.decoder[0].cross_attention.offset_bias.numpy(), -1e3)
+    model.decoder[0].cross_attention.offset_bias.assign(bias)
+    low, high = logits_of("560+270", "830"), logits_of("56000+27000", "83000")
+    np.testing.assert_allclose(high[3:5], low[1:3], atol=1e-4)
+    assert np.abs(high[3] - high[4]).max() > 1e-2
+
+
+def test_without_number_embedding_the_order_of_the_operands_does_not_matter():
+    model = sums_model(reverse_answer=True)
+    one, other = (model.codec.encode_questions([text]) for text in ("123+98765", "98765+123"))
+    np.testing.assert_allclose(model.generate(one), model.generate(other), atol=1e-4)
+    third = model.codec.encode_questions(["123+98766"])
+    assert np.abs(np.asarray(model.generate(one)) - np.asarray(model.generate(third))).max() > 1e-2
 
 
 # Metrics and decoding.

@@ -37,6 +37,31 @@ def test_sections_are_taken_from_a_recipe():
     assert ModelRecipe.from_recipe(Recipe.from_dict(mapping)).training.epochs == 3
 
 
+@pytest.mark.parametrize(
+    ("space", "is_refused"),
+    [
+        ({}, False),
+        ({"operators": "*", "terms": 4, "brackets": True}, False),
+        ({"operators": "-"}, True),
+        ({"operators": "+*"}, True),
+        ({"operands": {"min": -1, "max": 9}}, True),
+    ],
+)
+def test_numbers_without_embedding_are_refused_where_their_order_matters(space, is_refused):
+    mapping = {
+        "name": "sums",
+        "space": {"operands": {"min": 0, "max": 9}, **space},
+        "splits": [{"name": "train", "rest": True}],
+        "model": {"kind": "transformer", "number_embedding": False},
+    }
+    recipe = Recipe.from_dict(mapping)
+    if is_refused:
+        with pytest.raises(UserError, match="it matters which number comes first"):
+            ModelRecipe.from_recipe(recipe)
+    else:
+        assert ModelRecipe.from_recipe(recipe).model.number_embedding is False
+
+
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_every_recipe_that_is_shipped_can_be_trained(name):
     recipe = load_recipe(name)
@@ -57,6 +82,11 @@ def test_every_recipe_that_is_shipped_can_be_trained(name):
         ({"model": {"encoder_widht": 3}}, "unknown key `model.encoder_widht`; did you mean `encoder_width`"),
         ({"model": {"kind": "transformer", "encoder_width": 3}}, "unknown key `model.encoder_width`"),
         ({"model": {"kind": "transformer", "width": 10, "heads": 3}}, "`width` must be a multiple of `heads`"),
+        ({"model": {"kind": "transformer", "places": "relativ"}}, "`model.places` is unknown: the text 'relativ'"),
+        (
+            {"model": {"kind": "transformer", "places": "relative"}},
+            "`model.places: relative` needs `codec.reverse_answer: true`",
+        ),
         ({"model": {"dropout": 1.0}}, "`model`: `dropout` must be from 0 up to but without 1, got 1.0"),
         ({"codec": {"padding": "middle"}}, "`codec.padding` is unknown: the text 'middle'"),
         ({"training": {"epochs": 0}}, "`epochs` must be above 0, got 0"),

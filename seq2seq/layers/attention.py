@@ -3,35 +3,51 @@
 import keras
 from keras import ops
 
+# Optimizers such as Adam move every weight by about the learning rate at each step. A bias of several units, which is
+# what it takes to look at one place alone, is reached in fewer of them if the weight counts several times.
+_BIAS_SCALE = 8.0
+_BIAS_SPREAD = 0.2
+
 
 @keras.saving.register_keras_serializable(package="eqstream")
 class MultiHeadAttention(keras.layers.Layer):
     """Scaled dot-product attention ("Attention Is All You Need", 2017), keys and values computed apart.
 
+    With `num_offsets` each head also learns how far it looks: a score gets a learned bias for the offset between
+    target and source, as in T5 ("Exploring the Limits of Transfer Learning", 2020).
+
     Args:
         width: of inputs and output, a multiple of `heads`.
         heads: number of heads.
+        num_offsets: how many offsets are told apart; 0 for no bias.
     """
 
-    def __init__(self, width: int, heads: int, **kwargs) -> None:
+    def __init__(self, width: int, heads: int, num_offsets: int = 0, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.width, self.heads = width, heads
+        self.width, self.heads, self.num_offsets = width, heads, num_offsets
         self.query = keras.layers.Dense(width, name="query")
         self.key = keras.layers.Dense(width, name="key")
         self.value = keras.layers.Dense(width, name="value")
         self.output_projection = keras.layers.Dense(width, name="output")
 
     def build(self, input_shape=None) -> None:
-        """Creates the four projections."""
+        """Creates the four projections, and the biases of the offsets."""
         for layer in (self.query, self.key, self.value, self.output_projection):
             layer.build((None, None, self.width))
+        if self.num_offsets:
+            # From zero all heads would begin alike, and be slower to look at different places.
+            self.offset_bias = self.add_weight(
+                shape=(self.num_offsets, self.heads),
+                initializer=keras.initializers.RandomNormal(stddev=_BIAS_SPREAD),
+                name="offset_bias",
+            )
         self.built = True
 
     def project(self, source):
         """Returns keys and values, each (batch, heads, source_length, width / heads)."""
         return self._split(self.key(source)), self._split(self.value(source))
 
-    def call(self, target, keys, values, visible=None):
+    def call(self, target, keys, values, visible=None, offsets=None):
         """Returns (batch, target_length, width): what `target` gathers from the values.
 
         Args:
@@ -39,13 +55,18 @@ class MultiHeadAttention(keras.layers.Layer):
             keys: (batch, heads, source_length, width / heads), from `project`.
             values: like `keys`.
             visible: bool, broadcast to (batch, heads, target_length, source_length); False hides a source.
+            offsets: int (batch or 1, target_length, source_length) from 0 to `num_offsets` - 1, if there are any.
         """
-        return self.attend(target, keys, values, visible)[0]
+        return self.attend(target, keys, values, visible, offsets)[0]
 
-    def attend(self, target, keys, values, visible=None):
+    def attend(self, target, keys, values, visible=None, offsets=None):
         """Returns what `call` returns, and the weights (batch, heads, target_length, source_length)."""
         scores = ops.matmul(self._split(self.query(target)), ops.swapaxes(keys, 2, 3))
         scores = scores * (self.width // self.heads) ** -0.5
+        if self.num_offsets:
+            one_hot = ops.one_hot(offsets, self.num_offsets, dtype=self.compute_dtype)
+            bias = ops.matmul(one_hot, self.offset_bias * _BIAS_SCALE)
+            scores = scores + ops.transpose(bias, (0, 3, 1, 2))
         if visible is not None:
             scores = ops.where(visible, scores, ops.cast(-1e9 if scores.dtype != "float16" else -6e4, scores.dtype))
         # The first step of decoding sees one source, itself: Keras warns of a softmax over one.
@@ -60,4 +81,5 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor."""
-        return {**super().get_config(), "width": self.width, "heads": self.heads}
+        own = {"width": self.width, "heads": self.heads, "num_offsets": self.num_offsets}
+        return {**super().get_config(), **own}

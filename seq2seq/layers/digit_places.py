@@ -5,6 +5,10 @@ from keras import ops
 
 from data.codec import NUM_RESERVED, PAD
 
+# Places further apart than this count as equally far.
+REACH = 4
+NUM_OFFSETS = 2 * REACH + 2
+
 
 @keras.saving.register_keras_serializable(package="eqstream")
 class DigitPlaces(keras.layers.Layer):
@@ -66,6 +70,32 @@ class DigitPlaces(keras.layers.Layer):
         starts_number = ops.logical_and(ops.logical_and(is_digit, is_run_start), ops.logical_not(is_fraction))
         numbers = ops.cumsum(ops.cast(starts_number, "int32"), axis=1)
         return ops.where(tokens == PAD, 0, places), ops.where(tokens == PAD, 0, numbers)
+
+    def offsets(self, targets, sources):
+        """Returns how far apart two tokens' digits are, int32 (batch, num_targets, num_sources), from their places.
+
+        0 says that one of the two is no digit. Any other offset is `REACH` + 1 plus the number of places by which the
+        source's digit stands above the target's, cut to -`REACH` … `REACH`: from the tens, the unit is at `REACH`.
+
+        Args:
+            targets: places, int32 (batch or 1, num_targets).
+            sources: places, int32 (batch or 1, num_sources).
+        """
+        above = self._heights(sources)[:, None, :] - self._heights(targets)[:, :, None]
+        are_digits = ops.logical_and(self._are_digits(sources)[:, None, :], self._are_digits(targets)[:, :, None])
+        return ops.where(are_digits, ops.clip(above, -REACH, REACH) + REACH + 1, 0)
+
+    def hide_digits(self, places):
+        """Returns the places with 0 for all digits: what is left tells brackets, signs and operators apart."""
+        return ops.where(self._are_digits(places), 0, places)
+
+    def _heights(self, places):
+        """Returns places counted without a gap at the decimal point: the unit 1, the tenth 0, the hundredth -1."""
+        return ops.where(places <= self.length, places, self.length + 2 - places)
+
+    def _are_digits(self, places):
+        is_whole = ops.logical_and(places >= 1, places <= self.length)
+        return ops.logical_or(is_whole, ops.logical_and(places >= self.length + 2, places <= 2 * self.length))
 
     def _is_one_of(self, tokens, characters: str):
         ids = [NUM_RESERVED + position for position, each in enumerate(self.alphabet) if each in characters]

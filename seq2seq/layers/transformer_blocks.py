@@ -9,10 +9,13 @@ from seq2seq.layers.attention import MultiHeadAttention
 class _Block(keras.layers.Layer):
     """What both blocks share: the feed-forward part and the arguments."""
 
-    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, **kwargs) -> None:
+    def __init__(
+        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         self.width, self.heads, self.feed_forward, self.dropout_rate = width, heads, feed_forward, dropout
-        self.attention = MultiHeadAttention(width, heads, name="attention")
+        self.num_offsets = num_offsets
+        self.attention = MultiHeadAttention(width, heads, num_offsets, name="attention")
         self.attention_norm = keras.layers.LayerNormalization(name="attention_norm")
         self.feed_forward_norm = keras.layers.LayerNormalization(name="feed_forward_norm")
         self.expand = keras.layers.Dense(feed_forward, activation="relu", name="expand")
@@ -32,17 +35,17 @@ class _Block(keras.layers.Layer):
     def get_config(self) -> dict:
         """Returns the arguments of the constructor."""
         own = {"width": self.width, "heads": self.heads, "feed_forward": self.feed_forward}
-        return {**super().get_config(), **own, "dropout": self.dropout_rate}
+        return {**super().get_config(), **own, "dropout": self.dropout_rate, "num_offsets": self.num_offsets}
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
 class EncoderBlock(_Block):
     """Self-attention over all tokens that are no pads, then the feed-forward part."""
 
-    def call(self, states, visible=None, training=None):
-        """Returns (batch, length, width) from `states` of that shape; `visible` as in `MultiHeadAttention`."""
+    def call(self, states, visible=None, offsets=None, training=None):
+        """Returns (batch, length, width) from `states`; `visible` and `offsets` as in `MultiHeadAttention`."""
         normed = self.attention_norm(states)
-        gathered = self.attention(normed, *self.attention.project(normed), visible=visible)
+        gathered = self.attention(normed, *self.attention.project(normed), visible=visible, offsets=offsets)
         return self._add_feed_forward(states + self.dropout(gathered, training=training), training)
 
 
@@ -54,9 +57,11 @@ class DecoderBlock(_Block):
     the keys and values of the positions before.
     """
 
-    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, **kwargs) -> None:
-        super().__init__(width, heads, feed_forward, dropout, **kwargs)
-        self.cross_attention = MultiHeadAttention(width, heads, name="cross_attention")
+    def __init__(
+        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs
+    ) -> None:
+        super().__init__(width, heads, feed_forward, dropout, num_offsets, **kwargs)
+        self.cross_attention = MultiHeadAttention(width, heads, num_offsets, name="cross_attention")
         self.cross_norm = keras.layers.LayerNormalization(name="cross_norm")
 
     def build(self, input_shape=None) -> None:
@@ -65,7 +70,7 @@ class DecoderBlock(_Block):
         self.cross_norm.build((None, None, self.width))
         super().build(input_shape)
 
-    def call(self, states, memory, visible=None, past=None, training=None):
+    def call(self, states, memory, visible=None, past=None, offsets=(None, None), training=None):
         """Returns the new states, the keys and values of all positions up to the last, and the shares of the question.
 
         The shares are (batch, heads, length, question_length).
@@ -75,15 +80,19 @@ class DecoderBlock(_Block):
             memory: keys and values of the question, from ``cross_attention.project``.
             visible: bool, False for pads of the question.
             past: keys and values of the positions before, or None if `states` begins at the first one.
+            offsets: those to the positions up to the last, and those to the question; see `MultiHeadAttention`.
             training: whether dropout is active.
         """
         normed = self.attention_norm(states)
         keys, values = self.attention.project(normed)
         if past is not None:
             keys, values = ops.concatenate([past[0], keys], axis=2), ops.concatenate([past[1], values], axis=2)
-        gathered = self.attention(normed, keys, values, visible=_causal_mask(states.shape[1], keys.shape[2]))
+        mask = _causal_mask(states.shape[1], keys.shape[2])
+        gathered = self.attention(normed, keys, values, visible=mask, offsets=offsets[0])
         states = states + self.dropout(gathered, training=training)
-        gathered, shares = self.cross_attention.attend(self.cross_norm(states), *memory, visible=visible)
+        gathered, shares = self.cross_attention.attend(
+            self.cross_norm(states), *memory, visible=visible, offsets=offsets[1]
+        )
         states = states + self.dropout(gathered, training=training)
         return self._add_feed_forward(states, training), (keys, values), shares
 

@@ -6,7 +6,7 @@ from keras import ops
 from data.codec import PAD, START
 from seq2seq.architectures import TransformerRecipe
 from seq2seq.layers.character_embedding import CharacterEmbedding
-from seq2seq.layers.digit_places import DigitPlaces
+from seq2seq.layers.digit_places import NUM_OFFSETS, DigitPlaces
 from seq2seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
 from seq2seq.models.base import EquationModel, shift_right
 
@@ -17,6 +17,10 @@ class TransformerModel(EquationModel):
 
     Digit places are those of "Transformers Can Do Arithmetic with the Right Embeddings" (2024). When the answer
     is written from its last digit, the position in the answer is a place too and shares the embedding.
+
+    With `places: relative` digits have no place of their own: each head of attention has a learned bias for how many
+    places lie between two digits, the relative positions of T5 (2020) counted in places instead of characters. One
+    rule then serves units, tens and hundreds, which takes far fewer examples to learn.
     """
 
     recipe_class = TransformerRecipe
@@ -24,23 +28,26 @@ class TransformerModel(EquationModel):
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
         recipe, codec = self.architecture, self.codec
-        sizes = {"width": recipe.width, "heads": recipe.heads, "feed_forward": recipe.feed_forward}
+        self.is_relative = recipe.places == "relative"
+        sizes = {
+            "width": recipe.width,
+            "heads": recipe.heads,
+            "feed_forward": recipe.feed_forward,
+            "dropout": recipe.dropout,
+            "num_offsets": NUM_OFFSETS if self.is_relative else 0,
+        }
         length = max(codec.question_width, codec.answer_width)
         self.places = DigitPlaces(codec.alphabet, length, codec.options.reverse_question, name="places")
         self.character = CharacterEmbedding(codec.num_tokens, recipe.width, name="character")
         self.place = CharacterEmbedding(self.places.num_places, recipe.width, name="place")
-        self.number = CharacterEmbedding(self.places.num_numbers, recipe.width, name="number")
+        self.number = self.step = None
+        if recipe.number_embedding:
+            self.number = CharacterEmbedding(self.places.num_numbers, recipe.width, name="number")
         # Written from its last digit, an answer has its steps in the table of places: step 0 is the unit.
-        is_place = codec.options.reverse_answer
-        self.step = None if is_place else CharacterEmbedding(length + 1, recipe.width, name="step")
-        self.encoder = [
-            EncoderBlock(**sizes, dropout=recipe.dropout, name=f"encoder_{level + 1}")
-            for level in range(recipe.encoder_depth)
-        ]
-        self.decoder = [
-            DecoderBlock(**sizes, dropout=recipe.dropout, name=f"decoder_{level + 1}")
-            for level in range(recipe.decoder_depth)
-        ]
+        if not codec.options.reverse_answer:
+            self.step = CharacterEmbedding(length + 1, recipe.width, name="step")
+        self.encoder = [EncoderBlock(**sizes, name=f"encoder_{level + 1}") for level in range(recipe.encoder_depth)]
+        self.decoder = [DecoderBlock(**sizes, name=f"decoder_{level + 1}") for level in range(recipe.decoder_depth)]
         self.encoder_norm = keras.layers.LayerNormalization(name="encoder_norm")
         self.decoder_norm = keras.layers.LayerNormalization(name="decoder_norm")
         self.logits = keras.layers.Dense(codec.num_tokens, name="logits")
@@ -54,17 +61,23 @@ class TransformerModel(EquationModel):
         self.built = True
 
     def encode(self, question, training=None):
-        """Returns the memory of the question: keys and values for each decoder block, and which tokens are no pads."""
-        states, visible = self._run_encoder(question, training)
-        return [block.cross_attention.project(states) for block in self.decoder], visible
+        """Returns the memory of the question: keys and values for each decoder block, and its tokens' places.
+
+        Between the two stands which of the tokens are no pads, bool (batch, 1, 1, question_width).
+        """
+        states, visible, places = self._run_encoder(question, training)
+        return [block.cross_attention.project(states) for block in self.decoder], visible, places
 
     def _run_encoder(self, question, training=None):
         places, numbers = self.places(question)
         visible = (question != PAD)[:, None, None, :]
-        states = self.character(question) + self.place(places) + self.number(numbers)
+        shown = self.places.hide_digits(places) if self.is_relative else places
+        states = self.character(question) + self.place(shown)
+        states = states if self.number is None else states + self.number(numbers)
+        offsets = self.places.offsets(places, places) if self.is_relative else None
         for block in self.encoder:
-            states = block(states, visible=visible, training=training)
-        return self.encoder_norm(states), visible
+            states = block(states, visible=visible, offsets=offsets, training=training)
+        return self.encoder_norm(states), visible, places
 
     def decode(self, previous, memory, *, first_step: int = 0, past=None, training=None):
         """Returns the logits of consecutive steps, and the keys and values to hand in as `past` of the next.
@@ -78,18 +91,30 @@ class TransformerModel(EquationModel):
             past: None at the first step of all.
             training: whether dropout is active.
         """
-        projections, visible = memory
-        states = self.character(previous) + self._embed_steps(first_step, previous.shape[1])
+        projections, visible, places = memory
+        num_steps = previous.shape[1]
+        states = self._embed_steps(self.character(previous), first_step)
+        offsets = self._step_offsets(first_step, num_steps, places) if self.is_relative else (None, None)
         caches, shares = [], None
         for level, block in enumerate(self.decoder):
             before = None if past is None else past[level]
-            states, cache, shares = block(states, projections[level], visible=visible, past=before, training=training)
+            states, cache, shares = block(
+                states, projections[level], visible=visible, past=before, offsets=offsets, training=training
+            )
             caches.append(cache)
         return self.logits(self.decoder_norm(states)), caches, shares
 
-    def _embed_steps(self, first_step: int, num_steps: int):
-        steps = ops.arange(first_step, first_step + num_steps)[None, :]
-        return self.place(steps + 1) if self.step is None else self.step(steps)
+    def _embed_steps(self, states, first_step: int):
+        steps = ops.arange(first_step, first_step + states.shape[1])[None, :]
+        if self.step is not None:
+            return states + self.step(steps)
+        return states if self.is_relative else states + self.place(steps + 1)
+
+    def _step_offsets(self, first_step: int, num_steps: int, places):
+        """Returns the offsets of these steps to all steps up to the last, and to the question."""
+        last = ops.arange(1, first_step + num_steps + 1)[None, :]
+        current = last[:, first_step:]
+        return self.places.offsets(current, last), self.places.offsets(current, places)
 
     def call(self, inputs, training=None):
         """See `EquationModel.call`."""
