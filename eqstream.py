@@ -321,6 +321,7 @@ def _is_at_terminal() -> bool:
 
 def _answer_at_prompt(answer: Callable[[str], None]) -> None:
     """Asks for questions until Ctrl-D or Ctrl-C; one that is refused costs nothing but the reason."""
+    _report("Ctrl-D ends")
     while True:
         try:
             question = click.prompt("question", default="", show_default=False, err=True)
@@ -355,7 +356,7 @@ def _keep_beam_quiet(beam_options: Sequence[str]) -> None:
 def _keep_tensorflow_quiet() -> None:
     """Loads TensorFlow without its reports on the machine, unless its own switch is set: who sets it wants them."""
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
         from seq2seq.quiet_start import load_tensorflow
 
         load_tensorflow()
