@@ -234,9 +234,12 @@ def test_a_directory_in_which_a_training_died_before_its_first_word_is_taken_ane
 
 def test_best_and_last_weights_can_both_be_had(whole):
     best, last = load_trained_model(whole), keras.models.load_model(whole / "last.keras", compile=False)
+    # A `.keras` file holds no states of random generators: they are of no use to a finished model.
+    weights = {id(weight) for weight in last.weights}
     with np.load(whole / "state.npz") as state:
-        saved = [state[f"{number:05d}"] for number in range(len(last.variables))]
-    assert [value.tobytes() for value in saved] == [np.asarray(each).tobytes() for each in last.variables]
+        for number, variable in enumerate(last.variables):
+            if id(variable) in weights:
+                assert state[f"{number:05d}"].tobytes() == np.asarray(variable).tobytes(), variable.path
     rows = log_of(whole)
     chosen = min(rows, key=lambda row: (-float(row["val_exact_match"]), float(row["val_loss"])))
     is_last = chosen is rows[-1]
