@@ -1,8 +1,10 @@
 """A training that is killed for real, and one that dies at each of its writes, end as if nothing had been."""
 
+import contextlib
 import csv
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -112,10 +114,25 @@ def kill_at_line(process, start):
     raise AssertionError(f"never reported {start!r}: {lines}")
 
 
-def kill_at_write(process, path):
-    """Kills while `path` is being opened to be written: a pipe in its place holds the writer until someone reads."""
-    with path.open("rb"):
-        kill(process)
+def kill_at_write(path, start):
+    """Kills the process that `start()` returns while it writes `path`: in its place is a pipe that is full already."""
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writer, bytes(4096)):
+            pass
+    # What is in a pipe stays there while it has a reader; it is hung up until the next writer opens it.
+    os.close(writer)
+    process, pipe = start(), select.poll()
+    pipe.register(reader)
+    while pipe.poll()[0][1] & select.POLLHUP:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
+            raise AssertionError(f"{path.name} was never written: {process.stderr.read()}")
+    kill(process)
+    os.close(reader)
     path.unlink()
 
 
@@ -134,9 +151,7 @@ def test_a_training_that_sigkill_ends_twice_comes_out_as_if_nothing_had_been(dat
     run = tmp_path / "run"
     kill_at_line(begin(recipe_file, dataset, run), "epoch   2")
     partial = run / "state.npz.partial"
-    partial.unlink(missing_ok=True)
-    os.mkfifo(partial)
-    kill_at_write(begin(recipe_file, dataset, run, "--resume"), partial)
+    kill_at_write(partial, lambda: begin(recipe_file, dataset, run, "--resume"))
     partial.write_bytes(RunDirectory(run).state_npz.read_bytes()[:500])  # what a write cut short leaves
     resume(dataset, run)
     assert_same_run(run, whole)
@@ -151,9 +166,7 @@ def test_a_training_killed_while_it_writes_a_file_comes_out_as_if_nothing_had_be
 ):
     run = tmp_path / "run"
     kill_at_line(begin(recipe_file, dataset, run), "epoch   1")
-    (run / name).unlink(missing_ok=True)
-    os.mkfifo(run / name)
-    kill_at_write(begin(recipe_file, dataset, run, "--resume"), run / name)
+    kill_at_write(run / name, lambda: begin(recipe_file, dataset, run, "--resume"))
     (run / name).write_bytes(b"half of")
     resume(dataset, run)
     assert_same_run(run, whole)
