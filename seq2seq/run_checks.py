@@ -40,14 +40,14 @@ def check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: M
         raise UserError(f"{run.path} has another codec than its recipe gives for this dataset")
 
 
-def describe_other_versions(description: Mapping[str, Any], versions: Mapping[str, str]) -> str | None:
+def describe_other_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
     """Returns a line that says which tools have changed since a run was begun; None if none has.
 
     The weights of a training are promised bit for bit with the same tools alone.
     """
     changes = [
-        f"{name} {before}, now {versions[name]}"
-        for name, before in sorted(description["versions"].items())
-        if versions.get(name, before) != before
+        f"{name} {version}, now {now[name]}"
+        for name, version in sorted(before.items())
+        if now.get(name, version) != version
     ]
     return f"begun with {'; '.join(changes)}: the weights may differ from an uninterrupted run's" if changes else None

@@ -92,7 +92,9 @@ def train(
     if sections.training.tensorboard:
         check_tensorboard()
     task = _prepare(sections.training, codec, data_directory, manifest)
-    _describe_run(run, describe_run(recipe, data_directory, manifest), codec, resume, overwrite, report)
+    if not resume:
+        run.create(overwrite=overwrite)
+    _write_papers(run, describe_run(recipe, data_directory, manifest), codec, report)
     keras.utils.set_random_seed(derive_seed(sections.training.seed, "training") % 2**32)
     with dtype_policy(sections.training.precision):
         model = make_model(sections.model, codec)
@@ -114,23 +116,14 @@ def train(
     return _make_report(run, model, task, progress)
 
 
-def _describe_run(
-    run: RunDirectory,
-    description: dict[str, Any],
-    codec: Codec,
-    resume: bool,
-    overwrite: bool,
-    report: Callable[[str], None],
-) -> None:
+def _write_papers(run: RunDirectory, description: dict[str, Any], codec: Codec, report: Callable[[str], None]) -> None:
     """Writes what the run is about; when it is resumed too, as it may have been killed before all of it was there."""
-    if resume:
-        before = run.read_description()
+    if run.exists:
+        before = run.read_description()["versions"]
         changes = describe_other_versions(before, description["versions"])
         if changes is not None:
             report(changes)
-        description = {**description, "versions": before["versions"]}
-    else:
-        run.create(overwrite=overwrite)
+        description = {**description, "versions": before}
     run.write_description(description)
     run.write_codec(codec)
 
