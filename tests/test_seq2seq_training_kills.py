@@ -225,13 +225,17 @@ def test_a_training_that_dies_at_a_write_comes_out_as_if_nothing_had_been(
     assert_same_run(tmp_path / "run", whole)
 
 
+# In parts, so that none takes as long as a test that hangs.
 @pytest.mark.slow
-def test_a_training_that_dies_at_any_write_comes_out_as_if_nothing_had_been(dataset, whole, tmp_path, monkeypatch):
+@pytest.mark.parametrize("first", range(1, 7))
+def test_a_training_that_dies_at_any_write_comes_out_as_if_nothing_had_been(
+    dataset, whole, tmp_path, monkeypatch, first
+):
     with monkeypatch.context() as patch:
         writes = _die_at(patch, -1)
         train(Recipe.from_dict(RECIPE), dataset, tmp_path / "all", report=silently)
     assert set(writes) == {"run.json", "state.npz", "log.csv", "samples.txt", "model.keras", "last.keras"}
-    for number in range(1, len(writes)):
+    for number in range(first, len(writes), 6):
         run = tmp_path / str(number)
         assert _train_dying_at(dataset, run, monkeypatch, number) == writes[:number]
         resume(dataset, run)
