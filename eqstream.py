@@ -195,13 +195,18 @@ def predict(run: str, questions: Sequence[str], explain: bool) -> None:
 @commands.command()
 @click.argument("run", metavar="RUN")
 @click.option("--out", "directory", metavar="DIR", help="Where the plots go; into RUN by default.")
+@click.option("--data", metavar="DIR", help="Another dataset than the one that the model was trained on.")
+@click.option("--split", help="The split to judge the model on.")
+@click.option("--limit", type=click.IntRange(min=1), help="Judge on a sample of so many examples; 100,000 by default.")
 @click.option("--question", help="Also plot how the model answers this question.")
-def plot(run: str, directory: str | None, question: str | None) -> None:
-    """Plot the training in RUN and what its model gets right and wrong."""
+def plot(
+    run: str, directory: str | None, data: str | None, split: str | None, limit: int | None, question: str | None
+) -> None:
+    """Plot the training in RUN and what its model gets right and wrong, as PNG and SVG."""
     _keep_tensorflow_quiet()
     from seq2seq.plots import plot as plot_run
 
-    for path in plot_run(run, out=directory, question=question):
+    for path in plot_run(run, out=directory, data_directory=data, split=split, limit=limit, question=question):
         click.echo(path)
 
 
