@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from seq2seq.mistakes import ErrorCount
 from seq2seq.palette import GRID, LINES, OFF_BY_ONE, PALE, WRONG, bounded, share_label
@@ -59,19 +59,27 @@ def draw_learning_curves(title: str, rows: Sequence[Mapping[str, float]], best_e
     for place, (name, metrics, scale) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), place + 1)
         lowest = _draw_lines(axes, rows, metrics, is_missing=scale == "missing")
-        if scale == "log":
+        if scale == "log" and _spans_decades(rows, metrics):
             axes.set_yscale("log")
         elif scale == "missing":
             _scale_to_zero(axes, lowest)
-        else:
+        elif scale == "share":
+            low, high = axes.dataLim.intervaly
+            axes.set_ylim(max(low - 0.03, -0.01), min(max(high, 0.05) + 0.03, 1.03))
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
         if best_epoch is not None:
             axes.axvline(best_epoch, color=PALE, linewidth=0.8, zorder=0.5, label="kept")
-        axes.set(title=name, xlabel="epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(title=name, xlabel="epoch", xlim=(rows[0]["epoch"] - 0.5, rows[-1]["epoch"] + 0.5))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(color=GRID)
         axes.legend(fontsize="small", framealpha=0.9)
     return figure
+
+
+def _spans_decades(rows: Sequence[Mapping[str, float]], metrics: Sequence[str]) -> bool:
+    """Returns whether a logarithmic axis is of use: values above 0 that differ by more than ten times."""
+    values = [row[metric] for row in rows for metric in metrics if metric in row]
+    return min(values) > 0 and max(values) > 10 * min(values)
 
 
 def _scale_to_zero(axes: Axes, lowest: float) -> None:
@@ -127,7 +135,8 @@ def draw_error_histogram(title: str, errors: Sequence[ErrorCount], num_unreadabl
     step = -(-len(names) // _MAX_LABELLED_BARS)
     axes.set_xticks(range(0, len(names), step), names[::step], fontsize="small")
     axes.set(title=title, xlabel="error: the model's answer minus the right one", ylabel="wrong answers")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_ylim(0, 1.15 * max(*totals, 1))
     if not any(totals):
         axes.text(0.5, 0.5, "no wrong answers", transform=axes.transAxes, ha="center", va="center", fontsize="x-large")

@@ -3,12 +3,14 @@
 Nothing here touches matplotlib's global state.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import Locator
 
 from seq2seq.palette import AMOUNTS, PALE, RIGHT, SHARES, WRONG, bounded, share_label
 
@@ -18,6 +20,7 @@ _PANEL_INCHES = 4.6
 _PANEL_POINTS = 0.8 * 72 * _PANEL_INCHES  # of the plane itself, without its labels
 # Largest operand over the usual one, from which on a linear axis would show a clot in its corner.
 _WIDE = 20
+_MIN_OUTLINED = 12.0  # square points
 
 
 def draw_error_map(
@@ -25,8 +28,8 @@ def draw_error_map(
 ) -> Figure:
     """Returns a dot for each right and a cross for each wrong answer in the plane of the two operands.
 
-    Each operator has a plane of its own. The wrong lie on top, and the fewer they are the larger they are drawn; many
-    cover of the plane what their share is. Where most operands are small beside the largest, the axes are logarithmic.
+    Each operator has a plane of its own. The rarer kind lies on top, and the rarer it is the larger it is drawn, so
+    that a single one is seen. Where most operands are small beside the largest, the axes are logarithmic.
 
     Args:
         title: of the picture.
@@ -42,8 +45,10 @@ def draw_error_map(
         _draw_points(axes, operands[rows], is_right[rows])
         axes.set(xlabel="first operand", ylabel="second operand")
         if is_wide:
-            axes.set_xscale("symlog", linthresh=1)
-            axes.set_yscale("symlog", linthresh=1)
+            axes.set_xscale("symlog", linthresh=1, linscale=0.4)
+            axes.set_yscale("symlog", linthresh=1, linscale=0.4)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(_FewDecades())
         axes.set_aspect("equal", adjustable="datalim" if is_wide else "box")
     marks = [("o", RIGHT, "right", is_right), ("X", WRONG, "wrong", ~is_right)]
     handles = [
@@ -55,15 +60,43 @@ def draw_error_map(
     return figure
 
 
+class _FewDecades(Locator):
+    """Ticks at zero and at some powers of ten to either side, few enough for their labels."""
+
+    def __call__(self) -> list[float]:
+        """Returns the ticks within the axis."""
+        if self.axis is None:
+            return []
+        return self.tick_values(*self.axis.get_view_interval())
+
+    def tick_values(self, vmin: float, vmax: float) -> list[float]:
+        """Returns the ticks between two values."""
+        last = int(math.log10(max(abs(vmin), abs(vmax), 1.0)))
+        step = max(1, -(-last // 4))
+        powers = [10.0**power for power in range(last, 0 if vmin < 0 else -1, -step)]
+        return [tick for tick in (*(-power for power in powers), 0.0, *reversed(powers)) if vmin <= tick <= vmax]
+
+
 def _draw_points(axes: Axes, operands: np.ndarray, is_right: np.ndarray) -> None:
-    area, num_wrong = _PANEL_POINTS**2, int((~is_right).sum())
-    size = bounded(0.6 * area / len(is_right), 0.5, 40.0)
-    wrong_size = bounded(max(0.6 * num_wrong / len(is_right), 0.05) * area / max(num_wrong, 1), 0.5, 50.0)
-    # Points are drawn as pixels even in SVG: tens of thousands of shapes open slowly.
-    axes.scatter(*operands[is_right].T, s=size, color=RIGHT, marker="o", linewidths=0, rasterized=True)
-    edge = 0.6 if wrong_size > 12 else 0.0
-    crosses = {"marker": "X", "color": WRONG, "edgecolors": "white", "linewidths": edge, "zorder": 3}
-    axes.scatter(*operands[~is_right].T, s=wrong_size, rasterized=True, **crosses)
+    area, num_points = _PANEL_POINTS**2, len(is_right)
+    kinds = [(is_right, RIGHT, "o"), (~is_right, WRONG, "X")]
+    kinds.sort(key=lambda kind: int(kind[0].sum()), reverse=True)
+    for level, (is_chosen, colour, marker) in enumerate(kinds):
+        count = int(is_chosen.sum())
+        # The points cover what their share of the plane is, and the rarer ones enough of it to be seen.
+        share = max(0.6 * count / num_points, 0.05 * level)
+        size = bounded(share * area / max(count, 1), 0.5, 40.0 + 10 * level)
+        axes.scatter(
+            *operands[is_chosen].T,
+            s=size,
+            color=colour,
+            marker=marker,
+            edgecolors="white" if level and colour == WRONG else PALE,
+            linewidths=0.6 if level and size > _MIN_OUTLINED else 0.0,
+            zorder=2 + level,
+            # Drawn as pixels even in SVG: tens of thousands of shapes open slowly.
+            rasterized=True,
+        )
 
 
 def draw_length_map(
@@ -122,14 +155,16 @@ def draw_attention(title: str, shares: np.ndarray, asked: Sequence[str], written
         asked: sign of each token of the question.
         written: sign of each token of the answer.
     """
+    # As light as it gets: attention that is spread would be dark all over.
+    limit = float(shares.max())
     size = (bounded(2.2 + 0.5 * len(asked), 4.8, 14.0), bounded(1.7 + 0.42 * len(written), 3.0, 14.0))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
-    _draw_matrix(figure, axes, shares, "share of attention", limits=(0.0, 1.0))
+    _draw_matrix(figure, axes, shares, "share of attention", limits=(0.0, limit))
     if shares.size <= _MAX_LABELLED_SHARES:
         for (row, column), share in np.ndenumerate(shares):
             if share >= 0.05:
-                colour = "white" if share < 0.5 else "black"
+                colour = "white" if share < limit / 2 else "black"
                 axes.text(column, row, f"{share:.2f}", ha="center", va="center", color=colour, fontsize="x-small")
     axes.set_xticks(range(len(asked)), asked, fontsize="large")
     axes.set_yticks(range(len(written)), written, fontsize="large")
@@ -173,7 +208,7 @@ def _group_by_operator(operators: Sequence[str] | None, num_examples: int) -> Ma
 def _add_panels(title: str, groups: Mapping[str, np.ndarray], inches: float) -> tuple[Figure, list[Axes]]:
     num_columns = 2 if len(groups) == 4 else len(groups)
     num_rows = -(-len(groups) // num_columns)
-    figure = Figure(figsize=(inches * num_columns + 1.0, inches * num_rows + 1.0), layout="compressed")
+    figure = Figure(figsize=(inches * num_columns + 1.0, inches * num_rows + 1.4), layout="compressed")
     figure.suptitle(title)
     panels = [figure.add_subplot(num_rows, num_columns, place + 1) for place in range(len(groups))]
     for axes, name in zip(panels, groups, strict=True):
