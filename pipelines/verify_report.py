@@ -117,3 +117,6 @@ def _list_proofs(recipe: Recipe, findings: list[ShardFindings], num_files: int, 
         yield COMMUTED_TO_PROOF[recipe.commuted]
     if not faulty["counts"]:
         yield "splits and shards are exactly as large as the recipe asks, and the histograms are right"
+    # Without a plan, or with a shard that the plan does not know, there is a fault in the counts.
+    if not faulty["plan"] and not faulty["counts"]:
+        yield "every shard holds, in order, the equations that the recipe plans for it"

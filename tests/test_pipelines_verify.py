@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -174,7 +175,7 @@ def test_everything_is_proven_of_a_dataset_as_it_was_built(kind, tmp_path):
     report = verify(tmp_path / "built")
     assert report.faults == ()
     assert report.is_sound
-    assert len(report.proven) == 4 + len(recipe.storage.formats)
+    assert len(report.proven) == 5 + len(recipe.storage.formats)
 
 
 def test_the_report_says_what_was_read_and_what_holds(sound_dir):
@@ -189,6 +190,7 @@ def test_the_report_says_what_was_read_and_what_holds(sound_dir):
         "proven: every equation is one of the recipe's space and of its split",
         "proven: no equation stands twice, and no commuted twins stand in two splits",
         "proven: splits and shards are exactly as large as the recipe asks, and the histograms are right",
+        "proven: every shard holds, in order, the equations that the recipe plans for it",
         "sound",
     ]
     assert json.loads(json.dumps(report.to_dict()))["is_sound"] is True
@@ -447,6 +449,89 @@ def test_an_equation_of_another_split_is_found_with_both_places(dataset_dir):
     write_rows(dataset_dir, others, shard="test-00001-of-00002")
     line = f"test-00001-of-00002, record 11: `{rows[7]['question']}` stands also in {FIRST}, record 7"
     assert line in fault_lines(dataset_dir)
+
+
+FORGED = {
+    "uniform": {"splits": [{"name": "train", "count": 240}, {"name": "test", "count": 120}]},
+    "balanced": {"splits": [{"name": "train", "count": 240}, {"name": "test", "count": 120}], "sampling": "balanced"},
+    "gzip": {"storage": {"shard_size": 130, "formats": ["tfrecord"], "compression": "gzip"}},
+    "parquet": {"storage": {"shard_size": 130, "formats": ["parquet"]}},
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+def test_the_shards_of_another_seed_are_found_though_every_number_fits(kind, tmp_path):
+    options = {"commuted": "ignore", **FORGED[kind]}
+    out = tmp_path / "forged"
+    build(make_recipe({"operands": {"min": 0, "max": 19}}, seed=1, **options), out)
+    recipe = make_recipe({"operands": {"min": 0, "max": 19}}, seed=0, **options)
+
+    def edit(manifest):
+        manifest["recipe"]["seed"] = 0
+        manifest["fingerprint"] = recipe.fingerprint()
+
+    edit_manifest(out, edit)
+    lines = fault_lines(out, max_faults=99)
+    shards = [entry["shard"] for _, entry in list_entries(load_manifest(str(out)))]
+    assert len(lines) == 2 * len(shards)
+    for shard, named, counted in zip(shards, lines[::2], lines[1::2], strict=True):
+        assert re.fullmatch(shard + r", record \d+: it is `\d+ \+ \d+`, the recipe plans `\d+ \+ \d+` there", named)
+        assert re.fullmatch(shard + r": \d+ of its \d+ records are not those of the recipe's plan", counted)
+
+
+def test_an_equation_exchanged_for_an_unused_one_is_found(tmp_path):
+    splits = [{"name": "train", "count": 100}]
+    out = tmp_path / "sums"
+    build(make_recipe({"operands": {"min": 10, "max": 39}}, splits, commuted="ignore"), out)
+    shard = "train-00000-of-00001"
+    rows = read_rows(out, shard)
+    used = {row["question"] for row in rows}
+    left, right = map(int, rows[50]["question"].split(" + "))
+    carries = rows[50]["carries"]
+    pairs = [(first, left + right - first) for first in range(10, 40) if 10 <= left + right - first < 40]
+    others = [sum_row(*pair) for pair in pairs]
+    other = next(row for row in others if row["question"] not in used and row["carries"] == carries)
+    planned, rows[50] = rows[50], other
+    write_rows(out, rows, shard=shard)
+    line = f"{shard}, record 50: it is `{other['question']}`, the recipe plans `{planned['question']}` there"
+    assert fault_lines(out) == [line]
+
+
+def test_records_in_another_order_than_that_of_the_plan_are_found(dataset_dir):
+    rows = read_rows(dataset_dir)
+    rows[30], rows[31] = rows[31], rows[30]
+    write_rows(dataset_dir, rows)
+    reason = f"it is `{rows[30]['question']}`, the recipe plans `{rows[31]['question']}` there"
+    assert fault_lines(dataset_dir) == [
+        f"{FIRST}, record 30: {reason}",
+        f"{FIRST}: 2 of its 120 records are not those of the recipe's plan",
+    ]
+
+
+def test_a_shard_that_is_shorter_or_longer_than_planned_is_told_from_the_plan(dataset_dir):
+    first, second = read_rows(dataset_dir), read_rows(dataset_dir, SECOND)
+
+    def move(manifest):
+        shards = manifest["splits"]["train"]["shards"]
+        shards[0]["num_equations"], shards[1]["num_equations"] = 119, 121
+        shards[1]["first_ordinal"] = 119
+
+    write_rows(dataset_dir, first[:-1])
+    write_rows(dataset_dir, [*second, first[-1]], shard=SECOND)
+    edit_manifest(dataset_dir, move)
+    lines = fault_lines(dataset_dir)
+    assert lines[0] == f"{FIRST}: it ends after 119 records, the recipe plans `{first[-1]['question']}` next"
+    assert lines[1] == f"{SECOND}, record 120: it is `{first[-1]['question']}`, the recipe plans no such record"
+
+
+def test_a_recipe_that_cannot_be_planned_leaves_the_order_unproven(dataset_dir):
+    def edit(manifest):
+        manifest["recipe"]["splits"][0] = {"name": "train", "count": 10**6}
+
+    edit_manifest(dataset_dir, edit)
+    lines = fault_lines(dataset_dir)
+    assert any("its recipe cannot be planned: split `train` asks for 1000000 equations" in line for line in lines)
+    assert not any("the recipe plans" in sentence for sentence in verify(dataset_dir).proven)
 
 
 def find_asymmetric(rows):
