@@ -1,8 +1,9 @@
 """The questions of one shard beside those that the recipe plans for it, in their order.
 
-This alone knows where each equation belongs: with true checksums and true sums, the equations of another seed, or one of
-them exchanged for an equation that the dataset does not use, are a sound dataset of the same space. What is expected
-comes from the writer's own walk, as it is the recipe's meaning; that answers are right is for `pipelines.judgement`.
+This alone knows where each equation belongs: with true checksums and true sums, the equations of another seed, or one
+of them exchanged for an equation that the dataset does not use, are a sound dataset of the same space. What is
+expected comes from the writer's own walk, as it is the recipe's meaning; that answers are right is for
+`pipelines.judgement`.
 
 Texts are compared, not files: the bytes of Parquet and gzip depend on the libraries that packed them, and a payload of
 TFRecord is compared with the texts by `pipelines.records`.

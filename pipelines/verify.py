@@ -151,14 +151,14 @@ class _Verification:
         plan = self._make_plan()
         findings, edges = self._check_shards(plan)
         path_to_found = {path: found for each in findings for path, found in each.path_to_file.items()}
-        num_files = check_files(self._directory, self._manifest, path_to_found, self._faults)
+        checked = check_files(self._directory, self._manifest, path_to_found, self._faults)
         for found in findings:
             self._faults.extend(found.faults)
         self._check_distinct(edges)
         check_manifest(self._manifest, self._recipe, findings, self._faults)
         if plan is not None:
             check_plan(self._manifest, self._recipe, plan, self._faults)
-        return make_report(self._directory, self._recipe, self._group(findings), num_files, self._faults)
+        return make_report(self._directory, self._recipe, self._group(findings), checked, self._faults)
 
     def _group(self, findings: list[ShardFindings]) -> dict[str, list[ShardFindings]]:
         grouped: dict[str, list[ShardFindings]] = {}

@@ -15,6 +15,7 @@ from data.errors import UserError
 from data.recipe import Recipe
 from pipelines.build import build
 from pipelines.file_check import list_entries, load_manifest
+from pipelines.papers import render_papers
 from pipelines.progress import Progress
 from pipelines.shard_check import ShardCheck
 from pipelines.verify import verify
@@ -75,25 +76,29 @@ def to_example(row):
     return tf.train.Example(features=tf.train.Features(feature=features))
 
 
-def edit_manifest(directory, edit):
-    """Changes the manifest in place, and writes it and `SHA256SUMS` anew."""
+def edit_manifest(directory, edit, papers=True):
+    """Changes the manifest in place, and writes it, the papers and `SHA256SUMS` anew."""
     path = directory / "manifest.json"
     manifest = json.loads(path.read_text())
     edit(manifest)
     path.write_text(json.dumps(manifest, indent=2, sort_keys=True))
+    for name, contents in render_papers(manifest).items() if papers else ():
+        (directory / name).write_bytes(contents)
     others = [each for each in directory.rglob("*") if each.is_file() and each.name not in ("SHA256SUMS", "_SUCCESS")]
     lines = [f"{sha256_of(each)}  {each.relative_to(directory).as_posix()}\n" for each in sorted(others)]
     (directory / "SHA256SUMS").write_text("".join(lines))
 
 
-def reseal(directory):
+def reseal(directory, papers=True):
+    """Makes every size and checksum true again."""
+
     def edit(manifest):
         for _, entry in list_entries(manifest):
             for file in entry["files"].values():
                 path = directory / file["path"]
                 file.update(num_bytes=path.stat().st_size, sha256=sha256_of(path))
 
-    edit_manifest(directory, edit)
+    edit_manifest(directory, edit, papers=papers)
 
 
 def sha256_of(path):
@@ -175,7 +180,7 @@ def test_everything_is_proven_of_a_dataset_as_it_was_built(kind, tmp_path):
     report = verify(tmp_path / "built")
     assert report.faults == ()
     assert report.is_sound
-    assert len(report.proven) == 5 + len(recipe.storage.formats)
+    assert len(report.proven) == 6 + len(recipe.storage.formats)
 
 
 def test_the_report_says_what_was_read_and_what_holds(sound_dir):
@@ -183,8 +188,8 @@ def test_the_report_says_what_was_read_and_what_holds(sound_dir):
     assert report.split_to_count == {"train": 240, "test": 159}
     assert report.to_text().splitlines() == [
         f"sums 1.0.0 in {sound_dir}: 399 equations in 4 shards (train 240, test 159)",
-        "proven: 13 files are as manifest.json and SHA256SUMS say; none is missing, and the folders of shards hold no "
-        "other",
+        "proven: 13 files are as manifest.json and SHA256SUMS say; none is missing, and there is no shard beside them",
+        "proven: card and descriptions for readers are, byte for byte, what manifest.json gives",
         "proven: 399 answers and their columns, recomputed from the questions, are right",
         "proven: TFRecord and Parquet hold the same records in the same order",
         "proven: every equation is one of the recipe's space and of its split",
@@ -274,9 +279,20 @@ def test_a_shard_that_is_missing_in_every_format_proves_nothing_of_equations(dat
     assert report.proven == ()
 
 
-@pytest.mark.parametrize("name", ["data/train-00002-of-00003.parquet", "tfrecord/notes.txt"])
-def test_an_extra_file_among_the_shards_is_named(dataset_dir, name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data/train-00002-of-00003.parquet",
+        "tfrecord/notes.txt",
+        "extra.parquet",
+        "old/train.tfrecord-00000-of-00001",
+        "train-00000-of-00001.tfrecord.gz",
+    ],
+)
+def test_an_extra_file_that_readers_would_mix_in_is_named_though_its_checksum_is_listed(dataset_dir, name):
+    (dataset_dir / name).parent.mkdir(exist_ok=True)
     (dataset_dir / name).write_bytes(b"x")
+    reseal(dataset_dir)
     assert fault_lines(dataset_dir) == [f"{name}: the manifest knows no such file; readers would mix it in"]
 
 
@@ -367,7 +383,61 @@ def test_changed_papers_and_checksums_are_found(dataset_dir):
     lines = fault_lines(dataset_dir)
     assert f"SHA256SUMS: line {len(sums)} is not a checksum and a path" in lines
     (dataset_dir / "SHA256SUMS").unlink()
-    assert fault_lines(dataset_dir) == ["SHA256SUMS: it is missing"]
+    assert fault_lines(dataset_dir) == [
+        "SHA256SUMS: it is missing",
+        "README.md: it is not what manifest.json gives: it was changed",
+    ]
+
+
+PAPERS = ("README.md", "croissant.json", "dataset_info.json", "features.json")
+
+
+def test_missing_papers_are_found_behind_true_checksums(dataset_dir):
+    for name in PAPERS:
+        (dataset_dir / name).unlink()
+    reseal(dataset_dir, papers=False)
+    assert fault_lines(dataset_dir) == [f"{name}: it is missing" for name in PAPERS]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_changed_paper_is_found_behind_true_checksums(dataset_dir, name):
+    contents = (dataset_dir / name).read_text()
+    # The number of equations of a shard, where the paper has it.
+    (dataset_dir / name).write_text(contents.replace("120", "7") if "120" in contents else contents + "\n")
+    reseal(dataset_dir, papers=False)
+    assert fault_lines(dataset_dir) == [f"{name}: it is not what manifest.json gives: it was changed"]
+
+
+def test_a_paper_that_is_not_listed_is_found(dataset_dir):
+    path = dataset_dir / "SHA256SUMS"
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if "README" not in line))
+    assert fault_lines(dataset_dir) == ["SHA256SUMS: it does not list README.md"]
+
+
+def test_a_paper_that_the_formats_have_no_use_for_is_found(tmp_path):
+    out = tmp_path / "parquet"
+    build(RECIPES["parquet"], out)
+    (out / "dataset_info.json").write_text("{}")
+    reseal(out)
+    line = "dataset_info.json: it does not belong here: the formats of the dataset have no use for it"
+    assert fault_lines(out) == [line]
+
+
+def test_papers_of_another_eqstream_are_not_compared_and_the_report_says_so(dataset_dir):
+    edit_manifest(dataset_dir, lambda manifest: manifest.update(eqstream_version="0.0.1"), papers=False)
+    report = verify(dataset_dir)
+    assert report.is_sound
+    assert not any("descriptions" in sentence for sentence in report.proven)
+    line = "not proven: the papers are those of eqstream 0.0.1 (format 1), this is eqstream "
+    assert any(text.startswith(line) for text in report.to_text().splitlines())
+
+
+def test_a_manifest_of_which_no_papers_can_be_made_is_found(dataset_dir):
+    edit_manifest(dataset_dir, lambda manifest: manifest["columns"].update(terms="float"), papers=False)
+    assert any(
+        line.startswith("manifest.json: no papers can be made of it: ValueError `column_type` must be")
+        for line in fault_lines(dataset_dir)
+    )
 
 
 def test_a_manifest_that_was_changed_is_found_by_its_checksum(dataset_dir):
