@@ -46,22 +46,24 @@ def check_papers(
         reason = f"no papers can be made of it: {type(error).__name__} {error}"
         faults.add("files", layout.MANIFEST, reason)
         return None
-    listed = path_to_listed or {}
     for path in layout.PAPERS:
         if path in present and path not in papers:
             faults.add("files", path, "it does not belong here: the formats of the dataset have no use for it")
     for path, contents in papers.items():
-        if path not in present:
-            if path not in listed:
-                faults.add("files", path, "it is missing")
-            continue
-        if path_to_listed is not None and path not in listed:
+        if path_to_listed is not None and path not in path_to_listed:
             faults.add("files", layout.CHECKSUMS, f"it does not list {path}")
-        found = storage.read_bytes(storage.join(directory, path)) or b""
-        is_told = path in listed and hashlib.sha256(found).hexdigest() != listed[path]
-        if found != contents and not is_told:
-            faults.add("files", path, f"it is not what {layout.MANIFEST} gives: it was changed")
+        found = storage.read_bytes(storage.join(directory, path)) if path in present else None
+        _compare(path, found, contents, (path_to_listed or {}).get(path), faults)
     return None
+
+
+def _compare(path: str, found: bytes | None, expected: bytes, listed: str | None, faults: FaultList) -> None:
+    """Adds what is wrong with one paper, unless that was said of its checksum in `SHA256SUMS`, `listed`."""
+    if found is None:
+        if listed is None:
+            faults.add("files", path, "it is missing")
+    elif found != expected and listed in (None, hashlib.sha256(found).hexdigest()):
+        faults.add("files", path, f"it is not what {layout.MANIFEST} gives: it was changed")
 
 
 def _explain_other_author(manifest: Mapping[str, Any]) -> str | None:

@@ -224,6 +224,8 @@ class _Verification:
 
     def _list_candidates(self, edges: list[list[int]]) -> Iterator[Pair]:
         splits = {split.name: number for number, split in enumerate(self._recipe.splits)}
+        if not edges:
+            return
         shard_to_split = np.array([splits[name] for name, _ in self._entries])
         for partition in range(self._num_partitions):
             parts = [self._read_keys(number, *ends[partition : partition + 2]) for number, ends in enumerate(edges)]

@@ -119,7 +119,7 @@ def _list_proofs(
         yield f"{checked.num_files:,} files are as {listed} say; none is missing, and there is no shard beside them"
         if checked.papers_reason is None:
             yield f"card and descriptions for readers are, byte for byte, what {layout.MANIFEST} gives"
-    if not all(found.is_read_whole for found in findings):
+    if not findings or not all(found.is_read_whole for found in findings):
         return
     if not faulty["contents"]:
         num_equations = sum(found.num_records for found in findings)
