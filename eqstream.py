@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
@@ -57,8 +57,10 @@ def recipes() -> None:
     """List the recipes that come with eqstream."""
     from data.recipe import load_recipe, shipped_recipes
 
-    for name in shipped_recipes():
-        click.echo(f"{name:<22} {load_recipe(name).description}")
+    names = shipped_recipes()
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:<{width}}  {load_recipe(name).description}")
 
 
 @commands.command()
@@ -181,15 +183,48 @@ def evaluate(
 
 @commands.command()
 @click.argument("run", metavar="RUN")
-@click.argument("questions", nargs=-1, required=True)
+@click.argument("questions", nargs=-1, metavar="[QUESTION]...")
+@click.option("--file", "path", metavar="FILE", help="Questions, one a line; - is standard input.")
 @click.option("--explain", is_flag=True, help="Show how the model came to its answer.")
-def predict(run: str, questions: Sequence[str], explain: bool) -> None:
-    """Let the model in RUN answer questions such as "123+456"."""
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def predict(run: str, questions: Sequence[str], path: str | None, explain: bool, as_json: bool) -> int:
+    """Let the model in RUN answer questions such as "123+456".
+
+    Without a question they come from standard input, or from you at a prompt. One that begins with a minus sign must
+    come after --.
+    """
+    if questions and path is not None:
+        raise click.UsageError("Questions come from arguments or from --file, not from both.")
+    if tuple(questions) == ("-",) or (not questions and path is None and not _is_at_terminal()):
+        questions, path = (), "-"
+    from seq2seq.questions import open_questions, read_batches
+
+    # A missing file must not come to light after TensorFlow.
+    file = open_questions(path) if path is not None else None
     _keep_tensorflow_quiet()
     from seq2seq.prediction import Predictor
 
-    for prediction in Predictor.load(run).predict(list(questions)):
-        click.echo(prediction.to_text(explain=explain))
+    predictor = Predictor.load(run)
+
+    def show(predictions) -> None:
+        lines = [each.to_json(explain) if as_json else each.to_text(explain) for each in predictions]
+        if lines:
+            click.echo("\n".join(lines))
+
+    if questions:
+        show(predictor.predict(questions))
+        return 0
+    if file is None or path is None:
+        _answer_at_prompt(lambda question: show(predictor.predict([question])))
+        return 0
+    has_refused = False
+    with file:
+        for batch in read_batches(file, path, predictor.trained.recipe.space):
+            show(predictor.answer(batch.known))
+            for refusal in batch.refused:
+                _report(refusal)
+                has_refused = True
+    return BAD_DATA_STATUS if has_refused else 0
 
 
 @commands.command()
@@ -301,6 +336,26 @@ def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool) -> Non
     click.echo(report.to_text())
 
 
+def _is_at_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _answer_at_prompt(answer: Callable[[str], None]) -> None:
+    """Asks for questions until Ctrl-D or Ctrl-C; one that is refused costs nothing but the reason."""
+    _report("Ctrl-D ends")
+    while True:
+        try:
+            question = click.prompt("question", default="", show_default=False, err=True)
+        except click.Abort:
+            _report("")
+            return
+        if question.strip():
+            try:
+                answer(question)
+            except UserError as error:
+                _report(str(error))
+
+
 def _report(line: str) -> None:
     click.echo(line, err=True)
 
@@ -320,7 +375,12 @@ def _keep_beam_quiet(beam_options: Sequence[str]) -> None:
 
 
 def _keep_tensorflow_quiet() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    """Loads TensorFlow without its reports on the machine, unless its own switch is set: who sets it wants them."""
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+        from seq2seq.quiet_start import load_tensorflow
+
+        load_tensorflow()
 
 
 if __name__ == "__main__":

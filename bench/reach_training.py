@@ -39,7 +39,7 @@ def train_and_judge(spec: Spec) -> dict[str, Any]:
         "target": None if stopping is None else stopping.target,
         "num_unseen": verdict.num_examples,
         "num_wrong": verdict.num_examples - verdict.num_right,
-        "wrong": [question for question, _, _ in verdict.wrong],
+        "wrong": [mistake.question for mistake in verdict.worst],
     }
 
 

@@ -1,7 +1,7 @@
-"""`python -m bench.run`: one table of build speeds, all rows from one run on one machine.
+"""`python -m bench.run`: a table of build speeds and one of reading speeds, all rows from one run on one machine.
 
 Each measurement is a fresh process; the ways take turns, so that a slow minute of the machine hits all of them. Writes
-`build.json` and `build.txt` to the output directory and leaves nothing else there.
+`bench.json` and `bench.txt` to the output directory and leaves nothing else there.
 """
 
 import argparse
@@ -18,11 +18,13 @@ from typing import Any
 
 import psutil
 
+from bench import load_table
 from bench.cases import MILLION, Case, comparison_cases, scaling_cases
 from bench.table import LEGEND, render_table, summarise
 
 PACKAGES = ("numpy", "pyarrow", "apache-beam", "tensorflow", "tensorflow-datasets", "google-crc32c")
-MEASURE = "import sys; from bench.build import run_one; run_one(*sys.argv[1:])"
+MEASURE = "import sys; from importlib import import_module; import_module(sys.argv[1]).run_one(*sys.argv[2:])"
+PARTS = ("build", "load", "large")
 
 
 def run_cases(cases: list[Case], folder: Path) -> list[list[dict[str, Any]]]:
@@ -53,13 +55,23 @@ def run_case(case: Case, folder: Path) -> dict[str, Any]:
         "workers": case.workers,
         "format": case.format,
     }
+    result = run_process("bench.build", spec, folder)
+    shutil.rmtree(out)
+    return result
+
+
+def run_process(module: str, spec: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Returns the result of a module's `run_one`, in a process of its own.
+
+    Raises:
+        SystemExit: the process failed; the message holds the end of what it said.
+    """
     (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
-    command = [sys.executable, "-c", MEASURE, str(folder / "spec.json"), str(folder / "result.json")]
+    command = [sys.executable, "-c", MEASURE, module, str(folder / "spec.json"), str(folder / "result.json")]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise SystemExit(f"bench: {case.way} on {case.data} failed:\n{done.stderr[-2000:]}")
-    shutil.rmtree(out)
+        raise SystemExit(f"bench: {module} failed on {spec}:\n{done.stderr[-2000:]}")
     return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
 
@@ -91,27 +103,46 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def measure_building(cases: list[Case], folder: Path) -> tuple[list[dict[str, Any]], str]:
+    """Returns the rows of build speeds, and their text."""
+    rows = summarise(cases, run_cases(cases, folder))
+    return rows, f"{render_table(rows)}\n\n{LEGEND}"
+
+
+def measure_loading(folder: Path, repeats: int) -> tuple[dict[str, Any], str]:
+    """Returns the rows of reading speeds with the share of waiting, and their text."""
+    source = str(build_source(comparison_cases(1)[0], folder))
+    measured = load_table.measure_loading(lambda module, spec: run_process(module, spec, folder), source, repeats)
+    return measured, load_table.render(measured)
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Measures, prints the table and writes it."""
-    parser = argparse.ArgumentParser(prog="bench.run", description="Build speeds beside those of the usual ways.")
+    """Measures, prints the tables and writes them."""
+    parser = argparse.ArgumentParser(prog="bench.run", description="Speeds beside those of the usual ways.")
     parser.add_argument("--large", action="store_true", help="add builds of 1, 10 and 50 million (about 6 GB of disk)")
-    parser.add_argument("--only-large", action="store_true", help="those alone")
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be given again")
     parser.add_argument("--repeats", type=int, default=3, help="measurements per short row (default: 3)")
-    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where the table goes (default: out/bench)")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where the tables go (default: out/bench)")
     options = parser.parse_args(argv)
+    parts = options.only or ["build", "load", *(["large"] if options.large else [])]
     machine = describe_machine()
-    cases = [] if options.only_large else comparison_cases(options.repeats)
-    if options.large or options.only_large:
-        cases += scaling_cases(options.repeats)
+    document: dict[str, Any] = {"machine": machine}
+    texts = [", ".join(f"{key} {value}" for key, value in machine.items())]
     options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=options.out, prefix="work-") as folder:
-        rows = summarise(cases, run_cases(cases, Path(folder).resolve()))
-    facts = ", ".join(f"{key} {value}" for key, value in machine.items())
-    text = f"{facts}\n\n{render_table(rows)}\n\n{LEGEND}\n"
+    with tempfile.TemporaryDirectory(dir=options.out, prefix="work-") as name:
+        folder = Path(name).resolve()
+        cases = comparison_cases(options.repeats) if "build" in parts else []
+        cases += scaling_cases(options.repeats) if "large" in parts else []
+        if cases:
+            document["rows"], text = measure_building(cases, folder)
+            texts.append(text)
+        if "load" in parts:
+            document["loading"], text = measure_loading(folder, options.repeats)
+            texts.append(text)
+    text = "\n\n".join(texts) + "\n"
     print(text, end="")
-    (options.out / "build.txt").write_text(text, encoding="utf-8")
-    document = {"machine": machine, "rows": rows}
-    (options.out / "build.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    (options.out / "bench.txt").write_text(text, encoding="utf-8")
+    (options.out / "bench.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ magnitudes are bounded from the operands' domain; a shape that could leave 63 bi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -109,34 +110,58 @@ class Arithmetic:
         return left + right if tree[0] == "*" else max(left, right)
 
     def _bound_answer(self, tree: Tree) -> int:
-        numerator, denominator = _bounds(tree, self._operand_bound, self._grid, self._space.division, [])
+        bounds = _bounds(tree, self._operand_bound, self._grid, self._space.division, [])
         if self.is_fraction:
-            return max(numerator, denominator)
-        return numerator * 10**self.answer_decimals + 1
+            return max(bounds.numerator, bounds.denominator)
+        scale = 10**self.answer_decimals
+        if bounds.is_on_grid and not self._rounds:
+            return bounds.numerator * (scale // bounds.denominator)
+        return bounds.numerator * scale + 1
 
     def _largest_magnitude(self, tree: Tree) -> int:
         """Returns a bound on every number that evaluating a tree can meet on its way."""
         magnitudes: list[int] = []
-        numerator, denominator = _bounds(tree, self._operand_bound, self._grid, self._space.division, magnitudes)
-        return max(*magnitudes, 2 * (numerator * 10**self.answer_decimals + denominator), 0)
+        bounds = _bounds(tree, self._operand_bound, self._grid, self._space.division, magnitudes)
+        return max(*magnitudes, 2 * (bounds.numerator * 10**self.answer_decimals + bounds.denominator), 0)
 
 
-def _bounds(tree: Tree, operand: int, grid: int, division: str, magnitudes: list[int]) -> tuple[int, int]:
-    """Returns bounds on numerator and denominator of a tree's value, and notes every product on the way."""
+class _Bounds(NamedTuple):
+    """Bounds on a value's numerator and denominator; on a grid the denominator is one power of ten, and exact."""
+
+    numerator: int
+    denominator: int
+    is_on_grid: bool
+
+
+def _bounds(tree: Tree, operand: int, grid: int, division: str, magnitudes: list[int]) -> _Bounds:
+    """Returns bounds on a tree's value, and notes every product on the way; goes the way of `_Run`."""
     if isinstance(tree, int):
-        return max(operand, 1), grid
-    left, left_denominator = _bounds(tree[1], operand, grid, division, magnitudes)
-    right, right_denominator = _bounds(tree[2], operand, grid, division, magnitudes)
-    numerator = left * right if tree[0] == "*" else left * right_denominator + right * left_denominator
-    denominator = left_denominator * right_denominator
+        return _Bounds(max(operand, 1), grid, True)
+    left = _bounds(tree[1], operand, grid, division, magnitudes)
+    right = _bounds(tree[2], operand, grid, division, magnitudes)
+    is_on_grid = left.is_on_grid and right.is_on_grid
     if tree[0] == "/":
-        numerator, denominator = left * right_denominator, right * left_denominator
-        if division in ("exact", "quotient"):
-            numerator, denominator = numerator * grid, denominator * grid
-            magnitudes += [numerator, denominator]
-            denominator = grid if division == "exact" else 1
+        bounds = _bounds_of_quotient(left, right, grid, division, magnitudes)
+    elif tree[0] == "*":
+        bounds = _Bounds(left.numerator * right.numerator, left.denominator * right.denominator, is_on_grid)
+    elif is_on_grid:
+        denominator = max(left.denominator, right.denominator)
+        parts = (side.numerator * (denominator // side.denominator) for side in (left, right))
+        bounds = _Bounds(sum(parts), denominator, True)
+    else:
+        numerator = left.numerator * right.denominator + right.numerator * left.denominator
+        bounds = _Bounds(numerator, left.denominator * right.denominator, False)
+    magnitudes += [bounds.numerator, bounds.denominator]
+    return bounds
+
+
+def _bounds_of_quotient(left: _Bounds, right: _Bounds, grid: int, division: str, magnitudes: list[int]) -> _Bounds:
+    numerator, denominator = left.numerator * right.denominator, right.numerator * left.denominator
+    if division not in ("exact", "quotient"):
+        return _Bounds(numerator, denominator, False)
+    numerator, denominator = numerator * grid, denominator * grid
     magnitudes += [numerator, denominator]
-    return numerator, denominator
+    return _Bounds(numerator, grid if division == "exact" else 1, True)
 
 
 class _Run:

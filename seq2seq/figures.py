@@ -8,20 +8,26 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 RIGHT, WRONG = "#8fd0b5", "#9b1c1c"
 _LINES = (("#0b3c5d", "-", "o"), ("#d1700f", "--", "s"), ("#5a9e6f", ":", "^"), ("#8c5aa8", "-.", "D"))
 _SEQUENTIAL = "cividis"
 _MAX_MARKED_EPOCHS = 40
 _MAX_LABELLED_CELLS = 100
-# Panels of the learning curves: title, the metrics in it, whether its axis is logarithmic.
+# Panels of the learning curves: title, the metrics in it, its axis, whether that may be logarithmic.
 _PANELS = (
-    ("loss", ("loss", "val_loss"), True),
-    ("error in units of the answer", ("rmse", "val_rmse"), True),
-    ("share that is right", ("token_accuracy", "val_token_accuracy", "val_exact_match"), False),
+    ("loss", ("loss", "val_loss"), "loss", True),
+    ("error in units of the answer", ("rmse", "val_rmse"), "RMSE", True),
+    ("share that is right", ("token_accuracy", "val_token_accuracy", "val_exact_match"), "share", False),
 )
+# Below this ratio the ticks of a logarithmic axis are hard to read, and a plain one shows all there is.
+_MIN_RATIO_OF_LOGARITHMS = 10
+# Square points: of a few marks, and of so many that they touch.
+_LARGE_MARK, _SMALL_MARK, _AREA_OF_MARKS = 90.0, 4.0, 20_000.0
+_MAX_OUTLINED_MARKS = 1000
 _LABELS = {
     "loss": "trained on",
     "val_loss": "validation",
@@ -39,7 +45,7 @@ def draw_learning_curves(title: str, rows: Sequence[Mapping[str, float]]) -> Fig
     figure = Figure(figsize=(4.6 * len(panels), 3.6), layout="constrained")
     figure.suptitle(title)
     epochs = [row["epoch"] for row in rows]
-    for place, (name, metrics, is_logarithmic) in enumerate(panels):
+    for place, (name, metrics, unit, may_be_logarithmic) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), place + 1)
         for metric, (colour, dashes, marker) in zip(metrics, _LINES, strict=False):
             if metric in rows[0]:
@@ -47,31 +53,74 @@ def draw_learning_curves(title: str, rows: Sequence[Mapping[str, float]]) -> Fig
                 shown = marker if len(rows) <= _MAX_MARKED_EPOCHS else None
                 label = _LABELS[metric]
                 axes.plot(epochs, values, dashes, color=colour, marker=shown, markersize=3.5, label=label)
-        if is_logarithmic:
+        if may_be_logarithmic and _spans_decades([row[metric] for row in rows for metric in metrics if metric in row]):
             axes.set_yscale("log")
-        axes.set(title=name, xlabel="epoch")
+        if not may_be_logarithmic:
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set(title=name, xlabel="epoch", ylabel=unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(color="0.9")
         axes.legend(fontsize="small")
     return figure
 
 
-def draw_error_map(title: str, operands: np.ndarray, is_right: np.ndarray) -> Figure:
+def _spans_decades(values: Sequence[float]) -> bool:
+    return min(values) > 0 and max(values) / min(values) > _MIN_RATIO_OF_LOGARITHMS
+
+
+def draw_error_map(title: str, operands: np.ndarray, is_right: np.ndarray, operators: Sequence[str] = ()) -> Figure:
     """Returns a dot for each right and a cross for each wrong answer in the plane of the two operands.
+
+    The rarer kind lies on top and is drawn the larger the rarer it is, so that a single one is seen.
 
     Args:
         title: of the picture.
         operands: float (num_examples, 2).
         is_right: bool (num_examples,).
+        operators: one per example; each gets a panel of its own.
     """
-    figure = Figure(figsize=(6.2, 6.0), layout="constrained")
-    axes = figure.add_subplot()
-    # Points are drawn as pixels even in SVG: tens of thousands of shapes open slowly.
-    axes.scatter(*operands[is_right].T, s=4, color=RIGHT, marker="o", linewidths=0, label="right", rasterized=True)
-    axes.scatter(*operands[~is_right].T, s=18, color=WRONG, marker="x", linewidths=1, label="wrong", rasterized=True)
-    axes.set(title=title, xlabel="first operand", ylabel="second operand", aspect="equal")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, markerscale=2, frameon=False)
+    signs = np.asarray(operators or [""] * len(operands))
+    names = sorted(set(signs.tolist()))
+    figure = Figure(figsize=(6.2, 6.6) if len(names) == 1 else (4.2 * len(names), 5.3), layout="constrained")
+    figure.suptitle(title)
+    margin = 0.03 * max(float(np.ptp(operands)), 1.0)
+    limits = (operands.min() - margin, operands.max() + margin)
+    for place, name in enumerate(names):
+        axes = figure.add_subplot(1, len(names), place + 1)
+        is_here = signs == name
+        _mark_answers(axes, operands[is_here], is_right[is_here])
+        axes.set(xlabel="first operand", ylabel="second operand", aspect="equal", xlim=limits, ylim=limits)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        if len(names) > 1:
+            axes.set_title(f"first {name} second operand")
+        legend = axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.1 if len(names) == 1 else -0.14), ncols=2, frameon=False
+        )
+        for handle in legend.legend_handles:
+            if isinstance(handle, PathCollection):
+                handle.set_sizes([_LARGE_MARK / 2])
     return figure
+
+
+def _mark_answers(axes: Axes, operands: np.ndarray, is_right: np.ndarray) -> None:
+    for is_chosen, name, colour, marker, edge in (
+        (is_right, "right", RIGHT, "o", "black"),
+        (~is_right, "wrong", WRONG, "X", "white"),
+    ):
+        count = int(is_chosen.sum())
+        is_rarer = 2 * count <= len(operands)
+        axes.scatter(
+            *operands[is_chosen].T,
+            s=float(np.clip(_AREA_OF_MARKS / max(count, 1), _SMALL_MARK, _LARGE_MARK if is_rarer else 30.0)),
+            color=colour,
+            marker=marker,
+            edgecolors=edge,
+            linewidths=0.6 if is_rarer and count <= _MAX_OUTLINED_MARKS else 0,
+            label=f"{name}: {count:,}",
+            zorder=3 if is_rarer else 2,
+            # Points are drawn as pixels even in SVG: tens of thousands of shapes open slowly.
+            rasterized=True,
+        )
 
 
 def draw_length_map(title: str, lengths: np.ndarray, is_right: np.ndarray) -> Figure:
@@ -87,22 +136,34 @@ def draw_length_map(title: str, lengths: np.ndarray, is_right: np.ndarray) -> Fi
     totals = np.bincount(cells, minlength=size * size).reshape(size, size)[1:, 1:]
     rights = np.bincount(cells, weights=is_right, minlength=size * size).reshape(size, size)[1:, 1:]
     shares = np.divide(rights, totals, out=np.full(totals.shape, np.nan), where=totals > 0)
-    figure = Figure(figsize=(5.6, 4.8), layout="constrained")
+    figure = Figure(figsize=(5.8, 5.2), layout="constrained")
     axes = figure.add_subplot()
     _draw_matrix(figure, axes, shares, "exact match", limits=(0.0, 1.0))
+    axes.set_facecolor("0.92")
     if shares.size <= _MAX_LABELLED_CELLS:
         for (row, column), total in np.ndenumerate(totals):
-            if total:
-                share = shares[row, column]
-                colour = "white" if share < 0.5 else "black"
-                text = f"{share:.2%}\n{total:,}"
-                axes.text(column, row, text, ha="center", va="center", color=colour, fontsize="small")
+            share = shares[row, column]
+            colour = "white" if share < 0.5 else "black"
+            text = _describe_share(int(rights[row, column]), int(total)) if total else "none"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize="small")
     labels = range(1, size)
     axes.set_xticks(range(size - 1), [str(each) for each in labels])
     axes.set_yticks(range(size - 1), [str(each) for each in labels])
-    axes.set(title=title, xlabel="digits of the first operand", ylabel="digits of the second operand")
+    for edge in range(size - 2):
+        axes.axvline(edge + 0.5, color="white", linewidth=1)
+        axes.axhline(edge + 0.5, color="white", linewidth=1)
+    figure.suptitle(title)
+    axes.set(xlabel="digits of the first operand", ylabel="digits of the second operand")
     axes.invert_yaxis()
     return figure
+
+
+def _describe_share(num_right: int, total: int) -> str:
+    """Returns the share and the number of wrong ones; 100 % are written only where all are right."""
+    share = f"{num_right / total:.2%}" if num_right < total else "100%"
+    if share == "100.00%":
+        share = "99.99%"
+    return f"{share}\n{total - num_right:,} of {total:,}\nwrong"
 
 
 def draw_error_histogram(title: str, errors: np.ndarray) -> Figure:
@@ -121,13 +182,18 @@ def draw_error_histogram(title: str, errors: np.ndarray) -> Figure:
     names = [f"-{_decade(number)}" for number in reversed(numbers)] + [f"+{_decade(number)}" for number in numbers]
     counts.append(int(len(errors) - len(readable)))
     names.append("no\nnumber")
-    figure = Figure(figsize=(max(5.0, 1.0 + 0.75 * len(names)), 3.8), layout="constrained")
+    figure = Figure(figsize=(max(5.2, 1.0 + 0.75 * len(names)), 4.2), layout="constrained")
     axes = figure.add_subplot()
     bars = axes.bar(range(len(names)), counts, color=WRONG, edgecolor="black", linewidth=0.5)
     axes.bar_label(bars, [f"{count:,}" if count else "" for count in counts], fontsize="small")
     axes.set_xticks(range(len(names)), names, fontsize="small")
-    axes.set(title=title, xlabel="wrong by (from … up to ten times as much)", ylabel="wrong answers")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.suptitle(title)
+    axes.set(xlabel="answer less right answer: from this up to ten times as much", ylabel="wrong answers")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    if not len(errors):
+        axes.set(ylim=(0, 1), yticks=[0])
+        axes.text(0.5, 0.5, "no wrong answer", transform=axes.transAxes, ha="center", va="center", fontsize="x-large")
     axes.margins(y=0.12)
     return figure
 
@@ -144,16 +210,19 @@ def draw_position_accuracy(title: str, shares: np.ndarray, totals: np.ndarray) -
         shares: float (num_places,), from 0 to 1; the last character of the answer comes first.
         totals: int (num_places,), answers that have such a place.
     """
-    figure = Figure(figsize=(max(4.6, 1.0 + 0.8 * len(shares)), 3.8), layout="constrained")
+    figure = Figure(figsize=(max(5.2, 1.0 + 1.15 * len(shares)), 4.4), layout="constrained")
     axes = figure.add_subplot()
     # Read as the answer is: its last character is on the right.
     positions = -np.arange(len(shares))
     bars = axes.bar(positions, shares, color=RIGHT, edgecolor="black", linewidth=0.5)
-    labels = [f"{share:.2%}\nof {total:,}" for share, total in zip(shares, totals, strict=True)]
+    counts = np.rint(shares * totals).astype(int).tolist()
+    labels = [_describe_share(right, total) for right, total in zip(counts, totals.tolist(), strict=True)]
     axes.bar_label(bars, labels, fontsize="small", padding=2)
     axes.set_xticks(positions, ["last", *(f"last but {place}" for place in range(1, len(shares)))], fontsize="small")
-    axes.set(title=title, xlabel="character of the answer", ylabel="share that is right", ylim=(0, 1.2))
+    figure.suptitle(title)
+    axes.set(xlabel="character of the right answer", ylabel="share that is right", ylim=(0, 1.3))
     axes.set_yticks(np.linspace(0, 1, 6))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     return figure
 
 
@@ -166,9 +235,10 @@ def draw_attention(title: str, shares: np.ndarray, asked: Sequence[str], written
         asked: sign of each token of the question.
         written: sign of each token of the answer.
     """
-    figure = Figure(figsize=(1.8 + 0.45 * len(asked), 1.6 + 0.45 * len(written)), layout="constrained")
+    figure = Figure(figsize=(max(4.2, 1.8 + 0.45 * len(asked)), 1.9 + 0.45 * len(written)), layout="constrained")
     axes = figure.add_subplot()
-    _draw_matrix(figure, axes, shares, "share", limits=(0.0, 1.0))
+    # As light as it gets, or attention that is spread would be dark all over.
+    _draw_matrix(figure, axes, shares, "share of attention", limits=(0.0, float(shares.max())))
     axes.set_xticks(range(len(asked)), asked, fontsize="large")
     axes.set_yticks(range(len(written)), written, fontsize="large")
     axes.set(title=title, xlabel="question, as it is read", ylabel="answer,\nas it is written")
@@ -184,7 +254,7 @@ def draw_activations(title: str, activations: np.ndarray, asked: Sequence[str]) 
         asked: sign of each token of the question.
     """
     limit = float(np.abs(activations).max()) or 1.0
-    figure = Figure(figsize=(1.8 + 0.45 * len(asked), 5.0), layout="constrained")
+    figure = Figure(figsize=(max(4.2, 1.8 + 0.45 * len(asked)), 5.2), layout="constrained")
     axes = figure.add_subplot()
     _draw_matrix(figure, axes, activations.T, "activation", limits=(-limit, limit))
     axes.set_xticks(range(len(asked)), asked, fontsize="large")

@@ -27,7 +27,7 @@ from seq2seq.trained_model import TrainedModel, load_trained_model
 # Enough to see a pattern, few enough for every model to answer within seconds.
 _MAX_EXAMPLES = 20_000
 _MIN_QUESTIONS_TO_COMPILE = 4_000
-_TWO_OPERANDS = re.compile(r"(-?[0-9.]+) ?[-+*/] ?(-?[0-9.]+)")
+_TWO_OPERANDS = re.compile(r"(-?[0-9.]+) ?([-+*/]) ?(-?[0-9.]+)")
 _RESOLUTION = 150  # dots per inch of a PNG
 # Signs that a font shows badly or not at all.
 _WORDS = {" ": "␣", "∎": "end", "□": "pad", "▷": "start"}
@@ -65,7 +65,7 @@ def plot(run_directory: str | Path, *, out: str | Path | None = None, question: 
 
 
 def _name(trained: TrainedModel) -> str:
-    return f"`{trained.sections.model.kind}` on {trained.recipe.name}"
+    return f"{trained.sections.model.kind} on {trained.recipe.name}"
 
 
 def _read_log(run: RunDirectory) -> list[dict[str, float]]:
@@ -97,24 +97,33 @@ def _draw_errors(trained: TrainedModel) -> dict[str, Figure]:
     training = trained.sections.training
     validation = choose_validation_split(manifest, training.validation_split, training.train_split)
     split = choose_test_split(manifest, training.test_split, training.train_split, validation)
-    table = _take_some(load_tokens(directory, split, codec, manifest=manifest))
+    whole = load_tokens(directory, split, codec, manifest=manifest)
+    table = _take_some(whole)
     decoder = GreedyDecoder(trained.model, jit_compile=len(table) >= _MIN_QUESTIONS_TO_COMPILE)
     tokens = decoder.decode(table.questions).tokens
     is_right = exact_matches(tokens, table.answers)
     answers, expected = codec.decode_predictions(tokens), codec.decode_answers(table.answers)
-    about = f"{_name(trained)}\n{is_right.sum():,} of {len(table):,} answers right (`{split}`)"
+    source = f"split {split}" if len(table) == len(whole) else f"sample of {len(whole):,} in split {split}"
+    about = f"{_name(trained)}\n{is_right.sum():,} of {len(table):,} right ({source})"
     wrong = np.flatnonzero(~is_right)
     errors = np.array([_error(answers[row], expected[row]) for row in wrong])
     pictures = {
-        "errors": figures.draw_error_histogram(about, errors),
-        "positions": figures.draw_position_accuracy(about, *_count_places(answers, expected)),
+        "errors": figures.draw_error_histogram(f"size of errors\n{about}", errors),
+        "positions": figures.draw_position_accuracy(
+            f"right characters by place\n{about}", *_count_places(answers, expected)
+        ),
     }
     pairs = [_TWO_OPERANDS.fullmatch(question) for question in codec.decode_questions(table.questions)]
     if all(pairs):
-        texts = [match.groups() for match in pairs if match]
+        texts = [match.group(1, 3) for match in pairs if match]
+        operators = [match[2] for match in pairs if match]
         lengths = np.array([[len(text.partition(".")[0].lstrip("-")) for text in pair] for pair in texts])
-        pictures["error-map"] = figures.draw_error_map(about, np.array(texts, float), is_right)
-        pictures["length-map"] = figures.draw_length_map(about, lengths, is_right)
+        pictures["error-map"] = figures.draw_error_map(
+            f"right and wrong answers\n{about}", np.array(texts, float), is_right, operators
+        )
+        pictures["length-map"] = figures.draw_length_map(
+            f"right answers by length of the operands\n{about}", lengths, is_right
+        )
     return pictures
 
 
@@ -164,9 +173,11 @@ def _draw_question(trained: TrainedModel, text: str) -> dict[str, Figure]:
     asked = [_WORDS.get(sign, sign) for sign in codec.describe_tokens(question[0][is_token])]
     written = [_WORDS.get(sign, sign) for sign in codec.describe_tokens(answer[0])]
     title = f"{known.question} = {codec.decode_predictions(answer)[0]}"
+    if codec.decode_predictions(answer)[0] != known.answer:
+        title += f"\nwrong: {known.answer} is right"
     pictures = {}
     if "attention" in seen:
         shares = seen["attention"][: len(written), is_token]
-        pictures["attention"] = figures.draw_attention(title, shares, asked, written)
-    pictures["activations"] = figures.draw_activations(title, seen["activations"][is_token], asked)
+        pictures["attention"] = figures.draw_attention(f"attention: {title}", shares, asked, written)
+    pictures["activations"] = figures.draw_activations(f"activations: {title}", seen["activations"][is_token], asked)
     return pictures

@@ -1,16 +1,18 @@
 """Answers to questions that a person types."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seq2seq.decoding import GreedyDecoder
-from seq2seq.membership import read_question
+from seq2seq.membership import KnownQuestion, read_question
 from seq2seq.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
 # Compiling pays from about as many questions on.
-_MIN_QUESTIONS_TO_COMPILE = 20_000
+_MIN_QUESTIONS_TO_COMPILE = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,20 @@ class Prediction:
             line += "".join(f"\n    {character}  {share:8.4%}" for character, share in self.characters)
         return line
 
+    def to_json(self, explain: bool = False) -> str:
+        """Returns one line of JSON; with `explain`, it has each emitted character with its probability."""
+        mapping: dict[str, Any] = {
+            "question": self.question,
+            "answer": self.answer,
+            "expected": self.expected,
+            "is_correct": self.is_correct,
+        }
+        if explain:
+            mapping["characters"] = [
+                {"character": character, "probability": share} for character, share in self.characters
+            ]
+        return json.dumps(mapping, ensure_ascii=False)
+
 
 class Predictor:
     """A trained model that answers natural text."""
@@ -50,6 +66,7 @@ class Predictor:
     def __init__(self, trained: TrainedModel) -> None:
         self.trained = trained
         self._decoder = GreedyDecoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+        self._compiled_decoder: GreedyDecoder | None = None
 
     @classmethod
     def load(cls, run_directory: str | Path) -> "Predictor":
@@ -66,12 +83,14 @@ class Predictor:
         Raises:
             UserError: a question is no equation or not in the model's space; nothing is answered then.
         """
-        known = [read_question(text, self.trained.recipe.space) for text in questions]
+        return self.answer([read_question(text, self.trained.recipe.space) for text in questions])
+
+    def answer(self, known: Sequence[KnownQuestion]) -> list[Prediction]:
+        """Returns the answers, greedy, to questions that `read_question` has found in the model's space."""
+        if not known:
+            return []
         codec = self.trained.codec
-        decoder = self._decoder
-        if len(known) >= _MIN_QUESTIONS_TO_COMPILE:
-            decoder = GreedyDecoder(self.trained.model)
-        decoded = decoder.decode(codec.encode_questions([each.question for each in known]))
+        decoded = self._choose_decoder(len(known)).decode(codec.encode_questions([each.question for each in known]))
         answers = codec.decode_predictions(decoded.tokens)
         return [
             Prediction(
@@ -82,3 +101,9 @@ class Predictor:
             )
             for each, answer, tokens, shares in zip(known, answers, decoded.tokens, decoded.probabilities, strict=True)
         ]
+
+    def _choose_decoder(self, num_questions: int) -> GreedyDecoder:
+        """Returns a decoder; once there is a compiled one, it serves whatever follows."""
+        if self._compiled_decoder is None and num_questions >= _MIN_QUESTIONS_TO_COMPILE:
+            self._compiled_decoder = GreedyDecoder(self.trained.model)
+        return self._compiled_decoder or self._decoder

@@ -136,7 +136,11 @@ def test_each_cell_of_the_length_map_has_its_share_and_number():
     lengths = np.array([[1, 3], [1, 3], [1, 3], [2, 1]])
     figure = figures.draw_length_map("lengths", lengths, np.array([True, False, True, False]))
     cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
-    assert cells == {(0, 2): "66.67%\n3", (1, 0): "0.00%\n1"}
+    assert cells == {
+        **dict.fromkeys(np.ndindex(3, 3), "none"),
+        (0, 2): "66.67%\n1 of 3\nwrong",
+        (1, 0): "0.00%\n1 of 1\nwrong",
+    }
 
 
 def test_right_and_wrong_lie_at_their_operands():
@@ -163,3 +167,34 @@ def test_learning_curves_show_what_was_logged(num_epochs):
     panels = figures.draw_learning_curves("curves", rows).axes
     assert [axes.get_title() for axes in panels] == ["loss", "error in units of the answer"]
     assert panels[1].lines[0].get_ydata().tolist() == [2 / epoch for epoch in range(1, num_epochs + 1)]
+
+
+@pytest.mark.parametrize(
+    ("num_right", "shown"), [(99_999, "99.99%"), (100_000, "100%"), (1, "0.00%"), (98_765, "98.77%")]
+)
+def test_all_right_is_said_only_where_all_are_right(num_right, shown):
+    assert figures._describe_share(num_right, 100_000) == f"{shown}\n{100_000 - num_right:,} of 100,000\nwrong"
+
+
+@pytest.mark.parametrize("rare", [True, False])
+def test_the_rarer_kind_lies_on_top_and_is_large(rare):
+    is_right = np.full(5000, not rare)
+    is_right[7] = rare
+    operands = np.stack([np.arange(5000.0), np.arange(5000.0)], axis=1)
+    kinds = figures.draw_error_map("map", operands, is_right).axes[0].collections
+    few, many = kinds if rare else reversed(kinds)
+    assert few.get_zorder() > many.get_zorder()
+    assert few.get_sizes()[0] > 10 * many.get_sizes()[0]
+
+
+def test_each_operator_has_its_own_map():
+    operands, is_right = np.array([[1.0, 2.0], [1.0, 2.0], [5.0, 6.0]]), np.array([True, False, True])
+    panels = figures.draw_error_map("map", operands, is_right, ["+", "-", "+"]).axes
+    assert [axes.get_title() for axes in panels] == ["first + second operand", "first - second operand"]
+    assert [[len(kind.get_offsets()) for kind in axes.collections] for axes in panels] == [[2, 0], [0, 1]]
+
+
+def test_curves_of_one_magnitude_and_of_zero_have_a_plain_axis():
+    for losses, scale in (([2.0, 1.5], "linear"), ([2.0, 0.01], "log"), ([2.0, 0.0], "linear")):
+        rows = [{"epoch": epoch, "loss": loss} for epoch, loss in enumerate(losses, start=1)]
+        assert figures.draw_learning_curves("curves", rows).axes[0].get_yscale() == scale

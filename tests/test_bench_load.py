@@ -1,0 +1,42 @@
+"""All ways of reading that are compared must do the same work."""
+
+import numpy as np
+import pytest
+
+from bench.load import METHODS, measure
+from bench.load_table import CASES, render, summarise
+from data.recipe import load_recipe
+from pipelines.build import build
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> str:
+    out = tmp_path_factory.mktemp("source") / "sums"
+    build(load_recipe("addition-3digit", ["splits=[{name: train, count: 1100}]"]), out)
+    return str(out)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.method}-{case.format}")
+def test_every_way_gives_the_tokens_of_every_example(case, source):
+    spec = {"method": case.method, "format": case.format, "source": source, "num_records": 1100}
+    expected = list(METHODS["eqstream"]({**spec, "format": "parquet"})())
+    found = list(METHODS[case.method](spec)())
+    assert [len(question) for question, _ in found] == [512, 512, 76]
+    for ours, theirs in zip(expected, found, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert other.dtype == np.int32
+            assert np.array_equal(one, other)
+    result = measure(spec)
+    assert result["seconds"] > 0
+    assert result["again_seconds"] > 0
+
+
+def test_ratios_are_to_the_best_of_the_others():
+    results = [[{"seconds": 1.0 + place, "again_seconds": 1.0}] for place in range(len(CASES))]
+    rows = summarise(results)
+    others = [row for row in rows if row["way"] != "eqstream"]
+    assert max(row["first_ratio"] for row in others) == 1
+    best = max(row["first"] for row in others)
+    assert rows[0]["first_ratio"] == pytest.approx(rows[0]["first"] / best)
+    text = render({"rows": rows, "waiting": {"share": 0.0123, "wait_seconds": 0.001, "step_seconds": 0.02}})
+    assert "1.23% of the time (1,000 us before each step of 20.0 ms)" in text
