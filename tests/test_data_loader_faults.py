@@ -44,7 +44,7 @@ def load(directory: Path, storage: str, **options: bool) -> TokenTable:
 
 
 def flips(path: Path, step: int = 1) -> Iterator[int]:
-    """Changes one byte after the other, or every `step`-th, each time another of its bits; yields how many bytes come before it."""
+    """Changes one byte at a time, each time another of its bits, and yields its place."""
     contents = path.read_bytes()
     for place in range(0, len(contents), step):
         damaged = bytearray(contents)
