@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
@@ -20,6 +20,11 @@ BAD_DATA_STATUS = 1
 INTERRUPTED_STATUS = 130
 # Left out where only datasets are built and verified.
 MODEL_LIBRARIES = ("tensorflow", "keras", "matplotlib")
+# How the names of recipes begin, and what these are.
+RECIPE_GROUPS = {
+    "prior-": "Published experiments, repeated",
+    "proposed-": "What the published experiments propose",
+}
 
 recipe_argument = click.argument("recipe")
 set_option = click.option(
@@ -57,10 +62,15 @@ def recipes() -> None:
     """List the recipes that come with eqstream."""
     from data.recipe import load_recipe, shipped_recipes
 
-    names = shipped_recipes()
+    names = sorted(shipped_recipes())
     width = max(map(len, names))
-    for name in names:
-        click.echo(f"{name:<{width}}  {load_recipe(name).description}")
+    groups = {title: [name for name in names if name.startswith(prefix)] for prefix, title in RECIPE_GROUPS.items()}
+    others = [name for name in names if not name.startswith(tuple(RECIPE_GROUPS))]
+    blocks = [
+        "\n".join([f"{title}:", *(f"  {name:<{width}}  {load_recipe(name).description}" for name in members)])
+        for title, members in {"Equation spaces and models of them": others, **groups}.items()
+    ]
+    click.echo("\n\n".join(blocks))
 
 
 @commands.command()
@@ -191,52 +201,47 @@ def predict(run: str, questions: Sequence[str], path: str | None, explain: bool,
     """Let the model in RUN answer questions such as "123+456".
 
     Without a question they come from standard input, or from you at a prompt. One that begins with a minus sign must
-    come after --.
+    come after --. In files, blank lines and what follows # are skipped; a line that is refused is named on standard
+    error, the others are answered, and the exit status is 1.
     """
     if questions and path is not None:
         raise click.UsageError("Questions come from arguments or from --file, not from both.")
     if tuple(questions) == ("-",) or (not questions and path is None and not _is_at_terminal()):
         questions, path = (), "-"
-    from seq2seq.questions import open_questions, read_batches
+    from seq2seq.questions import open_questions
 
     # A missing file must not come to light after TensorFlow.
     file = open_questions(path) if path is not None else None
     _keep_tensorflow_quiet()
+    from seq2seq.conversation import Conversation
     from seq2seq.prediction import Predictor
 
-    predictor = Predictor.load(run)
-
-    def show(predictions) -> None:
-        lines = [each.to_json(explain) if as_json else each.to_text(explain) for each in predictions]
-        if lines:
-            click.echo("\n".join(lines))
-
+    conversation = Conversation(Predictor.load(run), explain=explain, as_json=as_json, report=_report)
+    if file is not None and path is not None:
+        with file:
+            return 0 if conversation.answer_lines(file, path) else BAD_DATA_STATUS
     if questions:
-        show(predictor.predict(questions))
-        return 0
-    if file is None or path is None:
-        _answer_at_prompt(lambda question: show(predictor.predict([question])))
-        return 0
-    has_refused = False
-    with file:
-        for batch in read_batches(file, path, predictor.trained.recipe.space):
-            show(predictor.answer(batch.known))
-            for refusal in batch.refused:
-                _report(refusal)
-                has_refused = True
-    return BAD_DATA_STATUS if has_refused else 0
+        conversation.answer_all(questions)
+    else:
+        conversation.answer_prompt()
+    return 0
 
 
 @commands.command()
 @click.argument("run", metavar="RUN")
 @click.option("--out", "directory", metavar="DIR", help="Where the plots go; into RUN by default.")
+@click.option("--data", metavar="DIR", help="Another dataset than the one that the model was trained on.")
+@click.option("--split", help="The split to judge the model on.")
+@click.option("--limit", type=click.IntRange(min=1), help="Judge on a sample of so many examples; 100,000 by default.")
 @click.option("--question", help="Also plot how the model answers this question.")
-def plot(run: str, directory: str | None, question: str | None) -> None:
-    """Plot the training in RUN and what its model gets right and wrong."""
+def plot(
+    run: str, directory: str | None, data: str | None, split: str | None, limit: int | None, question: str | None
+) -> None:
+    """Plot the training in RUN and what its model gets right and wrong, as PNG and SVG."""
     _keep_tensorflow_quiet()
     from seq2seq.plots import plot as plot_run
 
-    for path in plot_run(run, out=directory, question=question):
+    for path in plot_run(run, out=directory, data_directory=data, split=split, limit=limit, question=question):
         click.echo(path)
 
 
@@ -338,22 +343,6 @@ def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool) -> Non
 
 def _is_at_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-def _answer_at_prompt(answer: Callable[[str], None]) -> None:
-    """Asks for questions until Ctrl-D or Ctrl-C; one that is refused costs nothing but the reason."""
-    _report("Ctrl-D ends")
-    while True:
-        try:
-            question = click.prompt("question", default="", show_default=False, err=True)
-        except click.Abort:
-            _report("")
-            return
-        if question.strip():
-            try:
-                answer(question)
-            except UserError as error:
-                _report(str(error))
 
 
 def _report(line: str) -> None:

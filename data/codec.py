@@ -96,16 +96,20 @@ class Codec:
         alphabet = set(space["alphabet"])
         operands, terms = recipe["operands"], recipe["terms"]
         digits = max(len(str(abs(operands["min"]))), len(str(abs(operands["max"]))))
-        question_width, answer_width = space["max_question_length"], space["max_answer_length"]
-        if options.spaces == "drop" and recipe["spacing"]:
+        drops_spaces = options.spaces == "drop" and recipe["spacing"]
+        longest = _longest_operand(operands, digits if options.zero_padding else 1)
+        # The longest question has the most terms. The manifest's bound takes each of them for the longest number with a
+        # sign, if there are signs, and all decimals; what is left are operators, brackets and spaces.
+        bound = digits + (operands["min"] < 0) + (operands["decimals"] + 1 if operands["decimals"] else 0)
+        question_width = space["max_question_length"] + (longest - bound) * terms["max"]
+        question_width -= 2 * (terms["max"] - 1) * drops_spaces
+        answer_width = space["max_answer_length"]
+        if drops_spaces:
             alphabet -= {" "}
-            # Two spaces at each operator; of the longest question only the fewest possible operators are certain.
-            question_width -= 2 * (terms["min"] - 1)
         if options.zero_padding:
             if recipe["division"] == "fraction" and "/" in recipe["operators"]:
                 raise UserError("`codec.zero_padding` does not go with `space.division: fraction`")
             alphabet |= {"0"}
-            question_width += (digits - 1) * terms["max"]
             # A sign or a decimal part comes on top of the leading zeros.
             answer_width += 1 if alphabet.isdisjoint(".") else answer_width
         return cls(
@@ -304,6 +308,26 @@ def _make_table(values: Mapping[str, int]) -> bytes:
     for character, value in values.items():
         table[ord(character)] = value
     return bytes(table)
+
+
+def _longest_operand(operands: Mapping[str, int], digits: int) -> int:
+    """Returns the characters of the longest operand, when each is filled up to `digits` before the point.
+
+    >>> _longest_operand({"min": -5, "max": 120, "decimals": 0}, 1)
+    3
+    >>> _longest_operand({"min": -5, "max": 100, "decimals": 1}, 3)
+    6
+    """
+    low, high, decimals = operands["min"], operands["max"], operands["decimals"]
+    numbers = [(low, 0), (high, 0)]
+    if decimals and low < high:
+        # The ends are whole; the numbers with all decimals nearest to them have a whole part that is one smaller.
+        numbers += [(side, decimals + 1) for side in (low, high) if side]
+    longest = 0
+    for number, length_of_decimals in numbers:
+        whole = abs(number) - (length_of_decimals > 0)
+        longest = max(longest, (number < 0) + max(len(str(whole)), digits) + length_of_decimals)
+    return longest
 
 
 def _check_width(rows: ByteRows, width: int, noun: str) -> None:

@@ -17,7 +17,7 @@ from seq2seq.decoding import GreedyDecoder
 from seq2seq.metrics import exact_matches
 from seq2seq.recipe import EarlyStoppingRecipe
 from seq2seq.run_directory import RunDirectory, format_csv, write_atomically
-from seq2seq.training_state import TrainingProgress, save_state
+from seq2seq.training_state import TrainingProgress, save_model, save_state
 
 Report = Callable[[str], None]
 # The lower the better for these, the higher for all others.
@@ -81,8 +81,7 @@ class EpochReporter(keras.callbacks.Callback):
         seconds = round(time.perf_counter() - self._started, 3)
         self._progress.rows.append({"epoch": epoch + 1, **metrics, "learning_rate": rate, "seconds": seconds})
         write_atomically(self._run.log_csv, format_csv(self._progress.rows))
-        with self._run.samples_txt.open("a", encoding="utf-8") as file:
-            file.write("\n".join([f"epoch {epoch + 1}", *self._judge.shown]) + "\n")
+        self._run.write_samples(epoch, self._judge.shown)
         self._report(
             f"epoch {epoch + 1:>3}  loss {metrics['loss']:.5f}  {_describe_metrics(metrics)}  "
             f"exact match {metrics['val_exact_match']:.3%}  {seconds:.1f} s"
@@ -110,9 +109,7 @@ class BestKeeper(keras.callbacks.Callback):
         if best is not None and not self._is_better(rows[epoch], rows[best]):
             return
         self._progress.best_epoch, self._progress.best_value = epoch, rows[epoch][self._monitor]
-        aside = self._run.path / "model.partial.keras"
-        self.model.save(aside)
-        aside.replace(self._run.model_keras)
+        save_model(self._run.model_keras, self.model)
 
     def _is_better(self, row: dict, best: dict) -> bool:
         value, reference = row[self._monitor], best[self._monitor]
@@ -122,14 +119,25 @@ class BestKeeper(keras.callbacks.Callback):
 
 
 class EarlyStopper(keras.callbacks.Callback):
-    """Ends the training as the recipe says."""
+    """Ends the training as the recipe says.
 
-    def __init__(self, progress: TrainingProgress, recipe: EarlyStoppingRecipe, report: Report) -> None:
+    Args:
+        progress: shared with the other callbacks.
+        recipe: what it says.
+        first_epoch: from 0; what comes before, while a curriculum shows a part alone, does not count.
+        report: called with the reason.
+    """
+
+    def __init__(
+        self, progress: TrainingProgress, recipe: EarlyStoppingRecipe, *, first_epoch: int, report: Report
+    ) -> None:
         super().__init__()
-        self._progress, self._recipe, self._report = progress, recipe, report
+        self._progress, self._recipe, self._first_epoch, self._report = progress, recipe, first_epoch, report
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Counts the epochs without gain."""
+        if epoch < self._first_epoch:
+            return
         recipe, progress = self._recipe, self._progress
         sign = -1 if recipe.monitor in _FALLING else 1
         value = progress.rows[epoch][recipe.monitor]
@@ -155,13 +163,19 @@ class StateKeeper(keras.callbacks.Callback):
     Args:
         progress: shared with the other callbacks.
         run: its `state.npz` is written.
-        num_steps: of a whole epoch.
+        num_steps_of: number of an epoch, from 0, to its steps.
         save_steps: saves after so many steps; None saves at the end of each epoch alone.
     """
 
-    def __init__(self, progress: TrainingProgress, run: RunDirectory, num_steps: int, save_steps: int | None) -> None:
+    def __init__(
+        self,
+        progress: TrainingProgress,
+        run: RunDirectory,
+        num_steps_of: Callable[[int], int],
+        save_steps: int | None,
+    ) -> None:
         super().__init__()
-        self._progress, self._run, self._num_steps, self._save_steps = progress, run, num_steps, save_steps
+        self._progress, self._run, self._num_steps_of, self._save_steps = progress, run, num_steps_of, save_steps
         self._num_since_save = 0
         self.is_interrupted = False
 
@@ -170,7 +184,7 @@ class StateKeeper(keras.callbacks.Callback):
         num_steps = self.model.steps_per_execution
         self._progress.step += num_steps
         self._num_since_save += num_steps
-        if self._progress.step >= self._num_steps:
+        if self._progress.step >= self._num_steps_of(self._progress.epoch):
             # The epoch still has to be judged: a state between the two would have no step to go on with.
             return
         if self.is_interrupted or (self._save_steps is not None and self._num_since_save >= self._save_steps):

@@ -15,17 +15,18 @@ from data.codec import PAD
 from data.errors import UserError
 from data.loader import TokenTable, load_manifest, load_tokens
 from data.permutation import Permutation, derive_seed
-from seq2seq import figures
+from seq2seq import figures, maps
 from seq2seq.dataset_splits import choose_test_split, choose_validation_split
 from seq2seq.decoding import GreedyDecoder
 from seq2seq.membership import read_question
 from seq2seq.metrics import exact_matches
+from seq2seq.mistakes import MistakeTally, WrongAnswer
 from seq2seq.models.base import EquationModel
 from seq2seq.run_directory import RunDirectory
 from seq2seq.trained_model import TrainedModel, load_trained_model
 
 # Enough to see a pattern, few enough for every model to answer within seconds.
-_MAX_EXAMPLES = 20_000
+_MAX_EXAMPLES = 100_000
 _MIN_QUESTIONS_TO_COMPILE = 4_000
 _TWO_OPERANDS = re.compile(r"(-?[0-9.]+) ?([-+*/]) ?(-?[0-9.]+)")
 _RESOLUTION = 150  # dots per inch of a PNG
@@ -36,17 +37,29 @@ _SETTINGS: dict[Any, Any] = {"svg.hashsalt": "eqstream", "axes.titlesize": "medi
 _NO_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 
-def plot(run_directory: str | Path, *, out: str | Path | None = None, question: str | None = None) -> list[Path]:
+def plot(
+    run_directory: str | Path,
+    *,
+    out: str | Path | None = None,
+    data_directory: str | Path | None = None,
+    question: str | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+) -> list[Path]:
     """Returns the files of the pictures that it has drawn, a PNG and an SVG of each.
 
     Always: learning curves, error histogram and accuracy by position; for equations of two operands, the map of errors
-    in their plane and exact match by their lengths; for a `question`, what of attention and activations the model has.
+    in their plane and exact match by their lengths, a panel for each operator; for a `question`, what of attention and
+    activations the model has.
     Deterministic in run and dataset.
 
     Args:
         run_directory: of a training.
         out: where the pictures go; None for the run's own folder `plots`.
+        data_directory: the dataset; None for the one that the model was trained on, where it was then.
         question: natural text.
+        split: whose examples are judged; None for the recipe's `test_split`, or the usual one.
+        limit: judge a sample of so many examples at most; None for 100,000.
 
     Raises:
         UserError: the run or its dataset is not as it must be, the question is none of the model's space, or the model
@@ -58,8 +71,10 @@ def plot(run_directory: str | Path, *, out: str | Path | None = None, question: 
     with matplotlib.rc_context(_SETTINGS):
         if question is not None:
             pictures.update(_draw_question(trained, question))
-        pictures["learning-curves"] = figures.draw_learning_curves(f"training of {_name(trained)}", rows)
-        pictures.update(_draw_errors(trained))
+        pictures["learning-curves"] = figures.draw_learning_curves(
+            f"training of {_name(trained)}", rows, _best_epoch(rows)
+        )
+        pictures.update(_draw_errors(trained, data_directory, split, limit))
         directory = Path(out) if out is not None else trained.run.path / "plots"
         return list(_save(directory, pictures))
 
@@ -79,6 +94,13 @@ def _read_log(run: RunDirectory) -> list[dict[str, float]]:
     return rows
 
 
+def _best_epoch(rows: list[dict[str, float]]) -> float | None:
+    """Returns the epoch whose weights were kept: the best exact match, of equal ones the lowest loss."""
+    if not {"val_exact_match", "val_loss"} <= rows[0].keys():
+        return None
+    return max(rows, key=lambda row: (row["val_exact_match"], -row["val_loss"]))["epoch"]
+
+
 def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -91,71 +113,73 @@ def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
         raise UserError(f"{directory} cannot be written: {error.strerror}") from error
 
 
-def _draw_errors(trained: TrainedModel) -> dict[str, Figure]:
-    directory, codec = trained.description["data_directory"], trained.codec
+def _draw_errors(
+    trained: TrainedModel, directory: str | Path | None, split: str | None, limit: int | None
+) -> dict[str, Figure]:
+    directory, codec = directory or trained.description["data_directory"], trained.codec
     manifest = load_manifest(directory)
     training = trained.sections.training
     validation = choose_validation_split(manifest, training.validation_split, training.train_split)
-    split = choose_test_split(manifest, training.test_split, training.train_split, validation)
+    split = choose_test_split(manifest, split or training.test_split, training.train_split, validation)
     whole = load_tokens(directory, split, codec, manifest=manifest)
-    table = _take_some(whole)
-    decoder = GreedyDecoder(trained.model, jit_compile=len(table) >= _MIN_QUESTIONS_TO_COMPILE)
-    tokens = decoder.decode(table.questions).tokens
-    is_right = exact_matches(tokens, table.answers)
-    answers, expected = codec.decode_predictions(tokens), codec.decode_answers(table.answers)
-    source = f"split {split}" if len(table) == len(whole) else f"sample of {len(whole):,} in split {split}"
-    about = f"{_name(trained)}\n{is_right.sum():,} of {len(table):,} right ({source})"
-    wrong = np.flatnonzero(~is_right)
-    errors = np.array([_error(answers[row], expected[row]) for row in wrong])
+    table = _take_some(whole, limit or _MAX_EXAMPLES)
+    is_right, mistakes = _judge(trained, table)
+    about = f"{_name(trained)}, split {split}"
+    sample = f" (a sample of {len(whole):,})" if len(table) < len(whole) else ""
+    counted = f"{is_right.sum():,} of {len(table):,} answers right{sample}"
+    title = f"{about}\n{counted}"
     pictures = {
-        "errors": figures.draw_error_histogram(f"size of errors\n{about}", errors),
-        "positions": figures.draw_position_accuracy(
-            f"right characters by place\n{about}", *_count_places(answers, expected)
-        ),
+        "errors": figures.draw_error_histogram(title, mistakes.errors(), mistakes.num_unreadable),
+        "positions": figures.draw_position_accuracy(title, mistakes.places()),
     }
     pairs = [_TWO_OPERANDS.fullmatch(question) for question in codec.decode_questions(table.questions)]
-    if all(pairs):
-        texts = [match.group(1, 3) for match in pairs if match]
-        operators = [match[2] for match in pairs if match]
-        lengths = np.array([[len(text.partition(".")[0].lstrip("-")) for text in pair] for pair in texts])
-        pictures["error-map"] = figures.draw_error_map(
-            f"right and wrong answers\n{about}", np.array(texts, float), is_right, operators
-        )
-        pictures["length-map"] = figures.draw_length_map(
-            f"right answers by length of the operands\n{about}", lengths, is_right
-        )
+    rows = np.array([row for row, match in enumerate(pairs) if match], int)
+    if len(rows):
+        texts = [match.groups() for match in pairs if match]
+        operands = np.array([[first, second] for first, _, second in texts], float)
+        lengths = np.array([[_count_digits(first), _count_digits(second)] for first, _, second in texts])
+        operators = [operator for _, operator, _ in texts]
+        if len(rows) < len(table):
+            title = (
+                f"{about}, equations of two operands\n{is_right[rows].sum():,} of {len(rows):,} answers right{sample}"
+            )
+        pictures["error-map"] = maps.draw_error_map(title, operands, is_right[rows], operators)
+        pictures["length-map"] = maps.draw_length_map(title, lengths, is_right[rows], operators)
     return pictures
 
 
-def _take_some(table: TokenTable) -> TokenTable:
+def _judge(trained: TrainedModel, table: TokenTable) -> tuple[np.ndarray, MistakeTally]:
+    """Returns which answers are right, bool (num_examples,), and what is wrong with the others."""
+    codec = trained.codec
+    decoder = GreedyDecoder(trained.model, jit_compile=len(table) >= _MIN_QUESTIONS_TO_COMPILE)
+    tokens = decoder.decode(table.questions).tokens
+    is_right = exact_matches(tokens, table.answers)
+    expected = codec.decode_answers(table.answers)
+    rows = np.flatnonzero(~is_right)
+    wrong = [
+        WrongAnswer(question=question, answer=answer, expected=expected[row])
+        for row, question, answer in zip(
+            rows,
+            codec.decode_questions(table.questions[rows]),
+            codec.decode_predictions(tokens[rows]),
+            strict=True,
+        )
+    ]
+    mistakes = MistakeTally()
+    mistakes.add(np.array([len(text) for text in expected]), wrong)
+    return is_right, mistakes
+
+
+def _take_some(table: TokenTable, limit: int) -> TokenTable:
     """Returns the examples, or a sample that is always the same one."""
-    if len(table) <= _MAX_EXAMPLES:
+    if len(table) <= limit:
         return table
-    chosen = Permutation(len(table), derive_seed(0, "plots")).forward(np.arange(_MAX_EXAMPLES))
+    chosen = Permutation(len(table), derive_seed(0, "plots")).forward(np.arange(limit))
     return table.take(chosen)
 
 
-def _error(answer: str, expected: str) -> float:
-    """Returns by how much an answer is wrong; NaN if it is no number."""
-    values = []
-    for text in (answer, expected):
-        numerator, _, denominator = text.partition("/")
-        try:
-            values.append(float(numerator) / float(denominator or 1))
-        except (ValueError, ZeroDivisionError):
-            return float("nan")
-    return values[0] - values[1]
-
-
-def _count_places(answers: list[str], expected: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns for each place from the right the share of right characters and the number of answers that have it."""
-    num_places = max(map(len, expected))
-    rights, totals = np.zeros(num_places), np.zeros(num_places, int)
-    for answer, truth in zip(answers, expected, strict=True):
-        totals[: len(truth)] += 1
-        for place, (given, right) in enumerate(zip(reversed(answer), reversed(truth), strict=False)):
-            rights[place] += given == right
-    return rights / totals, totals
+def _count_digits(number: str) -> int:
+    return len(number.partition(".")[0].lstrip("-"))
 
 
 def _draw_question(trained: TrainedModel, text: str) -> dict[str, Figure]:
@@ -172,12 +196,13 @@ def _draw_question(trained: TrainedModel, text: str) -> dict[str, Figure]:
     is_token = question[0] != PAD
     asked = [_WORDS.get(sign, sign) for sign in codec.describe_tokens(question[0][is_token])]
     written = [_WORDS.get(sign, sign) for sign in codec.describe_tokens(answer[0])]
-    title = f"{known.question} = {codec.decode_predictions(answer)[0]}"
-    if codec.decode_predictions(answer)[0] != known.answer:
-        title += f"\nwrong: {known.answer} is right"
+    given = codec.decode_predictions(answer)[0]
+    title = f"{known.question} = {given}" + ("" if given == known.answer else f" (expected {known.answer})")
     pictures = {}
     if "attention" in seen:
         shares = seen["attention"][: len(written), is_token]
-        pictures["attention"] = figures.draw_attention(f"attention: {title}", shares, asked, written)
-    pictures["activations"] = figures.draw_activations(f"activations: {title}", seen["activations"][is_token], asked)
+        pictures["attention"] = maps.draw_attention(f"where the model looks\n{title}", shares, asked, written)
+    pictures["activations"] = maps.draw_activations(
+        f"what the encoder makes of it\n{title}", seen["activations"][is_token], asked
+    )
     return pictures

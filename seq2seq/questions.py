@@ -12,6 +12,7 @@ from data.recipe import SpaceRecipe
 from seq2seq.membership import KnownQuestion, read_question
 
 STANDARD_INPUT = "-"
+_COMMENT = "#"
 # Bounds memory however long a file is, and is enough for the compiled graph to pay.
 _LINES_PER_BATCH = 20_000
 
@@ -22,7 +23,7 @@ class QuestionBatch:
 
     Attributes:
         known: what the model can be asked, in order.
-        refused: for each other line that is not blank, `name:line: reason`; lines are counted from 1.
+        refused: for each other line that asks something, `name:line: reason`; lines are counted from 1.
     """
 
     known: tuple[KnownQuestion, ...]
@@ -47,7 +48,7 @@ def read_batches(
     """Yields the lines in batches of `size`, read as they are asked for.
 
     Args:
-        lines: one question each, in either spacing; blank ones are skipped.
+        lines: one question each, in either spacing; blank ones and what follows `#` are skipped.
         name: of the file, for refusals.
         space: that must contain the questions.
         size: lines of a batch, at least 1.
@@ -58,7 +59,7 @@ def read_batches(
     while batch := list(islice(numbered, size)):
         known, refused = [], []
         for number, line in batch:
-            if text := line.strip():
+            if text := line.partition(_COMMENT)[0].strip():
                 try:
                     known.append(read_question(text, space))
                 except UserError as error:

@@ -20,6 +20,8 @@ from seq2seq.architectures import (
     read_architecture,
 )
 from seq2seq.checks import check_not_negative, check_positive
+from seq2seq.curriculum import StageRecipe, check_curriculum
+from seq2seq.example_weights import WeightsRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,11 @@ class TrainingRecipe:
     there is. `mask_loss` leaves pad tokens out of the loss. `source: fresh` trains on an endless stream of what the
     train split may take from and no other split holds (see `data.fresh`), `epoch_examples` of it in an epoch, by
     default as many as the split has.
+
+    `curriculum` is a list of stages that come first, each of so many epochs of some of the examples; early stopping
+    counts from the first epoch after them. `weights` makes rare kinds of examples count more in the training loss.
+    `precision` is that of the model's arithmetic, its weights are float32 always: the mixed ones are made for GPUs and
+    slower on most CPUs. `tensorboard` writes the metrics as event files too.
     """
 
     epochs: int = 10
@@ -94,6 +101,10 @@ class TrainingRecipe:
     early_stopping: EarlyStoppingRecipe | None = None
     source: Literal["shards", "fresh"] = "shards"
     epoch_examples: int | None = None
+    curriculum: tuple[StageRecipe, ...] = ()
+    weights: WeightsRecipe | None = None
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         if self.epoch_examples is not None:
@@ -104,6 +115,10 @@ class TrainingRecipe:
         check_not_negative(self, "samples")
         if self.save_steps is not None:
             check_positive(self, "save_steps")
+        check_curriculum(self.curriculum, self.epochs)
+        for name in ("curriculum", "weights"):
+            if self.source == "fresh" and getattr(self, name):
+                raise UserError(f"`training.{name}` needs `training.source: shards`: a stream's examples are not known")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +139,9 @@ class ModelRecipe:
                     "`model.places: relative` needs `codec.reverse_answer: true`: the n-th character written is the "
                     "n-th place only if the unit comes first"
                 )
+        if is_regression and self.training.precision != "float32":
+            # Numbers as they are have no room in 8 or 11 binary digits.
+            raise UserError(f"`training.precision` must be float32 for `model.kind: {self.model.kind}`")
         stopping = self.training.early_stopping
         if stopping is None:
             return

@@ -7,13 +7,16 @@
 | `log.csv` | one row of metrics per finished epoch |
 | `samples.txt` | sample predictions of each epoch |
 | `model.keras` | the weights of the best epoch |
+| `last.keras` | the weights at the end of the training, or where Ctrl-C has stopped it |
 | `state.npz` | where an interrupted training goes on; see `training_state` |
 | `verdicts/` | what `evaluate` has found, as text, JSON and CSV; see `evaluation` |
+| `tensorboard/` | event files, if the recipe wants them |
 """
 
 import json
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -26,8 +29,14 @@ from data.recipe import Recipe
 
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
 RUN_VERSION = 1
-_FILES = ("run.json", "codec.json", "log.csv", "samples.txt", "model.keras", "state.npz")
-_FOLDERS = ("logs", "plots", "verdicts")
+_FILES = ("run.json", "codec.json", "log.csv", "samples.txt", "model.keras", "last.keras", "state.npz")
+_FOLDERS = ("logs", "plots", "verdicts", "tensorboard")
+# What a process that is killed while it writes one of them may leave.
+_PARTIAL_FILES = (
+    *(f"{name}.partial" for name in ("run.json", "codec.json", "log.csv", "samples.txt", "state.npz")),
+    "model.partial.keras",
+    "last.partial.keras",
+)
 _TOOLS = ("eqstream", "keras", "numpy", "tensorflow")
 
 
@@ -41,8 +50,10 @@ class RunDirectory:
         self.log_csv = self.path / "log.csv"
         self.samples_txt = self.path / "samples.txt"
         self.model_keras = self.path / "model.keras"
+        self.last_keras = self.path / "last.keras"
         self.state_npz = self.path / "state.npz"
         self.verdicts = self.path / "verdicts"
+        self.tensorboard = self.path / "tensorboard"
 
     @property
     def exists(self) -> bool:
@@ -57,7 +68,8 @@ class RunDirectory:
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file, a run needs a directory")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        # A training that is killed before its description is written leaves a part of that: nobody misses it.
+        if self.path.is_dir() and any(path.name not in _PARTIAL_FILES for path in self.path.iterdir()):
             if not self.exists:
                 raise UserError(f"{self.path} is not empty and not a run: choose another directory")
             if not overwrite:
@@ -72,14 +84,30 @@ class RunDirectory:
             raise UserError(f"{self.path} cannot be created: {error.strerror}") from error
 
     def _remove_own_files(self) -> None:
-        for name in _FILES:
-            (self.path / name).unlink(missing_ok=True)
         for name in _FOLDERS:
             shutil.rmtree(self.path / name, ignore_errors=True)
+        # `run.json` goes last: whoever is interrupted here still has a run that `overwrite` may replace.
+        for name in (*_PARTIAL_FILES, *reversed(_FILES)):
+            (self.path / name).unlink(missing_ok=True)
 
     def write_description(self, description: Mapping[str, Any]) -> None:
         """Writes `run.json` whole or not at all."""
         write_atomically(self.run_json, json.dumps(description, indent=2, sort_keys=True) + "\n")
+
+    def write_samples(self, epoch: int, lines: Iterable[str]) -> None:
+        """Adds an epoch, from 0, to `samples.txt`, in the place of what is there of it and of later ones.
+
+        An epoch that is trained again after a crash must not stand there twice.
+        """
+        text = self.samples_txt.read_text(encoding="utf-8") if self.samples_txt.is_file() else ""
+        before = [part for part in re.split(r"(?m)^(?=epoch )", text) if part and int(part.split()[1]) <= epoch]
+        write_atomically(self.samples_txt, "".join([*before, "\n".join([f"epoch {epoch + 1}", *lines]) + "\n"]))
+
+    def write_codec(self, codec: Codec) -> None:
+        """Writes `codec.json` whole or not at all."""
+        aside = self.codec_json.with_name(self.codec_json.name + ".partial")
+        codec.save(aside)
+        os.replace(aside, self.codec_json)
 
     def read_description(self) -> dict[str, Any]:
         """Returns what `run.json` holds.

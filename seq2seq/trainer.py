@@ -1,9 +1,6 @@
 """Trains the model of a recipe on a dataset, from the shards to the best weights."""
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from data.codec import Codec
-from data.errors import UserError
 from data.loader import TokenTable, load_manifest, load_tokens
 from data.permutation import Permutation, derive_seed
 from data.recipe import Recipe
@@ -26,47 +22,20 @@ from seq2seq.callbacks import (
     TrainingInterruptedError,
 )
 from seq2seq.dataset_splits import choose_validation_split
+from seq2seq.event_files import check_tensorboard, make_event_writer
+from seq2seq.interrupts import interrupts_noted_by
 from seq2seq.models.base import EquationModel
 from seq2seq.models.registry import make_model
 from seq2seq.optimizers import make_optimizer
+from seq2seq.precision import dtype_policy
 from seq2seq.recipe import ModelRecipe, TrainingRecipe
+from seq2seq.run_checks import check_resumable, check_same_space, describe_other_versions
 from seq2seq.run_directory import RunDirectory, describe_run
-from seq2seq.training_source import TrainingSource, make_source
-from seq2seq.training_state import TrainingProgress, build_metrics, restore_state, save_state
+from seq2seq.training_report import TrainingReport
+from seq2seq.training_source import Stage, TrainingSource, make_source, make_stages
+from seq2seq.training_state import TrainingProgress, build_metrics, restore_state, save_model, save_state
 
 __all__ = ["TrainingInterruptedError", "TrainingReport", "train"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingReport:
-    """What a training came to.
-
-    Attributes:
-        run_directory: where everything is.
-        num_epochs: epochs trained.
-        num_parameters: of the model.
-        num_examples: that it was trained on in each epoch.
-        source: `shards` if each epoch has the same ones, `fresh` if not.
-        best_epoch: counted from 1; its weights are kept.
-        metrics: of that epoch.
-    """
-
-    run_directory: Path
-    num_epochs: int
-    num_parameters: int
-    num_examples: int
-    source: str
-    best_epoch: int
-    metrics: dict[str, float]
-
-    def to_text(self) -> str:
-        """Returns one or two lines for a person."""
-        examples = f"{self.num_examples:,} " + ("examples" if self.source == "shards" else "fresh examples an epoch")
-        return (
-            f"trained {self.num_parameters:,} parameters on {examples}, {self.num_epochs} epochs; "
-            f"best is epoch {self.best_epoch} with exact match {self.metrics['val_exact_match']:.3%} on the validation "
-            f"sample\n{self.run_directory} holds the model"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +44,17 @@ class _Task:
 
     recipe: TrainingRecipe
     codec: Codec
-    source: TrainingSource
+    stages: tuple[Stage, ...]
     sample: TokenTable
+
+    @property
+    def source(self) -> TrainingSource:
+        """That of all examples."""
+        return self.stages[-1].source
+
+    def stage_at(self, epoch: int) -> Stage:
+        """Returns the stage of an epoch, from 0; those after the last one are of its stage too."""
+        return next((stage for stage in self.stages if epoch < stage.end_epoch), self.stages[-1])
 
 
 def train(
@@ -106,18 +84,20 @@ def train(
     """
     sections = ModelRecipe.from_recipe(recipe)
     manifest = load_manifest(data_directory)
-    _check_same_space(recipe, manifest)
+    check_same_space(recipe, manifest)
     codec = Codec.for_dataset(manifest, sections.codec)
     run = RunDirectory(run_directory)
     if resume:
-        _check_resumable(run, recipe, codec, manifest)
+        check_resumable(run, recipe, codec, manifest)
+    if sections.training.tensorboard:
+        check_tensorboard()
     task = _prepare(sections.training, codec, data_directory, manifest)
     if not resume:
         run.create(overwrite=overwrite)
-        codec.save(run.codec_json)
-        run.write_description(describe_run(recipe, data_directory, manifest))
+    _write_papers(run, describe_run(recipe, data_directory, manifest), codec, report)
     keras.utils.set_random_seed(derive_seed(sections.training.seed, "training") % 2**32)
-    model = make_model(sections.model, codec)
+    with dtype_policy(sections.training.precision):
+        model = make_model(sections.model, codec)
     _compile(model, task)
     progress = TrainingProgress()
     if run.state_npz.is_file():
@@ -125,63 +105,58 @@ def train(
         report(f"going on at epoch {progress.epoch + 1}, step {progress.step}")
     else:
         save_state(run.state_npz, model, progress)
-    report(
-        f"{sections.model.kind}: {model.count_params():,} parameters, {task.source.num_examples:,} examples, "
-        f"{task.source.num_batches} steps an epoch"
-    )
-    _fit(model, task, progress, run, report)
+    _report_task(sections.model.kind, model, task, report)
+    try:
+        _fit(model, task, progress, run, report)
+    except TrainingInterruptedError:
+        save_model(run.last_keras, model)
+        raise
+    save_model(run.last_keras, model)
     run.write_description({**run.read_description(), "is_finished": True})
     return _make_report(run, model, task, progress)
 
 
-def _check_same_space(recipe: Recipe, manifest: Mapping[str, Any]) -> None:
-    ours, theirs = recipe.to_dict()["space"], manifest["recipe"]["space"]
-    for key in ours:
-        if ours[key] != theirs.get(key):
-            raise UserError(
-                f"the dataset is of another space than the recipe: `space.{key}` is {theirs.get(key)} in the dataset "
-                f"and {ours[key]} in the recipe"
-            )
+def _write_papers(run: RunDirectory, description: dict[str, Any], codec: Codec, report: Callable[[str], None]) -> None:
+    """Writes what the run is about; when it is resumed too, as it may have been killed before all of it was there."""
+    if run.exists:
+        before = run.read_description()["versions"]
+        changes = describe_other_versions(before, description["versions"])
+        if changes is not None:
+            report(changes)
+        description = {**description, "versions": before}
+    run.write_description(description)
+    run.write_codec(codec)
 
 
-def _check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: Mapping[str, Any]) -> None:
-    description = run.read_description()
-    if description["data_fingerprint"] != manifest["fingerprint"]:
-        raise UserError(f"{run.path} was trained on other data ({description['data_name']}): it cannot be resumed")
-    before, now = run.read_recipe().sections, recipe.sections
-    # A longer training with the rest unchanged is the usual reason to come back.
-    for sections in (before, now):
-        sections["training"] = {key: value for key, value in sections["training"].items() if key != "epochs"}
-    before, now = (ModelRecipe.from_dict(sections).to_dict() for sections in (before, now))
-    for section, values in now.items():
-        for key, value in values.items():
-            if before[section].get(key) != value:
-                raise UserError(
-                    f"`{section}.{key}` was {before[section].get(key)} when {run.path} was begun and is {value} now: "
-                    "a run is resumed with its own recipe"
-                )
-    if run.read_codec() != codec:
-        raise UserError(f"{run.path} has another codec than its recipe gives for this dataset")
+def _report_task(kind: str, model: EquationModel, task: _Task, report: Callable[[str], None]) -> None:
+    source = task.source
+    report(
+        f"{kind}: {model.count_params():,} parameters, {source.num_examples:,} examples, "
+        f"{source.num_batches} steps an epoch"
+    )
+    for stage in task.stages[:-1]:
+        report(
+            f"epochs {stage.first_epoch + 1} to {stage.end_epoch}: {stage.name}, "
+            f"{stage.source.num_examples:,} examples, {stage.source.num_batches} steps an epoch"
+        )
 
 
 def _prepare(recipe: TrainingRecipe, codec: Codec, data_directory: str | Path, manifest: Mapping[str, Any]) -> _Task:
     validation = choose_validation_split(manifest, recipe.validation_split, recipe.train_split)
     judged = load_tokens(data_directory, validation, codec, manifest=manifest, storage=recipe.storage)
-    source = make_source(recipe, codec, data_directory, manifest)
+    stages = make_stages(recipe, make_source(recipe, codec, data_directory, manifest))
     chosen = np.arange(min(recipe.validation_examples, len(judged)))
     sample = judged.take(Permutation(len(judged), derive_seed(recipe.seed, "validation")).forward(chosen))
-    return _Task(recipe, codec, source, sample)
+    return _Task(recipe, codec, stages, sample)
 
 
 def _compile(model: EquationModel, task: _Task) -> None:
     recipe = task.recipe
-    num_steps = task.source.num_batches * recipe.epochs
     model.compile(
-        optimizer=make_optimizer(recipe.optimizer, num_steps),
+        optimizer=make_optimizer(recipe.optimizer, sum(stage.num_steps for stage in task.stages)),
         loss=model.make_loss(),
         metrics=model.make_metrics(mask_pads=recipe.mask_loss),
         jit_compile=recipe.jit_compile,
-        steps_per_execution=_divisor(task.source.num_batches, recipe.steps_per_execution),
     )
     model.optimizer.build(model.trainable_variables)
     build_metrics(model)
@@ -197,12 +172,15 @@ def _fit(
 ) -> None:
     recipe = task.recipe
     judge = ExactMatchJudge(task.sample, task.codec, num_shown=recipe.samples, jit_compile=recipe.jit_compile, run=run)
-    keeper = StateKeeper(progress, run, task.source.num_batches, recipe.save_steps)
+    keeper = StateKeeper(progress, run, lambda epoch: task.stage_at(epoch).source.num_batches, recipe.save_steps)
     callbacks = [judge, EpochReporter(progress, judge, run, report), BestKeeper(progress, run, "val_exact_match")]
+    if recipe.tensorboard:
+        callbacks.append(make_event_writer(run))
     if recipe.early_stopping is not None:
-        callbacks.append(EarlyStopper(progress, recipe.early_stopping, report))
+        first_epoch = task.stages[-1].first_epoch
+        callbacks.append(EarlyStopper(progress, recipe.early_stopping, first_epoch=first_epoch, report=report))
     callbacks.append(keeper)
-    with _interrupts_noted_by(keeper):
+    with interrupts_noted_by(keeper):
         while progress.epoch < recipe.epochs and not progress.is_stopped:
             _fit_epochs(model, task, progress, callbacks)
 
@@ -210,22 +188,31 @@ def _fit(
 def _fit_epochs(
     model: EquationModel, task: _Task, progress: TrainingProgress, callbacks: list[keras.callbacks.Callback]
 ) -> None:
-    """Finishes the epoch under way, if there is one, else trains all that are left."""
-    recipe = task.recipe
+    """Finishes the epoch under way, if there is one, else trains all that are left of its stage."""
+    recipe, stage = task.recipe, task.stage_at(progress.epoch)
     is_begun = progress.step > 0
-    stream = task.source.batches(first_epoch=progress.epoch, first_batch=progress.step)
+    _set_steps_per_execution(model, _divisor(stage.source.num_batches, recipe.steps_per_execution))
+    stream = stage.source.batches(first_epoch=progress.epoch, first_batch=progress.step)
     if is_begun:
         callbacks = [_MetricsRestorer(model), *callbacks]
     model.fit(
         _weighted(stream, model, recipe),
         validation_data=_weighted(_single_batch(task.sample), model, recipe),
-        steps_per_epoch=task.source.num_batches - progress.step,
+        steps_per_epoch=stage.source.num_batches - progress.step,
         initial_epoch=progress.epoch,
-        epochs=progress.epoch + 1 if is_begun else recipe.epochs,
+        epochs=progress.epoch + 1 if is_begun else stage.end_epoch,
         callbacks=callbacks,
         shuffle=False,
         verbose=0,
     )
+
+
+def _set_steps_per_execution(model: EquationModel, number: int) -> None:
+    if model.steps_per_execution != number:
+        model.steps_per_execution = number
+        # The number is written into both functions when they are made.
+        model.make_train_function(force=True)
+        model.make_test_function(force=True)
 
 
 class _MetricsRestorer(keras.callbacks.Callback):
@@ -242,11 +229,17 @@ class _MetricsRestorer(keras.callbacks.Callback):
 
 
 def _weighted(dataset: tf.data.Dataset, model: EquationModel, recipe: TrainingRecipe) -> tf.data.Dataset:
-    """Returns inputs, target and loss weights: ({question, answer}, what the model makes of the answer, float32)."""
+    """Returns inputs, target and loss weights: ({question, answer}, what the model makes of the answer, float32).
+
+    The loss of a batch is the mean by these weights.
+    """
 
     def prepare(batch: dict[str, tf.Tensor]) -> tuple:
         answer = batch["answer"]
-        return batch, model.make_target(answer), model.make_weights(answer, mask_pads=recipe.mask_loss)
+        weights = model.make_weights(answer, mask_pads=recipe.mask_loss)
+        if "weight" in batch:
+            weights *= batch.pop("weight")[:, None]
+        return batch, model.make_target(answer), weights
 
     return dataset.map(prepare)
 
@@ -254,25 +247,6 @@ def _weighted(dataset: tf.data.Dataset, model: EquationModel, recipe: TrainingRe
 def _single_batch(table: TokenTable) -> tf.data.Dataset:
     batch = {"question": table.questions.astype(np.int32), "answer": table.answers.astype(np.int32)}
     return tf.data.Dataset.from_tensors(batch)
-
-
-@contextmanager
-def _interrupts_noted_by(keeper: StateKeeper) -> Iterator[None]:
-    """Turns Ctrl-C into a wish that `keeper` fulfils after the step; a second Ctrl-C is not held back."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def note(signal_number: int, frame: object) -> None:
-        if keeper.is_interrupted:
-            raise KeyboardInterrupt
-        keeper.is_interrupted = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _make_report(run: RunDirectory, model: EquationModel, task: _Task, progress: TrainingProgress) -> TrainingReport:

@@ -1,9 +1,17 @@
-"""Where the batches of a training come from: a dataset's shards, or an endless stream of fresh equations."""
+"""Where the batches of a training come from: a dataset's shards, or an endless stream of fresh equations.
+
+| key of a batch | shape, dtype |
+| --- | --- |
+| `question`, `answer` | see `data.loader` |
+| `weight`, if the recipe has `weights` | float32 (batch,) |
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from data.codec import Codec
@@ -12,6 +20,8 @@ from data.loader import TokenTable, batches, load_tokens
 from data.loader_fresh import FreshBatches
 from data.recipe import Recipe
 from data.sampler import EpochSampler
+from seq2seq.curriculum import select_stages
+from seq2seq.example_weights import WEIGHT_GROUP, weigh_examples
 from seq2seq.recipe import TrainingRecipe
 
 
@@ -27,20 +37,89 @@ class TrainingSource(Protocol):
     num_batches: int
 
     def batches(self, *, first_epoch: int, first_batch: int) -> tf.data.Dataset:
-        """Returns the batches from that one on; see the table of `data.loader` for their form."""
+        """Returns the batches from that one on; see the table of the module for their form."""
         ...
 
 
 class ShardBatches:
-    """A split read into memory, every epoch in another order."""
+    """A split read into memory, every epoch in another order.
 
-    def __init__(self, table: TokenTable, sampler: EpochSampler) -> None:
-        self._table, self._sampler = table, sampler
+    Args:
+        table: the examples.
+        sampler: of as many.
+        weights: float32, the weight of each value that the column `weight_group` has; None without that column.
+    """
+
+    def __init__(self, table: TokenTable, sampler: EpochSampler, weights: np.ndarray | None = None) -> None:
+        self._table, self._sampler, self._weights = table, sampler, weights
         self.num_examples, self.num_batches = len(table), sampler.num_batches
+
+    @property
+    def numbers(self) -> dict[str, np.ndarray]:
+        """`terms`, `digits` and `carries` of each example, int32 (num_examples,)."""
+        return self._table.numbers
+
+    def select(self, indices: np.ndarray) -> "ShardBatches":
+        """Returns the source of the examples at `indices`, int64, alone."""
+        return ShardBatches(self._table.take(indices), replace(self._sampler, num_examples=len(indices)), self._weights)
 
     def batches(self, *, first_epoch: int, first_batch: int) -> tf.data.Dataset:
         """Returns the batches from that one on, without end."""
-        return batches(self._table, self._sampler, first_epoch=first_epoch, first_batch=first_batch, num_epochs=None)
+        columns = () if self._weights is None else (WEIGHT_GROUP,)
+        stream = batches(
+            self._table,
+            self._sampler,
+            first_epoch=first_epoch,
+            first_batch=first_batch,
+            num_epochs=None,
+            columns=columns,
+        )
+        if self._weights is None:
+            return stream
+        weights = tf.constant(self._weights)
+
+        def weigh(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            group = batch.pop(WEIGHT_GROUP)
+            return {**batch, "weight": tf.gather(weights, group)}
+
+        return stream.map(weigh)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Epochs that have the same source.
+
+    Attributes:
+        name: for a person.
+        first_epoch: from 0.
+        end_epoch: the one after the last.
+        source: of their batches.
+    """
+
+    name: str
+    first_epoch: int
+    end_epoch: int
+    source: TrainingSource
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of all its epochs."""
+        return (self.end_epoch - self.first_epoch) * self.source.num_batches
+
+
+def make_stages(recipe: TrainingRecipe, source: TrainingSource) -> tuple[Stage, ...]:
+    """Returns the stages of a training in their order, the last one with all examples.
+
+    Raises:
+        UserError: a stage of the curriculum has no full batch.
+    """
+    stages, epoch = [], 0
+    if isinstance(source, ShardBatches):
+        selections = select_stages(recipe.curriculum, source.numbers, recipe.batch_size)
+        for stage, selection in zip(recipe.curriculum, selections, strict=True):
+            stages.append(Stage(stage.to_text(), epoch, epoch + stage.epochs, source.select(selection)))
+            epoch += stage.epochs
+    return (*stages, Stage("all", epoch, recipe.epochs, source))
 
 
 def make_source(
@@ -58,7 +137,11 @@ def make_source(
     if recipe.batch_size > len(table):
         raise UserError(f"`training.batch_size` is {recipe.batch_size}, the split has only {len(table)} examples")
     sampler = EpochSampler(num_examples=len(table), batch_size=recipe.batch_size, seed=recipe.seed)
-    return ShardBatches(table, sampler)
+    if recipe.weights is None:
+        return ShardBatches(table, sampler)
+    weights = weigh_examples(recipe.weights, table.questions, table.numbers, codec)
+    table = TokenTable(table.questions, table.answers, {**table.numbers, WEIGHT_GROUP: weights.groups})
+    return ShardBatches(table, sampler, weights.values)
 
 
 def _make_stream(recipe: TrainingRecipe, codec: Codec, manifest: Mapping[str, Any]) -> FreshBatches:

@@ -70,6 +70,13 @@ def save_state(path: Path, model: keras.Model, progress: TrainingProgress) -> No
     os.replace(aside, path)
 
 
+def save_model(path: Path, model: keras.Model) -> None:
+    """Writes a `.keras` file, whole or not at all."""
+    aside = path.with_name(f"{path.stem}.partial.keras")
+    model.save(aside)
+    aside.replace(path)
+
+
 def restore_state(path: Path, model: keras.Model) -> TrainingProgress:
     """Puts every variable of `model` back to what `save_state` wrote, and returns the progress.
 

@@ -81,6 +81,60 @@ def test_any_batch_of_questions_comes_back(texts, options):
     assert codec.decode_questions(tokens) == texts
 
 
+@given(
+    answers=st.lists(numbers, min_size=1, max_size=20),
+    options=st.sampled_from(ALL_OPTIONS),
+)
+def test_any_batch_of_answers_comes_back_with_its_end(answers, options):
+    codec = Codec.for_dataset(MIXED, options)
+    tokens = codec.encode_answers(answers)
+    assert tokens.shape == (len(answers), codec.answer_width)
+    assert ((tokens == END).sum(axis=1) == 1).all()
+    assert not (tokens == START).any()
+    assert codec.decode_answers(tokens) == answers == codec.decode_predictions(tokens)
+
+
+@given(
+    question=st.tuples(numbers, st.sampled_from("+-*/"), numbers).map(" ".join),
+    answer=numbers,
+    options=st.sampled_from(ALL_OPTIONS),
+    data=st.data(),
+)
+def test_one_changed_token_is_refused_or_is_another_text(question, answer, options, data):
+    codec = Codec.for_dataset(MIXED, options)
+    for tokens, decode, text in (
+        (codec.encode_questions([question]), codec.decode_questions, question),
+        (codec.encode_answers([answer]), codec.decode_answers, answer),
+    ):
+        place = data.draw(st.integers(0, tokens.shape[1] - 1))
+        other = data.draw(st.integers(0, codec.num_tokens).filter(lambda token, old=tokens[0, place]: token != old))
+        tokens[0, place] = other
+        try:
+            assert decode(tokens) != [text]
+        except UserError:
+            continue
+
+
+@given(
+    rows=st.lists(st.lists(st.integers(0, 255), min_size=9, max_size=9), min_size=1, max_size=4),
+    options=st.sampled_from(ALL_OPTIONS),
+)
+def test_random_tokens_are_refused_or_are_what_their_text_encodes_to(rows, options):
+    manifest = with_space(ADDITION, max_answer_length=3)
+    codec = Codec.for_dataset(manifest, options)
+    for width, decode, encode in (
+        (codec.question_width, codec.decode_questions, codec.encode_questions),
+        (codec.answer_width, codec.decode_answers, codec.encode_answers),
+    ):
+        # Mostly ids of characters and pads, or hardly any row would be well formed.
+        tokens = np.array(rows)[:, :width] % (codec.num_tokens + 1)
+        try:
+            texts = decode(tokens)
+        except UserError:
+            continue
+        assert np.array_equal(encode(texts), tokens)
+
+
 def test_tokens_are_laid_out_as_documented():
     codec = Codec.for_dataset(ADDITION)
     ids = {character: NUM_RESERVED + place for place, character in enumerate("+0123456789")}

@@ -78,10 +78,19 @@ def test_misspelt_command_is_refused_with_the_nearest(capsys):
     assert "build" in errors
 
 
-def test_recipes_are_listed_with_their_descriptions(capsys):
+def test_recipes_are_listed_in_groups_with_their_descriptions(capsys):
     _, output, _ = call("recipes", capsys=capsys)
-    assert [line.split()[0] for line in output.splitlines()] == list(shipped_recipes())
-    assert all(line.strip().endswith(".") for line in output.splitlines())
+    groups = [block.splitlines() for block in output.split("\n\n")]
+    assert [group[0].endswith(":") for group in groups] == [True] * 3
+    lines = [line for group in groups for line in group[1:]]
+    assert [line.split()[0] for line in lines] == sorted(shipped_recipes())
+    assert [
+        {line.split()[0].startswith(prefix) for line in group[1:]}
+        for prefix, group in zip(("prior-", "proposed-"), groups[1:], strict=True)
+    ] == [{True}, {True}]
+    assert not any(line.split()[0].startswith(("prior-", "proposed-")) for line in groups[0][1:])
+    assert all(line.endswith(".") for line in lines)
+    assert len({line.index(line.split(maxsplit=1)[1]) for line in lines}) == 1
 
 
 def test_finished_build_has_nothing_to_do(dataset, capsys):

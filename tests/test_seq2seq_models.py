@@ -175,7 +175,7 @@ def test_the_transformer_does_not_depend_on_padding(architecture):
     question = inputs_of(model)["question"]
     shifted = np.array([np.roll(row, (row == PAD).sum()) for row in question])
     assert not np.array_equal(question, shifted)
-    np.testing.assert_allclose(model.generate(question), model.generate(shifted), atol=1e-5)
+    np.testing.assert_allclose(model.generate(question), model.generate(shifted), atol=5e-5)
 
 
 # Places of digits.

@@ -5,12 +5,15 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 
 from data.errors import UserError
 from data.recipe import Recipe
 from pipelines.build import build
-from seq2seq import figures, plots
+from seq2seq import figures, maps, palette, plots
+from seq2seq.mistakes import ErrorCount
+from seq2seq.palette import share_label
+from seq2seq.tables import GroupCount
 from seq2seq.trainer import train
 
 RECIPE = {
@@ -74,6 +77,55 @@ def test_a_regression_of_three_terms_has_neither_maps_nor_an_inside(run_of_three
         plots.plot(run_of_three_terms, question="1 + 2 + 3")
 
 
+@pytest.fixture
+def pictures(monkeypatch):
+    """What would have been saved, by name."""
+    kept = {}
+    monkeypatch.setattr(plots, "_save", lambda directory, pictures: kept.update(pictures) or [])
+    return kept
+
+
+def test_another_split_and_a_sample_of_it_are_judged_on_request(run, pictures):
+    def title(**arguments):
+        plots.plot(run, **arguments)
+        return pictures["errors"].axes[0].get_title()
+
+    whole = title()
+    assert "split test\n" in whole
+    assert "a sample of" not in whole
+    assert title(limit=10_000) == whole
+    sample = title(split="train", limit=50)
+    assert "split train\n" in sample
+    assert sample.endswith("of 50 answers right (a sample of 200)")
+    with pytest.raises(UserError, match="no split `trian`; did you mean `train`"):
+        plots.plot(run, split="trian")
+
+
+def test_where_the_data_has_moved_it_can_be_named(run, tmp_path, pictures):
+    moved = tmp_path / "moved"
+    (run.parent / "data").rename(moved)
+    try:
+        with pytest.raises(UserError, match="is no finished dataset"):
+            plots.plot(run)
+        plots.plot(run, data_directory=moved)
+    finally:
+        moved.rename(run.parent / "data")
+    assert set(pictures) == ALWAYS | OF_TWO_OPERANDS
+
+
+def test_of_several_numbers_of_terms_the_maps_show_the_pairs(tmp_path, pictures):
+    space = {"operands": {"min": 0, "max": 5}, "operators": "+", "terms": {"min": 2, "max": 3}}
+    mapping = {**RECIPE, "space": space, "model": {"kind": "repeat-vector", "encoder_width": 4, "decoder_width": 4}}
+    mapping["splits"] = [{"name": "train", "count": 200}, {"name": "test", "count": 20}]
+    plots.plot(run_of(mapping, tmp_path))
+    title = pictures["error-map"].get_suptitle()
+    right, wrong = (
+        int(label.get_text().split("(")[1].rstrip(")")) for label in pictures["error-map"].legends[0].get_texts()
+    )
+    assert 0 < right + wrong < 20
+    assert title.endswith(f"split test, equations of two operands\n{right} of {right + wrong} answers right")
+
+
 def test_mistakes_are_named_and_nothing_is_drawn(run, run_of_three_terms, tmp_path):
     with pytest.raises(UserError, match="does not contain `99 \\+ 1`"):
         plots.plot(run, out=tmp_path / "out", question="99 + 1")
@@ -91,72 +143,168 @@ def test_mistakes_are_named_and_nothing_is_drawn(run, run_of_three_terms, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def texts_of(axes):
-    return [text.get_text() for text in axes.texts]
+def bars_of(figure):
+    """Returns the height of each bar by its name, those of all layers together."""
+    axes = figure.axes[0]
+    names = [label.get_text().replace("\n", " ") for label in axes.get_xticklabels()]
+    heights = np.array([patch.get_height() for patch in axes.patches]).reshape(-1, len(names))
+    return dict(zip(names, heights.sum(axis=0).tolist(), strict=True))
 
 
 def test_errors_are_counted_by_side_and_power_of_ten():
-    errors = np.array([-1, -9, 10, 99.5, 100, 1, np.nan, np.nan, -0.25])
-    axes = figures.draw_error_histogram("errors", errors).axes[0]
-    names = [label.get_text() for label in axes.get_xticklabels()]
-    counts = [patch.get_height() for patch in axes.patches]
-    assert dict(zip(names, counts, strict=True)) == {
-        "-100": 0, "-10": 0, "-1": 2, "-0.1": 1, "+0.1": 0, "+1": 1, "+10": 2, "+100": 1, "no\nnumber": 2,
+    errors = [
+        ErrorCount(sign=-1, place=0, num_answers=3, num_off_by_one=2),
+        ErrorCount(sign=0, place=0, num_answers=1, num_off_by_one=0),
+        ErrorCount(sign=1, place=-1, num_answers=4, num_off_by_one=0),
+        ErrorCount(sign=1, place=1, num_answers=5, num_off_by_one=5),
+    ]
+    figure = figures.draw_error_histogram("errors", errors, 7)
+    assert bars_of(figure) == {
+        "-10 to 99": 0, "-1 to 9": 3, "-0.1 to 1": 0, "0, written otherwise": 1,
+        "+0.1 to 1": 4, "+1 to 9": 0, "+10 to 99": 5, "no number": 7,
     }  # fmt: skip
+    assert sum(patch.get_height() for patch in figure.axes[0].containers[1]) == 7
 
 
-def test_no_errors_at_all_make_a_picture():
-    assert sum(patch.get_height() for patch in figures.draw_error_histogram("none", np.array([])).axes[0].patches) == 0
+def test_no_errors_at_all_make_a_picture_that_says_so():
+    figure = figures.draw_error_histogram("none", (), 0)
+    assert sum(bars_of(figure).values()) == 0
+    assert "no wrong answers" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_only_answers_that_are_no_number_make_a_picture():
+    assert bars_of(figures.draw_error_histogram("none", (), 3))["no number"] == 3
+
+
+def test_errors_of_many_magnitudes_keep_their_labels_apart():
+    errors = [ErrorCount(sign=1, place=place, num_answers=1, num_off_by_one=1) for place in range(-5, 30)]
+    axes = figures.draw_error_histogram("wide", errors, 0).axes[0]
+    assert len(axes.get_xticklabels()) <= 14
+    assert len(axes.containers[0]) == 70
+
+
+def places_of(*counts):
+    return [
+        GroupCount(value=str(number), num_examples=total, num_right=right)
+        for number, (right, total) in enumerate(counts, start=1)
+    ]
+
+
+def test_places_stand_as_in_the_answer_and_say_how_many_are_wrong():
+    axes = figures.draw_position_accuracy("places", places_of((4, 4), (2, 4), (1, 3))).axes[0]
+    labels = {round(text.xy[0]): text.get_text() for text in axes.texts}
+    assert labels == {0: "100%\n0 wrong", -1: "50.00%\n2 wrong", -2: "33.33%\n2 wrong"}
+    names = dict(zip(axes.get_xticks(), [label.get_text() for label in axes.get_xticklabels()], strict=True))
+    assert names == {0: "last\nof 4", -1: "2nd last\nof 4", -2: "3rd last\nof 3"}
+    assert axes.get_ylim()[0] <= 0
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected", "error"),
-    [
-        ("7", "5", 2),
-        ("-7", "5", -12),
-        ("0.5", "0.75", -0.25),
-        ("1/2", "3/4", -0.25),
-        ("7?", "7", None),
-        ("", "7", None),
-        ("1/0", "7", None),
-    ],
+    ("num_right", "bottom"), [(1000, 0.999), (999, 0.999), (995, 0.995), (994, 0.99), (501, 0.5), (499, 0), (0, 0)]
 )
-def test_an_answer_is_wrong_by_its_distance(answer, expected, error):
-    found = plots._error(answer, expected)
-    assert np.isnan(found) if error is None else found == error
+def test_the_axis_of_places_begins_at_a_round_share_below_all(num_right, bottom):
+    axes = figures.draw_position_accuracy("places", places_of((1000, 1000), (num_right, 1000))).axes[0]
+    assert axes.get_yticks()[0] == pytest.approx(bottom)
+    assert axes.get_ylim()[0] < num_right / 1000
 
 
-def test_places_are_counted_from_the_right():
-    shares, totals = plots._count_places(["117", "18", "?", "1118"], ["118", "18", "7", "118"])
-    assert totals.tolist() == [4, 3, 2]
-    assert shares.tolist() == [2 / 4, 3 / 3, 2 / 2]
+@pytest.mark.parametrize(
+    ("number", "name"), [(2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (13, "13th"), (21, "21st")]
+)
+def test_places_are_numbered_in_english(number, name):
+    assert figures._ordinal(number) == f"{name} last"
+
+
+@pytest.mark.parametrize(
+    ("num_right", "total", "shown"),
+    [(99_999, 100_000, "99.999%"), (10**9 - 1, 10**9, "99.9999999%"), (100_000, 100_000, "100%"), (0, 9, "0%"),
+     (1, 100_001, "<0.01%"), (1, 10_000, "0.01%"), (2, 3, "66.66%"), (98_769, 100_000, "98.76%")],
+)  # fmt: skip
+def test_no_share_is_rounded_up(num_right, total, shown):
+    assert share_label(num_right, total) == shown
+
+
+def cells_of(axes):
+    return {text.get_position(): text.get_text() for text in axes.texts}
 
 
 def test_each_cell_of_the_length_map_has_its_share_and_number():
     lengths = np.array([[1, 3], [1, 3], [1, 3], [2, 1]])
-    figure = figures.draw_length_map("lengths", lengths, np.array([True, False, True, False]))
-    cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
-    assert cells == {
+    figure = maps.draw_length_map("lengths", lengths, np.array([True, False, True, True]))
+    assert cells_of(figure.axes[0]) == {
         **dict.fromkeys(np.ndindex(3, 3), "none"),
-        (0, 2): "66.67%\n1 of 3\nwrong",
-        (1, 0): "0.00%\n1 of 1\nwrong",
+        (0, 2): "66.66%\n1 wrong\nof 3",
+        (1, 0): "100%\nof 1",
     }
+
+
+def test_lengths_that_do_not_begin_at_one_leave_no_empty_cells():
+    axes = maps.draw_length_map("lengths", np.array([[4, 5], [5, 4]]), np.array([True, True])).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["4", "5"]
+    assert cells_of(axes)[0, 1] == "100%\nof 1"
+
+
+def test_a_large_length_map_has_no_labels_in_its_cells():
+    lengths = np.stack(np.meshgrid(np.arange(1, 31), np.arange(1, 31)), axis=-1).reshape(-1, 2)
+    axes = maps.draw_length_map("lengths", lengths, np.ones(900, bool)).axes[0]
+    assert len(axes.texts) == 0
+    assert len(axes.get_xticklabels()) <= 12
+
+
+def test_each_operator_has_maps_of_its_own():
+    operands, is_right = np.array([[1.0, 2.0], [1.0, 2.0], [5.0, 6.0]]), np.array([True, False, True])
+    panels = maps.draw_error_map("map", operands, is_right, ["-", "+", "-"]).axes
+    assert [axes.get_title() for axes in panels] == ["a + b", "a - b"]
+    assert [sum(len(kind.get_offsets()) for kind in axes.collections) for axes in panels] == [1, 2]
+    first, second, _ = maps.draw_length_map("map", operands.astype(int), is_right, ["-", "+", "-"]).axes
+    assert cells_of(first)[0, 1] == "0%\n1 wrong\nof 1"
+    assert cells_of(second)[4, 5] == "100%\nof 1"
+
+
+def points_of(axes):
+    """Returns the offsets of the right ones and of the wrong ones."""
+    by_colour = {to_hex(kind.get_facecolor()[0]): kind for kind in axes.collections}
+    return by_colour[palette.RIGHT], by_colour[palette.WRONG]
 
 
 def test_right_and_wrong_lie_at_their_operands():
     operands, is_right = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([True, False, True])
-    right, wrong = figures.draw_error_map("map", operands, is_right).axes[0].collections
+    right, wrong = points_of(maps.draw_error_map("map", operands, is_right).axes[0])
     assert np.array_equal(right.get_offsets(), operands[is_right])
     assert np.array_equal(wrong.get_offsets(), operands[~is_right])
 
 
-def test_right_and_wrong_differ_in_grey():
+@pytest.mark.parametrize("rare", [True, False])
+def test_the_rarer_kind_lies_on_top_and_is_large(rare):
+    is_right = np.full(50_000, not rare)
+    is_right[7] = rare
+    operands = np.stack([np.arange(50_000.0), np.arange(50_000.0)], axis=1)
+    right, wrong = points_of(maps.draw_error_map("map", operands, is_right).axes[0])
+    few, many = (right, wrong) if rare else (wrong, right)
+    assert few.get_zorder() > many.get_zorder()
+    assert few.get_sizes()[0] >= 50 > 30 * many.get_sizes()[0]
+
+
+@pytest.mark.parametrize(
+    ("largest", "scale"), [([999, 500, 2], "linear"), ([10**20, 3, 40], "symlog"), ([-(10**6), 3, 40], "symlog")]
+)
+def test_a_clot_of_small_operands_gets_logarithmic_axes(largest, scale):
+    operands = np.array([[value, value] for value in largest], float)
+    axes = maps.draw_error_map("map", operands, np.array([True, True, False])).axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == (scale, scale)
+    axes.figure.canvas.draw()
+    ticks = [label for label in axes.get_xticklabels() if label.get_text()]
+    assert 2 <= len(ticks) <= 11
+
+
+def test_right_and_wrong_differ_in_grey_and_maps_grow_lighter():
     def lightness(colour):
         return np.dot(to_rgb(colour), (0.2126, 0.7152, 0.0722))
 
-    assert lightness(figures.RIGHT) - lightness(figures.WRONG) > 0.4
-    greys = [lightness(matplotlib.colormaps["cividis"](value)[:3]) for value in np.linspace(0, 1, 64)]
-    assert (np.diff(greys) > 0).all()
+    assert lightness(palette.RIGHT) - lightness(palette.WRONG) > 0.4
+    for colours in (palette.SHARES, matplotlib.colormaps[palette.AMOUNTS]):
+        greys = [lightness(colours(value)[:3]) for value in np.linspace(0, 1, 64)]
+        assert (np.diff(greys) > 0).all()
 
 
 @pytest.mark.parametrize("num_epochs", [1, 60])
@@ -165,36 +313,47 @@ def test_learning_curves_show_what_was_logged(num_epochs):
         {"epoch": epoch, "loss": 1 / epoch, "rmse": 2 / epoch, "val_rmse": 3.0} for epoch in range(1, num_epochs + 1)
     ]
     panels = figures.draw_learning_curves("curves", rows).axes
-    assert [axes.get_title() for axes in panels] == ["loss", "error in units of the answer"]
+    assert [axes.get_title() for axes in panels] == ["loss (mean squared, scaled)", "error in units of the answer"]
     assert panels[1].lines[0].get_ydata().tolist() == [2 / epoch for epoch in range(1, num_epochs + 1)]
 
 
-@pytest.mark.parametrize(
-    ("num_right", "shown"), [(99_999, "99.99%"), (100_000, "100%"), (1, "0.00%"), (98_765, "98.77%")]
-)
-def test_all_right_is_said_only_where_all_are_right(num_right, shown):
-    assert figures._describe_share(num_right, 100_000) == f"{shown}\n{100_000 - num_right:,} of 100,000\nwrong"
-
-
-@pytest.mark.parametrize("rare", [True, False])
-def test_the_rarer_kind_lies_on_top_and_is_large(rare):
-    is_right = np.full(5000, not rare)
-    is_right[7] = rare
-    operands = np.stack([np.arange(5000.0), np.arange(5000.0)], axis=1)
-    kinds = figures.draw_error_map("map", operands, is_right).axes[0].collections
-    few, many = kinds if rare else reversed(kinds)
-    assert few.get_zorder() > many.get_zorder()
-    assert few.get_sizes()[0] > 10 * many.get_sizes()[0]
-
-
-def test_each_operator_has_its_own_map():
-    operands, is_right = np.array([[1.0, 2.0], [1.0, 2.0], [5.0, 6.0]]), np.array([True, False, True])
-    panels = figures.draw_error_map("map", operands, is_right, ["+", "-", "+"]).axes
-    assert [axes.get_title() for axes in panels] == ["first + second operand", "first - second operand"]
-    assert [[len(kind.get_offsets()) for kind in axes.collections] for axes in panels] == [[2, 0], [0, 1]]
+def test_what_is_missing_to_one_is_shown_where_little_is_missing():
+    rows = [
+        {"epoch": 1, "loss": 2.0, "val_exact_match": 0.25, "val_loss": 3.0},
+        {"epoch": 2, "loss": 1.0, "val_exact_match": 0.5, "val_loss": 2.0},
+    ]
+    assert len(figures.draw_learning_curves("poor", rows).axes) == 2
+    rows.append({"epoch": 3, "loss": 0.5, "val_exact_match": 1.0, "val_loss": 1.0})
+    *_, panel = figures.draw_learning_curves("good", rows, 3).axes
+    assert panel.get_title() == "share that is wrong"
+    assert panel.lines[0].get_ydata().tolist() == [0.75, 0.5, 0]
+    assert [label.get_text() for label in panel.get_yticklabels()][:2] == ["0%", "10%"]
+    assert panel.get_ylim()[0] < 0
+    assert panel.lines[-1].get_label() == "kept"
+    assert panel.lines[-1].get_xdata() == [3, 3]
 
 
 def test_curves_of_one_magnitude_and_of_zero_have_a_plain_axis():
     for losses, scale in (([2.0, 1.5], "linear"), ([2.0, 0.01], "log"), ([2.0, 0.0], "linear")):
         rows = [{"epoch": epoch, "loss": loss} for epoch, loss in enumerate(losses, start=1)]
         assert figures.draw_learning_curves("curves", rows).axes[0].get_yscale() == scale
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        ([(0.5, 1.0), (0.9, 0.3), (0.9, 0.2), (0.9, 0.25)], 3),
+        ([(0.0, 1.0), (0.0, 2.0)], 1),
+    ],
+)
+def test_the_kept_epoch_is_the_best_and_of_equal_ones_that_of_the_lowest_loss(rows, kept):
+    logged = [
+        {"epoch": epoch, "val_exact_match": share, "val_loss": loss} for epoch, (share, loss) in enumerate(rows, 1)
+    ]
+    assert plots._best_epoch(logged) == kept
+
+
+def test_attention_that_is_spread_is_not_dark_all_over():
+    shares = np.full((2, 10), 0.1)
+    image = maps.draw_attention("spread", shares, list("1234567890"), ["1", "end"]).axes[0].images[0]
+    assert image.get_clim() == (0, 0.1)

@@ -124,6 +124,13 @@ def test_batches_hold_every_line_once_whatever_their_size(size):
     assert len(batches) == -(-len(lines) // size)
 
 
+def test_comments_are_no_questions():
+    lines = ["# sums of small numbers\n", "1+1 # two\n", "  #\n", "99+1 # too large\n"]
+    (batch,) = read_batches(lines, "name", SPACE)
+    assert [each.question for each in batch.known] == ["1 + 1"]
+    assert [line.split(":")[1] for line in batch.refused] == ["4"]
+
+
 def test_lines_are_read_only_as_batches_are_asked_for():
     lines = iter(["1+1\n"] * 10)
     next(read_batches(lines, "name", SPACE, 4))

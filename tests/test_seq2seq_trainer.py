@@ -93,7 +93,7 @@ def assert_same_state(one, other):
 def test_a_run_holds_all_that_is_needed_to_use_and_repeat_it(finished, dataset):
     run, report, lines = finished
     names = {path.name for path in run.iterdir()}
-    assert names == {"run.json", "codec.json", "log.csv", "samples.txt", "model.keras", "state.npz"}
+    assert names == {"run.json", "codec.json", "log.csv", "samples.txt", "model.keras", "last.keras", "state.npz"}
     description = json.loads((run / "run.json").read_text())
     manifest = json.loads((dataset / "manifest.json").read_text())
     assert description["is_finished"]

@@ -6,6 +6,7 @@ from keras import ops
 from data.codec import START, Codec
 from data.configuration import from_mapping, to_mapping
 from seq2seq.metrics import CharacterAccuracy, TokenAccuracy, token_loss, token_weights
+from seq2seq.precision import dtype_policy
 
 
 class EquationModel(keras.Model):
@@ -81,6 +82,12 @@ class EquationModel(keras.Model):
             "codec": self.codec.to_dict(),
             "architecture": to_mapping(self.architecture),
         }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "EquationModel":
+        """Returns the model that `get_config` describes; its layers compute as precisely as they did."""
+        with dtype_policy(keras.dtype_policies.get(config.get("dtype"))):
+            return super().from_config(config)
 
     def get_build_config(self) -> dict:
         """Returns what `build_from_config` needs: all sizes are known from the codec."""
