@@ -302,6 +302,14 @@ class Codec:
         return ByteRows(np.where(tokens.is_inside(), table[tokens.matrix], 0).astype(np.uint8), tokens.lengths)
 
 
+def _make_table(values: Mapping[str, int]) -> bytes:
+    """Returns the 256 bytes that `ByteRows.translate` takes; characters without a value become zeros."""
+    table = bytearray(256)
+    for character, value in values.items():
+        table[ord(character)] = value
+    return bytes(table)
+
+
 def _longest_operand(operands: Mapping[str, int], digits: int) -> int:
     """Returns the characters of the longest operand, when each is filled up to `digits` before the point.
 
@@ -320,14 +328,6 @@ def _longest_operand(operands: Mapping[str, int], digits: int) -> int:
         whole = abs(number) - (length_of_decimals > 0)
         longest = max(longest, (number < 0) + max(len(str(whole)), digits) + length_of_decimals)
     return longest
-
-
-def _make_table(values: Mapping[str, int]) -> bytes:
-    """Returns the 256 bytes that `ByteRows.translate` takes; characters without a value become zeros."""
-    table = bytearray(256)
-    for character, value in values.items():
-        table[ord(character)] = value
-    return bytes(table)
 
 
 def _check_width(rows: ByteRows, width: int, noun: str) -> None:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from brute_force import make_recipe, write
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data import tfrecord_reader
 from data.errors import UserError
 from data.loader_tfrecord import parse_tfrecord_shard, read_tfrecord_shard
 from data.records import ShardFile
-from data.tfrecord import FRAME_BYTES
+from data.tfrecord import FRAME_BYTES, masked_checksum
 from data.tfrecord_reader import IrregularLayoutError, read_regular_shard
 
 SPACES = {
@@ -186,3 +188,35 @@ def test_records_that_are_no_examples_are_refused_with_their_number(small, tmp_p
 
 def test_a_file_without_records_has_none(tmp_path):
     assert listing(read_regular_shard(file_of(tmp_path / "a.tfrecord", b""))) == []
+
+
+def frame(payload: bytes) -> bytes:
+    head = len(payload).to_bytes(8, "little")
+    return b"".join(
+        (head, masked_checksum(head).to_bytes(4, "little"), payload, masked_checksum(payload).to_bytes(4, "little"))
+    )
+
+
+@given(
+    payloads=st.lists(
+        st.one_of(st.binary(max_size=40), st.integers(0, 300).map(bytes), st.just(b"\x05" + bytes(7) + b"\x01")),
+        max_size=12,
+    ),
+    lost=st.integers(0, 40),
+    flipped=st.integers(0, (1 << 16) - 1),
+)
+def test_the_starts_found_by_zeros_are_those_of_a_walk(payloads, lost, flipped):
+    whole = b"".join(map(frame, payloads))
+    damaged = bytearray(whole)
+    if damaged:
+        damaged[flipped % len(damaged)] ^= 1 << (flipped >> 13)
+    for chunk in (whole, whole[: max(len(whole) - lost, 0)], bytes(damaged)):
+        guessed = tfrecord_reader._guess_starts(chunk)
+        if guessed is not None:
+            assert guessed.tolist() == tfrecord_reader._walk_starts(chunk).tolist()
+
+
+def test_a_shard_of_ours_needs_no_walk(small):
+    contents = small.path.read_bytes()
+    for length in range(200, len(contents)):
+        assert tfrecord_reader._guess_starts(contents[:length]) is not None
