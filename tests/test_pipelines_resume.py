@@ -14,6 +14,7 @@ from data.errors import UserError
 from data.recipe import Recipe
 from pipelines import storage
 from pipelines.build import build
+from pipelines.progress import Progress
 from pipelines.receipts import seal, unseal
 from pipelines.workspace import Workspace
 
@@ -330,6 +331,50 @@ def test_attempt_ends_when_another_begins(tmp_path):
     second.check_attempt()
     with pytest.raises(UserError, match="was stopped, or another one took over"):
         first.check_attempt()
+
+
+class Interruption(Progress):
+    """Does something when a stage of a build begins, once."""
+
+    def __init__(self, title: str, action) -> None:
+        self._title = title
+        self._action = action
+
+    def begin(self, title: str, num_steps: int, num_equations: int, unit: str) -> None:
+        """Acts where the stage is the one."""
+        if title == self._title:
+            self._title = ""
+            self._action()
+
+
+@pytest.mark.parametrize("stage", ["counting", "writing"])
+def test_build_that_another_one_took_over_touches_nothing_when_it_ends(built, tmp_path, stage):
+    directory = tmp_path / "new" / "out"
+    other = Workspace.of(str(directory), make_recipe().fingerprint())
+    seen = {}
+
+    def take_over() -> None:
+        if stage == "writing":
+            # Nothing that is finished is there yet, which is when a fresh directory used to be removed.
+            shutil.rmtree(directory / ".build" / "counts")
+        other.begin_attempt()
+        seen.update(read_tree(directory))
+
+    with pytest.raises(UserError, match="another one took over"):
+        build(make_recipe(), directory, progress=Interruption(stage, take_over))
+    left = read_tree(directory)
+    assert {".build/build.json", f".build/attempts/{other.attempt}/token"} <= seen.keys()
+    assert seen.items() <= left.items()
+    other.check_attempt()
+    build(make_recipe(), directory)
+    assert read_tree(directory) == read_tree(built)
+
+
+def test_build_during_which_another_one_finished_leaves_the_dataset_whole(built, tmp_path):
+    directory = tmp_path / "out"
+    with pytest.raises(UserError, match="another one took over"):
+        build(make_recipe(), directory, progress=Interruption("writing", lambda: build(make_recipe(), directory)))
+    assert read_tree(directory) == read_tree(built)
 
 
 def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path):
