@@ -14,6 +14,7 @@ from data.errors import UserError
 from data.manifest import list_files, parse_manifest
 from data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe
 from pipelines import storage
+from pipelines.papers import paper_names
 from pipelines.receipts import seal, unseal
 from pipelines.workspace import JOURNAL
 
@@ -143,7 +144,7 @@ class Found:
         if set(manifest["recipe"]["storage"]["formats"]) != set(recipe.storage.formats):
             return False
         path_to_size = storage.list_files(self.directory)
-        has_papers = layout.CHECKSUMS in path_to_size and layout.README in path_to_size
+        has_papers = path_to_size.keys() >= {layout.CHECKSUMS, *paper_names(manifest)}
         return has_papers and all(
             path_to_size.get(entry["path"]) == entry["num_bytes"] for _, _, entry in list_files(manifest)
         )

@@ -229,6 +229,22 @@ def test_missing_mark_of_success_is_set_again(built, copy):
     assert read_tree(copy) == read_tree(built)
 
 
+@pytest.mark.parametrize(
+    "name", ["README.md", "croissant.json", "dataset_info.json", "features.json", "SHA256SUMS"]
+)
+def test_missing_paper_of_a_finished_dataset_is_written_again(built, copy, name):
+    (copy / name).unlink()
+    result = build(make_recipe(), copy)
+    assert (result.state, result.num_shards_kept) == ("built", 4)
+    assert read_tree(copy) == read_tree(built)
+
+
+def test_papers_that_a_dataset_has_not_are_not_missed(tmp_path):
+    build(with_formats("parquet"), tmp_path / "out")
+    assert not (tmp_path / "out" / "features.json").exists()
+    assert build(with_formats("parquet"), tmp_path / "out").state == "unchanged"
+
+
 def test_changed_recipe_is_refused_with_the_differing_keys(copy, built):
     changed = make_recipe(seed=7, space={**QUOTIENTS["space"], "operands": {"min": 0, "max": 50}})
     with pytest.raises(
