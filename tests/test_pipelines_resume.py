@@ -17,6 +17,7 @@ from pipelines.build import build
 from pipelines.progress import Progress
 from pipelines.receipts import seal, unseal
 from pipelines.workspace import Workspace
+from pipelines.writing import tool_versions
 
 ROOT = Path(__file__).parent.parent
 # Exact division has no closed form, so that there is something to count.
@@ -391,6 +392,18 @@ def test_build_during_which_another_one_finished_leaves_the_dataset_whole(built,
     with pytest.raises(UserError, match="another one took over"):
         build(make_recipe(), directory, progress=Interruption("writing", lambda: build(make_recipe(), directory)))
     assert read_tree(directory) == read_tree(built)
+
+
+def test_workers_with_other_versions_of_the_tools_are_told_by_name(built, tmp_path, monkeypatch):
+    ours = tool_versions()
+    with monkeypatch.context() as worker:
+        worker.setattr("pipelines.writing.tool_versions", lambda: {**ours, "numpy": "1.0", "zlib": "0.9"})
+        message = rf"worker with numpy 1\.0 instead of {ours['numpy']}, zlib 0\.9 instead of {ours['zlib']}, and "
+        with pytest.raises(UserError, match=message) as caught:
+            build(make_recipe(), tmp_path / "out")
+    assert "pyarrow" not in str(caught.value)
+    build(make_recipe(), tmp_path / "out")
+    assert read_tree(tmp_path / "out") == read_tree(built)
 
 
 def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path):
