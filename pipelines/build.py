@@ -96,7 +96,7 @@ def build(
     target = storage.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
     with _explain_file_errors(target):
-        found = Found.in_directory(target)
+        found = Found.in_directory(target, overwrite=overwrite)
         if not overwrite:
             found.refuse_other_recipe(recipe)
             if only is None and found.is_finished(recipe):
@@ -270,6 +270,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace
     parser.add_argument("recipe", help="a YAML file or the name of a shipped recipe")
     parser.add_argument("--out", required=True, help="the dataset's directory, on any filesystem that Beam knows")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--format", dest="formats", metavar="FORMATS", help="tfrecord, parquet or tfrecord,parquet")
     parser.add_argument("--workers", type=int, default=1, help="processes of the local runner")
     parser.add_argument("--only", metavar="SHARD", help="write one shard alone, such as train-00003")
     parser.add_argument("--overwrite", action="store_true", help="replace a dataset of another recipe")
@@ -279,9 +280,10 @@ def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace
 def main(arguments: Sequence[str] | None = None) -> int:
     """Builds what the command line asks for; returns the exit status."""
     ours, beam_arguments = parse_arguments(arguments)
+    overrides = ours.overrides if ours.formats is None else [*ours.overrides, f"storage.formats=[{ours.formats}]"]
     try:
         result = build(
-            load_recipe(ours.recipe, ours.overrides),
+            load_recipe(ours.recipe, overrides),
             ours.out,
             workers=ours.workers,
             pipeline_options=beam_arguments,

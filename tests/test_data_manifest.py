@@ -36,7 +36,12 @@ def manifest() -> dict:
     file = {"num_bytes": 1, "sha256": "0" * 64}
     receipts = {
         task.name: ShardReceipt.from_dict(
-            {"name": task.name, "num_equations": 60, "histograms": HISTOGRAMS, "files": {"tfrecord": file, "parquet": file}}
+            {
+                "name": task.name,
+                "num_equations": 60,
+                "histograms": HISTOGRAMS,
+                "files": {"tfrecord": file, "parquet": file},
+            }
         )
         for task in plan.shards
     }

@@ -230,9 +230,7 @@ def test_missing_mark_of_success_is_set_again(built, copy):
     assert read_tree(copy) == read_tree(built)
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", "croissant.json", "dataset_info.json", "features.json", "SHA256SUMS"]
-)
+@pytest.mark.parametrize("name", ["README.md", "croissant.json", "dataset_info.json", "features.json", "SHA256SUMS"])
 def test_missing_paper_of_a_finished_dataset_is_written_again(built, copy, name):
     (copy / name).unlink()
     result = build(make_recipe(), copy)
@@ -244,6 +242,48 @@ def test_papers_that_a_dataset_has_not_are_not_missed(tmp_path):
     build(with_formats("parquet"), tmp_path / "out")
     assert not (tmp_path / "out" / "features.json").exists()
     assert build(with_formats("parquet"), tmp_path / "out").state == "unchanged"
+
+
+@pytest.mark.parametrize("only", [None, "train-00000"])
+def test_damaged_manifest_is_refused_with_a_cure_that_helps(built, copy, only):
+    path = copy / "manifest.json"
+    path.write_bytes(path.read_bytes()[:1000])
+    (copy / "notes.txt").write_text("mine")
+    before = read_tree(copy)
+    with pytest.raises(
+        UserError, match=r"is not a manifest of eqstream; put .* copy in its place, or give --overwrite"
+    ):
+        build(make_recipe(), copy, only=only)
+    assert read_tree(copy) == before
+    build(make_recipe(), copy, only=only, overwrite=True)
+    # An interrupted build goes on without being asked to overwrite again.
+    build(make_recipe(), copy)
+    assert read_tree(copy) == {**read_tree(built), "notes.txt": b"mine"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_manifest_of_another_tool_is_never_written_over(tmp_path, overwrite):
+    (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
+    (tmp_path / "SHA256SUMS").write_text("00  manifest.json\n")
+    before = read_tree(tmp_path)
+    with pytest.raises(UserError, match=r"manifest\.json is not a manifest of eqstream$"):
+        build(make_recipe(), tmp_path, overwrite=overwrite)
+    assert read_tree(tmp_path) == before
+
+
+def test_damaged_manifest_of_another_plan_lets_no_shard_of_it_be_lost_or_mixed_in(copy):
+    (copy / "manifest.json").write_text("{")
+    before = read_tree(copy)
+    other = make_recipe(splits=[{"name": "other", "rest": True}])
+    with pytest.raises(UserError, match="is no shard of this dataset, and readers would mix it in; move it away"):
+        build(other, copy, overwrite=True)
+    assert {path: data for path, data in read_tree(copy).items() if not path.startswith(".build/")} == before
+
+
+def test_journal_is_believed_where_the_manifest_is_damaged(built, half_built):
+    (half_built / "manifest.json").write_text("{")
+    assert build(make_recipe(), half_built).num_shards_kept == 2
+    assert read_tree(half_built) == read_tree(built)
 
 
 def test_changed_recipe_is_refused_with_the_differing_keys(copy, built):

@@ -247,7 +247,8 @@ def test_a_damaged_manifest_is_refused(dataset_dir, contents):
 
 def test_a_manifest_without_a_key_is_refused(dataset_dir):
     edit_manifest(dataset_dir, lambda manifest: manifest["splits"]["test"]["shards"][0].pop("first_ordinal"))
-    with pytest.raises(UserError, match=r"manifest\.json is damaged: `splits\.test\.shards\.0\.first_ordinal` is missing"):
+    message = r"manifest\.json is damaged: `splits\.test\.shards\.0\.first_ordinal` is missing"
+    with pytest.raises(UserError, match=message):
         verify(dataset_dir)
 
 
