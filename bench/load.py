@@ -29,6 +29,8 @@ Epoch = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 
 def prepare_eqstream(spec: Spec) -> Epoch:
     """Returns our loader: shards to a table, checked against manifest and SHA-256, and batches of it."""
+    import pyarrow.parquet  # noqa: F401  (part of the imports, not of the time)
+
     from data.loader import batches, load_tokens
     from data.sampler import EpochSampler
 

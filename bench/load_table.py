@@ -89,6 +89,8 @@ def render(measured: dict[str, Any]) -> str:
     waiting = measured["waiting"]
     share = (
         f"Waiting for data while training addition-3digit: {waiting['share']:.2%} of the time "
-        f"({waiting['wait_seconds'] * 1e6:,.0f} us before each step of {waiting['step_seconds'] * 1e3:,.1f} ms)."
+        f"({waiting['wait_seconds'] * 1e6:,.0f} us before each step of {waiting['step_seconds'] * 1e3:,.1f} ms, "
+        f"beyond the {waiting['ready_seconds'] * 1e6:,.0f} us that taking a ready batch costs); "
+        f"by means instead of medians {waiting['mean_share']:.2%}."
     )
     return "\n".join([*lines, "", LEGEND, share])

@@ -280,12 +280,11 @@ class Codec:
         _check_width(rows, max_length, noun)
         if len(rows) and rows.lengths.min() < 1:
             raise UserError(f"{noun} {int(rows.lengths.argmin()) + 1} is empty")
-        is_known = np.zeros(256, bool)
-        is_known[np.frombuffer(self.alphabet.encode(), np.uint8)] = True
-        is_known[ord(" ")] |= self._drops_spaces and noun == "question"
-        is_foreign = ~is_known[rows.matrix] & rows.is_inside()
-        if is_foreign.any():
-            row, column = np.argwhere(is_foreign)[0]
+        known = self.alphabet + " " if self._drops_spaces and noun == "question" else self.alphabet
+        is_known = rows.translate(_make_table(dict.fromkeys(known, 1)))
+        # The zeros behind a text are unknown, too; counting all cells is faster than looking at those inside.
+        if np.count_nonzero(is_known) < rows.lengths.sum():
+            row, column = np.argwhere((is_known == 0) & rows.is_inside())[0]
             character = chr(rows.matrix[row, column])
             raise UserError(
                 f"{noun} `{rows.text(row)}` has {character!r} at position {column + 1}, "
@@ -294,9 +293,8 @@ class Codec:
         return rows
 
     def _to_tokens(self, rows: ByteRows) -> ByteRows:
-        table = np.zeros(256, np.uint8)
-        table[np.frombuffer(self.alphabet.encode(), np.uint8)] = NUM_RESERVED + np.arange(len(self.alphabet))
-        return ByteRows(table[rows.matrix], rows.lengths)
+        ids = dict(zip(self.alphabet, range(NUM_RESERVED, self.num_tokens), strict=True))
+        return ByteRows(rows.translate(_make_table(ids)), rows.lengths)
 
     def _to_characters(self, tokens: ByteRows) -> ByteRows:
         table = np.full(256, _WRONG, np.uint8)
@@ -322,6 +320,14 @@ def _longest_operand(operands: Mapping[str, int], digits: int) -> int:
         whole = abs(number) - (length_of_decimals > 0)
         longest = max(longest, (number < 0) + max(len(str(whole)), digits) + length_of_decimals)
     return longest
+
+
+def _make_table(values: Mapping[str, int]) -> bytes:
+    """Returns the 256 bytes that `ByteRows.translate` takes; characters without a value become zeros."""
+    table = bytearray(256)
+    for character, value in values.items():
+        table[ord(character)] = value
+    return bytes(table)
 
 
 def _check_width(rows: ByteRows, width: int, noun: str) -> None:

@@ -3,6 +3,7 @@
 A shard depends on the recipe and its task alone, so any worker can write it, in any order, again and again.
 """
 
+import functools
 import gzip
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -138,11 +139,8 @@ class ShardWriter:
         self._shapes = list_shapes(recipe.space)
         self._sources = list_sources(recipe)
         self._walks: dict[int, Walk] = {}
-        terms = np.array([shape.num_terms for shape in self._shapes], dtype=np.int64)
-        longest = len(str(operand_domain(recipe.space).bound // 10**recipe.space.operands.decimals))
+        self._terms = np.array([shape.num_terms for shape in self._shapes], dtype=np.int64)
         self.text = make_text_encoder(recipe, self._shapes)
-        self._tfrecord = TFRecordEncoder(self.text, terms, longest)
-        self._parquet = ParquetEncoder(self.text, terms)
 
     def equations(self, task: ShardTask) -> Iterator[EquationBlock]:
         """Yields the equations of a shard in the order of its records, in blocks of at most some 100,000."""
@@ -182,6 +180,16 @@ class ShardWriter:
             raise
         reports = {format: meter.report() for format, meter in meters.items()}
         return ShardReceipt(task.name, num_equations, reports, histograms.histograms())
+
+    # Whoever only wants the equations, or one format, does without the tables of the other.
+    @functools.cached_property
+    def _tfrecord(self) -> TFRecordEncoder:
+        longest = len(str(operand_domain(self._recipe.space).bound // 10**self._recipe.space.operands.decimals))
+        return TFRecordEncoder(self.text, self._terms, longest)
+
+    @functools.cached_property
+    def _parquet(self) -> ParquetEncoder:
+        return ParquetEncoder(self.text, self._terms)
 
     def _open(self, format: str, meter: _MeteredFile) -> _TFRecordFile | _ParquetFile:
         if format == "tfrecord":

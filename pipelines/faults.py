@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 # What a fault speaks against; the check of a kind that has no fault has proved its point.
-KINDS = ("files", "contents", "membership", "twins", "counts")
+KINDS = ("files", "contents", "membership", "twins", "counts", "plan")
 
 
 class Fault(NamedTuple):

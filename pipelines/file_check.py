@@ -2,17 +2,28 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from data import layout
 from data.errors import UserError
 from data.manifest import parse_manifest
 from pipelines import storage
 from pipelines.faults import FaultList
+from pipelines.manifest_types import check_types
+from pipelines.paper_check import check_papers
 
 CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 SHARD_FOLDERS = ("data/", "tfrecord/")
+# Other projects put what they add behind the suffix: `x.tfrecord-00000-of-00001`, `x.tfrecord.gz`.
+RECORD_SUFFIXES = (".parquet", ".tfrecord")
+
+
+class CheckedFiles(NamedTuple):
+    """How many files were compared with manifest and `SHA256SUMS`, and why the papers were not (None: they were)."""
+
+    num_files: int
+    papers_reason: str | None
 
 
 def load_manifest(directory: str) -> dict[str, Any]:
@@ -27,20 +38,10 @@ def load_manifest(directory: str) -> dict[str, Any]:
         raise UserError(f"{directory} is not a dataset: it has no {layout.MANIFEST}")
     manifest = parse_manifest(contents, path)
     try:
-        _touch_all(manifest)
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged: {type(error).__name__} {error}") from error
+        check_types(manifest)
+    except UserError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
     return manifest
-
-
-def _touch_all(manifest: dict[str, Any]) -> None:
-    """Does nothing if every key that is read later is there."""
-    _ = [manifest[key] for key in ("version", "description", "fingerprint", "columns")]
-    _ = [manifest["space"][key] for key in ("size", "max_question_length", "max_answer_length", "alphabet")]
-    for split, shard in list_entries(manifest):
-        _ = [manifest["splits"][split][key] for key in ("num_equations", "first_ordinal", "num_left_out", "histograms")]
-        _ = [shard[key] for key in ("shard", "num_equations", "first_ordinal")]
-        _ = [file[key] for file in shard["files"].values() for key in ("path", "num_bytes", "sha256")]
 
 
 def list_entries(manifest: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -51,8 +52,8 @@ def list_entries(manifest: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]
 
 def check_files(
     directory: str, manifest: Mapping[str, Any], path_to_found: Mapping[str, list], faults: FaultList
-) -> int:
-    """Adds what is wrong with the files of a dataset, and returns how many were compared.
+) -> CheckedFiles:
+    """Adds what is wrong with the files of a dataset, and returns what was compared.
 
     Args:
         directory: of the dataset.
@@ -72,9 +73,23 @@ def check_files(
         elif path in path_to_found:
             _check_file(shard, file, path_to_found[path], listed, faults)
     for path in present:
-        if path.startswith(SHARD_FOLDERS) and path not in listed:
+        if path not in listed and (path.startswith(SHARD_FOLDERS) or _may_hold_records(path)):
             faults.add("files", path, "the manifest knows no such file; readers would mix it in")
-    return len(listed) + _check_checksums(directory, listed, present, faults)
+    path_to_sha256 = _read_checksums(directory, faults)
+    num_files = len(listed)
+    if path_to_sha256 is not None:
+        num_files += _check_checksums(directory, path_to_sha256, listed, present, faults)
+    return CheckedFiles(num_files, check_papers(directory, manifest, path_to_sha256, present, faults))
+
+
+def _may_hold_records(path: str) -> bool:
+    """Returns whether a reader that is given the directory might take the file for a shard, wherever it lies.
+
+    >>> [_may_hold_records(path) for path in ("extra.parquet", "old/x.TFRecord-00000-of-00001", "tfrecords.md")]
+    [True, True, False]
+    """
+    name = path.rsplit("/", 1)[-1].lower()
+    return any(suffix in name for suffix in RECORD_SUFFIXES)
 
 
 def _check_file(shard: str, file: Mapping[str, Any], found: list, listed: Mapping[str, Any], faults: FaultList) -> None:
@@ -93,12 +108,12 @@ def _check_file(shard: str, file: Mapping[str, Any], found: list, listed: Mappin
     faults.add("files", shard, reason)
 
 
-def _check_checksums(directory: str, listed: Mapping[str, Any], present: Iterable[str], faults: FaultList) -> int:
-    """Adds what is wrong with `SHA256SUMS` and the files beside the shards, and returns the number of the latter."""
+def _read_checksums(directory: str, faults: FaultList) -> dict[str, str] | None:
+    """Returns relative path to SHA-256 as `SHA256SUMS` has them, None (and a fault) where there is no such file."""
     contents = storage.read_bytes(storage.join(directory, layout.CHECKSUMS))
     if contents is None:
         faults.add("files", layout.CHECKSUMS, "it is missing")
-        return 0
+        return None
     path_to_sha256: dict[str, str] = {}
     for number, line in enumerate(contents.decode(errors="replace").splitlines(), 1):
         match = CHECKSUM_LINE.fullmatch(line)
@@ -106,6 +121,17 @@ def _check_checksums(directory: str, listed: Mapping[str, Any], present: Iterabl
             faults.add("files", layout.CHECKSUMS, f"line {number} is not a checksum and a path")
             continue
         path_to_sha256[match[2]] = match[1]
+    return path_to_sha256
+
+
+def _check_checksums(
+    directory: str,
+    path_to_sha256: Mapping[str, str],
+    listed: Mapping[str, Any],
+    present: Collection[str],
+    faults: FaultList,
+) -> int:
+    """Adds where `SHA256SUMS` is wrong of shards and of the files beside them, and returns the number of the latter."""
     for path, (shard, file) in listed.items():
         if path_to_sha256.get(path) != file["sha256"]:
             faults.add("files", shard, f"{layout.CHECKSUMS} has not the manifest's checksum of {path}")

@@ -19,6 +19,7 @@ from pipelines import storage
 from pipelines.distinct import KEYS, pack_keys, text_key
 from pipelines.faults import FaultList
 from pipelines.judgement import Facts, Judge
+from pipelines.plan_check import PlanCheck
 from pipelines.records import (
     Record,
     compare_blocks,
@@ -71,14 +72,24 @@ class ShardCheck:
         split: that the shard is of.
         entry: of the shard in the manifest.
         max_faults: how many faults to describe.
+        planned: its questions as the recipe plans them, where they are to be compared.
     """
 
-    def __init__(self, directory: str, recipe: Recipe, split: str, entry: dict[str, Any], max_faults: int) -> None:
+    def __init__(
+        self,
+        directory: str,
+        recipe: Recipe,
+        split: str,
+        entry: dict[str, Any],
+        max_faults: int,
+        planned: Iterator[str] | None = None,
+    ) -> None:
         self._directory = directory
         self._compression = recipe.storage.compression
         self._knows_twins = recipe.commuted != "ignore"
         self._judge = Judge(recipe, split)
         self._entry = entry
+        self._plan = None if planned is None else PlanCheck(entry["shard"], planned)
         self._findings = ShardFindings(faults=FaultList(max_faults))
         self._alphabet: set[str] = set()
         self._keys = [np.empty(0, KEYS)]
@@ -93,6 +104,8 @@ class ShardCheck:
         if formats and not findings.faults and findings.num_records != expected:
             self._add("contents", f"it holds {findings.num_records} records, the manifest says {expected}")
         findings.is_read_whole = bool(formats) and not findings.faults
+        if self._plan is not None and formats:
+            self._plan.finish(findings.faults, is_whole=findings.is_read_whole)
         findings.alphabet = "".join(sorted(self._alphabet))
         return findings, np.concatenate(self._keys)
 
@@ -153,6 +166,8 @@ class ShardCheck:
         first = self._findings.num_records
         kept: list[Facts] = []
         numbers = []
+        if self._plan is not None:
+            self._plan.compare([record.question for record in block])
         for number, record in enumerate(block, first):
             try:
                 facts = self._judge.judge(record.question)

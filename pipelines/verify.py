@@ -2,12 +2,15 @@
 
 | step | where | speaks of |
 | --- | --- | --- |
+| make the recipe's plan anew | Beam and driver | `counts` |
 | check each shard: bytes, records, every equation recomputed | Beam | `files`, `contents`, `membership` |
+| compare each shard with the equations planned for it, in their order | Beam | `plan` |
 | compare files with manifest and `SHA256SUMS` | driver | `files` |
 | look for repeated equations and for twins over all shards | driver | `twins` |
-| make the recipe's plan anew, compare every number | Beam and driver | `counts` |
+| compare every number with the plan | driver | `counts` |
 
-Equations are read by `data.expression`, which shares no code with the writers. Memory stays bounded: shards are read
+Equations are read by `data.expression`, which shares no code with the writers; only the plan, which is what the recipe
+means, is the writers' own. Memory stays bounded: shards are read
 block by block, and keys of equations are compared one part of their range at a time. The dataset is only read.
 """
 
@@ -27,13 +30,15 @@ from data.errors import UserError
 from data.expression import canonical_key
 from data.parsing import parse
 from data.recipe import Recipe
-from data.splits import plan_splits
+from data.shards import ShardWriter
+from data.splits import ShardTask, SplitPlan, plan_splits
 from pipelines import storage
 from pipelines.count_check import check_manifest, check_plan
 from pipelines.counting import take_census
 from pipelines.distinct import KEYS, Pair, choose_partitions, confirm_pairs, find_pairs, sort_into_partitions
 from pipelines.faults import FaultList
 from pipelines.file_check import check_files, list_entries, load_manifest
+from pipelines.plan_check import plan_questions
 from pipelines.progress import Progress
 from pipelines.records import open_file
 from pipelines.runner import Execution, report_failures, to_elements, wait_for
@@ -86,7 +91,7 @@ def _staging(execution: Execution) -> Iterator[str]:
 
 
 class CheckShard(beam.DoFn):
-    """Checks a shard, whose number and manifest entry are a JSON text; gives back its number."""
+    """Checks a shard, whose number, manifest entry and task are a JSON text; gives back its number."""
 
     def __init__(self, recipe: Recipe, directory: str, staging: str, num_partitions: int, max_faults: int) -> None:
         self._recipe = recipe.to_dict()
@@ -94,19 +99,29 @@ class CheckShard(beam.DoFn):
         self._staging = staging
         self._num_partitions = num_partitions
         self._max_faults = max_faults
+        self._writer: ShardWriter | None = None
 
     def process(self, element: str) -> Iterator[str]:
         """Writes keys and findings into the staging directory, the findings last."""
         job = json.loads(element)
         recipe = Recipe.from_dict(self._recipe)
         with report_failures(f"shard {job['entry']['shard']}"):
-            check = ShardCheck(self._directory, recipe, job["split"], job["entry"], self._max_faults)
+            planned = self._plan_questions(recipe, job["task"])
+            check = ShardCheck(self._directory, recipe, job["split"], job["entry"], self._max_faults, planned)
             findings, keys = check.run()
             keys, edges = sort_into_partitions(keys, self._num_partitions)
             report = {"findings": findings.to_dict(), "edges": edges}
             storage.write_bytes(storage.join(self._staging, f"{job['number']}.keys"), keys.tobytes())
             storage.write_bytes(storage.join(self._staging, f"{job['number']}.json"), json.dumps(report).encode())
         yield str(job["number"])
+
+    def _plan_questions(self, recipe: Recipe, task: dict[str, Any] | None) -> Iterator[str] | None:
+        if task is None:
+            return None
+        if self._writer is None:
+            # Its tables are built once a worker, and only where there is a plan.
+            self._writer = ShardWriter(recipe)
+        return plan_questions(self._writer, ShardTask.from_dict(task))
 
 
 class _Verification:
@@ -133,15 +148,17 @@ class _Verification:
         self._num_partitions = choose_partitions(total)
 
     def run(self) -> VerifyReport:
-        findings, edges = self._check_shards()
+        plan = self._make_plan()
+        findings, edges = self._check_shards(plan)
         path_to_found = {path: found for each in findings for path, found in each.path_to_file.items()}
-        num_files = check_files(self._directory, self._manifest, path_to_found, self._faults)
+        checked = check_files(self._directory, self._manifest, path_to_found, self._faults)
         for found in findings:
             self._faults.extend(found.faults)
         self._check_distinct(edges)
         check_manifest(self._manifest, self._recipe, findings, self._faults)
-        self._check_plan()
-        return make_report(self._directory, self._recipe, self._group(findings), num_files, self._faults)
+        if plan is not None:
+            check_plan(self._manifest, self._recipe, plan, self._faults)
+        return make_report(self._directory, self._recipe, self._group(findings), checked, self._faults)
 
     def _group(self, findings: list[ShardFindings]) -> dict[str, list[ShardFindings]]:
         grouped: dict[str, list[ShardFindings]] = {}
@@ -149,10 +166,12 @@ class _Verification:
             grouped.setdefault(split, []).append(found)
         return grouped
 
-    def _check_shards(self) -> tuple[list[ShardFindings], list[list[int]]]:
+    def _check_shards(self, plan: SplitPlan | None) -> tuple[list[ShardFindings], list[list[int]]]:
         """Returns the findings of each shard, and where its keys' partitions begin."""
+        name_to_task = {task.name: task.to_dict() for task in plan.shards} if plan else {}
         jobs = [
-            {"number": number, "split": split, "entry": entry} for number, (split, entry) in enumerate(self._entries)
+            {"number": number, "split": split, "entry": entry, "task": name_to_task.get(entry["shard"])}
+            for number, (split, entry) in enumerate(self._entries)
         ]
         elements = to_elements(jobs)
         check = CheckShard(self._recipe, self._directory, self._staging, self._num_partitions, self._faults.limit)
@@ -205,6 +224,8 @@ class _Verification:
 
     def _list_candidates(self, edges: list[list[int]]) -> Iterator[Pair]:
         splits = {split.name: number for number, split in enumerate(self._recipe.splits)}
+        if not edges:
+            return
         shard_to_split = np.array([splits[name] for name, _ in self._entries])
         for partition in range(self._num_partitions):
             parts = [self._read_keys(number, *ends[partition : partition + 2]) for number, ends in enumerate(edges)]
@@ -219,12 +240,12 @@ class _Verification:
         split, entry = self._entries[number]
         return ShardCheck(self._directory, self._recipe, split, entry, 0).read_questions(records)
 
-    def _check_plan(self) -> None:
+    def _make_plan(self) -> SplitPlan | None:
+        """Returns the plan of the recipe, None (and a fault) where it has none."""
         workspace = Workspace.of(self._staging, self._recipe.fingerprint())
         try:
             census = take_census(self._recipe, workspace, self._execution, self._progress, workspace.begin_attempt)
-            plan = plan_splits(self._recipe, census)
+            return plan_splits(self._recipe, census)
         except UserError as error:
             self._faults.add("counts", layout.MANIFEST, f"its recipe cannot be planned: {error}")
-            return
-        check_plan(self._manifest, self._recipe, plan, self._faults)
+            return None

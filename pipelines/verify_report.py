@@ -7,6 +7,7 @@ from typing import Any
 from data import layout
 from data.recipe import Recipe
 from pipelines.faults import Fault, FaultList
+from pipelines.file_check import CheckedFiles
 from pipelines.shard_check import ShardFindings
 
 COMMUTED_TO_PROOF = {
@@ -28,6 +29,7 @@ class VerifyReport:
         faults: the first ones.
         num_faults: of all.
         proven: what holds without exception, one sentence each.
+        unproven: what could not be checked though nothing is known to be wrong with it, one sentence each.
     """
 
     directory: str
@@ -37,6 +39,7 @@ class VerifyReport:
     faults: tuple[Fault, ...]
     num_faults: int
     proven: tuple[str, ...]
+    unproven: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -56,6 +59,7 @@ class VerifyReport:
         count = f"{equations} in {shards}"
         lines = [f"{self.name} in {self.directory}: {count} ({splits})"]
         lines += [f"proven: {sentence}" for sentence in self.proven]
+        lines += [f"not proven: {sentence}" for sentence in self.unproven]
         lines += [f"fault: {fault}" for fault in self.faults]
         if self.num_faults > len(self.faults):
             lines.append(f"fault: and {self.num_faults - len(self.faults):,} more")
@@ -66,14 +70,20 @@ class VerifyReport:
     def to_dict(self) -> dict[str, Any]:
         """Returns the report in JSON types."""
         faults = [fault._asdict() for fault in self.faults]
-        return {**vars(self), "faults": faults, "proven": list(self.proven), "is_sound": self.is_sound}
+        return {
+            **vars(self),
+            "faults": faults,
+            "proven": list(self.proven),
+            "unproven": list(self.unproven),
+            "is_sound": self.is_sound,
+        }
 
 
 def make_report(
     directory: str,
     recipe: Recipe,
     split_to_findings: dict[str, list[ShardFindings]],
-    num_files: int,
+    checked: CheckedFiles,
     faults: FaultList,
 ) -> VerifyReport:
     """Returns the report of all checks.
@@ -82,7 +92,7 @@ def make_report(
         directory: of the dataset.
         recipe: of the dataset.
         split_to_findings: of each shard, by split.
-        num_files: how many files were compared with the manifest and `SHA256SUMS`.
+        checked: which files were compared.
         faults: of all checks.
     """
     every = [found for findings in split_to_findings.values() for found in findings]
@@ -95,16 +105,21 @@ def make_report(
         num_shards=len(every),
         faults=tuple(faults.first),
         num_faults=len(faults),
-        proven=tuple(_list_proofs(recipe, every, num_files, faults)),
+        proven=tuple(_list_proofs(recipe, every, checked, faults)),
+        unproven=(checked.papers_reason,) if checked.papers_reason else (),
     )
 
 
-def _list_proofs(recipe: Recipe, findings: list[ShardFindings], num_files: int, faults: FaultList) -> Iterator[str]:
+def _list_proofs(
+    recipe: Recipe, findings: list[ShardFindings], checked: CheckedFiles, faults: FaultList
+) -> Iterator[str]:
     faulty = faults.kind_to_count
     if not faulty["files"]:
         listed = f"{layout.MANIFEST} and {layout.CHECKSUMS}"
-        yield f"{num_files:,} files are as {listed} say; none is missing, and the folders of shards hold no other"
-    if not all(found.is_read_whole for found in findings):
+        yield f"{checked.num_files:,} files are as {listed} say; none is missing, and there is no shard beside them"
+        if checked.papers_reason is None:
+            yield f"card and descriptions for readers are, byte for byte, what {layout.MANIFEST} gives"
+    if not findings or not all(found.is_read_whole for found in findings):
         return
     if not faulty["contents"]:
         num_equations = sum(found.num_records for found in findings)
@@ -117,3 +132,6 @@ def _list_proofs(recipe: Recipe, findings: list[ShardFindings], num_files: int, 
         yield COMMUTED_TO_PROOF[recipe.commuted]
     if not faulty["counts"]:
         yield "splits and shards are exactly as large as the recipe asks, and the histograms are right"
+    # Without a plan, or with a shard that the plan does not know, there is a fault in the counts.
+    if not faulty["plan"] and not faulty["counts"]:
+        yield "every shard holds, in order, the equations that the recipe plans for it"

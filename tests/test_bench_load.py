@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bench import waiting
 from bench.load import METHODS, measure
 from bench.load_table import CASES, render, summarise
 from data.recipe import load_recipe
@@ -38,5 +39,16 @@ def test_ratios_are_to_the_best_of_the_others():
     assert max(row["first_ratio"] for row in others) == 1
     best = max(row["first"] for row in others)
     assert rows[0]["first_ratio"] == pytest.approx(rows[0]["first"] / best)
-    text = render({"rows": rows, "waiting": {"share": 0.0123, "wait_seconds": 0.001, "step_seconds": 0.02}})
-    assert "1.23% of the time (1,000 us before each step of 20.0 ms)" in text
+    loaded, repeated = np.array([[0.003, 0.02]] * 3), np.array([[0.002, 0.02]] * 3)
+    text = render({"rows": rows, "waiting": waiting.summarise(loaded, repeated)})
+    assert "4.35% of the time (1,000 us before each step of 20.0 ms, beyond the 2,000 us" in text
+    assert text.endswith("by means instead of medians 4.35%.")
+
+
+def test_a_stall_counts_in_the_mean_and_not_in_the_median():
+    ready = np.array([[0.001, 0.099]] * 9)
+    stalled = ready.copy()
+    stalled[4, 0] += 0.9
+    result = waiting.summarise(stalled, ready)
+    assert result["share"] == 0
+    assert result["mean_share"] == pytest.approx(0.1 / 0.2)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from data.errors import UserError
 from data.recipe import Recipe
 from pipelines.build import build
 from pipelines.file_check import list_entries, load_manifest
+from pipelines.papers import render_papers
 from pipelines.progress import Progress
 from pipelines.shard_check import ShardCheck
 from pipelines.verify import verify
@@ -74,25 +76,29 @@ def to_example(row):
     return tf.train.Example(features=tf.train.Features(feature=features))
 
 
-def edit_manifest(directory, edit):
-    """Changes the manifest in place, and writes it and `SHA256SUMS` anew."""
+def edit_manifest(directory, edit, papers=True):
+    """Changes the manifest in place, and writes it, the papers and `SHA256SUMS` anew."""
     path = directory / "manifest.json"
     manifest = json.loads(path.read_text())
     edit(manifest)
     path.write_text(json.dumps(manifest, indent=2, sort_keys=True))
+    for name, contents in render_papers(manifest).items() if papers else ():
+        (directory / name).write_bytes(contents)
     others = [each for each in directory.rglob("*") if each.is_file() and each.name not in ("SHA256SUMS", "_SUCCESS")]
     lines = [f"{sha256_of(each)}  {each.relative_to(directory).as_posix()}\n" for each in sorted(others)]
     (directory / "SHA256SUMS").write_text("".join(lines))
 
 
-def reseal(directory):
+def reseal(directory, papers=True):
+    """Makes every size and checksum true again."""
+
     def edit(manifest):
         for _, entry in list_entries(manifest):
             for file in entry["files"].values():
                 path = directory / file["path"]
                 file.update(num_bytes=path.stat().st_size, sha256=sha256_of(path))
 
-    edit_manifest(directory, edit)
+    edit_manifest(directory, edit, papers=papers)
 
 
 def sha256_of(path):
@@ -174,7 +180,7 @@ def test_everything_is_proven_of_a_dataset_as_it_was_built(kind, tmp_path):
     report = verify(tmp_path / "built")
     assert report.faults == ()
     assert report.is_sound
-    assert len(report.proven) == 4 + len(recipe.storage.formats)
+    assert len(report.proven) == 6 + len(recipe.storage.formats)
 
 
 def test_the_report_says_what_was_read_and_what_holds(sound_dir):
@@ -182,13 +188,14 @@ def test_the_report_says_what_was_read_and_what_holds(sound_dir):
     assert report.split_to_count == {"train": 240, "test": 159}
     assert report.to_text().splitlines() == [
         f"sums 1.0.0 in {sound_dir}: 399 equations in 4 shards (train 240, test 159)",
-        "proven: 13 files are as manifest.json and SHA256SUMS say; none is missing, and the folders of shards hold no "
-        "other",
+        "proven: 13 files are as manifest.json and SHA256SUMS say; none is missing, and there is no shard beside them",
+        "proven: card and descriptions for readers are, byte for byte, what manifest.json gives",
         "proven: 399 answers and their columns, recomputed from the questions, are right",
         "proven: TFRecord and Parquet hold the same records in the same order",
         "proven: every equation is one of the recipe's space and of its split",
         "proven: no equation stands twice, and no commuted twins stand in two splits",
         "proven: splits and shards are exactly as large as the recipe asks, and the histograms are right",
+        "proven: every shard holds, in order, the equations that the recipe plans for it",
         "sound",
     ]
     assert json.loads(json.dumps(report.to_dict()))["is_sound"] is True
@@ -245,10 +252,68 @@ def test_a_damaged_manifest_is_refused(dataset_dir, contents):
         verify(dataset_dir)
 
 
-def test_a_manifest_without_a_key_is_refused(dataset_dir):
-    edit_manifest(dataset_dir, lambda manifest: manifest["splits"]["test"]["shards"][0].pop("first_ordinal"))
-    with pytest.raises(UserError, match=r"manifest\.json is damaged: KeyError 'first_ordinal'"):
-        verify(dataset_dir)
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        ("format_version", -1, "`format_version` must be a whole number from 1 on, got -1"),
+        ("format_version", True, "`format_version` must be a whole number from 1 on, got true"),
+        ("tools", None, "`tools` is missing"),
+        ("tools", {"numpy": 2}, "`tools.numpy` must be a text, got 2"),
+        ("columns", [], "`columns` must be a mapping, got a list"),
+        ("recipe", {}, "`recipe`: `name` is missing"),
+        ("recipe.splits", "train", "`recipe`: `splits` must be a list"),
+        ("recipe.space.operands.max", "9", "`recipe`: `space.operands.max` must be"),
+        (
+            "space.max_question_length",
+            "7",
+            "`space.max_question_length` must be a whole number from 0 on, got the text",
+        ),
+        ("space.size", 400, "`space.size` must be a whole number as a text, got 400"),
+        ("space.size", "many", "`space.size` must be a whole number as a text, got the text 'many'"),
+        ("splits.test", None, "`splits` must be those of the recipe, train, test, got train"),
+        ("splits.more", {}, "`splits` must be those of the recipe, train, test, got test, train, more"),
+        ("splits.test", [], "`splits.test` must be a mapping, got a list"),
+        ("splits.test.shards", {}, "`splits.test.shards` must be a list, got a mapping"),
+        ("splits.test.shards.0", "test", r"`splits.test.shards\[0\]` must be a mapping, got the text"),
+        ("splits.test.histograms", {}, "`splits.test.histograms.answer_length` is missing"),
+        ("splits.test.histograms.carries.0", "1", "`splits.test.histograms.carries.0` must be a whole number"),
+        ("splits.test.shards.0.first_ordinal", None, r"`splits.test.shards\[0\].first_ordinal` is missing"),
+        ("splits.test.shards.0.num_equations", "80", r"`splits.test.shards\[0\].num_equations` must be a whole number"),
+        ("splits.test.shards.0.num_equations", -1, r"`splits.test.shards\[0\].num_equations` must be .*, got -1"),
+        ("splits.test.shards.0.num_equations", 79.0, r"`splits.test.shards\[0\].num_equations` must be .*, got 79.0"),
+        ("splits.test.shards.0.shard", FIRST, f"`splits` must list each shard once, got {FIRST} 2 times"),
+        ("splits.test.shards.0.files", [], r"`splits.test.shards\[0\].files` must be a mapping, got a list"),
+        ("splits.test.shards.0.files.parquet", "x", r"`splits.test.shards\[0\].files.parquet` must be a mapping"),
+        (
+            "splits.test.shards.0.files.parquet.sha256",
+            "x",
+            r"`splits.test.shards\[0\].files.parquet.sha256` must be 64 hexadecimal digits, got the text 'x'",
+        ),
+    ],
+)
+def test_a_manifest_with_a_missing_or_mistyped_value_is_refused_with_its_place(
+    sound_dir, tmp_path, place, value, reason
+):
+    manifest = json.loads((sound_dir / "manifest.json").read_text())
+    *parents, last = (int(part) if part == "0" else part for part in place.split("."))
+    inner = manifest
+    for part in parents:
+        inner = inner[part if isinstance(inner, list) else str(part)]
+    last = last if isinstance(inner, list) else str(last)
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"manifest\.json is damaged: " + reason):
+        verify(tmp_path)
+
+
+def test_a_manifest_whose_splits_list_no_shards_is_unsound(dataset_dir):
+    edit_manifest(dataset_dir, lambda manifest: [split.update(shards=[]) for split in manifest["splits"].values()])
+    lines = fault_lines(dataset_dir, max_faults=99)
+    assert any(line.startswith(f"{FIRST}: the manifest lists no such shard") for line in lines)
+    assert verify(dataset_dir).proven == ()
 
 
 def test_a_missing_success_mark_is_a_fault(dataset_dir):
@@ -272,9 +337,20 @@ def test_a_shard_that_is_missing_in_every_format_proves_nothing_of_equations(dat
     assert report.proven == ()
 
 
-@pytest.mark.parametrize("name", ["data/train-00002-of-00003.parquet", "tfrecord/notes.txt"])
-def test_an_extra_file_among_the_shards_is_named(dataset_dir, name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data/train-00002-of-00003.parquet",
+        "tfrecord/notes.txt",
+        "extra.parquet",
+        "old/train.tfrecord-00000-of-00001",
+        "train-00000-of-00001.tfrecord.gz",
+    ],
+)
+def test_an_extra_file_that_readers_would_mix_in_is_named_though_its_checksum_is_listed(dataset_dir, name):
+    (dataset_dir / name).parent.mkdir(exist_ok=True)
     (dataset_dir / name).write_bytes(b"x")
+    reseal(dataset_dir)
     assert fault_lines(dataset_dir) == [f"{name}: the manifest knows no such file; readers would mix it in"]
 
 
@@ -365,7 +441,63 @@ def test_changed_papers_and_checksums_are_found(dataset_dir):
     lines = fault_lines(dataset_dir)
     assert f"SHA256SUMS: line {len(sums)} is not a checksum and a path" in lines
     (dataset_dir / "SHA256SUMS").unlink()
-    assert fault_lines(dataset_dir) == ["SHA256SUMS: it is missing"]
+    assert fault_lines(dataset_dir) == [
+        "SHA256SUMS: it is missing",
+        "README.md: it is not what manifest.json gives: it was changed",
+    ]
+
+
+PAPERS = ("README.md", "croissant.json", "dataset_info.json", "features.json")
+
+
+def test_missing_papers_are_found_behind_true_checksums(dataset_dir):
+    for name in PAPERS:
+        (dataset_dir / name).unlink()
+    reseal(dataset_dir, papers=False)
+    unlisted = [f"SHA256SUMS: it does not list {name}" for name in PAPERS]
+    missing = [f"{name}: it is missing" for name in PAPERS]
+    assert sorted(fault_lines(dataset_dir)) == sorted([*unlisted, *missing])
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_changed_paper_is_found_behind_true_checksums(dataset_dir, name):
+    contents = (dataset_dir / name).read_text()
+    # The number of equations of a shard, where the paper has it.
+    (dataset_dir / name).write_text(contents.replace("120", "7") if "120" in contents else contents + "\n")
+    reseal(dataset_dir, papers=False)
+    assert fault_lines(dataset_dir) == [f"{name}: it is not what manifest.json gives: it was changed"]
+
+
+def test_a_paper_that_is_not_listed_is_found(dataset_dir):
+    path = dataset_dir / "SHA256SUMS"
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if "README" not in line))
+    assert fault_lines(dataset_dir) == ["SHA256SUMS: it does not list README.md"]
+
+
+def test_a_paper_that_the_formats_have_no_use_for_is_found(tmp_path):
+    out = tmp_path / "parquet"
+    build(RECIPES["parquet"], out)
+    (out / "dataset_info.json").write_text("{}")
+    reseal(out)
+    line = "dataset_info.json: it does not belong here: the formats of the dataset have no use for it"
+    assert fault_lines(out) == [line]
+
+
+def test_papers_of_another_eqstream_are_not_compared_and_the_report_says_so(dataset_dir):
+    edit_manifest(dataset_dir, lambda manifest: manifest.update(eqstream_version="0.0.1"), papers=False)
+    report = verify(dataset_dir)
+    assert report.is_sound
+    assert not any("descriptions" in sentence for sentence in report.proven)
+    line = "not proven: the papers are those of eqstream 0.0.1 (format 1), this is eqstream "
+    assert any(text.startswith(line) for text in report.to_text().splitlines())
+
+
+def test_a_manifest_of_which_no_papers_can_be_made_is_found(dataset_dir):
+    edit_manifest(dataset_dir, lambda manifest: manifest["columns"].update(terms="float"), papers=False)
+    assert any(
+        line.startswith("manifest.json: no papers can be made of it: ValueError `column_type` must be")
+        for line in fault_lines(dataset_dir)
+    )
 
 
 def test_a_manifest_that_was_changed_is_found_by_its_checksum(dataset_dir):
@@ -447,6 +579,89 @@ def test_an_equation_of_another_split_is_found_with_both_places(dataset_dir):
     write_rows(dataset_dir, others, shard="test-00001-of-00002")
     line = f"test-00001-of-00002, record 11: `{rows[7]['question']}` stands also in {FIRST}, record 7"
     assert line in fault_lines(dataset_dir)
+
+
+FORGED = {
+    "uniform": {"splits": [{"name": "train", "count": 240}, {"name": "test", "count": 120}]},
+    "balanced": {"splits": [{"name": "train", "count": 240}, {"name": "test", "count": 120}], "sampling": "balanced"},
+    "gzip": {"storage": {"shard_size": 130, "formats": ["tfrecord"], "compression": "gzip"}},
+    "parquet": {"storage": {"shard_size": 130, "formats": ["parquet"]}},
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+def test_the_shards_of_another_seed_are_found_though_every_number_fits(kind, tmp_path):
+    options = {"commuted": "ignore", **FORGED[kind]}
+    out = tmp_path / "forged"
+    build(make_recipe({"operands": {"min": 0, "max": 19}}, seed=1, **options), out)
+    recipe = make_recipe({"operands": {"min": 0, "max": 19}}, seed=0, **options)
+
+    def edit(manifest):
+        manifest["recipe"]["seed"] = 0
+        manifest["fingerprint"] = recipe.fingerprint()
+
+    edit_manifest(out, edit)
+    lines = fault_lines(out, max_faults=99)
+    shards = [entry["shard"] for _, entry in list_entries(load_manifest(str(out)))]
+    assert len(lines) == 2 * len(shards)
+    for shard, named, counted in zip(shards, lines[::2], lines[1::2], strict=True):
+        assert re.fullmatch(shard + r", record \d+: it is `\d+ \+ \d+`, the recipe plans `\d+ \+ \d+` there", named)
+        assert re.fullmatch(shard + r": \d+ of its \d+ records are not those of the recipe's plan", counted)
+
+
+def test_an_equation_exchanged_for_an_unused_one_is_found(tmp_path):
+    splits = [{"name": "train", "count": 100}]
+    out = tmp_path / "sums"
+    build(make_recipe({"operands": {"min": 10, "max": 39}}, splits, commuted="ignore"), out)
+    shard = "train-00000-of-00001"
+    rows = read_rows(out, shard)
+    used = {row["question"] for row in rows}
+    left, right = map(int, rows[50]["question"].split(" + "))
+    carries = rows[50]["carries"]
+    pairs = [(first, left + right - first) for first in range(10, 40) if 10 <= left + right - first < 40]
+    others = [sum_row(*pair) for pair in pairs]
+    other = next(row for row in others if row["question"] not in used and row["carries"] == carries)
+    planned, rows[50] = rows[50], other
+    write_rows(out, rows, shard=shard)
+    line = f"{shard}, record 50: it is `{other['question']}`, the recipe plans `{planned['question']}` there"
+    assert fault_lines(out) == [line]
+
+
+def test_records_in_another_order_than_that_of_the_plan_are_found(dataset_dir):
+    rows = read_rows(dataset_dir)
+    rows[30], rows[31] = rows[31], rows[30]
+    write_rows(dataset_dir, rows)
+    reason = f"it is `{rows[30]['question']}`, the recipe plans `{rows[31]['question']}` there"
+    assert fault_lines(dataset_dir) == [
+        f"{FIRST}, record 30: {reason}",
+        f"{FIRST}: 2 of its 120 records are not those of the recipe's plan",
+    ]
+
+
+def test_a_shard_that_is_shorter_or_longer_than_planned_is_told_from_the_plan(dataset_dir):
+    first, second = read_rows(dataset_dir), read_rows(dataset_dir, SECOND)
+
+    def move(manifest):
+        shards = manifest["splits"]["train"]["shards"]
+        shards[0]["num_equations"], shards[1]["num_equations"] = 119, 121
+        shards[1]["first_ordinal"] = 119
+
+    write_rows(dataset_dir, first[:-1])
+    write_rows(dataset_dir, [*second, first[-1]], shard=SECOND)
+    edit_manifest(dataset_dir, move)
+    lines = fault_lines(dataset_dir)
+    assert lines[0] == f"{FIRST}: it ends after 119 records, the recipe plans `{first[-1]['question']}` next"
+    assert lines[1] == f"{SECOND}, record 120: it is `{first[-1]['question']}`, the recipe plans no such record"
+
+
+def test_a_recipe_that_cannot_be_planned_leaves_the_order_unproven(dataset_dir):
+    def edit(manifest):
+        manifest["recipe"]["splits"][0] = {"name": "train", "count": 10**6}
+
+    edit_manifest(dataset_dir, edit)
+    lines = fault_lines(dataset_dir)
+    assert any("its recipe cannot be planned: split `train` asks for 1000000 equations" in line for line in lines)
+    assert not any("the recipe plans" in sentence for sentence in verify(dataset_dir).proven)
 
 
 def find_asymmetric(rows):
