@@ -106,7 +106,7 @@ class ByteRows:
         # All bytes backwards are the texts backwards, the last one first.
         matrix = np.zeros(self.matrix.shape, np.uint8)
         characters = np.asarray(self.matrix[self.is_inside()])
-        matrix[_is_inside(self.lengths[::-1], matrix.shape[1])] = np.flip(characters)
+        matrix[_is_inside(self.lengths[::-1], self.matrix.shape[1])] = np.flip(characters)
         return ByteRows(matrix[::-1], self.lengths)
 
     def padded(self, width: int, *, on_left: bool = False) -> np.ndarray:

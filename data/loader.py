@@ -83,7 +83,8 @@ def load_tokens(
         codec: from text to tokens; must fit the dataset.
         manifest: the dataset's manifest if it has been read already.
         storage: `parquet` or `tfrecord`; None takes what there is. The tokens are the same.
-        check_sha256: whether each file's SHA-256 is compared with the manifest.
+        check_sha256: whether each file's SHA-256 is compared with the manifest. Without it a flipped bit is certain to
+            be found in TFRecord alone, whose records have checksums of their own.
 
     Raises:
         UserError: a shard is missing, short, damaged or foreign (names shard and, where it can be known, record), or
