@@ -212,9 +212,7 @@ def _list_bracket_forms(tree: Tree, brackets: bool) -> set[bool]:
     }
     # What a side itself looks like doesn't change how strongly it binds.
     orders = [(left, right), (right, left)] if _can_swap(tree, brackets) else [(left, right)]
-    needed = {
-        _binding(first) < BINDING[operator] or _binding(second) <= BINDING[operator] for first, second in orders
-    }
+    needed = {_binding(first) < BINDING[operator] or _binding(second) <= BINDING[operator] for first, second in orders}
     return {inside or around for inside in forms for around in needed}
 
 
