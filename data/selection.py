@@ -23,6 +23,7 @@ from data.space import Box, Domain, operand_domain
 _HASH_SPACE = 1 << 64
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
+_RANGES = ("terms", "digits", "operands", "carries", "answer")
 _OPERATOR_CODES = {"+": 0x9E3779B97F4A7C15, "-": 0xC2B2AE3D27D4EB4F, "*": 0x165667B19E3779F9, "/": 0x27D4EB2F165667C5}
 
 
@@ -54,33 +55,48 @@ def selection_of(split: SplitRecipe) -> Selection:
     return Selection(split.where, split.hash)
 
 
-def are_disjoint(first: Selection, second: Selection) -> bool:
-    """Returns whether the two are seen to share no equation, whatever the space: True is a proof, False is not."""
+def are_disjoint(first: Selection, second: Selection, space: SpaceRecipe) -> bool:
+    """Returns whether the two are seen to share no equation of the space: True is a proof, False is not."""
     if first.hash and second.hash and (first.hash[1] <= second.hash[0] or second.hash[1] <= first.hash[0]):
         return True
     if first.where is None or second.where is None:
         return False
-    return _are_conditions_disjoint(first.where, second.where) or _are_conditions_disjoint(second.where, first.where)
+    wheres = first.where, second.where
+    return (
+        any(_exclude_by_range(getattr(first.where, key), getattr(second.where, key)) for key in _RANGES)
+        or {where.brackets for where in wheres} == {True, False}
+        or _exclude_by_operators(*wheres, space)
+        or _excludes_contained(*wheres)
+        or _excludes_contained(*reversed(wheres))
+    )
 
 
-def _are_conditions_disjoint(first: Where, second: Where) -> bool:
-    for key in ("terms", "digits", "operands", "carries", "answer"):
-        one, other = getattr(first, key), getattr(second, key)
-        if one is not None and other is not None and not one.overlaps(other):
-            return True
-    if first.brackets is not None and second.brackets is not None and first.brackets != second.brackets:
-        return True
-    if first.operators and second.operators and not set(first.operators) & set(second.operators):
-        # An equation of one term has no operator and would meet both.
-        if any(where.terms and where.terms.min is not None and where.terms.min > 1 for where in (first, second)):
-            return True
-    contained = {exact(value) for value in first.contains or ()}
-    if not contained:
+def _exclude_by_range(first: Range | None, second: Range | None) -> bool:
+    return first is not None and second is not None and not first.overlaps(second)
+
+
+def _exclude_by_operators(first: Where, second: Where, space: SpaceRecipe) -> bool:
+    if not first.operators or not second.operators or set(first.operators) & set(second.operators):
         return False
-    excluded = {exact(value) for value in second.excludes or ()}
-    if contained <= excluded:
-        return True
-    return second.operands is not None and not any(second.operands.contains(value) for value in contained)
+    # An equation of one term has no operator and would meet both.
+    has_one_term = space.terms.min == 1 and all(
+        where.terms is None or where.terms.contains(1) for where in (first, second)
+    )
+    return not has_one_term
+
+
+def _excludes_contained(first: Where, second: Where) -> bool:
+    """Returns whether none of the values of which `first` asks for one can stand in an equation that meets `second`."""
+    if not first.contains:
+        return False
+    values = {exact(value) for value in first.contains} - {exact(value) for value in second.excludes or ()}
+    if second.operands is not None:
+        values = {value for value in values if second.operands.contains(value)}
+    if second.digits is not None and second.digits.max is not None:
+        # The longest operand is at least as long as the one that is asked for.
+        most = exact(second.digits.max)
+        values = {value for value in values if len(str(abs(math.trunc(value)))) <= most}
+    return not values
 
 
 def boxes_of(

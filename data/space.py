@@ -138,9 +138,18 @@ class EquationSpace:
         object.__setattr__(self, "_boxes_of_shapes", boxes_of_shapes)
 
     def unrank(self, indices: np.ndarray) -> list[Group]:
-        """Returns the equations at `indices` (n,), in [0, size), grouped by box; rows say which index is whose."""
+        """Returns the equations at `indices` (n,), in [0, size), grouped by box; rows say which index is whose.
+
+        Raises:
+            ValueError: an index is out of range.
+        """
         if not len(indices):
             return []
+        low, high = indices.min(), indices.max()
+        if low < 0 or high >= self.size:
+            raise ValueError(f"index {low if low < 0 else high} is not in [0, {self.size})")
+        # Numbers of 64 bits may be valid in a space whose own numbers need more.
+        indices = indices.astype(index_dtype(self.size), copy=False)
         if len(self.boxes) == 1:
             return [self._unrank_box(self.boxes[0], np.arange(len(indices)), indices)]
         return [

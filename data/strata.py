@@ -51,7 +51,7 @@ def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
     for split in recipe.splits:
         splits.setdefault(selection_of(split), split.name)
     for (first, name), (second, other) in itertools.combinations(splits.items(), 2):
-        if first.is_everything or second.is_everything or are_disjoint(first, second):
+        if first.is_everything or second.is_everything or are_disjoint(first, second, recipe.space):
             continue
         raise UserError(
             f"splits `{name}` and `{other}` could share an equation; give them the same `where` and `hash`, or ones "

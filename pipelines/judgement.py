@@ -63,18 +63,19 @@ class Judge:
         self._is_answer = _compile_range(space.answer)
         own = next(each for each in recipe.splits if each.name == split)
         selective = [each for each in recipe.splits if each.where is not None or each.hash is not None]
+        # Of those that could take a class of twins, the one that asks for no brackets has the last claim.
+        selective.sort(key=lambda each: each.where is not None and each.where.brackets is False)
         self._own = (own.name, _compile_selection(own, recipe.hash_salt)) if own in selective else None
         keeps_twins = recipe.commuted == "together"
         with_twins = keeps_twins and space.brackets
         others = selective
         if self._own:
-            # Of twins with and without brackets the split that asks for brackets has the first claim.
             can_lose = keeps_twins and own.where is not None and own.where.brackets is False
             others = [each for each in selective if each.where is not None and each.where.brackets] if can_lose else []
         self._others = []
         for each in others:
             by_class = with_twins and each.where is not None and each.where.brackets is not None
-            what = "or a commuted twin meets" if by_class else "meets"
+            what = "or a commuted twin of it meets" if by_class else "meets"
             reason = f"{what} the conditions of split `{each.name}` and belongs there"
             self._others.append((reason, _compile_selection(each, recipe.hash_salt, with_twins=by_class)))
 

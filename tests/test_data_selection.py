@@ -199,8 +199,8 @@ def test_conditions_that_are_said_to_exclude_each_other_do(space, first, second)
     shared = [
         equation for equation in examine_space(recipe.space) if meets(equation, first) and meets(equation, second)
     ]
-    if are_disjoint(one, other):
-        assert are_disjoint(other, one)
+    if are_disjoint(one, other, recipe.space):
+        assert are_disjoint(other, one, recipe.space)
         assert shared == []
     elif one != other:
         with pytest.raises(UserError, match="splits `a` and `b` could share an equation"):
@@ -218,6 +218,11 @@ DISJOINT = [
     ({"contains": [3, 5]}, {"excludes": [5, 4, 3]}),
     ({"contains": [3, 5]}, {"operands": {"min": 6}}),
     ({"operators": "+", "terms": {"min": 2}}, {"operators": "-*"}),
+    ({"operators": "+", "terms": {"min": 1.5}}, {"operators": "-*"}),
+    ({"digits": {"max": 2}}, {"contains": [527]}),
+    ({"digits": {"max": 2.5}}, {"contains": [-100, 527.5]}),
+    ({"digits": 1, "excludes": [3, 4]}, {"contains": [3, 10]}),
+    ({"digits": 1, "operands": {"min": 4}}, {"contains": [3, -10]}),
 ]
 SHARING = [
     ({"digits": 1}, {"carries": 1}),
@@ -229,15 +234,42 @@ SHARING = [
     ({"contains": [3, 7]}, {"operands": {"min": 6}}),
     ({"operators": "+"}, {"operators": "-"}),
     ({"operators": "+-"}, {"operators": "-*", "terms": 2}),
+    ({"operators": "+", "terms": {"max": 2}}, {"operators": "-", "terms": {"max": 1}}),
+    ({"digits": {"max": 3}}, {"contains": [527]}),
+    ({"digits": {"max": 1}}, {"contains": [9.5]}),
+    ({"digits": {"max": 1}}, {"contains": [527, -9]}),
+    ({"digits": {"min": 2}}, {"contains": [3]}),
 ]
 
 
 @pytest.mark.parametrize(("first", "second"), DISJOINT)
 def test_conditions_that_exclude_each_other_may_stand_side_by_side(first, second):
     splits = [{"name": "a", "count": 1, "where": first}, {"name": "b", "count": 1, "where": second}]
-    one, other = map(selection_of, make_recipe(SPACES["two terms"], splits).splits)
-    assert are_disjoint(one, other)
-    assert are_disjoint(other, one)
+    # In this space one term is possible, so that conditions on operators alone would not exclude each other.
+    recipe = make_recipe(SPACES["one to three terms"], splits)
+    one, other = map(selection_of, recipe.splits)
+    assert are_disjoint(one, other, recipe.space)
+    assert are_disjoint(other, one, recipe.space)
+
+
+def test_conditions_on_operators_exclude_each_other_where_every_equation_has_one():
+    space = {"operands": {"min": 0, "max": 9}, "operators": "+-"}
+    splits = [{"name": sign, "rest": True, "where": {"operators": operator}} for sign, operator in ("a+", "b-")]
+    assert {name: len(found) for name, found in pick(make_recipe(space, splits)).items()} == {"a": 100, "b": 100}
+    with pytest.raises(UserError, match="splits `a` and `b` could share an equation"):
+        Census(make_recipe(space | {"terms": {"min": 1, "max": 2}}, splits))
+    splits[1]["where"]["terms"] = {"min": 1.5}
+    assert Census(make_recipe(space | {"terms": {"min": 1, "max": 2}}, splits))
+
+
+def test_digits_exclude_values_that_are_longer():
+    space = {"operands": {"min": 0, "max": 999}}
+    splits = [
+        {"name": "short", "count": 50, "where": {"digits": {"max": 2}}},
+        {"name": "held", "rest": True, "where": {"contains": [527]}},
+    ]
+    found = pick(make_recipe(space, splits))
+    assert (len(found["short"]), len(found["held"])) == (50, 1999)
 
 
 @pytest.mark.parametrize(("first", "second"), SHARING)
@@ -245,7 +277,7 @@ def test_conditions_that_could_share_an_equation_are_refused(first, second):
     splits = [{"name": "a", "count": 1, "where": first}, {"name": "b", "count": 1, "where": second}]
     message = "splits `a` and `b` could share an equation; give them the same `where` and `hash`, or ones that exclude"
     with pytest.raises(UserError, match=message):
-        Census(make_recipe(SPACES["two terms"], splits))
+        Census(make_recipe(SPACES["one to three terms"], splits))
 
 
 @pytest.mark.parametrize(
@@ -301,8 +333,7 @@ def test_bracketed_equations_and_their_twins_are_never_in_two_splits(wanted):
         assert all(("(" in row["question"]) == has_brackets for row in rows[split])
     keys = [{canonical_key(expected[row["question"]][1]) for row in found} for found in rows.values()]
     assert not keys[0] & keys[1]
-    simple = {question for question, (_, tree) in expected.items() if "(" not in question}
-    assert {row["question"] for row in rows["others" if wanted else "chosen"]} == simple
+    assert {row["question"] for row in rows["chosen"]} == {text for text in expected if ("(" in text) == wanted}
 
 
 def test_rare_condition_in_a_huge_space_is_found_at_once():
@@ -325,7 +356,7 @@ def test_condition_that_selects_nothing_is_told_by_the_name_of_its_split():
         UserError, match=r"split `none` would be empty: its where .*'digits'.* selects no equation of the"
     ):
         pick(make_recipe(SPACES["two terms"], splits))
-    splits = [{"name": "all", "rest": True, "where": {"digits": {"min": 1}}}, {"name": "none", "rest": True}]
+    splits = [{"name": "every", "rest": True, "where": {"digits": {"min": 1}}}, {"name": "none", "rest": True}]
     with pytest.raises(
         UserError, match="split `none` would be empty: the space has no valid equation, or none that no other"
     ):

@@ -69,8 +69,7 @@ def test_bracketed_equations_and_their_twins_are_never_in_two_splits(wanted):
         assert all(("(" in row["question"]) == has_brackets for row in rows[split])
     keys = [{canonical_key(expected[row["question"]][1]) for row in found} for found in rows.values()]
     assert not keys[0] & keys[1]
-    simple = {question for question, (_, tree) in expected.items() if "(" not in question}
-    assert {row["question"] for row in rows["others" if wanted else "chosen"]} == simple
+    assert {row["question"] for row in rows["chosen"]} == {text for text in expected if ("(" in text) == wanted}
 
 
 def test_rare_condition_in_a_huge_space_is_found_at_once():

@@ -167,3 +167,25 @@ def test_equation_outside_the_space_has_no_rank():
     operands = [np.array([1, 10, 11]), np.array([2, 3, 4])]
     with pytest.raises(ValueError, match="the equation in row 2 is not in the space"):
         space.rank([Group(0, np.array([1, 2, 0]), operands)])
+
+
+@pytest.mark.parametrize("operands", [{"min": 0, "max": 9}, {"min": 0, "max": 10**10 - 1}], ids=["small", "huge"])
+@pytest.mark.parametrize("operators", ["+", "+-"], ids=["one box", "two boxes"])
+def test_index_out_of_range_is_refused(operands, operators):
+    space = whole_space(make_recipe({"operands": operands, "operators": operators}).space)
+    for indices in ([-1], [0, space.size], [space.size + 5, 0]):
+        wrong = next(index for index in indices if not 0 <= index < space.size)
+        with pytest.raises(ValueError, match=rf"index {wrong} is not in \[0, {space.size}\)"):
+            space.unrank(np.array(indices, dtype=index_dtype(space.size)))
+    assert space.unrank(np.zeros(0, dtype=np.int64)) == []
+
+
+@pytest.mark.parametrize("operators", ["+", "+-"], ids=["one box", "two boxes"])
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint64, object])
+def test_indices_of_any_width_are_places_in_a_space_of_any_size(operators, dtype):
+    for largest in (9, 10**10 - 1, 10**40):
+        space = whole_space(make_recipe({"operands": {"min": 0, "max": largest}, "operators": operators}).space)
+        indices = np.array([0, 99, 57], dtype=dtype)
+        rows = [(0, *divmod(int(index), largest + 1)) for index in indices]
+        assert list_rows(space, indices) == rows
+        assert space.rank(space.unrank(indices)).tolist() == indices.tolist()

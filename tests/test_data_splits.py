@@ -45,11 +45,11 @@ def count_space(space, commuted) -> int:
 @pytest.mark.parametrize("space", [SUMS, MIXED, DIVISION], ids=["sums", "mixed", "division"])
 def test_count_may_be_everything_and_not_one_more(space, commuted, sampling):
     total = count_space(space, commuted)
-    written = write(make_recipe(space, [{"name": "all", "count": total}], commuted=commuted, sampling=sampling))
-    assert len(set(written.questions("all"))) == total
-    message = refuse(space, [{"name": "all", "count": total + 1}], commuted=commuted, sampling=sampling)
+    written = write(make_recipe(space, [{"name": "one", "count": total}], commuted=commuted, sampling=sampling))
+    assert len(set(written.questions("one"))) == total
+    message = refuse(space, [{"name": "one", "count": total + 1}], commuted=commuted, sampling=sampling)
     assert message == (
-        f"split `all` asks for {total + 1} equations, but only {total} are left; the largest possible count is {total}"
+        f"split `one` asks for {total + 1} equations, but only {total} are left; the largest possible count is {total}"
     )
 
 
@@ -141,9 +141,9 @@ def test_rest_of_nothing_is_refused(commuted, sampling):
     ],
 )
 def test_space_without_an_equation_is_refused(space, sampling):
-    message = "split `all` would be empty: the space has no valid equation, or none that no other split selects"
-    assert refuse(space, [{"name": "all", "rest": True}], sampling=sampling) == message
-    assert refuse(space, [{"name": "all", "count": 1}], sampling=sampling) == message
+    message = "split `one` would be empty: the space has no valid equation, or none that no other split selects"
+    assert refuse(space, [{"name": "one", "rest": True}], sampling=sampling) == message
+    assert refuse(space, [{"name": "one", "count": 1}], sampling=sampling) == message
 
 
 def test_class_that_is_torn_at_the_end_of_a_split_is_left_out_and_counted():
@@ -168,28 +168,28 @@ def test_split_of_one_equation_after_another_never_shares_a_class():
 
 @pytest.mark.parametrize("shard_size", [1, 2, 33, 99, 100, 101])
 def test_shards_are_nearly_equal_and_full(shard_size):
-    plan = plan_of(SUMS, [{"name": "all", "rest": True}], storage={"shard_size": shard_size})
+    plan = plan_of(SUMS, [{"name": "one", "rest": True}], storage={"shard_size": shard_size})
     sizes = [task.num_equations for task in plan.shards]
     assert len(sizes) == -(-100 // shard_size)
     assert max(sizes) - min(sizes) <= 1
     assert sum(sizes) == 100
-    assert [task.name for task in plan.shards][-1] == f"all-{len(sizes) - 1:05d}-of-{len(sizes):05d}"
+    assert [task.name for task in plan.shards][-1] == f"one-{len(sizes) - 1:05d}-of-{len(sizes):05d}"
 
 
 def test_too_many_shards_are_refused_at_once():
     huge = {"operands": {"min": 0, "max": 10**9 - 1}}
-    message = refuse(huge, [{"name": "all", "rest": True}], commuted="ignore")
+    message = refuse(huge, [{"name": "one", "rest": True}], commuted="ignore")
     assert message == (
-        f"split `all` of {10**18} equations would have 4000000000000 shards, at most {MAX_SHARDS} are supported; use a "
+        f"split `one` of {10**18} equations would have 4000000000000 shards, at most {MAX_SHARDS} are supported; use a "
         "smaller `count`, or raise `storage.shard_size`"
     )
-    assert "supported" in refuse(huge, [{"name": "all", "fraction": 0.5}], commuted="ignore")
-    assert "supported" in refuse(huge, [{"name": "all", "count": 10**17}], commuted="ignore")
+    assert "supported" in refuse(huge, [{"name": "one", "fraction": 0.5}], commuted="ignore")
+    assert "supported" in refuse(huge, [{"name": "one", "count": 10**17}], commuted="ignore")
 
 
 @pytest.mark.parametrize("size", [{"rest": True}, {"fraction": 0.1}])
 def test_what_would_take_days_to_count_is_refused(size):
-    message = refuse({"operands": {"min": 0, "max": 10**9}}, [{"name": "all", **size}])
+    message = refuse({"operands": {"min": 0, "max": 10**9}}, [{"name": "one", **size}])
     assert message.startswith(
         "`rest` and `fraction` need every equation to be counted, and there are 1000000002000000001"
     )

@@ -167,6 +167,15 @@ RECIPES = {
         {"operands": {"min": 0, "max": 120}, "operators": "+-"},
         [{"name": "train", "count": 900}, {"name": "carries", "where": {"carries": {"min": 2}}, "count": 300}],
     ),
+    "where brackets": make_recipe(
+        {"operands": {"min": 0, "max": 4}, "operators": "+-", "terms": 3, "brackets": True},
+        [
+            {"name": "train", "where": {"brackets": False}, "rest": True},
+            {"name": "deep", "where": {"brackets": True, "operators": "+"}, "count": 101},
+            {"name": "deeper", "where": {"brackets": True, "operators": "+"}, "rest": True},
+            {"name": "test", "rest": True},
+        ],
+    ),
     "gzip": make_recipe({"operands": {"min": 0, "max": 20}}, storage={"compression": "gzip", "shard_size": 100}),
     "tfrecord": make_recipe({"operands": {"min": 0, "max": 20}}, storage={"formats": ["tfrecord"]}),
     "parquet": make_recipe({"operands": {"min": 0, "max": 20}}, storage={"formats": ["parquet"]}),
