@@ -105,7 +105,8 @@ class ByteRows:
         """Returns each text backwards."""
         # All bytes backwards are the texts backwards, the last one first.
         matrix = np.zeros(self.matrix.shape, np.uint8)
-        matrix[_is_inside(self.lengths[::-1], self.matrix.shape[1])] = self.matrix[self.is_inside()][::-1]
+        characters = np.asarray(self.matrix[self.is_inside()])
+        matrix[_is_inside(self.lengths[::-1], self.matrix.shape[1])] = np.flip(characters)
         return ByteRows(matrix[::-1], self.lengths)
 
     def padded(self, width: int, *, on_left: bool = False) -> np.ndarray:

@@ -45,20 +45,30 @@ class CountingTask:
 
 @dataclass(frozen=True)
 class CountingResult:
-    """The number of equations in each block of a task."""
+    """The number of equations in each block of a task, and of their twins that are left out.
+
+    `left_out` is empty where nothing is.
+    """
 
     source: int
     first_block: int
     counts: tuple[int, ...]
+    left_out: tuple[int, ...] = ()
 
     def to_dict(self) -> dict:
         """Returns the result as JSON types."""
-        return {"source": self.source, "first_block": self.first_block, "counts": list(self.counts)}
+        return {
+            "source": self.source,
+            "first_block": self.first_block,
+            "counts": list(self.counts),
+            "left_out": list(self.left_out),
+        }
 
     @classmethod
     def from_dict(cls, mapping: dict) -> "CountingResult":
         """Returns the result that `to_dict` wrote."""
-        return cls(mapping["source"], mapping["first_block"], tuple(mapping["counts"]))
+        counts, left_out = tuple(mapping["counts"]), tuple(mapping["left_out"])
+        return cls(mapping["source"], mapping["first_block"], counts, left_out)
 
 
 class Counter:
@@ -75,8 +85,9 @@ class Counter:
 
 def _count(walk: Walk, task: CountingTask) -> CountingResult:
     edges = [min((task.first_block + block) * walk.count_block, walk.size) for block in range(task.num_blocks + 1)]
-    counts = tuple(walk.count(start, stop) for start, stop in itertools.pairwise(edges))
-    return CountingResult(task.source, task.first_block, counts)
+    tallies = [walk.tally(start, stop) for start, stop in itertools.pairwise(edges)]
+    counts, left_out = (tuple(tally[place] for tally in tallies) for place in range(2))
+    return CountingResult(task.source, task.first_block, counts, left_out if any(left_out) else ())
 
 
 class Census:
@@ -97,6 +108,7 @@ class Census:
         self.sources: list[Source] = list_sources(recipe)
         self.walks = [source.walk(recipe, self.shapes) for source in self.sources]
         self._counts: list[dict[int, int]] = [{} for _ in self.sources]
+        self._left_out: list[dict[int, int]] = [{} for _ in self.sources]
 
     def next_tasks(self) -> list[CountingTask]:
         """Returns what must be counted before the splits can be planned; nothing if that is known.
@@ -116,6 +128,8 @@ class Census:
         for result in results:
             for offset, number in enumerate(result.counts):
                 self._counts[result.source][result.first_block + offset] = number
+            for offset, number in enumerate(result.left_out):
+                self._left_out[result.source][result.first_block + offset] = number
 
     def count(self, tasks: Iterable[CountingTask]) -> None:
         """Counts tasks in this process and takes in the results."""
@@ -191,6 +205,25 @@ class Census:
             before += walk.count(position, stop)
             position = stop
         return before
+
+    def left_out(self, source: int, ordinal: int) -> int:
+        """Returns how many twins are left out by the classes that begin before `ordinal`.
+
+        They don't meet the condition on brackets of a split that has a twin of theirs. What a split's end tears off is
+        not among them: see `next_class`.
+        """
+        walk, left_out = self.walks[source], self._left_out[source]
+        if not walk.leaves_twins_out:
+            return 0
+        total = before = 0
+        for block, count in sorted(self._counts[source].items()):
+            if before + count > ordinal:
+                start = block * walk.count_block
+                stop = min(start + walk.count_block, walk.size)
+                return total + walk.count_left_out(start, stop, ordinal - before)
+            total += left_out.get(block, 0)
+            before += count
+        return total
 
     def _num_blocks(self, source: int) -> int:
         return -(-self.walks[source].size // self.walks[source].count_block)

@@ -3,7 +3,7 @@
 | key | what |
 | --- | --- |
 | `format_version` | of enumeration, permutation, record layout; readers refuse a newer one |
-| `eqstream_version`, `tools` | versions of what wrote it |
+| `eqstream_version`, `tools` | versions of what wrote it; `unknown` where eqstream ran without being installed |
 | `name`, `version`, `description`, `fingerprint`, `recipe` | the resolved recipe and its fingerprint |
 | `columns` | name and type of each column |
 | `space` | `size` as text, `num_shapes`, `max_question_length`, `max_answer_length`, `alphabet` |
@@ -21,15 +21,22 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
+from data.configuration import describe_type
 from data.errors import UserError
 from data.histograms import add_histograms
 from data.layout import COLUMNS, MANIFEST, shard_path
+from data.manifest_form import check_form
 from data.recipe import FORMAT_VERSION, Recipe
 from data.shards import ShardReceipt, make_text_encoder
 from data.space import whole_space
 from data.splits import SplitPlan
 
 _TOOLS = ("numpy", "pyarrow", "apache-beam")
+UNKNOWN_VERSION = "unknown"
+
+
+class DamagedManifestError(UserError):
+    """A manifest that was cut or changed, and of which nothing can be believed."""
 
 
 def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardReceipt]) -> dict[str, Any]:
@@ -77,7 +84,7 @@ def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardR
         }
     return {
         "format_version": FORMAT_VERSION,
-        "eqstream_version": metadata.version("eqstream"),
+        "eqstream_version": eqstream_version(),
         "tools": _tool_versions(),
         "name": recipe.name,
         "version": recipe.version,
@@ -121,20 +128,26 @@ def parse_manifest(data: bytes, source: str = MANIFEST) -> dict[str, Any]:
     """Returns the manifest that `data` holds; `source` names it in errors.
 
     Raises:
-        UserError: it is no manifest, or one of a newer format version.
+        DamagedManifestError: it is no manifest, or a key that some reader uses is missing or of the wrong type.
+        UserError: it is of a newer format version.
     """
     try:
         manifest = json.loads(data)
         version = manifest["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{source} is not a manifest of eqstream") from error
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedManifestError(f"{source} is not a manifest of eqstream") from error
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise DamagedManifestError(
+            f"{source} is damaged: `format_version` must be a whole number of at least 1, got {describe_type(version)}"
+        )
+    if version > FORMAT_VERSION:
         raise UserError(
             f"{source} has format version {version}, this eqstream reads up to {FORMAT_VERSION}; update eqstream"
         )
-    for key in ("name", "recipe", "splits", "space", "fingerprint"):
-        if key not in manifest:
-            raise UserError(f"{source} lacks `{key}`")
+    try:
+        check_form(manifest)
+    except UserError as error:
+        raise DamagedManifestError(f"{source} is damaged: {error}") from error
     return manifest
 
 
@@ -149,6 +162,14 @@ def list_files(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str
 def sha256_of(data: bytes) -> str:
     """Returns the SHA-256 of `data` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def eqstream_version() -> str:
+    """Returns the version of the installed eqstream, `unknown` where a checkout is run that is not installed."""
+    try:
+        return metadata.version("eqstream")
+    except metadata.PackageNotFoundError:
+        return UNKNOWN_VERSION
 
 
 def _tool_versions() -> dict[str, str]:

@@ -83,23 +83,34 @@ def _are_conditions_disjoint(first: Where, second: Where) -> bool:
     return second.operands is not None and not any(second.operands.contains(value) for value in contained)
 
 
-def boxes_of(where: Where | None, space: SpaceRecipe, shapes: Sequence[Shape]) -> list[Box]:
-    """Returns disjoint boxes that together hold every equation that meets `where`, in the order of shapes."""
+def boxes_of(
+    where: Where | None, space: SpaceRecipe, shapes: Sequence[Shape], *, with_twins: bool = False
+) -> list[Box]:
+    """Returns disjoint boxes that together hold every equation that meets `where`, in the order of shapes.
+
+    Args:
+        where: the condition.
+        space: of the equations.
+        shapes: of the space.
+        with_twins: whether the boxes are to hold all commuted twins of these equations, too.
+    """
     if where is None:
         where = Where(terms=Range())
     boxes = []
     for number, shape in enumerate(shapes):
-        if _fits_shape(where, shape):
+        if _fits_shape(where, shape, with_twins):
             boxes += [Box(number, domains) for domains in _split_domains(where, space, shape.num_terms)]
     return [box for box in boxes if box.size]
 
 
-def _fits_shape(where: Where, shape: Shape) -> bool:
+def _fits_shape(where: Where, shape: Shape, with_twins: bool) -> bool:
     if where.terms is not None and not where.terms.contains(shape.num_terms):
         return False
     if where.operators is not None and not set(shape.operators) <= set(where.operators):
         return False
-    return where.brackets is None or where.brackets == shape.has_brackets
+    if where.brackets is None or not with_twins:
+        return has_brackets_of(where, shape)
+    return where.brackets in shape.brackets_of_twins
 
 
 def _split_domains(where: Where, space: SpaceRecipe, num_terms: int) -> Iterator[tuple[Domain, ...]]:
@@ -155,10 +166,19 @@ def length_domain(shortest: int, longest: int, scale: int) -> Domain:
 
 
 def fits(
-    where: Where, shape: Shape, operands: Sequence[np.ndarray], answers: Answers, scale: int
+    where: Where,
+    shape: Shape,
+    operands: Sequence[np.ndarray],
+    answers: Answers,
+    scale: int,
+    *,
+    with_twins: bool = False,
 ) -> np.ndarray | np.bool_:
-    """Returns whether each equation meets `where`, shape (n,)."""
-    if not _fits_shape(where, shape):
+    """Returns whether each equation meets `where`, or, `with_twins`, some commuted twin of it does; shape (n,).
+
+    Twins differ in nothing that a condition can ask for, but in brackets.
+    """
+    if not _fits_shape(where, shape, with_twins):
         return np.zeros(len(operands[0]), dtype=bool)
     result = np.ones(len(operands[0]), dtype=bool)
     if where.digits is not None:
@@ -177,7 +197,7 @@ def fits(
     return result
 
 
-def member_fits(where: Where | None, shape: Shape) -> bool:
+def has_brackets_of(where: Where | None, shape: Shape) -> bool:
     """Returns whether an equation of this shape meets what may differ between twins, which is brackets alone."""
     return where is None or where.brackets is None or where.brackets == shape.has_brackets
 

@@ -80,7 +80,8 @@ class SplitCount:
     """The size of a split.
 
     `first_ordinal` is its start among the equations of its source (0 for balanced sampling, which has many sources);
-    `num_left_out` counts equations between the split before and this one that are in no split.
+    `num_left_out` counts equations that are in no split although a twin of theirs is: those between the split before
+    and this one, and twins of this split's equations that do not meet its condition on brackets.
     """
 
     name: str
@@ -127,7 +128,8 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
         if not any(census.available(source) for source in sources):
             raise UserError(f"split `{splits[0].name}` would be empty: {_explain_nothing(selection)}")
         for split, found, missing in _Allocation(census, sources, splits).run():
-            parts[split.name], left_out[split.name] = found, missing
+            parts[split.name] = found
+            left_out[split.name] = missing + sum(_count_left_out(census, part) for part in found)
     counts = []
     shards: list[ShardTask] = []
     for split in recipe.splits:
@@ -136,6 +138,11 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
         counts.append(SplitCount(split.name, count, first, left_out[split.name]))
         shards += _plan_shards(recipe, census, split, [part for part in parts[split.name] if part.count])
     return SplitPlan(tuple(counts), tuple(shards), sum(count.num_equations for count in counts))
+
+
+def _count_left_out(census: Census, part: _Part) -> int:
+    """Returns how many twins of a split's equations do not meet its condition; a part begins with a whole class."""
+    return census.left_out(part.source, part.first + part.count) - census.left_out(part.source, part.first)
 
 
 def _explain_nothing(selection: Selection) -> str:

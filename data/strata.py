@@ -5,12 +5,12 @@ be torn apart. Its weight is how many combinations of shape and lengths it unite
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from data.errors import UserError
 from data.recipe import Recipe
-from data.selection import Selection, are_disjoint, boxes_of, length_domain, selection_of
+from data.selection import Selection, are_disjoint, boxes_of, has_brackets_of, length_domain, selection_of
 from data.shapes import Shape, list_shapes
 from data.space import Box, EquationSpace, operand_domain
 from data.walk import Walk
@@ -70,13 +70,22 @@ def list_sources(recipe: Recipe) -> list[Source]:
     shapes = list_shapes(recipe.space)
     sources = []
     for selection in selections:
-        others = tuple(other for other in selections if not other.is_everything) if selection.is_everything else ()
-        boxes = tuple(boxes_of(selection.where, recipe.space, shapes))
+        others = tuple(_list_others(recipe, selection, selections))
+        with_twins = recipe.commuted == "together"
+        boxes = tuple(boxes_of(selection.where, recipe.space, shapes, with_twins=with_twins))
         if recipe.sampling == "uniform":
             sources.append(Source(selection, others, boxes, 1, selection.describe()))
         else:
             sources += _list_strata(recipe, shapes, selection, others, boxes)
     return sources
+
+
+def _list_others(recipe: Recipe, selection: Selection, selections: Sequence[Selection]) -> Iterator[Selection]:
+    """Yields the selections that come before this one where both could take a class; see `SplitRecipe`."""
+    if selection.is_everything:
+        yield from (other for other in selections if not other.is_everything)
+    elif recipe.commuted == "together" and selection.where is not None and selection.where.brackets is False:
+        yield from (other for other in selections if other.where is not None and other.where.brackets)
 
 
 def _list_strata(
@@ -101,7 +110,9 @@ def _list_strata(
                     "use fewer terms or shorter operands, or `sampling: uniform`"
                 )
     for (shape, lengths), combinations in sorted(strata.items()):
-        weight = 1 if recipe.commuted == "drop" else len(combinations)
+        # Combinations that only twins have which are not written don't count.
+        num_written = sum(has_brackets_of(selection.where, shapes[number]) for number, _ in combinations)
+        weight = 1 if recipe.commuted == "drop" else num_written
         scope = f"{selection.describe()}, shape {shape}, lengths {lengths}"
         yield Source(selection, others, tuple(itertools.chain(*combinations.values())), weight, scope)
 

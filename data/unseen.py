@@ -4,7 +4,8 @@ An equation is *unseen* if it belongs to the space (its divisions are defined, i
 
 - with `commuted: ignore`, it is not in the split that was trained on;
 - with `together` and `drop`, no member of its class is in that split, in whatever order the operands stand there. So
-  with `drop` the twins that nobody wrote are seen with the one that was, and so is what a torn class leaves out.
+  with `drop` the twins that nobody wrote are seen with the one that was, and so is what a torn class, or a condition
+  on brackets, leaves out.
 
 Nothing else matters: equations of other splits are unseen, and so are those of no split, be it that the splits' counts
 leave them over or that no `where` selects them. With `drop` both orders of a class that wasn't trained on are unseen.

@@ -4,6 +4,9 @@ A walk visits every equation of its boxes once, in the order of a seeded permuta
 each class (`commuted: ignore` takes every equation for a class of its own), if its divisions are defined, its answer
 lies within bounds and its selection takes it. A kept class stands for all its members: they have consecutive
 *ordinals*, numbered over the whole walk.
+
+Members of a class differ in nothing that a selection can ask for, but in brackets. With `commuted: together` a
+selection takes a class if any member meets its condition; the members that don't are left out, and counted.
 """
 
 import dataclasses
@@ -16,8 +19,8 @@ import numpy as np
 from data.arithmetic import Answers, Arithmetic
 from data.equations import EquationBlock
 from data.permutation import Permutation, derive_seed, draw_bits, index_dtype
-from data.recipe import Range, Recipe, Where
-from data.selection import Selection, class_hash, fits, in_answer_range, in_buckets, longest_digits, member_fits
+from data.recipe import Recipe, Where
+from data.selection import Selection, class_hash, fits, has_brackets_of, in_answer_range, in_buckets, longest_digits
 from data.shapes import Shape, Variant
 from data.space import EquationSpace, Group, operand_domain
 
@@ -34,8 +37,8 @@ BLOCK_OF_HUGE_SPACE = 1 << 10
 class Classes:
     """The kept classes of one shape in a block; all arrays have shape (n,).
 
-    `swap_bits` says which swaps lead to another member, `barred` whether members with brackets (bit 1) or without them
-    (bit 0) belong to another selection.
+    `swap_bits` says which swaps lead to another member; `member_counts` counts the members that are written,
+    `left_out_counts` those that are not, as they don't meet the selection's condition on brackets.
     """
 
     shape: int
@@ -44,7 +47,7 @@ class Classes:
     answers: Answers | None
     swap_bits: np.ndarray | int
     member_counts: np.ndarray
-    barred: np.ndarray | int = 0
+    left_out_counts: np.ndarray | int = 0
 
     def take(self, kept: np.ndarray) -> "Classes":
         """Returns the classes where `kept`, bool (n,), is true."""
@@ -58,15 +61,12 @@ class Classes:
             answers=self.answers and _take_answers(self.answers, places),
             swap_bits=self.swap_bits if isinstance(self.swap_bits, int) else self.swap_bits[places],
             member_counts=self.member_counts[places],
-            barred=self.barred if isinstance(self.barred, int) else self.barred[places],
+            left_out_counts=0 if isinstance(self.left_out_counts, int) else self.left_out_counts[places],
         )
 
-    def has_member(self, variant: Variant, shape: Shape) -> np.ndarray:
-        """Returns whether each class has that variant, of that shape, among its members; bool (n,)."""
-        has = self.swap_bits & variant.swaps == variant.swaps
-        if not isinstance(self.barred, int):
-            has = has & (self.barred & (1 << shape.has_brackets) == 0)
-        return np.broadcast_to(has, self.rows.shape)
+    def has_member(self, variant: Variant) -> np.ndarray:
+        """Returns whether each class has that variant among its members; bool (n,)."""
+        return np.broadcast_to(self.swap_bits & variant.swaps == variant.swaps, self.rows.shape)
 
 
 class Walk:
@@ -76,7 +76,7 @@ class Walk:
         recipe: the recipe; its `commuted`, `seed` and space count.
         space: the boxes to walk.
         selection: what to keep.
-        others: selections whose equations are not to be kept.
+        others: selections whose equations are not to be kept; with `commuted: together`, nor any twin of one.
         scope: names the walk among those of the recipe, for its seed.
         is_omitted: says of canonical equations, given the number of their shape and their operands, each (n,), which
             are not to be kept either; bool (n,).
@@ -102,6 +102,7 @@ class Walk:
         self._orientation_seed = derive_seed(recipe.seed, "orientation", scope)
         self._shape_numbers = {shape.tree: number for number, shape in enumerate(space.shapes)}
         self._variants: dict[int, list[tuple[Variant, int]]] = {}
+        self._keeps_twins = recipe.commuted == "together"
 
     @property
     def size(self) -> int:
@@ -134,9 +135,34 @@ class Walk:
         narrows = has_division or is_bounded or not self._selection.is_everything or self._others
         return not narrows and self._is_omitted is None and self._recipe.commuted != "drop"
 
+    @property
+    def leaves_twins_out(self) -> bool:
+        """Whether a kept class may have members that are not written."""
+        where = self._selection.where
+        return self._keeps_twins and where is not None and where.brackets is not None
+
     def count(self, start: int, stop: int) -> int:
         """Returns the number of equations kept from the positions start..stop-1."""
-        return sum(int(group.member_counts.sum()) for group in self._kept(start, stop))
+        return self.tally(start, stop)[0]
+
+    def tally(self, start: int, stop: int) -> tuple[int, int]:
+        """Returns the numbers of equations kept from the positions start..stop-1, and of their twins left out."""
+        groups = self._kept(start, stop)
+        num_kept = sum(int(group.member_counts.sum()) for group in groups)
+        return num_kept, sum(int(np.sum(group.left_out_counts)) for group in groups)
+
+    def count_left_out(self, start: int, stop: int, num_kept: int) -> int:
+        """Returns how many twins are left out by those classes of the positions start..stop-1 that come first.
+
+        Args:
+            start: the first position.
+            stop: the last position, plus 1.
+            num_kept: only classes that begin before so many equations are counted.
+        """
+        groups = self._kept(start, stop)
+        counts = self._member_counts_by_row(groups, stop - start)
+        is_counted = np.cumsum(counts) - counts < num_kept
+        return sum(int(np.sum(group.left_out_counts * is_counted[group.rows])) for group in groups)
 
     def class_starts(self, start: int, stop: int) -> np.ndarray:
         """Returns, for each kept class of the positions start..stop-1 in turn, how many equations come before it."""
@@ -219,8 +245,6 @@ class Walk:
     def _keep(self, group: Group) -> Classes | None:
         """Returns those equations of one shape that stand for a kept class, or None where the shape has none."""
         shape = self._space.shapes[group.shape]
-        if not member_fits(self._selection.where, shape):
-            return None
         classes = self._keep_canonical(group, shape)
         if classes is None:
             return None
@@ -231,7 +255,7 @@ class Walk:
         classes = classes.take(self._selected(shape, classes))
         if self._is_omitted is not None:
             classes = classes.take(~self._is_omitted(classes.shape, classes.operands))
-        return self._bar_members(shape, classes)
+        return classes
 
     def _keep_canonical(self, group: Group, shape: Shape) -> Classes | None:
         whole = Classes(group.shape, group.rows, group.operands, None, 0, np.ones(len(group.rows), dtype=np.int64))
@@ -255,27 +279,15 @@ class Walk:
         return self._count_members(classes)
 
     def _count_members(self, classes: Classes) -> Classes:
-        counts = np.zeros(len(classes.rows), dtype=np.int64)
-        for variant, number in self._list_variants(classes.shape):
-            counts += classes.has_member(variant, self._space.shapes[number])
-        return dataclasses.replace(classes, member_counts=counts)
-
-    def _bar_members(self, shape: Shape, classes: Classes) -> Classes:
-        """Bars members that another selection takes although it does not take their canonical twin.
-
-        Twins differ in nothing that a condition can ask for, but in brackets.
-        """
-        others = [(other.where, other.hash) for other in self._others if other.where]
-        others = [(where, buckets) for where, buckets in others if where.brackets is not None]
-        if self._recipe.commuted != "together" or not others or not shape.swaps:
-            return classes
-        barred = np.zeros(len(classes.rows), dtype=np.int64)
-        for where, buckets in others:
-            rest = Selection(dataclasses.replace(where, brackets=None, terms=where.terms or Range()), buckets)
-            hashes = self._hash(shape, classes) if buckets else None
-            barred |= self._meets(rest, shape, classes, hashes).astype(np.int64) << int(bool(where.brackets))
-        classes = self._count_members(dataclasses.replace(classes, barred=barred))
-        return classes.take(classes.member_counts > 0)
+        written = np.zeros(len(classes.rows), dtype=np.int64)
+        for variant, _ in self._list_variants(classes.shape):
+            written += classes.has_member(variant)
+        if not self.leaves_twins_out:
+            return dataclasses.replace(classes, member_counts=written)
+        left_out = -written
+        for variant in self._space.shapes[classes.shape].variants():
+            left_out += classes.has_member(variant)
+        return dataclasses.replace(classes, member_counts=written, left_out_counts=left_out)
 
     def _selected(self, shape: Shape, classes: Classes) -> np.ndarray:
         selected = np.ones(len(classes.rows), dtype=bool)
@@ -297,7 +309,8 @@ class Walk:
             answers = classes.answers
             if answers is None:
                 answers = Answers(result, 1, result, np.zeros(0, dtype=np.int64))
-            result &= fits(selection.where, shape, classes.operands, answers, self.scale)
+            with_twins = self._keeps_twins
+            result &= fits(selection.where, shape, classes.operands, answers, self.scale, with_twins=with_twins)
         return result
 
     def _hash(self, shape: Shape, classes: Classes) -> np.ndarray:
@@ -324,7 +337,7 @@ class Walk:
             shape = self._space.shapes[number]
             variants = [(variant, self._shape_numbers[variant.tree]) for variant in shape.variants()]
             self._variants[number] = [
-                pair for pair in variants if member_fits(self._selection.where, self._space.shapes[pair[1]])
+                pair for pair in variants if has_brackets_of(self._selection.where, self._space.shapes[pair[1]])
             ]
         return self._variants[number]
 
@@ -376,7 +389,7 @@ class Walk:
         if not isinstance(group.swap_bits, int) or group.swap_bits:
             variants = self._list_variants(group.shape)
         for variant, shape in variants:
-            is_member = group.has_member(variant, self._space.shapes[shape])
+            is_member = group.has_member(variant)
             member = np.where(earlier >= counts, earlier - counts, earlier)
             place = start + member
             wanted = np.flatnonzero(is_member & (place >= low) & (place < high))

@@ -96,7 +96,7 @@ def build(
     target = storage.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
     with _explain_file_errors(target):
-        found = Found.in_directory(target)
+        found = Found.in_directory(target, overwrite=overwrite)
         if not overwrite:
             found.refuse_other_recipe(recipe)
             if only is None and found.is_finished(recipe):
@@ -118,6 +118,7 @@ class _Build:
         self._progress = progress
         self._workspace = Workspace.of(found.directory, recipe.fingerprint())
         self._has_journal = found.journal is not None
+        self._has_begun = False
 
     def run(self, only: str | None) -> BuildResult:
         with self._cleaning_up():
@@ -127,8 +128,11 @@ class _Build:
             self._begin_writing(plan)
             jobs = self._list_jobs(tasks)
             kept = write_shards(self._recipe, self._workspace, jobs, self._execution, self._progress)
+            # Whoever has taken over writes the rest, and must not lose its own journal and token to this attempt.
+            self._workspace.check_attempt()
             if only is None:
                 close_dataset(self._recipe, self._workspace, plan)
+                self._workspace.check_attempt()
             is_finished = Found.in_directory(self._found.directory).is_finished(self._recipe)
             if is_finished:
                 self._workspace.remove()
@@ -145,10 +149,17 @@ class _Build:
     def _begin_counting(self) -> None:
         if self._found.latest is None:
             self._save(self._journal({}))
+        self._begin_attempt()
+
+    def _begin_attempt(self) -> None:
         self._workspace.begin_attempt()
+        self._has_begun = True
 
     def _begin_writing(self, plan: SplitPlan) -> None:
         """Notes what is going to be written, and removes what an earlier build has left."""
+        if self._has_begun:
+            # Another build may have taken over while this one counted.
+            self._workspace.check_attempt()
         journal = self._journal({task.split: task.num_shards for task in plan.shards})
         stale = self._found.journal.stale if self._found.journal else ()
         if self._is_replacing:
@@ -160,7 +171,7 @@ class _Build:
             storage.delete_files(self._workspace.path(path) for path in stale)
             storage.delete_tree(self._workspace.staged("receipts"))
         self._save(journal)
-        self._workspace.begin_attempt()
+        self._begin_attempt()
 
     def _journal(self, num_shards: dict[str, int]) -> Journal:
         recipe = self._recipe
@@ -191,7 +202,9 @@ class _Build:
             raise
 
     def _clean_up(self, error: BaseException, first_missing: str | None) -> None:
-        """Leaves what a later attempt can go on from, or nothing at all."""
+        """Leaves what a later attempt can go on from, or nothing at all; what another attempt works on stays."""
+        if self._workspace.is_taken_over() if self._has_begun else self._workspace.has_attempts():
+            return
         self._workspace.end_attempt()
         is_refused = isinstance(error, UserError) and not isinstance(error, RunError)
         if self._workspace.has_results() and not is_refused:
@@ -257,6 +270,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace
     parser.add_argument("recipe", help="a YAML file or the name of a shipped recipe")
     parser.add_argument("--out", required=True, help="the dataset's directory, on any filesystem that Beam knows")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--format", dest="formats", metavar="FORMATS", help="tfrecord, parquet or tfrecord,parquet")
     parser.add_argument("--workers", type=int, default=1, help="processes of the local runner")
     parser.add_argument("--only", metavar="SHARD", help="write one shard alone, such as train-00003")
     parser.add_argument("--overwrite", action="store_true", help="replace a dataset of another recipe")
@@ -266,9 +280,10 @@ def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace
 def main(arguments: Sequence[str] | None = None) -> int:
     """Builds what the command line asks for; returns the exit status."""
     ours, beam_arguments = parse_arguments(arguments)
+    overrides = ours.overrides if ours.formats is None else [*ours.overrides, f"storage.formats=[{ours.formats}]"]
     try:
         result = build(
-            load_recipe(ours.recipe, ours.overrides),
+            load_recipe(ours.recipe, overrides),
             ours.out,
             workers=ours.workers,
             pipeline_options=beam_arguments,

@@ -13,7 +13,7 @@ from data.shards import ShardReceipt
 from data.splits import SplitPlan
 from pipelines import storage
 from pipelines.papers import render_papers
-from pipelines.receipts import read_receipt
+from pipelines.receipts import read_receipt, read_receipt_tools
 from pipelines.runner import RunError
 from pipelines.workspace import Workspace
 from pipelines.writing import tool_versions
@@ -42,7 +42,8 @@ def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardRecei
     """Returns the receipts of all shards of a plan, by the shards' names, in the plan's order.
 
     Raises:
-        RunError: a receipt is missing or tells of another number of equations.
+        RunError: a receipt is missing, is of other versions of tools than this machine has, or tells of another number
+            of equations.
     """
     tools = tool_versions()
     with ThreadPoolExecutor(NUM_READERS) as pool:
@@ -50,9 +51,22 @@ def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardRecei
     name_to_receipt = {}
     for task, receipt in zip(plan.shards, receipts, strict=True):
         if receipt is None or receipt["num_equations"] != task.num_equations:
+            _refuse_other_tools(tools, read_receipt_tools(workspace, task), task.name)
             raise RunError(f"the runner ended without shard {task.name}; run the same command again")
         name_to_receipt[task.name] = ShardReceipt.from_dict(receipt)
     return name_to_receipt
+
+
+def _refuse_other_tools(ours: Mapping[str, str], theirs: Mapping[str, str] | None, shard: str) -> None:
+    """Does nothing unless a shard was written by other versions, on which its bytes may depend."""
+    if theirs is None or theirs == ours:
+        return
+    names = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
+    differences = ", ".join(f"{name} {theirs.get(name)} instead of {ours.get(name)}" for name in names)
+    raise RunError(
+        f"shard {shard} was written by a worker with {differences}, and its bytes may depend on that; install the same "
+        "versions on this machine and on all workers, and run the same command again"
+    )
 
 
 def render_checksums(path_to_sha256: Mapping[str, str]) -> bytes:

@@ -10,7 +10,6 @@ from data.errors import UserError
 from data.manifest import parse_manifest
 from pipelines import storage
 from pipelines.faults import FaultList
-from pipelines.manifest_types import check_types
 from pipelines.paper_check import check_papers
 
 CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -36,12 +35,7 @@ def load_manifest(directory: str) -> dict[str, Any]:
     contents = storage.read_bytes(path)
     if contents is None:
         raise UserError(f"{directory} is not a dataset: it has no {layout.MANIFEST}")
-    manifest = parse_manifest(contents, path)
-    try:
-        check_types(manifest)
-    except UserError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
-    return manifest
+    return parse_manifest(contents, path)
 
 
 def list_entries(manifest: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from data import layout
 from data.errors import UserError
-from data.manifest import list_files, parse_manifest
+from data.manifest import DamagedManifestError, list_files, parse_manifest
 from data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe
 from pipelines import storage
+from pipelines.papers import paper_names
 from pipelines.receipts import seal, unseal
 from pipelines.workspace import JOURNAL
 
@@ -85,19 +86,22 @@ class Found:
     has_shards: bool
 
     @classmethod
-    def in_directory(cls, directory: str) -> "Found":
+    def in_directory(cls, directory: str, *, overwrite: bool = False) -> "Found":
         """Returns what lies in the directory, which need not be there.
 
+        A damaged manifest counts as none where a journal knows more, or where the build is to `overwrite` a
+        directory whose checksums show that it is ours.
+
         Raises:
-            UserError: files lie there that no build has written.
+            UserError: files lie there that no build has written, or the manifest is damaged or of a newer format.
         """
         journal = Journal.load(directory)
         contents = storage.read_bytes(storage.join(directory, layout.MANIFEST))
         is_stale = journal is not None and layout.MANIFEST in journal.stale
-        manifest = (
-            None if contents is None or is_stale else parse_manifest(contents, storage.join(directory, layout.MANIFEST))
-        )
-        is_ours = journal is not None or manifest is not None
+        manifest = None
+        if contents is not None and not is_stale:
+            manifest = _parse_or_ignore(contents, directory, has_journal=journal is not None, overwrite=overwrite)
+        is_ours = journal is not None or contents is not None
         files = list(storage.list_files(directory, limit=None if is_ours else STRANGERS))
         strangers = [path for path in files if not path.startswith(f"{JOURNAL}.")]
         if not is_ours and strangers:
@@ -143,7 +147,7 @@ class Found:
         if set(manifest["recipe"]["storage"]["formats"]) != set(recipe.storage.formats):
             return False
         path_to_size = storage.list_files(self.directory)
-        has_papers = layout.CHECKSUMS in path_to_size and layout.README in path_to_size
+        has_papers = path_to_size.keys() >= {layout.CHECKSUMS, *paper_names(manifest)}
         return has_papers and all(
             path_to_size.get(entry["path"]) == entry["num_bytes"] for _, _, entry in list_files(manifest)
         )
@@ -160,6 +164,31 @@ class Found:
         mine = [path for path in present if path in CLOSING or layout.is_shard_path(path)]
         # Without these two the directory is no dataset, so they go first.
         return tuple(sorted(mine, key=lambda path: (path not in (layout.SUCCESS, layout.MANIFEST), path)))
+
+
+def _has_our_checksums(directory: str) -> bool:
+    """Returns whether checksums of a manifest and of shards lie there, as builds write them."""
+    checksums = storage.read_bytes(storage.join(directory, layout.CHECKSUMS)) or b""
+    paths = {line.partition("  ")[2] for line in checksums.decode(errors="replace").splitlines()}
+    return layout.MANIFEST in paths and any(layout.is_shard_path(path) for path in paths)
+
+
+def _parse_or_ignore(contents: bytes, directory: str, *, has_journal: bool, overwrite: bool) -> dict[str, Any] | None:
+    """Returns the manifest, None if it is damaged and that is of no account."""
+    try:
+        return parse_manifest(contents, storage.join(directory, layout.MANIFEST))
+    except DamagedManifestError as error:
+        if has_journal:
+            return None
+        # Other tools call their files manifest.json too, and theirs must not be written over.
+        if not _has_our_checksums(directory):
+            raise
+        if overwrite:
+            return None
+        raise UserError(
+            f"{error}; put an undamaged copy in its place, or give --overwrite to write the recipe's files anew, which "
+            "deletes no other file"
+        ) from error
 
 
 def refuse_strangers(directory: str, expected: set[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from data import layout
 from data.recipe import MODEL_SECTIONS
 from pipelines.croissant import render_croissant
 
@@ -49,11 +50,17 @@ def render_papers(manifest: dict[str, Any]) -> dict[str, bytes]:
     Raises:
         ValueError: a column has a type that no reader would know.
     """
-    papers = {"README.md": render_card(manifest), "croissant.json": _json_text(render_croissant(manifest, LICENSE))}
+    papers = {layout.README: render_card(manifest), layout.CROISSANT: _json_text(render_croissant(manifest, LICENSE))}
     if has_plain_tfrecord(manifest):
-        papers["dataset_info.json"] = _json_text(render_dataset_info(manifest))
-        papers["features.json"] = _json_text(render_features(manifest))
+        papers[layout.DATASET_INFO] = _json_text(render_dataset_info(manifest))
+        papers[layout.FEATURES] = _json_text(render_features(manifest))
     return {name: papers[name].encode("utf-8") for name in sorted(papers)}
+
+
+def paper_names(manifest: dict[str, Any]) -> set[str]:
+    """Returns the names of the papers that `render_papers` gives, without rendering them."""
+    for_tfds = {layout.DATASET_INFO, layout.FEATURES} if has_plain_tfrecord(manifest) else set()
+    return {layout.README, layout.CROISSANT} | for_tfds
 
 
 def split_names(manifest: dict[str, Any]) -> list[str]:

@@ -42,6 +42,16 @@ def read_receipt(workspace: Workspace, task: ShardTask, tools: dict[str, str]) -
     return _read_answer(workspace.receipt_path(task.name), [workspace.fingerprint, task.to_dict(), tools])
 
 
+def read_receipt_tools(workspace: Workspace, task: ShardTask) -> dict[str, str] | None:
+    """Returns the versions of the tools that wrote this very task's shard, None without a receipt of it."""
+    sealed = unseal(storage.read_bytes(workspace.receipt_path(task.name)))
+    # Through JSON, as the task in the file has been.
+    asked = json.loads(_canonical_text([workspace.fingerprint, task.to_dict()]))
+    if not isinstance(sealed, list) or sealed[0][:2] != asked:
+        return None
+    return sealed[0][2]
+
+
 def write_receipt(workspace: Workspace, task: ShardTask, tools: dict[str, str], receipt: dict[str, Any]) -> None:
     """Writes the receipt of a shard whose files have their final names."""
     question = [workspace.fingerprint, task.to_dict(), tools]

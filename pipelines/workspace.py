@@ -84,8 +84,16 @@ class Workspace:
         Raises:
             UserError: its driver has ended, or another build of the directory has begun.
         """
-        if not storage.FileSystems.exists(self.token_path):
+        if self.is_taken_over():
             raise UserError(f"this build of {self.directory} was stopped, or another one took over")
+
+    def is_taken_over(self) -> bool:
+        """Returns whether this attempt, which has begun, may write no more: it was ended, by itself or by another."""
+        return not storage.FileSystems.exists(self.token_path)
+
+    def has_attempts(self) -> bool:
+        """Returns whether some attempt has begun and not ended; one whose driver was killed counts too."""
+        return any(path.endswith("/token") for path in storage.list_files(self.staged("attempts")))
 
     def end_attempt(self) -> None:
         """Takes this attempt's permission away and removes what it left half written."""

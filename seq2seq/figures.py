@@ -24,7 +24,7 @@ _NOISE = 1e-6
 _SHARES = ("token_accuracy", "val_token_accuracy", "val_exact_match", "val_padded_token_accuracy")
 # Panels of the learning curves: title, the metrics in it, how its axis is drawn.
 _PANELS = (
-    ("loss (cross-entropy, nats)", ("loss", "val_loss"), "log"),
+    ("loss", ("loss", "val_loss"), "log"),
     ("error in units of the answer", ("rmse", "val_rmse"), "log"),
     ("share that is right", _SHARES, "share"),
     ("share that is wrong", _SHARES, "missing"),
@@ -52,10 +52,9 @@ def draw_learning_curves(title: str, rows: Sequence[Mapping[str, float]], best_e
         best_epoch: the one whose weights were kept; None marks none.
     """
     panels = [panel for panel in _PANELS if set(panel[1]) & set(rows[0]) and (panel[2] != "missing" or _is_good(rows))]
-    if "rmse" in rows[0] or "val_rmse" in rows[0]:
-        panels[0] = ("loss (mean squared, scaled)", *panels[0][1:])
     figure = Figure(figsize=(4.4 * len(panels), 3.7), layout="constrained")
     figure.suptitle(title)
+    is_regression = "val_rmse" in rows[0]
     for place, (name, metrics, scale) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), place + 1)
         lowest = _draw_lines(axes, rows, metrics, is_missing=scale == "missing")
@@ -69,6 +68,8 @@ def draw_learning_curves(title: str, rows: Sequence[Mapping[str, float]], best_e
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
         if best_epoch is not None:
             axes.axvline(best_epoch, color=PALE, linewidth=0.8, zorder=0.5, label="kept")
+        if scale == "log" and "loss" in metrics:
+            name = f"loss ({'mean square, scaled' if is_regression else 'cross-entropy, nats'})"
         axes.set(title=name, xlabel="epoch", xlim=(rows[0]["epoch"] - 0.5, rows[-1]["epoch"] + 0.5))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(color=GRID)

@@ -116,7 +116,8 @@ def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
 def _draw_errors(
     trained: TrainedModel, directory: str | Path | None, split: str | None, limit: int | None
 ) -> dict[str, Figure]:
-    directory, codec = directory or trained.description["data_directory"], trained.codec
+    codec = trained.codec
+    directory = directory or str(trained.description["data_directory"])
     manifest = load_manifest(directory)
     training = trained.sections.training
     validation = choose_validation_split(manifest, training.validation_split, training.train_split)

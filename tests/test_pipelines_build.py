@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from memory_filesystem import DISK
 from data.census import CountingTask
 from data.errors import UserError
 from data.recipe import Recipe
-from pipelines.build import build
+from pipelines.build import build, main
 from pipelines.closing import render_checksums
 from pipelines.counting import BLOCKS_PER_BATCH, make_batches
 from pipelines.journal import list_differences
@@ -162,6 +163,28 @@ def test_mistake_given_to_the_module_ends_in_one_line(tmp_path):
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[-1].endswith("did you mean `addition-10`?")
     assert "Traceback" not in ended.stderr
+
+
+def test_module_takes_formats_as_the_command_does(tmp_path, capsys):
+    arguments = ["addition-10", "--out", str(tmp_path / "out"), "--format"]
+    assert main([*arguments, "parquet"]) == 0
+    assert (tmp_path / "out" / "data").is_dir()
+    assert not (tmp_path / "out" / "tfrecord").exists()
+    assert main([*arguments, "parqet"]) == 2
+    assert "did you mean `parquet`?" in capsys.readouterr().err
+
+
+def test_checkout_that_is_not_installed_builds_a_dataset_of_unknown_version(tmp_path, monkeypatch):
+    versions = {"eqstream": "", **{name: metadata.version(name) for name in ("numpy", "pyarrow", "apache-beam")}}
+
+    def version(name):
+        if not versions[name]:
+            raise metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr("data.manifest.metadata.version", version)
+    assert build(make_recipe(), tmp_path / "out").state == "built"
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["eqstream_version"] == "unknown"
 
 
 def test_impossible_count_leaves_nothing(tmp_path):

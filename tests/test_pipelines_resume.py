@@ -14,8 +14,10 @@ from data.errors import UserError
 from data.recipe import Recipe
 from pipelines import storage
 from pipelines.build import build
+from pipelines.progress import Progress
 from pipelines.receipts import seal, unseal
 from pipelines.workspace import Workspace
+from pipelines.writing import tool_versions
 
 ROOT = Path(__file__).parent.parent
 # Exact division has no closed form, so that there is something to count.
@@ -228,6 +230,62 @@ def test_missing_mark_of_success_is_set_again(built, copy):
     assert read_tree(copy) == read_tree(built)
 
 
+@pytest.mark.parametrize("name", ["README.md", "croissant.json", "dataset_info.json", "features.json", "SHA256SUMS"])
+def test_missing_paper_of_a_finished_dataset_is_written_again(built, copy, name):
+    (copy / name).unlink()
+    result = build(make_recipe(), copy)
+    assert (result.state, result.num_shards_kept) == ("built", 4)
+    assert read_tree(copy) == read_tree(built)
+
+
+def test_papers_that_a_dataset_has_not_are_not_missed(tmp_path):
+    build(with_formats("parquet"), tmp_path / "out")
+    assert not (tmp_path / "out" / "features.json").exists()
+    assert build(with_formats("parquet"), tmp_path / "out").state == "unchanged"
+
+
+@pytest.mark.parametrize("only", [None, "train-00000"])
+def test_damaged_manifest_is_refused_with_a_cure_that_helps(built, copy, only):
+    path = copy / "manifest.json"
+    path.write_bytes(path.read_bytes()[:1000])
+    (copy / "notes.txt").write_text("mine")
+    before = read_tree(copy)
+    with pytest.raises(
+        UserError, match=r"is not a manifest of eqstream; put .* copy in its place, or give --overwrite"
+    ):
+        build(make_recipe(), copy, only=only)
+    assert read_tree(copy) == before
+    build(make_recipe(), copy, only=only, overwrite=True)
+    # An interrupted build goes on without being asked to overwrite again.
+    build(make_recipe(), copy)
+    assert read_tree(copy) == {**read_tree(built), "notes.txt": b"mine"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_manifest_of_another_tool_is_never_written_over(tmp_path, overwrite):
+    (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
+    (tmp_path / "SHA256SUMS").write_text("00  manifest.json\n")
+    before = read_tree(tmp_path)
+    with pytest.raises(UserError, match=r"manifest\.json is not a manifest of eqstream$"):
+        build(make_recipe(), tmp_path, overwrite=overwrite)
+    assert read_tree(tmp_path) == before
+
+
+def test_damaged_manifest_of_another_plan_lets_no_shard_of_it_be_lost_or_mixed_in(copy):
+    (copy / "manifest.json").write_text("{")
+    before = read_tree(copy)
+    other = make_recipe(splits=[{"name": "other", "rest": True}])
+    with pytest.raises(UserError, match="is no shard of this dataset, and readers would mix it in; move it away"):
+        build(other, copy, overwrite=True)
+    assert {path: data for path, data in read_tree(copy).items() if not path.startswith(".build/")} == before
+
+
+def test_journal_is_believed_where_the_manifest_is_damaged(built, half_built):
+    (half_built / "manifest.json").write_text("{")
+    assert build(make_recipe(), half_built).num_shards_kept == 2
+    assert read_tree(half_built) == read_tree(built)
+
+
 def test_changed_recipe_is_refused_with_the_differing_keys(copy, built):
     changed = make_recipe(seed=7, space={**QUOTIENTS["space"], "operands": {"min": 0, "max": 50}})
     with pytest.raises(
@@ -330,6 +388,62 @@ def test_attempt_ends_when_another_begins(tmp_path):
     second.check_attempt()
     with pytest.raises(UserError, match="was stopped, or another one took over"):
         first.check_attempt()
+
+
+class Interruption(Progress):
+    """Does something when a stage of a build begins, once."""
+
+    def __init__(self, title: str, action) -> None:
+        self._title = title
+        self._action = action
+
+    def begin(self, title: str, num_steps: int, num_equations: int, unit: str) -> None:
+        """Acts where the stage is the one."""
+        if title == self._title:
+            self._title = ""
+            self._action()
+
+
+@pytest.mark.parametrize("stage", ["counting", "writing"])
+def test_build_that_another_one_took_over_touches_nothing_when_it_ends(built, tmp_path, stage):
+    directory = tmp_path / "new" / "out"
+    other = Workspace.of(str(directory), make_recipe().fingerprint())
+    seen = {}
+
+    def take_over() -> None:
+        if stage == "writing":
+            # Nothing that is finished is there yet, which is when a fresh directory used to be removed.
+            shutil.rmtree(directory / ".build" / "counts")
+        other.begin_attempt()
+        seen.update(read_tree(directory))
+
+    with pytest.raises(UserError, match="another one took over"):
+        build(make_recipe(), directory, progress=Interruption(stage, take_over))
+    left = read_tree(directory)
+    assert {".build/build.json", f".build/attempts/{other.attempt}/token"} <= seen.keys()
+    assert seen.items() <= left.items()
+    other.check_attempt()
+    build(make_recipe(), directory)
+    assert read_tree(directory) == read_tree(built)
+
+
+def test_build_during_which_another_one_finished_leaves_the_dataset_whole(built, tmp_path):
+    directory = tmp_path / "out"
+    with pytest.raises(UserError, match="another one took over"):
+        build(make_recipe(), directory, progress=Interruption("writing", lambda: build(make_recipe(), directory)))
+    assert read_tree(directory) == read_tree(built)
+
+
+def test_workers_with_other_versions_of_the_tools_are_told_by_name(built, tmp_path, monkeypatch):
+    ours = tool_versions()
+    with monkeypatch.context() as worker:
+        worker.setattr("pipelines.writing.tool_versions", lambda: {**ours, "numpy": "1.0", "zlib": "0.9"})
+        message = rf"worker with numpy 1\.0 instead of {ours['numpy']}, zlib 0\.9 instead of {ours['zlib']}, and "
+        with pytest.raises(UserError, match=message) as caught:
+            build(make_recipe(), tmp_path / "out")
+    assert "pyarrow" not in str(caught.value)
+    build(make_recipe(), tmp_path / "out")
+    assert read_tree(tmp_path / "out") == read_tree(built)
 
 
 def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path):

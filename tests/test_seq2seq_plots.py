@@ -313,7 +313,7 @@ def test_learning_curves_show_what_was_logged(num_epochs):
         {"epoch": epoch, "loss": 1 / epoch, "rmse": 2 / epoch, "val_rmse": 3.0} for epoch in range(1, num_epochs + 1)
     ]
     panels = figures.draw_learning_curves("curves", rows).axes
-    assert [axes.get_title() for axes in panels] == ["loss (mean squared, scaled)", "error in units of the answer"]
+    assert [axes.get_title() for axes in panels] == ["loss (mean square, scaled)", "error in units of the answer"]
     assert panels[1].lines[0].get_ydata().tolist() == [2 / epoch for epoch in range(1, num_epochs + 1)]
 
 
