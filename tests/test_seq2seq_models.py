@@ -157,7 +157,9 @@ def test_every_weight_learns(architecture):
         assert np.isfinite(keras.ops.convert_to_numpy(gradient)).all(), weight.path
 
 
-@every_model
+@pytest.mark.parametrize(
+    "architecture", [pytest.param(name, marks=[pytest.mark.slow] * name.endswith(" deep")) for name in ARCHITECTURES]
+)
 def test_a_tiny_task_is_learned_by_heart(architecture):
     model = make(architecture)
     inputs = inputs_of(model)

@@ -88,7 +88,8 @@ def kill_after(monkeypatch, limit):
     monkeypatch.setattr(callbacks.StateKeeper, "on_train_batch_end", die)
 
 
-@pytest.mark.parametrize("precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_a_mixed_training_that_is_resumed_ends_with_the_same_weights(dataset, tmp_path, monkeypatch, precision):
     recipe = recipe_with(precision=precision)
     train(recipe, dataset, tmp_path / "whole", report=lambda line: None)
