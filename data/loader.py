@@ -10,7 +10,8 @@ Batches are then gathered by index, so that the order costs nothing and any step
 | `terms`, `digits`, `carries`, if asked for | int32 (batch,) |
 """
 
-from collections.abc import Iterator, Mapping
+import bisect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,13 @@ from data.errors import UserError
 from data.layout import MANIFEST
 from data.loader_tfrecord import read_tfrecord_shard
 from data.manifest import parse_manifest
-from data.records import NUMBER_COLUMNS, choose_format, read_parquet_shard, read_shards, split_shards
+from data.records import NUMBER_COLUMNS, choose_format, read_parquet_shard, read_shard, split_shards
 from data.sampler import EpochSampler
 
 _READERS = {"parquet": read_parquet_shard, "tfrecord": read_tfrecord_shard}
-# One call from TensorFlow into Python per block of this many batches: the call costs more than a batch.
-_BATCHES_PER_BLOCK = 64
+# One call from TensorFlow into Python per block of so many examples: the call costs more than a batch.
+_EXAMPLES_PER_BLOCK = 1 << 15
+_BLOCKS_AHEAD = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,22 +97,25 @@ def load_tokens(
     storage = choose_format(manifest, storage)
     shards = split_shards(directory, manifest, split, storage)
     total = sum(shard.num_equations for shard in shards)
-    questions = np.empty((total, codec.question_width), np.uint8)
-    answers = np.empty((total, codec.answer_width), np.uint8)
-    numbers = {name: np.empty(total, np.int32) for name in NUMBER_COLUMNS}
+    table = TokenTable(
+        np.empty((total, codec.question_width), np.uint8),
+        np.empty((total, codec.answer_width), np.uint8),
+        {name: np.empty(total, np.int32) for name in NUMBER_COLUMNS},
+    )
+
     start = 0
-    columns_of_shards = read_shards(shards, _READERS[storage], check_sha256=check_sha256)
-    for shard, columns in zip(shards, columns_of_shards, strict=True):
-        stop = start + len(columns)
+    for shard in shards:
+        columns = read_shard(shard, _READERS[storage], check_sha256=check_sha256)
+        rows = slice(start, start + len(columns))
         try:
-            questions[start:stop] = codec.encode_questions(columns.question)
-            answers[start:stop] = codec.encode_answers(columns.answer)
+            table.questions[rows] = codec.encode_questions(columns.question)
+            table.answers[rows] = codec.encode_answers(columns.answer)
         except UserError as error:
             raise UserError(f"shard {shard.name}: {error}") from error
-        for name in NUMBER_COLUMNS:
-            numbers[name][start:stop] = columns.numbers[name]
-        start = stop
-    return TokenTable(questions, answers, numbers)
+        for name, values in columns.numbers.items():
+            table.numbers[name][rows] = values
+        start = rows.stop
+    return table
 
 
 def batches(
@@ -125,6 +130,7 @@ def batches(
     """Returns batches in the order of `sampler`; see the table of the module for their form.
 
     Starting at (`first_epoch`, `first_batch`) gives exactly the batches that would have come there.
+    The options of the stream, and so of what is put behind it, have tf.data's autotuning off: there is nothing to tune.
 
     Args:
         table: the examples, `sampler.num_examples` of them.
@@ -136,34 +142,59 @@ def batches(
     """
     if sampler.num_examples != len(table):
         raise ValueError(f"`sampler` is for {sampler.num_examples} examples, the table has {len(table)}")
-    last_epoch = None if num_epochs is None else first_epoch + num_epochs
-    static_size = sampler.batch_size if sampler.remainder == "drop" else None
     sources = {"question": table.questions, "answer": table.answers} | {name: table.numbers[name] for name in columns}
-    tensors = {name: tf.constant(values) for name, values in sources.items()}
+    blocks = _Blocks(sampler, first_epoch, first_batch)
+    static_size = sampler.batch_size if sampler.remainder == "drop" else None
 
-    def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {name: tf.cast(tf.gather(values, indices), tf.int32) for name, values in tensors.items()}
+    def take(number: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = tf.numpy_function(lambda number: blocks.take(int(number), sources), [number], [tf.int32] * len(sources))
+        return {
+            name: tf.ensure_shape(values, [None, static_size, *sources[name].shape[1:]])
+            for name, values in zip(sources, found, strict=True)
+        }
 
-    blocks = tf.data.Dataset.from_generator(
-        lambda: _index_blocks(sampler, first_epoch, first_batch, last_epoch),
-        output_signature=tf.TensorSpec([None, static_size], tf.int64),
-    )
-    return blocks.map(gather).unbatch().prefetch(tf.data.AUTOTUNE)
+    last = tf.int64.max if num_epochs is None else (first_epoch + num_epochs) * blocks.num_in_epoch
+    # Whole blocks wait, not batches: what hands over a batch costs more than what is in it.
+    stream = tf.data.Dataset.range(blocks.first, last).map(take).prefetch(_BLOCKS_AHEAD).unbatch()
+    return stream.with_options(_without_tuning())
 
 
-def _index_blocks(
-    sampler: EpochSampler, first_epoch: int, first_batch: int, last_epoch: int | None
-) -> Iterator[np.ndarray]:
-    """Yields int64 (num_batches, batch): all batches of a block have the same size."""
-    epoch, batch = first_epoch, first_batch
-    while last_epoch is None or epoch < last_epoch:
-        while batch < sampler.num_batches:
-            indices = sampler.indices(epoch, batch, _BATCHES_PER_BLOCK)
-            num_full = len(indices) // sampler.batch_size
-            num_in_full = num_full * sampler.batch_size
-            if num_full:
-                yield indices[:num_in_full].reshape(num_full, sampler.batch_size)
-            if num_in_full < len(indices):
-                yield indices[None, num_in_full:]
-            batch += _BATCHES_PER_BLOCK
-        epoch, batch = epoch + 1, 0
+class _Blocks:
+    """The batches of endless epochs in blocks of one epoch each, whose batches have one size.
+
+    Args:
+        sampler: which examples come when.
+        first_epoch: of the first block.
+        first_batch: of the first block, which begins with it.
+
+    Attributes:
+        num_in_epoch: blocks in an epoch; that of a smaller last batch is one of its own.
+        first: number of the first block, counted from the beginning of epoch 0.
+    """
+
+    def __init__(self, sampler: EpochSampler, first_epoch: int, first_batch: int) -> None:
+        if first_batch >= sampler.num_batches:
+            first_epoch, first_batch = first_epoch + 1, 0
+        self._sampler, self._first_batch = sampler, first_batch
+        self._size = max(1, _EXAMPLES_PER_BLOCK // sampler.batch_size)
+        num_full = min(sampler.num_batches, sampler.num_own_examples // sampler.batch_size)
+        self._starts = [*range(0, num_full, self._size), *range(num_full, sampler.num_batches)]
+        self.num_in_epoch = len(self._starts)
+        self.first = first_epoch * self.num_in_epoch + bisect.bisect_right(self._starts, first_batch) - 1
+
+    def take(self, number: int, sources: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Returns a block of each source, int32 (num_batches, batch, …)."""
+        epoch, block = divmod(number, self.num_in_epoch)
+        start = self._starts[block]
+        stop = self._starts[block + 1] if block + 1 < self.num_in_epoch else self._sampler.num_batches
+        if number == self.first:
+            start = self._first_batch
+        indices = self._sampler.indices(epoch, start, stop - start).reshape(stop - start, -1)
+        return [values.take(indices, axis=0).astype(np.int32) for values in sources.values()]
+
+
+def _without_tuning() -> tf.data.Options:
+    """Returns the options of a stream that has nothing to tune; keeping the books for it would cost half the speed."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options

@@ -7,7 +7,8 @@
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,44 +81,44 @@ def split_shards(directory: str | Path, manifest: Mapping[str, Any], split: str,
     return shards
 
 
-def read_shards(
-    shards: list[ShardFile], read: Callable[[ShardFile], EquationColumns], *, check_sha256: bool = True
-) -> Iterator[EquationColumns]:
-    """Yields the equations of each shard, checked against the manifest.
+def read_shard(
+    shard: ShardFile, read: Callable[[ShardFile], EquationColumns], *, check_sha256: bool = True
+) -> EquationColumns:
+    """Returns the equations of a shard, checked against the manifest.
 
     The number of equations is checked always; the SHA-256 of the file last, so that a reader that can name the
     record at fault does so first.
 
     Raises:
-        UserError: a shard is missing, of another size, damaged or foreign; names the shard.
+        UserError: the shard is missing, of another size, damaged or foreign; names it.
     """
-    for shard in shards:
-        if not shard.path.is_file():
-            raise UserError(f"shard {shard.name} is missing: there is no file {shard.path}")
+    if not shard.path.is_file():
+        raise UserError(f"shard {shard.name} is missing: there is no file {shard.path}")
+    with ThreadPoolExecutor(1) as pool:
+        # Hashing needs neither Python's lock nor what is read.
+        digest = pool.submit(_digest, shard.path) if check_sha256 else None
         columns = read(shard)
-        if len(columns) != shard.num_equations:
-            raise UserError(
-                f"shard {shard.name} holds {len(columns)} records, the manifest says {shard.num_equations}: "
-                f"{shard.path} was cut or replaced"
-            )
-        _check_file(shard, check_sha256)
-        yield columns
-
-
-def _check_file(shard: ShardFile, check_sha256: bool) -> None:
+    if len(columns) != shard.num_equations:
+        raise UserError(
+            f"shard {shard.name} holds {len(columns)} records, the manifest says {shard.num_equations}: "
+            f"{shard.path} was cut or replaced"
+        )
     if shard.path.stat().st_size != shard.num_bytes:
         raise UserError(
             f"shard {shard.name} has {shard.path.stat().st_size} bytes, the manifest says {shard.num_bytes}: "
             f"{shard.path} was changed or replaced"
         )
-    if check_sha256:
-        with shard.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != shard.sha256:
-            raise UserError(
-                f"shard {shard.name} is not the one of the manifest: {shard.path} has SHA-256 {digest[:12]}…, "
-                f"the manifest says {shard.sha256[:12]}…"
-            )
+    if digest is not None and digest.result() != shard.sha256:
+        raise UserError(
+            f"shard {shard.name} is not the one of the manifest: {shard.path} has SHA-256 {digest.result()[:12]}…, "
+            f"the manifest says {shard.sha256[:12]}…"
+        )
+    return columns
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_parquet_shard(shard: ShardFile) -> EquationColumns:

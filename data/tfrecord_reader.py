@@ -296,7 +296,8 @@ class _Columns:
 
     def __init__(self, num_records: int) -> None:
         self._num_records = num_records
-        self._numbers = {name: np.zeros(num_records, np.int64) for name in NUMBER_COLUMNS}
+        # What has no more than seven bits; wider once, when all chunks are joined.
+        self._numbers = {name: np.zeros(num_records, np.uint8) for name in NUMBER_COLUMNS}
         self._texts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"question": [], "answer": []}
 
     def fill(self, rows: np.ndarray, template: _Template, payloads: np.ndarray) -> None:
@@ -324,8 +325,10 @@ class _Columns:
 
 def _join(parts: list[EquationColumns]) -> EquationColumns:
     texts = {name: _join_rows([getattr(part, name) for part in parts]) for name in ("question", "answer")}
-    empty = [np.zeros(0, np.int64)]
-    numbers = {name: np.concatenate([part.numbers[name] for part in parts] or empty) for name in NUMBER_COLUMNS}
+    numbers = {}
+    for name in NUMBER_COLUMNS:
+        values = [part.numbers[name] for part in parts] or [np.zeros(0, np.uint8)]
+        numbers[name] = np.concatenate(values, dtype=np.int64)
     return EquationColumns(**texts, numbers=numbers)
 
 

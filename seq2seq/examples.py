@@ -11,7 +11,7 @@ from data.byte_rows import ByteRows
 from data.errors import UserError
 from data.loader_tfrecord import read_tfrecord_shard
 from data.recipe import Recipe
-from data.records import EquationColumns, choose_format, read_parquet_shard, read_shards, split_shards
+from data.records import EquationColumns, choose_format, read_parquet_shard, read_shard, split_shards
 from data.unseen import unseen_equations
 from seq2seq.dataset_splits import choose_test_split, choose_validation_split
 from seq2seq.trained_model import TrainedModel
@@ -121,7 +121,8 @@ def read_split(directory: str | Path, manifest: Mapping[str, Any], split: str) -
         UserError: a shard is missing, short, damaged or foreign; names the shard.
     """
     storage = choose_format(manifest)
-    yield from read_shards(split_shards(directory, manifest, split, storage), _READERS[storage])
+    for shard in split_shards(directory, manifest, split, storage):
+        yield read_shard(shard, _READERS[storage])
 
 
 def find_questions(blocks: Iterator[EquationColumns], questions: set[str]) -> set[str]:

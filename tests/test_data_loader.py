@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data import loader
 from data.codec import Codec, CodecOptions
 from data.errors import UserError
 from data.loader import batches, load_manifest, load_tokens
@@ -287,13 +288,21 @@ def test_batches_follow_the_sampler_over_epochs(dataset, remainder):
     assert np.array_equal(np.concatenate([batch["digits"] for batch in found]), table.numbers["digits"][order])
 
 
-def test_a_stream_resumed_at_any_step_goes_on_with_the_batches_that_would_have_come(dataset):
-    table = load(dataset).take(np.arange(400))
-    sampler = EpochSampler(num_examples=400, batch_size=5)  # 80 batches: more than one block
+@pytest.mark.parametrize("remainder", ["drop", "keep"])
+@pytest.mark.parametrize("examples_per_block", [1, 35, 1 << 15])
+def test_a_stream_resumed_at_any_step_goes_on_with_the_batches_that_would_have_come(
+    dataset, monkeypatch, remainder, examples_per_block
+):
+    table = load(dataset).take(np.arange(103))
+    sampler = EpochSampler(num_examples=103, batch_size=5, remainder=remainder)
     whole = as_numpy(batches(table, sampler, num_epochs=2))
-    for step in range(160):
-        resumed = batches(table, sampler, first_epoch=step // 80, first_batch=step % 80, num_epochs=None).take(3)
-        assert_same_batches(as_numpy(resumed)[: 160 - step], whole[step : step + 3])
+    monkeypatch.setattr(loader, "_EXAMPLES_PER_BLOCK", examples_per_block)
+    for step in range(2 * sampler.num_batches):
+        epoch, batch = divmod(step, sampler.num_batches)
+        resumed = batches(table, sampler, first_epoch=epoch, first_batch=batch, num_epochs=None).take(3)
+        assert_same_batches(as_numpy(resumed)[: len(whole) - step], whole[step : step + 3])
+    behind = batches(table, sampler, first_epoch=0, first_batch=sampler.num_batches, num_epochs=2)
+    assert_same_batches(as_numpy(behind), whole[sampler.num_batches :])
 
 
 def test_readers_share_an_epoch_without_overlap(dataset):

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from data.loader_tfrecord import read_tfrecord_shard
 from data.recipe import load_recipe
-from data.records import EquationColumns, read_parquet_shard, read_shards, split_shards
+from data.records import EquationColumns, read_parquet_shard, read_shard, split_shards
 from data.tfrecord import read_records
 from pipelines.build import build
 
@@ -91,7 +91,7 @@ def test_the_question_gives_the_answer_in_every_row(split_to_rows):
 @pytest.mark.parametrize(("storage", "read"), [("parquet", read_parquet_shard), ("tfrecord", read_tfrecord_shard)])
 def test_our_loader_reads_each_format(dataset_dir, split_to_rows, split, storage, read):
     shards = split_shards(dataset_dir, load_manifest(dataset_dir), split, storage)
-    rows = [row for columns in read_shards(shards, read) for row in column_rows(columns)]
+    rows = [row for shard in shards for row in column_rows(read_shard(shard, read))]
     assert rows == split_to_rows[split]
 
 
