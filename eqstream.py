@@ -178,6 +178,7 @@ def evaluate(
         raise click.UsageError("Choose one of --json and --csv.")
     _keep_tensorflow_quiet()
     from seq2seq.evaluation import evaluate as evaluate_run
+    from seq2seq.verdict_text import render_verdict
 
     verdict = evaluate_run(
         run,
@@ -188,7 +189,7 @@ def evaluate(
         wrong_file=wrong_file,
         report=_report,
     )
-    click.echo(verdict.to_json() if as_json else verdict.to_csv() if as_csv else verdict.to_text())
+    click.echo(verdict.to_json() if as_json else verdict.to_csv() if as_csv else render_verdict(verdict))
 
 
 @commands.command()
@@ -267,8 +268,9 @@ def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int,
     _train(checked, data, run, resume=RunDirectory(run).exists and not overwrite, overwrite=overwrite)
 
     from seq2seq.evaluation import evaluate as evaluate_run
+    from seq2seq.verdict_text import render_verdict
 
-    click.echo(evaluate_run(run, report=_report).to_text())
+    click.echo(render_verdict(evaluate_run(run, report=_report)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -25,6 +25,7 @@ from seq2seq.run_directory import write_atomically
 from seq2seq.tables import TableTally
 from seq2seq.trained_model import TrainedModel, load_trained_model
 from seq2seq.verdict import CommutingCount, Verdict, wilson_interval
+from seq2seq.verdict_text import render_verdict
 
 _MIN_QUESTIONS_TO_COMPILE = 4_000
 _MIN_EXAMPLES_TO_REPORT = 100_000
@@ -189,7 +190,7 @@ def _open_wrong_file(path: str | Path | None) -> Iterator[Callable[[list[WrongAn
 
 
 def _save(verdict: Verdict, directory: Path, name: str, report: Report | None) -> None:
-    texts = {"txt": verdict.to_text() + "\n", "json": verdict.to_json() + "\n", "csv": verdict.to_csv()}
+    texts = {"txt": render_verdict(verdict) + "\n", "json": verdict.to_json() + "\n", "csv": verdict.to_csv()}
     try:
         directory.mkdir(exist_ok=True)
         for kind, text in texts.items():

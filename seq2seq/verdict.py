@@ -148,12 +148,6 @@ class Verdict:
             both = self.commuting.num_both_right
             yield "swapped sides", GroupCount(value="both right", num_examples=pairs, num_right=both)
 
-    def to_text(self) -> str:
-        """Returns the verdict for a person."""
-        from seq2seq.verdict_text import render_verdict
-
-        return render_verdict(self)
-
 
 def _count_cases(kind: str, cases: list[JudgedCase]) -> GroupCount:
     return GroupCount(value=kind, num_examples=len(cases), num_right=sum(case.is_right for case in cases))

@@ -13,6 +13,7 @@ from seq2seq.edge_cases import list_edge_cases, list_twins, swap_sides
 from seq2seq.mistakes import ErrorCount, MistakeTally, WrongAnswer
 from seq2seq.tables import GroupCount, TableTally
 from seq2seq.verdict import CommutingCount, JudgedCase, Verdict
+from seq2seq.verdict_text import render_verdict
 
 
 @pytest.mark.parametrize("name", list(shipped_recipes()))
@@ -202,7 +203,7 @@ def verdict_of(**changes):
 
 
 def test_the_text_is_what_it_was():
-    assert verdict_of().to_text() == GOLDEN
+    assert render_verdict(verdict_of()) == GOLDEN
 
 
 def test_a_perfect_verdict_speaks_of_no_mistakes():
@@ -218,7 +219,7 @@ def test_a_perfect_verdict_speaks_of_no_mistakes():
         commuting=None,
         tables={},
     )
-    assert perfect.to_text().splitlines() == [
+    assert render_verdict(perfect).splitlines() == [
         "exact match 100%: 4 of 4 right, 0 wrong",
         "on `test`",
         "of sums 1.0.0, by greedy decoding, the whole answer and its end",

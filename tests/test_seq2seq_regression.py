@@ -16,6 +16,7 @@ from seq2seq.models.regression import NumberError
 from seq2seq.prediction import Predictor
 from seq2seq.recipe import ModelRecipe
 from seq2seq.trainer import train
+from seq2seq.verdict_text import render_verdict
 
 
 def manifest(spacing, alphabet=" -0123456789", question=12, answer=5, low=-999):
@@ -127,7 +128,7 @@ def test_sums_are_learned_through_the_same_trainer_verdict_and_prediction(tmp_pa
     assert verdict.exact_match == 1.0
     assert verdict.rmse == 0
     assert 0 < verdict.rmse_unrounded < 0.5
-    assert f"RMSE 0 in units of the answer, {verdict.rmse_unrounded:.6g} before rounding" in verdict.to_text()
+    assert f"RMSE 0 in units of the answer, {verdict.rmse_unrounded:.6g} before rounding" in render_verdict(verdict)
     assert verdict.num_examples == 19 * 19 - 150
     predictions = Predictor.load(tmp_path / "run").predict(["-9 + -9", "9+-9", "8 + 9"])
     assert [each.answer for each in predictions] == ["-18", "0", "17"]

@@ -26,7 +26,7 @@ from seq2seq.prediction import Predictor
 from seq2seq.trained_model import load_trained_model
 from seq2seq.trainer import train
 from seq2seq.verdict import wilson_interval
-from seq2seq.verdict_text import share_text
+from seq2seq.verdict_text import render_verdict, share_text
 
 RECIPE = {
     "name": "sums",
@@ -170,7 +170,7 @@ def test_text_json_and_csv_tell_the_same_and_are_saved(place):
     assert mapping["exact_match"] == float(rows[0]["exact_match"]) == verdict.exact_match
     assert mapping["rmse"] == float(rows[0]["rmse"]) == verdict.rmse
     assert "greedy" in mapping["decoded_by"]
-    text = verdict.to_text()
+    text = render_verdict(verdict)
     assert f"{verdict.num_right:,} of {verdict.num_examples:,} right" in text
     lines = {" ".join(line.split()) for line in text.splitlines()}
     for name, groups in mapping["tables"].items():
@@ -192,16 +192,16 @@ def test_text_json_and_csv_tell_the_same_and_are_saved(place):
 
 
 def test_the_verdict_says_what_its_examples_are(place, tmp_path):
-    assert "`train`, which the model was TRAINED on" in evaluate(place / "run", split="train").to_text()
-    assert "`test`, on which the best epoch was chosen" in evaluate(place / "run", split="test").to_text()
+    assert "`train`, which the model was TRAINED on" in render_verdict(evaluate(place / "run", split="train"))
+    assert "`test`, on which the best epoch was chosen" in render_verdict(evaluate(place / "run", split="test"))
     run = place / "run"
     limited = evaluate(run, split="unseen", limit=7)
-    assert "the first 7 of `unseen`" in limited.to_text()
+    assert "the first 7 of `unseen`" in render_verdict(limited)
     assert limited.interval == wilson_interval(limited.num_right, 7)
     assert (run / "verdicts" / "unseen-first-7.json").is_file()
     build(Recipe.from_dict({**RECIPE, "seed": 9, "name": "others"}), tmp_path / "other")
     other = evaluate(run, data_directory=tmp_path / "other", split="test")
-    assert "a dataset that may share equations" in other.to_text()
+    assert "a dataset that may share equations" in render_verdict(other)
     assert (run / "verdicts" / "others-1.0.0-test.txt").is_file()
 
 
@@ -212,7 +212,7 @@ def test_without_its_dataset_nobody_knows_what_was_trained_on(place, tmp_path):
     (run / "run.json").write_text(json.dumps({**description, "data_directory": str(tmp_path / "gone")}))
     verdict = evaluate(run, data_directory=place / "data", limit=5)
     assert {case.seen for case in verdict.edge_cases} == {"unknown"}
-    assert "unseen       wrong" not in verdict.to_text()
+    assert "unseen       wrong" not in render_verdict(verdict)
     with pytest.raises(UserError, match="is no finished dataset"):
         evaluate(run)
 
@@ -236,7 +236,7 @@ def test_twins_that_are_strangers_are_told_apart(tmp_path):
     train(recipe, tmp_path / "data", tmp_path / "run", report=lambda line: None)
     verdict = evaluate(tmp_path / "run", unseen=True)
     assert verdict.num_examples == 40
-    assert "twins of trained ones included" in verdict.to_text()
+    assert "twins of trained ones included" in render_verdict(verdict)
     codec = load_trained_model(tmp_path / "run").codec
     trained_on = set(codec.decode_questions(load_tokens(tmp_path / "data", "train", codec).questions))
     for case in verdict.edge_cases:
