@@ -148,7 +148,8 @@ def describe(directory: str, as_json: bool) -> None:
 @overwrite_option
 def train(recipe: str, data: str, run: str, overrides: Sequence[str], resume: bool, overwrite: bool) -> None:
     """Train the model of RECIPE on the dataset in DIR."""
-    _train(_load(recipe, overrides, None), data, run, resume=resume, overwrite=overwrite)
+    advice = f"the same command with --resume{' in place of --overwrite' if overwrite else ''}"
+    _train(_load(recipe, overrides, None), data, run, resume=resume, overwrite=overwrite, advice=advice)
 
 
 @commands.command()
@@ -265,7 +266,9 @@ def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int,
     ModelRecipe.from_recipe(checked)
     data, run = os.path.join(directory, "data"), os.path.join(directory, "run")
     _build(checked, data, workers=workers, beam_options=(), only=None, overwrite=overwrite)
-    _train(checked, data, run, resume=RunDirectory(run).exists and not overwrite, overwrite=overwrite)
+    resume = RunDirectory(run).exists and not overwrite
+    advice = f"the same command{' without --overwrite' if overwrite else ''}"
+    _train(checked, data, run, resume=resume, overwrite=overwrite, advice=advice)
 
     from seq2seq.evaluation import evaluate as evaluate_run
     from seq2seq.verdict_text import render_verdict
@@ -331,7 +334,7 @@ def _build(recipe, directory: str, *, workers: int, beam_options: Sequence[str],
     click.echo(result.to_text())
 
 
-def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool) -> None:
+def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool, advice: str) -> None:
     _keep_tensorflow_quiet()
     from seq2seq.trainer import TrainingInterruptedError
     from seq2seq.trainer import train as train_model
@@ -339,7 +342,7 @@ def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool) -> Non
     try:
         report = train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=_report)
     except TrainingInterruptedError as error:
-        raise InterruptedWorkError(str(error)) from error
+        raise InterruptedWorkError(f"{error}; {advice} goes on from there") from error
     click.echo(report.to_text())
 
 

@@ -200,8 +200,8 @@ class Codec:
     def decode_predictions(self, tokens: np.ndarray) -> list[str]:
         """Returns what a model's tokens, integers (num_texts, answer_width), say: the text up to the end token.
 
-        A `?` stands for a pad or start token before the end, and for an end that is missing; so what is malformed
-        never equals an answer.
+        A `?` stands for a pad or start token before the end, and comes last if the end is missing or, with zero
+        padding, a number has other than its full digits; so what is malformed never equals an answer.
         """
         tokens = _check_tokens(tokens, self.answer_width)
         is_end = tokens == END
@@ -211,12 +211,14 @@ class Codec:
         rows = self._to_characters(ByteRows(inside, lengths))
         if self.options.reverse_answer:
             rows = rows.reverse()
+        is_malformed = ~has_end
         if self.options.zero_padding:
-            rows = strip_zeros(rows)
+            full, rows = rows, strip_zeros(rows)
+            is_malformed |= ~_are_equal(add_zeros(rows, self.max_answer_length), full)
         matrix = np.pad(rows.matrix, ((0, 0), (0, 1)))
-        unfinished = np.flatnonzero(~has_end)
-        matrix[unfinished, rows.lengths[unfinished]] = _WRONG
-        return ByteRows(matrix, rows.lengths + ~has_end).to_texts()
+        malformed = np.flatnonzero(is_malformed)
+        matrix[malformed, rows.lengths[malformed]] = _WRONG
+        return ByteRows(matrix, rows.lengths + is_malformed).to_texts()
 
     def describe_tokens(self, tokens: np.ndarray) -> list[str]:
         """Returns a sign for each token of one answer, integers (length,), up to the end: the characters, then `∎`."""
@@ -328,6 +330,12 @@ def _longest_operand(operands: Mapping[str, int], digits: int) -> int:
         whole = abs(number) - (length_of_decimals > 0)
         longest = max(longest, (number < 0) + max(len(str(whole)), digits) + length_of_decimals)
     return longest
+
+
+def _are_equal(one: ByteRows, other: ByteRows) -> np.ndarray:
+    """Returns which texts are equal, bool (num_texts,)."""
+    width = max(one.matrix.shape[1], other.matrix.shape[1])
+    return (one.padded(width) == other.padded(width)).all(axis=1)
 
 
 def _check_width(rows: ByteRows, width: int, noun: str) -> None:

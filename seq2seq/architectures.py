@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from data.arithmetic import Arithmetic
 from data.configuration import describe_type, from_mapping, nearest
 from data.errors import UserError
 from data.recipe import SpaceRecipe
+from data.shapes import list_shapes
+from data.space import operand_domain
 from seq2seq.checks import check_positive, check_share
+
+# Beyond, not every whole number is a float32.
+_LARGEST_NUMBER = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +185,15 @@ def check_regression_space(model: RegressionRecipe, space: SpaceRecipe) -> None:
         raise UserError(
             f"`model.terms` must be the number of terms of the space, got {model.terms} for "
             f"{space.terms.min} to {space.terms.max}"
+        )
+    operand_bound = operand_domain(space).bound
+    answer_bound = Arithmetic(space, operand_bound, list_shapes(space)).answer_bound
+    if space.answer.min is not None and space.answer.max is not None:
+        answer_bound = min(answer_bound, max(abs(space.answer.min), abs(space.answer.max)))
+    if max(operand_bound, answer_bound) > _LARGEST_NUMBER:
+        raise UserError(
+            f"`model.kind: {model.kind}` takes numbers as float32, exact up to {_LARGEST_NUMBER:,}: "
+            f"this space has larger ones"
         )
 
 

@@ -204,6 +204,4 @@ class StateKeeper(keras.callbacks.Callback):
     def _leave_if_interrupted(self) -> None:
         if self.is_interrupted:
             place = f"epoch {self._progress.epoch + 1}, step {self._progress.step}"
-            raise TrainingInterruptedError(
-                f"training interrupted at {place}; the same command with --resume goes on from there"
-            )
+            raise TrainingInterruptedError(f"training interrupted at {place}, its state is saved")

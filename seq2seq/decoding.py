@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from data.codec import END, PAD
 from seq2seq.models.base import EquationModel
+from seq2seq.models.regression import RegressionModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,3 +71,18 @@ class GreedyDecoder:
         tokens[is_after_end] = PAD
         probabilities[is_after_end] = 1.0
         return DecodedAnswers(tokens, probabilities)
+
+
+def estimate_answers(model: RegressionModel, questions: np.ndarray, batch_size: int = 4096) -> np.ndarray:
+    """Returns what a regression answers before it is rounded, in units of the answer, float64 (num_questions,).
+
+    Args:
+        model: with its weights created.
+        questions: tokens, uint8 (num_questions, question_width).
+        batch_size: questions at once.
+    """
+    parts = [
+        keras.ops.convert_to_numpy(model.estimate(questions[start : start + batch_size].astype(np.int32)))
+        for start in range(0, len(questions), batch_size)
+    ]
+    return np.concatenate(parts).astype(np.float64)

@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from data.errors import UserError
 from data.loader import load_manifest
 from data.records import EquationColumns
-from seq2seq.decoding import GreedyDecoder
+from seq2seq.decoding import GreedyDecoder, estimate_answers
 from seq2seq.edge_suite import count_commuting, judge_edge_cases
 from seq2seq.examples import Examples, choose_examples
 from seq2seq.metrics import exact_matches
 from seq2seq.mistakes import MistakeTally, WrongAnswer
 from seq2seq.models.regression import RegressionModel
+from seq2seq.run_checks import check_fits
 from seq2seq.run_directory import write_atomically
 from seq2seq.tables import TableTally
 from seq2seq.trained_model import TrainedModel, load_trained_model
@@ -67,7 +67,7 @@ def evaluate(
     trained = load_trained_model(run_directory)
     directory = data_directory or trained.description["data_directory"]
     manifest = load_manifest(directory)
-    trained.codec.check_dataset(manifest)
+    check_fits(trained.recipe.space, trained.codec, manifest)
     examples = choose_examples(trained, directory, manifest, split=split, unseen=unseen)
     total = examples.total if limit is None else min(limit, examples.total)
     judge = _Judge(trained, _report_tenths(total, report), is_large=total >= _MIN_QUESTIONS_TO_COMPILE)
@@ -147,12 +147,7 @@ class _Judge:
 def _sum_squares(model: RegressionModel, questions: np.ndarray, block: EquationColumns) -> float:
     """Returns the sum of squared errors of a regression's output before it is rounded, in units of the answer."""
     expected = np.array(block.answer.to_texts(), np.float64)
-    total = 0.0
-    for start in range(0, len(questions), _BATCH_SIZE):
-        batch = questions[start : start + _BATCH_SIZE].astype(np.int32)
-        estimates = keras.ops.convert_to_numpy(model.estimate(batch)).astype(np.float64)
-        total += float(np.square(estimates - expected[start : start + _BATCH_SIZE]).sum())
-    return total
+    return float(np.square(estimate_answers(model, questions, _BATCH_SIZE) - expected).sum())
 
 
 def _report_tenths(total: int, report: Report | None) -> Callable[[int], None] | None:

@@ -22,6 +22,7 @@ from seq2seq.membership import read_question
 from seq2seq.metrics import exact_matches
 from seq2seq.mistakes import MistakeTally, WrongAnswer
 from seq2seq.models.base import EquationModel
+from seq2seq.run_checks import check_fits
 from seq2seq.run_directory import RunDirectory
 from seq2seq.trained_model import TrainedModel, load_trained_model
 
@@ -119,6 +120,7 @@ def _draw_errors(
     codec = trained.codec
     directory = directory or str(trained.description["data_directory"])
     manifest = load_manifest(directory)
+    check_fits(trained.recipe.space, trained.codec, manifest)
     training = trained.sections.training
     validation = choose_validation_split(manifest, training.validation_split, training.train_split)
     split = choose_test_split(manifest, split or training.test_split, training.train_split, validation)

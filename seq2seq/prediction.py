@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq.decoding import GreedyDecoder
+from seq2seq.decoding import GreedyDecoder, estimate_answers
 from seq2seq.membership import KnownQuestion, read_question
+from seq2seq.models.regression import RegressionModel
 from seq2seq.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
@@ -23,13 +24,16 @@ class Prediction:
         question: natural text, as the space writes it.
         answer: of the model, greedy; a `?` in it is no character or no end.
         expected: the right answer.
-        characters: each emitted character, `∎` for the end, with its probability, in the order they were emitted.
+        characters: each emitted character, `∎` for the end, with its probability, in the order they were emitted; none
+            of a regression, which has no probabilities.
+        estimate: of a regression, before it is rounded; None of other models.
     """
 
     question: str
     answer: str
     expected: str
-    characters: tuple[tuple[str, float], ...]
+    characters: tuple[tuple[str, float], ...] = ()
+    estimate: float | None = None
 
     @property
     def is_correct(self) -> bool:
@@ -37,23 +41,26 @@ class Prediction:
         return self.answer == self.expected
 
     def to_text(self, explain: bool = False) -> str:
-        """Returns a line such as `☑ 31 + 87 = 118`; with `explain`, one more per emitted character."""
+        """Returns a line such as `☑ 31 + 87 = 118`; with `explain`, one more per character, or with the estimate."""
         line = f"☑ {self.question} = {self.answer}"
         if not self.is_correct:
             line = f"☒ {self.question} = {self.answer}  (expected {self.expected})"
         if explain:
             line += "".join(f"\n    {character}  {share:8.4%}" for character, share in self.characters)
+            line += "" if self.estimate is None else f"\n    {self.estimate:.6g} before rounding"
         return line
 
     def to_json(self, explain: bool = False) -> str:
-        """Returns one line of JSON; with `explain`, it has each emitted character with its probability."""
+        """Returns one line of JSON; with `explain`, it has the probability of each character, or the estimate."""
         mapping: dict[str, Any] = {
             "question": self.question,
             "answer": self.answer,
             "expected": self.expected,
             "is_correct": self.is_correct,
         }
-        if explain:
+        if explain and self.estimate is not None:
+            mapping["estimate"] = self.estimate
+        elif explain:
             mapping["characters"] = [
                 {"character": character, "probability": share} for character, share in self.characters
             ]
@@ -89,17 +96,20 @@ class Predictor:
         """Returns the answers, greedy, to questions that `read_question` has found in the model's space."""
         if not known:
             return []
-        codec = self.trained.codec
-        decoded = self._choose_decoder(len(known)).decode(codec.encode_questions([each.question for each in known]))
+        codec, model = self.trained.codec, self.trained.model
+        questions = codec.encode_questions([each.question for each in known])
+        decoded = self._choose_decoder(len(known)).decode(questions)
+        if isinstance(model, RegressionModel):
+            explanations = [{"estimate": estimate} for estimate in estimate_answers(model, questions).tolist()]
+        else:
+            explanations = [
+                {"characters": tuple(zip(codec.describe_tokens(tokens), shares.tolist(), strict=False))}
+                for tokens, shares in zip(decoded.tokens, decoded.probabilities, strict=True)
+            ]
         answers = codec.decode_predictions(decoded.tokens)
         return [
-            Prediction(
-                question=each.question,
-                answer=answer,
-                expected=each.answer,
-                characters=tuple(zip(codec.describe_tokens(tokens), shares.tolist(), strict=False)),
-            )
-            for each, answer, tokens, shares in zip(known, answers, decoded.tokens, decoded.probabilities, strict=True)
+            Prediction(question=each.question, answer=answer, expected=each.answer, **explanation)
+            for each, answer, explanation in zip(known, answers, explanations, strict=True)
         ]
 
     def _choose_decoder(self, num_questions: int) -> GreedyDecoder:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from data.codec import Codec
+from data.configuration import to_mapping
 from data.errors import UserError
-from data.recipe import Recipe
-from seq2seq.recipe import ModelRecipe
+from data.recipe import Recipe, SpaceRecipe
+from seq2seq.recipe import ModelRecipe, TrainingRecipe
 from seq2seq.run_directory import RunDirectory
 
 
@@ -19,6 +20,31 @@ def check_same_space(recipe: Recipe, manifest: Mapping[str, Any]) -> None:
                 f"the dataset is of another space than the recipe: `space.{key}` is {theirs.get(key)} in the dataset "
                 f"and {ours[key]} in the recipe"
             )
+
+
+def check_fits(space: SpaceRecipe, codec: Codec, manifest: Mapping[str, Any]) -> None:
+    """Refuses a dataset that a model of `space` cannot be judged on; longer operands are welcome if there is room.
+
+    Raises:
+        UserError: its equations are of a kind that the model's space has not, or `codec` cannot encode them.
+    """
+    theirs = Recipe.from_dict(manifest["recipe"]).space
+    has_division = "/" in theirs.operators
+    broken = {
+        "terms": theirs.terms.min < space.terms.min or theirs.terms.max > space.terms.max,
+        "operators": not set(theirs.operators) <= set(space.operators),
+        "brackets": theirs.brackets and not space.brackets,
+        "division": has_division and theirs.division != space.division,
+        "places": has_division and theirs.division == "decimal" and theirs.places != space.places,
+    }
+    for key, is_broken in broken.items():
+        if is_broken:
+            there, here = (to_mapping(each)[key] for each in (theirs, space))
+            raise UserError(
+                f"the dataset does not fit the model: `space.{key}` is {there} in the dataset, "
+                f"and {here} where the model was trained"
+            )
+    codec.check_dataset(manifest)
 
 
 def check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: Mapping[str, Any]) -> None:
@@ -38,6 +64,16 @@ def check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: M
                 )
     if run.codec_json.is_file() and run.read_codec() != codec:
         raise UserError(f"{run.path} has another codec than its recipe gives for this dataset")
+
+
+def describe_new_schedule(before: TrainingRecipe, now: TrainingRecipe) -> str | None:
+    """Returns a line that says what another number of epochs does to a training that goes on; None if nothing."""
+    if before.epochs == now.epochs or now.optimizer.schedule == "constant":
+        return None
+    return (
+        f"{now.epochs} epochs now, {before.epochs} when it was begun: from here on the learning rate follows the "
+        f"{now.optimizer.schedule} schedule of {now.epochs}, so the weights are not those of a training begun with them"
+    )
 
 
 def describe_other_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:

@@ -29,7 +29,12 @@ from seq2seq.models.registry import make_model
 from seq2seq.optimizers import make_optimizer
 from seq2seq.precision import dtype_policy
 from seq2seq.recipe import ModelRecipe, TrainingRecipe
-from seq2seq.run_checks import check_resumable, check_same_space, describe_other_versions
+from seq2seq.run_checks import (
+    check_resumable,
+    check_same_space,
+    describe_new_schedule,
+    describe_other_versions,
+)
 from seq2seq.run_directory import RunDirectory, describe_run
 from seq2seq.training_report import TrainingReport
 from seq2seq.training_source import Stage, TrainingSource, make_source, make_stages
@@ -89,6 +94,9 @@ def train(
     run = RunDirectory(run_directory)
     if resume:
         check_resumable(run, recipe, codec, manifest)
+        change = describe_new_schedule(ModelRecipe.from_dict(run.read_recipe().sections).training, sections.training)
+        if change is not None:
+            report(change)
     if sections.training.tensorboard:
         check_tensorboard()
     task = _prepare(sections.training, codec, data_directory, manifest)
@@ -102,7 +110,8 @@ def train(
     progress = TrainingProgress()
     if run.state_npz.is_file():
         progress = restore_state(run.state_npz, model)
-        report(f"going on at epoch {progress.epoch + 1}, step {progress.step}")
+        ended = " (early stopping has ended it)" if progress.is_stopped else ""
+        report(f"going on at epoch {progress.epoch + 1}, step {progress.step}{ended}")
     else:
         save_state(run.state_npz, model, progress)
     _report_task(sections.model.kind, model, task, report)

@@ -237,6 +237,20 @@ def test_malformed_predictions_are_shown_and_never_equal_an_answer():
     assert backwards.decode_predictions(np.array(rows))[:2] == ["21", "12121?"]
 
 
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_prediction_without_its_zeros_is_no_answer(is_reversed):
+    codec = Codec.for_dataset(ADDITION, CodecOptions(zero_padding=True, reverse_answer=is_reversed))
+    whole = codec.encode_answers(["7", "18"])
+    assert codec.decode_predictions(whole) == ["7", "18"]
+    width = codec.answer_width
+    zero, seven = NUM_RESERVED + codec.alphabet.index("0"), NUM_RESERVED + codec.alphabet.index("7")
+    short = np.full((3, width), PAD)
+    short[0, :2] = seven, END
+    short[1, :1] = END
+    short[2] = zero
+    assert codec.decode_predictions(short) == ["7?", "", "0?"]
+
+
 def test_tokens_of_the_wrong_shape_or_range_are_refused():
     codec = Codec.for_dataset(ADDITION)
     with pytest.raises(UserError, match=r"shape \(number of texts, 5\), got \(2, 4\)"):

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import eqstream
 from data.recipe import shipped_recipes
+from seq2seq import trainer
 
 ROOT = Path(__file__).parent.parent
 
@@ -241,3 +242,24 @@ def test_training_without_its_libraries_says_how_to_get_them(tmp_path):
     assert result.returncode == 2
     assert result.stderr == "eqstream: error: keras is not installed; models need: pip install 'eqstream[models]'\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "advice"),
+    [
+        ("train", [], "the same command with --resume goes on from there"),
+        ("train", ["--overwrite"], "the same command with --resume in place of --overwrite goes on from there"),
+        ("run", [], "the same command goes on from there"),
+        ("run", ["--overwrite"], "the same command without --overwrite goes on from there"),
+    ],
+)
+def test_an_interrupted_training_says_how_to_go_on(monkeypatch, tmp_path, dataset, capsys, command, options, advice):
+    def interrupted(*arguments, **options):
+        raise trainer.TrainingInterruptedError("training interrupted at epoch 2, step 0, its state is saved")
+
+    monkeypatch.setattr(trainer, "train", interrupted)
+    place = ["--data", dataset] if command == "train" else []
+    status, _, errors = call(command, "addition-10", *place, "--out", tmp_path / "run", *options, capsys=capsys)
+    assert status == eqstream.INTERRUPTED_STATUS
+    last = errors.strip().splitlines()[-1]
+    assert last == f"eqstream: training interrupted at epoch 2, step 0, its state is saved; {advice}"

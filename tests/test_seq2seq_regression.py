@@ -1,5 +1,7 @@
 """Numbers in, number out: reading and writing numerals in the graph, and the two models."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -132,6 +134,30 @@ def test_sums_are_learned_through_the_same_trainer_verdict_and_prediction(tmp_pa
     assert verdict.num_examples == 19 * 19 - 150
     predictions = Predictor.load(tmp_path / "run").predict(["-9 + -9", "9+-9", "8 + 9"])
     assert [each.answer for each in predictions] == ["-18", "0", "17"]
+    assert [round(each.estimate) for each in predictions] == [-18, 0, 17]
+    # A number has no probabilities: what explains it is what was rounded.
+    assert predictions[0].to_text(explain=True).endswith(f"\n    {predictions[0].estimate:.6g} before rounding")
+    assert json.loads(predictions[0].to_json(explain=True))["estimate"] == predictions[0].estimate
+    assert "%" not in predictions[0].to_text(explain=True)
+
+
+@pytest.mark.parametrize(
+    ("space", "is_possible"),
+    [
+        ({"operands": {"min": 0, "max": 1 << 23}}, True),
+        ({"operands": {"min": 0, "max": (1 << 23) + 1}}, False),
+        ({"operands": {"min": -5000, "max": 4000}, "operators": "*"}, False),
+        ({"operands": {"min": 0, "max": 5000}, "operators": "*", "answer": {"min": 0, "max": 10**7}}, True),
+        ({"operands": {"min": 1 << 25, "max": 1 << 25}, "answer": {"min": 0, "max": 1}}, False),
+    ],
+)
+def test_numbers_that_are_no_float32_are_refused(space, is_possible):
+    recipe = Recipe.from_dict({**RECIPE, "space": {"operators": "+", **space}})
+    if is_possible:
+        ModelRecipe.from_recipe(recipe)
+        return
+    with pytest.raises(UserError, match="takes numbers as float32, exact up to 16,777,216"):
+        ModelRecipe.from_recipe(recipe)
 
 
 def test_resuming_gives_the_same_weights_bit_for_bit(tmp_path):

@@ -1,6 +1,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +18,7 @@ from seq2seq.recipe import OptimizerRecipe
 from seq2seq.run_directory import RunDirectory
 from seq2seq.trainer import TrainingInterruptedError, train
 
+ROOT = Path(__file__).parent.parent
 RECIPE = {
     "name": "sums",
     "space": {"operands": {"min": 0, "max": 12}},
@@ -144,13 +148,13 @@ def test_a_training_that_saves_each_epoch_alone_resumes_from_the_last_one(
     assert_same_state(finished[0], tmp_path / "run")
 
 
-def test_ctrl_c_saves_and_tells_how_to_go_on(finished, dataset, tmp_path):
+def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path):
     def interrupt(line):
         if line.startswith("epoch   1"):
             os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(TrainingInterruptedError, match=r"interrupted at epoch 2, step 0; .* --resume"):
+    with pytest.raises(TrainingInterruptedError, match=r"interrupted at epoch 2, step 0, its state is saved"):
         train(recipe_with(), dataset, tmp_path / "run", report=interrupt)
     assert signal.getsignal(signal.SIGINT) is before
     train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
@@ -172,6 +176,27 @@ def test_resuming_a_finished_training_trains_no_more(finished, dataset):
     assert state_of(finished[0])[1] == before[1]
 
 
+def test_more_epochs_than_planned_change_a_falling_rate_and_that_is_said(dataset, tmp_path):
+    falling = {"learning_rate": 0.01, "schedule": "cosine"}
+    for optimizer, is_said in ((falling, True), ({**falling, "schedule": "constant"}, False)):
+        run, lines = tmp_path / optimizer["schedule"], []
+        train(recipe_with(epochs=1, optimizer=optimizer), dataset, run, report=silently)
+        train(recipe_with(epochs=2, optimizer=optimizer), dataset, run, resume=True, report=lines.append)
+        assert any("2 epochs now, 1 when it was begun" in line for line in lines) == is_said
+        assert state_of(run)[1]["epoch"] == 2
+
+
+def test_a_saved_model_loads_as_keras_loads_models(finished):
+    program = (
+        "import sys, keras, seq2seq.models.registry\n"
+        "optimizer = keras.models.load_model(sys.argv[1]).optimizer\n"
+        "print(type(optimizer).__name__, optimizer.get_config()['learning_rate']['registered_name'])"
+    )
+    command = [sys.executable, "-c", program, str(finished[0] / "model.keras")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.stdout.strip() == "Adam eqstream>WarmupSchedule", ended.stderr
+
+
 def test_early_stopping_ends_at_the_target_or_without_gain(dataset, tmp_path):
     lines = []
     stop = {"monitor": "val_loss", "target": 100.0}
@@ -182,6 +207,8 @@ def test_early_stopping_ends_at_the_target_or_without_gain(dataset, tmp_path):
     report = train(recipe_with(early_stopping=stop), dataset, tmp_path / "patience", report=lines.append)
     assert report.num_epochs == 2
     assert lines[-1] == "training ends early: val_loss has not improved for 1 epochs"
+    train(recipe_with(early_stopping=stop), dataset, tmp_path / "patience", resume=True, report=lines.append)
+    assert "going on at epoch 3, step 0 (early stopping has ended it)" in lines
 
 
 @pytest.mark.parametrize(

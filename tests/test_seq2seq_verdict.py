@@ -14,15 +14,19 @@ import pytest
 
 import eqstream
 from data.byte_rows import ByteRows
+from data.codec import Codec
 from data.errors import UserError
 from data.loader import load_manifest, load_tokens
+from data.manifest import describe_space
 from data.recipe import Recipe, SpaceRecipe
 from data.records import EquationColumns
 from pipelines.build import build
 from seq2seq.evaluation import evaluate
 from seq2seq.examples import Examples
 from seq2seq.membership import read_question
+from seq2seq.plots import plot
 from seq2seq.prediction import Predictor
+from seq2seq.run_checks import check_fits
 from seq2seq.trained_model import load_trained_model
 from seq2seq.trainer import train
 from seq2seq.verdict import wilson_interval
@@ -203,6 +207,40 @@ def test_the_verdict_says_what_its_examples_are(place, tmp_path):
     other = evaluate(run, data_directory=tmp_path / "other", split="test")
     assert "a dataset that may share equations" in render_verdict(other)
     assert (run / "verdicts" / "others-1.0.0-test.txt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"terms": 3}, "terms"),
+        ({"operators": "+*"}, "operators"),
+        ({"terms": {"min": 1, "max": 2}}, "terms"),
+        ({"brackets": True}, "brackets"),
+    ],
+)
+def test_a_dataset_of_another_kind_of_equations_is_refused_with_the_reason(place, tmp_path, changes, key):
+    space = {**RECIPE["space"], "operands": {"min": 0, "max": 3}, **changes}
+    splits = [{"name": "train", "count": 5}, {"name": "test", "count": 5}]
+    build(Recipe.from_dict({**RECIPE, "space": space, "splits": splits}), tmp_path / "data")
+    for judge in (evaluate, plot):
+        with pytest.raises(UserError, match=rf"does not fit the model: `space\.{key}` is .* in the dataset"):
+            list(judge(place / "run", data_directory=tmp_path / "data", split="test") or [])
+
+
+def test_division_must_mean_the_same(tmp_path):
+    exact, rounded = manifest_of(division="exact"), manifest_of(division="decimal", places=2)
+    check_fits(Recipe.from_dict(exact["recipe"]).space, Codec.for_dataset(exact), exact)
+    with pytest.raises(UserError, match=r"`space\.division` is quotient in the dataset, and exact where"):
+        check_fits(Recipe.from_dict(exact["recipe"]).space, Codec.for_dataset(exact), manifest_of(division="quotient"))
+    finer = manifest_of(division="decimal", places=3)
+    with pytest.raises(UserError, match=r"`space\.places` is 3 in the dataset, and 2 where"):
+        check_fits(Recipe.from_dict(rounded["recipe"]).space, Codec.for_dataset(finer), finer)
+
+
+def manifest_of(**changes):
+    space = {"operands": {"min": 1, "max": 9}, "operators": "/", **changes}
+    recipe = Recipe.from_dict({**RECIPE, "space": space, "splits": [{"name": "train", "count": 5}]})
+    return {"space": describe_space(recipe), "recipe": recipe.to_dict()}
 
 
 def test_without_its_dataset_nobody_knows_what_was_trained_on(place, tmp_path):

@@ -1,5 +1,9 @@
-"""From a recipe's `model` section to a model."""
+"""From a recipe's `model` section to a model.
 
+Whoever imports this module can load a saved model with `keras.models.load_model`, optimizer included.
+"""
+
+import seq2seq.optimizers  # noqa: F401  (registers the schedule that a saved optimizer names)
 from data.codec import Codec
 from data.configuration import to_mapping
 from seq2seq.architectures import ArchitectureRecipe
