@@ -5,10 +5,11 @@ the next batch is taken: in turns of `TURN_STEPS` from the loader, which prepare
 steps run, and from a dataset that repeats one ready batch. Taking the ready batch has a price, too (the call, and
 threads of the last step that still hold a core), which no loader can avoid, so it is taken off. What is left is the
 waiting; the share is that over the time of a step with its waiting. The first turns, which compile and fill buffers, do
-not count. Medians, as a single stall of a busy machine would outweigh a hundred steps; the means are told beside them.
+not count. Means, as a loader that prepares many batches at once would stall before one of many; medians are told beside
+them, as a single stall of a busy machine outweighs a hundred steps.
 
-Keys of a spec: `recipe`, `source` (a dataset of it), `num_steps`. Keys of a result: `share` and `mean_share`;
-`step_seconds`, `wait_seconds` (what is left) and `ready_seconds` (taking the ready batch), all for one step.
+Keys of a spec: `recipe`, `source` (a dataset of it), `num_steps`. Keys of a result: `share` and `median_share`;
+`step_seconds`, `wait_seconds` (what is left) and `ready_seconds` (taking the ready batch), means for one step.
 """
 
 import json
@@ -44,11 +45,11 @@ def summarise(loaded: np.ndarray, repeated: np.ndarray) -> dict[str, float]:
         loaded: seconds of taking a batch of the loader and of the step on it, (num_steps, 2).
         repeated: the same with the batch that is ready, (num_steps, 2).
     """
-    taking, ready = np.median(loaded[:, 0]), np.median(repeated[:, 0])
-    step = np.median(np.concatenate([loaded[:, 1], repeated[:, 1]]))
+    taking, ready, step = loaded[:, 0].mean(), repeated[:, 0].mean(), loaded[:, 1].mean()
+    usual = float(np.median(loaded[:, 0]) - np.median(repeated[:, 0]))
     return {
         "share": float((taking - ready) / (taking + step)),
-        "mean_share": float((loaded[:, 0].mean() - repeated[:, 0].mean()) / loaded.sum(axis=1).mean()),
+        "median_share": usual / float(np.median(loaded.sum(axis=1))),
         "step_seconds": float(step),
         "wait_seconds": float(taking - ready),
         "ready_seconds": float(ready),

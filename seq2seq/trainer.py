@@ -114,6 +114,8 @@ def train(
         report(f"going on at epoch {progress.epoch + 1}, step {progress.step}{ended}")
     else:
         save_state(run.state_npz, model, progress)
+    if "model" not in recipe.sections:
+        report(f"the recipe names no model: the default of `{sections.model.kind}` is trained")
     _report_task(sections.model.kind, model, task, report)
     try:
         _fit(model, task, progress, run, report)
