@@ -227,6 +227,28 @@ def test_a_dataset_of_another_kind_of_equations_is_refused_with_the_reason(place
             list(judge(place / "run", data_directory=tmp_path / "data", split="test") or [])
 
 
+@pytest.mark.parametrize("places", ["absolute", "relative"])
+def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_judged(tmp_path, places):
+    splits = [
+        {"name": "train", "count": 80, "where": {"digits": 1}},
+        {"name": "test", "rest": True, "where": {"digits": 1}},
+        {"name": "test_length", "count": 30, "where": {"digits": {"min": 3}}},
+    ]
+    space = {"operands": {"min": 0, "max": 999}, "operators": "+"}
+    model = {"kind": "transformer", "width": 8, "heads": 2, "feed_forward": 8, "places": places}
+    training = {"epochs": 1, "batch_size": 8, "validation_examples": 5}
+    sections = {"codec": {"reverse_answer": True}, "model": model, "training": training}
+    recipe = Recipe.from_dict({**RECIPE, "space": space, "splits": splits, **sections})
+    build(recipe, tmp_path / "data")
+    train(recipe, tmp_path / "data", tmp_path / "run", report=lambda line: None)
+    verdict = evaluate(tmp_path / "run", split="test_length")
+    assert verdict.num_examples == 30
+    assert any(group.value.endswith("x 3") for group in verdict.tables["lengths"])
+    prediction = Predictor.load(tmp_path / "run").predict(["999+999"])[0]
+    assert prediction.expected == "1998"
+    assert all(math.isfinite(share) for _, share in prediction.characters)
+
+
 def test_division_must_mean_the_same(tmp_path):
     exact, rounded = manifest_of(division="exact"), manifest_of(division="decimal", places=2)
     check_fits(Recipe.from_dict(exact["recipe"]).space, Codec.for_dataset(exact), exact)
