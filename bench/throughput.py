@@ -32,6 +32,7 @@ def measure_throughput(spec: Spec) -> dict[str, Any]:
     from seq2seq.models.registry import make_model
     from seq2seq.optimizers import make_optimizer
     from seq2seq.recipe import ModelRecipe
+    from seq2seq.training_source import with_targets
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])
     data = Path(spec["folder"]) / "data"
@@ -48,7 +49,7 @@ def measure_throughput(spec: Spec) -> dict[str, Any]:
         jit_compile=sections.training.jit_compile,
         steps_per_execution=sections.training.steps_per_execution,
     )
-    stream = batches(table, sampler, num_epochs=None).map(lambda batch: _prepare(model, batch, sections.training))
+    stream = with_targets(batches(table, sampler, num_epochs=None), model, mask_pads=sections.training.mask_loss)
     return {
         "kind": sections.model.kind,
         "batch_size": batch_size,

@@ -76,6 +76,7 @@ def prepare(spec: dict[str, Any]) -> tuple[Callable, Iterator, Iterator]:
     from seq2seq.models.registry import make_model
     from seq2seq.optimizers import make_optimizer
     from seq2seq.recipe import ModelRecipe
+    from seq2seq.training_source import with_targets
 
     sections, manifest = ModelRecipe.from_recipe(load_recipe(spec["recipe"])), load_manifest(spec["source"])
     training, codec = sections.training, Codec.for_dataset(manifest, sections.codec)
@@ -86,12 +87,8 @@ def prepare(spec: dict[str, Any]) -> tuple[Callable, Iterator, Iterator]:
     )
     model.optimizer.build(model.trainable_variables)
 
-    def add_target(batch: dict) -> tuple:
-        weights = model.make_weights(batch["answer"], mask_pads=training.mask_loss)
-        return batch, model.make_target(batch["answer"]), weights
-
     sampler = EpochSampler(num_examples=len(table), batch_size=training.batch_size)
-    stream = batches(table, sampler, num_epochs=None).map(add_target)
+    stream = with_targets(batches(table, sampler, num_epochs=None), model, mask_pads=training.mask_loss)
     ready = tf.data.Dataset.from_tensors(next(iter(stream))).repeat()
     return tf.function(model.train_step, jit_compile=training.jit_compile), iter(stream), iter(ready)
 

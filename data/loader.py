@@ -2,8 +2,8 @@
 
 A split is read once, in bulk, into a `TokenTable` of compact tokens (one byte each), checked against the manifest.
 Batches are then gathered by index, so that the order costs nothing and any step of any epoch can be the first one.
-Each of several readers holds the whole split, as the order of an epoch is of all of it: a byte for each token and twelve
-for the numbers, 26 MB for a million three-digit sums. What is too much for that is `data.loader_fresh`'s.
+Each of several readers holds the whole split, as the order of an epoch is of all of it: a byte for each token and
+twelve for the numbers, 26 MB for a million three-digit sums. What is too much for that is `data.loader_fresh`'s.
 
 | key of a batch | shape, dtype |
 | --- | --- |

@@ -100,7 +100,9 @@ class Predictor:
         questions = codec.encode_questions([each.question for each in known])
         decoded = self._choose_decoder(len(known)).decode(questions)
         if isinstance(model, RegressionModel):
-            explanations = [{"estimate": estimate} for estimate in estimate_answers(model, questions).tolist()]
+            explanations: list[dict[str, Any]] = [
+                {"estimate": estimate} for estimate in estimate_answers(model, questions).tolist()
+            ]
         else:
             explanations = [
                 {"characters": tuple(zip(codec.describe_tokens(tokens), shares.tolist(), strict=False))}

@@ -37,7 +37,7 @@ from seq2seq.run_checks import (
 )
 from seq2seq.run_directory import RunDirectory, describe_run
 from seq2seq.training_report import TrainingReport
-from seq2seq.training_source import Stage, TrainingSource, make_source, make_stages
+from seq2seq.training_source import Stage, TrainingSource, make_source, make_stages, with_targets
 from seq2seq.training_state import TrainingProgress, build_metrics, restore_state, save_model, save_state
 
 __all__ = ["TrainingInterruptedError", "TrainingReport", "train"]
@@ -207,8 +207,8 @@ def _fit_epochs(
     if is_begun:
         callbacks = [_MetricsRestorer(model), *callbacks]
     model.fit(
-        _weighted(stream, model, recipe),
-        validation_data=_weighted(_single_batch(task.sample), model, recipe),
+        with_targets(stream, model, mask_pads=recipe.mask_loss),
+        validation_data=with_targets(_single_batch(task.sample), model, mask_pads=recipe.mask_loss),
         steps_per_epoch=stage.source.num_batches - progress.step,
         initial_epoch=progress.epoch,
         epochs=progress.epoch + 1 if is_begun else stage.end_epoch,
@@ -237,22 +237,6 @@ class _MetricsRestorer(keras.callbacks.Callback):
         """Puts the values back."""
         for variable, value in zip(self.model.metrics_variables, self._values, strict=True):
             variable.assign(value)
-
-
-def _weighted(dataset: tf.data.Dataset, model: EquationModel, recipe: TrainingRecipe) -> tf.data.Dataset:
-    """Returns inputs, target and loss weights: ({question, answer}, what the model makes of the answer, float32).
-
-    The loss of a batch is the mean by these weights.
-    """
-
-    def prepare(batch: dict[str, tf.Tensor]) -> tuple:
-        answer = batch["answer"]
-        weights = model.make_weights(answer, mask_pads=recipe.mask_loss)
-        if "weight" in batch:
-            weights *= batch.pop("weight")[:, None]
-        return batch, model.make_target(answer), weights
-
-    return dataset.map(prepare)
 
 
 def _single_batch(table: TokenTable) -> tf.data.Dataset:

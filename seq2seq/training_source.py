@@ -22,7 +22,11 @@ from data.recipe import Recipe
 from data.sampler import EpochSampler
 from seq2seq.curriculum import select_stages
 from seq2seq.example_weights import WEIGHT_GROUP, weigh_examples
+from seq2seq.models.base import EquationModel
 from seq2seq.recipe import TrainingRecipe
+
+# Enough that a step never waits, unless all of them do.
+_BATCHES_AHEAD = 16
 
 
 class TrainingSource(Protocol):
@@ -142,6 +146,22 @@ def make_source(
     weights = weigh_examples(recipe.weights, table.questions, table.numbers, codec)
     table = TokenTable(table.questions, table.answers, {**table.numbers, WEIGHT_GROUP: weights.groups})
     return ShardBatches(table, sampler, weights.values)
+
+
+def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: bool) -> tf.data.Dataset:
+    """Returns what `fit` takes of batches: ({question, answer}, what the model makes of the answer, weights float32).
+
+    The loss of a batch is the mean by these weights. Some batches are prepared while a step runs.
+    """
+
+    def prepare(batch: dict[str, tf.Tensor]) -> tuple:
+        answer = batch["answer"]
+        weights = model.make_weights(answer, mask_pads=mask_pads)
+        if "weight" in batch:
+            weights *= batch.pop("weight")[:, None]
+        return batch, model.make_target(answer), weights
+
+    return dataset.map(prepare).prefetch(_BATCHES_AHEAD)
 
 
 def _make_stream(recipe: TrainingRecipe, codec: Codec, manifest: Mapping[str, Any]) -> FreshBatches:
