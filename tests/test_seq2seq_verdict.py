@@ -412,6 +412,8 @@ def test_an_explanation_shows_each_character_and_the_end(place):
     assert emitted.startswith(prediction.answer.rstrip("?"))
     assert all(0 <= share <= 1 for _, share in prediction.characters)
     assert prediction.to_text(explain=True).count("\n") == len(prediction.characters)
+    explained = json.loads(prediction.to_json(explain=True))["characters"]
+    assert [(each["character"], each["probability"]) for each in explained] == list(prediction.characters)
     assert prediction.to_text().startswith("☑ 10 + 11 = 21" if prediction.is_correct else "☒ 10 + 11 = ")
 
 
