@@ -60,11 +60,6 @@ def measure_throughput(spec: Spec) -> dict[str, Any]:
     }
 
 
-def _prepare(model: Any, batch: dict, training: Any) -> tuple:
-    weights = model.make_weights(batch["answer"], mask_pads=training.mask_loss)
-    return batch, model.make_target(batch["answer"]), weights
-
-
 def _steps_per_second(model: Any, stream: Any, num_seconds: float) -> float:
     """Returns the best rate of three rounds, of a third of `num_seconds` or more each."""
     num_steps = 4 * model.steps_per_execution
@@ -92,9 +87,10 @@ def count_flops(model: Any, training: Any, batch_size: int) -> int:
     loss = model.make_loss()
 
     def step(question: tf.Tensor, answer: tf.Tensor) -> list[tf.Tensor]:
-        batch, target, weights = _prepare(model, {"question": question, "answer": answer}, training)
+        weights = model.make_weights(answer, mask_pads=training.mask_loss)
         with tf.GradientTape() as tape:
-            value = loss(target, model(batch, training=True), weights)
+            outputs = model({"question": question, "answer": answer}, training=True)
+            value = loss(model.make_target(answer), outputs, weights)
         return tape.gradient(value, model.trainable_weights)
 
     codec = model.codec

@@ -61,6 +61,15 @@ class ByteRows:
         matrix[_is_inside(lengths, matrix.shape[1])] = buffer[offsets[0] : offsets[-1]]
         return cls(matrix, lengths)
 
+    @classmethod
+    def join(cls, parts: "Sequence[ByteRows]") -> "ByteRows":
+        """Returns the texts of all parts, one part behind the other."""
+        if len(parts) == 1:
+            return parts[0]
+        width = max((part.matrix.shape[1] for part in parts), default=0)
+        matrix = np.concatenate([np.zeros((0, width), np.uint8), *(part.padded(width) for part in parts)])
+        return cls(matrix, np.concatenate([np.zeros(0, np.int64), *(part.lengths for part in parts)]))
+
     def to_texts(self) -> list[str]:
         """Returns the texts; the inverse of `from_texts`."""
         if self.matrix.shape[1] == 0:

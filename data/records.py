@@ -7,7 +7,7 @@
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,14 @@ class EquationColumns:
 
     def __len__(self) -> int:
         return len(self.question)
+
+    @classmethod
+    def join(cls, parts: "Sequence[EquationColumns]") -> "EquationColumns":
+        """Returns the equations of all parts, one part behind the other; numbers of any integers become int64."""
+        empty = np.zeros(0, np.int64)
+        numbers = {name: np.concatenate([empty, *(part.numbers[name] for part in parts)]) for name in NUMBER_COLUMNS}
+        texts = {name: ByteRows.join([getattr(part, name) for part in parts]) for name in TEXT_COLUMNS}
+        return cls(**texts, numbers=numbers)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ def read_regular_shard(shard: ShardFile) -> EquationColumns:
                 num_records += len(starts) - 1
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"shard {shard.name} cannot be read after record {num_records}: {error}") from error
-    return _join(parts)
+    return EquationColumns.join(parts)
 
 
 def _read_chunks(file: BinaryIO, shard: ShardFile) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -321,23 +321,6 @@ class _Columns:
             matrix[rows] = padded
             lengths[rows] = texts.shape[1]
         return ByteRows(matrix, lengths)
-
-
-def _join(parts: list[EquationColumns]) -> EquationColumns:
-    texts = {name: _join_rows([getattr(part, name) for part in parts]) for name in ("question", "answer")}
-    numbers = {}
-    for name in NUMBER_COLUMNS:
-        values = [part.numbers[name] for part in parts] or [np.zeros(0, np.uint8)]
-        numbers[name] = np.concatenate(values, dtype=np.int64)
-    return EquationColumns(**texts, numbers=numbers)
-
-
-def _join_rows(parts: list[ByteRows]) -> ByteRows:
-    if len(parts) == 1:
-        return parts[0]
-    width = max((part.matrix.shape[1] for part in parts), default=0)
-    matrix = np.concatenate([part.padded(width) for part in parts] or [np.zeros((0, 0), np.uint8)])
-    return ByteRows(matrix, np.concatenate([part.lengths for part in parts] or [np.zeros(0, np.int64)]))
 
 
 def _damage(shard: ShardFile, record: int) -> UserError:

@@ -50,7 +50,7 @@ class Examples:
             size = min(left, BLOCK_SIZE)
             if sum(map(len, waiting)) < size:
                 continue
-            joined, start = _join(waiting), 0
+            joined, start = EquationColumns.join(waiting), 0
             while size and len(joined) - start >= size:
                 yield _cut(joined, start, start + size)
                 start, left = start + size, left - size
@@ -140,17 +140,3 @@ def find_questions(blocks: Iterator[EquationColumns], questions: set[str]) -> se
 def _cut(block: EquationColumns, start: int, stop: int) -> EquationColumns:
     texts = [ByteRows(rows.matrix[start:stop], rows.lengths[start:stop]) for rows in (block.question, block.answer)]
     return EquationColumns(*texts, numbers={name: column[start:stop] for name, column in block.numbers.items()})
-
-
-def _join(blocks: list[EquationColumns]) -> EquationColumns:
-    if len(blocks) == 1:
-        return blocks[0]
-    numbers = {name: np.concatenate([block.numbers[name] for block in blocks]) for name in blocks[0].numbers}
-    questions, answers = [block.question for block in blocks], [block.answer for block in blocks]
-    return EquationColumns(_join_rows(questions), _join_rows(answers), numbers=numbers)
-
-
-def _join_rows(parts: list[ByteRows]) -> ByteRows:
-    width = max(part.matrix.shape[1] for part in parts)
-    matrix = np.concatenate([part.padded(width) for part in parts])
-    return ByteRows(matrix, np.concatenate([part.lengths for part in parts]))

@@ -19,7 +19,7 @@ from data.errors import UserError
 from data.loader import load_manifest, load_tokens
 from data.manifest import describe_space
 from data.recipe import Recipe, SpaceRecipe
-from data.records import EquationColumns
+from data.records import NUMBER_COLUMNS, EquationColumns
 from pipelines.build import build
 from seq2seq.evaluation import evaluate
 from seq2seq.examples import Examples
@@ -341,7 +341,7 @@ def test_blocks_of_any_size_become_full_ones_in_the_same_order(sizes, limit):
             rows = ByteRows(
                 np.tile(part[:, None] % 251, (1, 1 + len(part) % 2)).astype(np.uint8), np.ones(len(part), int)
             )
-            yield EquationColumns(rows, rows, {"carries": part})
+            yield EquationColumns(rows, rows, dict.fromkeys(NUMBER_COLUMNS, part))
 
     examples = Examples(name="test", about="", total=total, is_sample=True, read=read)
     blocks = list(examples.blocks(limit))
