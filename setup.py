@@ -1,4 +1,4 @@
-"""Installs eqstream: the packages `data`, `pipelines` and `seq2seq` and the command `eqstream`."""
+"""Installs one package, `eqstream`; its `data`, `pipelines` and `seq2seq` are links to the folders of these names."""
 
 from pathlib import Path
 
@@ -29,6 +29,15 @@ TEST = [
 # TFDS' builder, measured beside eqstream, imports a backport that it does not ask for.
 BENCH = ["importlib_resources>=6", "psutil>=6"]
 
+PACKAGES = [
+    "eqstream",
+    "eqstream.data",
+    "eqstream.pipelines",
+    "eqstream.seq2seq",
+    "eqstream.seq2seq.layers",
+    "eqstream.seq2seq.models",
+]
+
 setup(
     name="eqstream",
     version="0.1.0",
@@ -37,9 +46,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
-    packages=["data", "pipelines", "seq2seq", "seq2seq.layers", "seq2seq.models"],
-    py_modules=["eqstream"],
-    package_data={"data": ["recipes/*.yaml"]},
+    packages=PACKAGES,
+    package_data={"eqstream": ["py.typed"], "eqstream.data": ["recipes/*.yaml"]},
     install_requires=[
         "numpy>=2.0",
         "pyarrow>=18",
@@ -56,5 +64,5 @@ setup(
         "bench": BENCH + MODELS + READERS,
         "tensorboard": [*MODELS, "tensorboard"],
     },
-    entry_points={"console_scripts": ["eqstream = eqstream:main"]},
+    entry_points={"console_scripts": ["eqstream = eqstream.cli:main"]},
 )

@@ -33,8 +33,8 @@ Prepared = Callable[[], object]
 
 def prepare_eqstream(spec: Spec) -> Prepared:
     """Returns a whole build of the recipe."""
-    from data.recipe import load_recipe
-    from pipelines.build import build
+    from eqstream.data.recipe import load_recipe
+    from eqstream.pipelines.build import build
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])
     return lambda: build(recipe, spec["out"], workers=spec["workers"])

@@ -16,12 +16,12 @@ Spec = dict[str, Any]
 
 def train_and_judge(spec: Spec) -> dict[str, Any]:
     """Returns the result of a spec; see the module."""
-    from data.recipe import load_recipe
-    from pipelines.build import build
-    from seq2seq.evaluation import evaluate
-    from seq2seq.recipe import ModelRecipe
-    from seq2seq.run_directory import RunDirectory
-    from seq2seq.trainer import train
+    from eqstream.data.recipe import load_recipe
+    from eqstream.pipelines.build import build
+    from eqstream.seq2seq.evaluation import evaluate
+    from eqstream.seq2seq.recipe import ModelRecipe
+    from eqstream.seq2seq.run_directory import RunDirectory
+    from eqstream.seq2seq.trainer import train
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])
     data, run = Path(spec["folder"]) / "data", RunDirectory(Path(spec["folder"]) / "run")

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.digits import count_carries
-from data.recipe import SpaceRecipe
-from data.shapes import Shape, Tree
+from eqstream.data.digits import count_carries
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.shapes import Shape, Tree
 
 _SAFE = 1 << 62
 

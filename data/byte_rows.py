@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.errors import UserError
+from eqstream.data.errors import UserError
 
 # Texts up to this long, which is all that equations usually need, are handled in faster ways.
 _SHORT = 255

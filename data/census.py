@@ -10,13 +10,13 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from data.allotment import fill_evenly
-from data.errors import UserError
-from data.recipe import Recipe
-from data.selection import selection_of
-from data.shapes import list_shapes
-from data.strata import Source, list_sources
-from data.walk import Walk
+from eqstream.data.allotment import fill_evenly
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.data.selection import selection_of
+from eqstream.data.shapes import list_shapes
+from eqstream.data.strata import Source, list_sources
+from eqstream.data.walk import Walk
 
 _BLOCKS_PER_TASK = 16
 # Beyond these many positions counting everything would take days.

@@ -21,10 +21,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from data.byte_rows import ByteRows
-from data.configuration import from_mapping
-from data.errors import UserError
-from data.rewriting import add_spaces, add_zeros, strip_zeros
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.configuration import from_mapping
+from eqstream.data.errors import UserError
+from eqstream.data.rewriting import add_spaces, add_zeros, strip_zeros
 
 PAD, START, END = 0, 1, 2
 NUM_RESERVED = 3

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data.byte_rows import ByteRows
-from data.equations import EquationBlock
-from data.pieces import Piece, write_joined
-from data.recipe import Recipe
-from data.records import EquationColumns
-from data.shapes import Shape
-from data.shards import make_text_encoder
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.equations import EquationBlock
+from eqstream.data.pieces import Piece, write_joined
+from eqstream.data.recipe import Recipe
+from eqstream.data.records import EquationColumns
+from eqstream.data.shapes import Shape
+from eqstream.data.shards import make_text_encoder
 
 
 class ColumnEncoder:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from data.errors import UserError
+from eqstream.data.errors import UserError
 
 Config = TypeVar("Config")
 

@@ -1,13 +1,13 @@
 """Equations one at a time: the tree, its text, its exact value. Slow, obviously right, and free of numpy.
 
 Everything that is produced in bulk elsewhere is checked against this module, so it shares no code with it. The
-tree and its text come from `data.parsing`.
+tree and its text come from `eqstream.data.parsing`.
 """
 
 from fractions import Fraction
 from itertools import product
 
-from data.parsing import (
+from eqstream.data.parsing import (
     Number,
     Operation,
     Rational,

@@ -24,16 +24,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from data.allotment import fill_evenly
-from data.equations import EquationBlock, join_blocks
-from data.errors import UserError
-from data.permutation import derive_seed
-from data.recipe import Recipe
-from data.rounds import Rounds, TableRounds, WalkRounds, list_free_equations
-from data.shapes import Shape
-from data.splits import deal
-from data.stretches import Territory, find_territory
-from data.walk import BLOCK
+from eqstream.data.allotment import fill_evenly
+from eqstream.data.equations import EquationBlock, join_blocks
+from eqstream.data.errors import UserError
+from eqstream.data.permutation import derive_seed
+from eqstream.data.recipe import Recipe
+from eqstream.data.rounds import Rounds, TableRounds, WalkRounds, list_free_equations
+from eqstream.data.shapes import Shape
+from eqstream.data.splits import deal
+from eqstream.data.stretches import Territory, find_territory
+from eqstream.data.walk import BLOCK
 
 # Walks of fewer positions than this, all together, are listed once and kept.
 _MOST_LISTED = 1 << 21
@@ -42,7 +42,7 @@ _MOST_LISTED = 1 << 21
 class FreshStream:
     """The endless stream of one split; see the module for what it gives.
 
-    >>> from data.recipe import load_recipe
+    >>> from eqstream.data.recipe import load_recipe
     >>> stream = FreshStream(load_recipe("addition-10"), num_examples=1000)
     >>> [len(block) for block in stream.equations(epoch=0, first=990)]
     [10]

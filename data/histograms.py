@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from data.equations import EquationBlock
-from data.recipe import OPERATORS
-from data.shapes import Shape
+from eqstream.data.equations import EquationBlock
+from eqstream.data.recipe import OPERATORS
+from eqstream.data.shapes import Shape
 
 Histograms = dict[str, dict[str, int]]
 SIGNS = ("negative", "zero", "positive")

@@ -3,11 +3,11 @@
 A split is read once, in bulk, into a `TokenTable` of compact tokens (one byte each), checked against the manifest.
 Batches are then gathered by index, so that the order costs nothing and any step of any epoch can be the first one.
 Each of several readers holds the whole split, as the order of an epoch is of all of it: a byte for each token and
-twelve for the numbers, 26 MB for a million three-digit sums. What is too much for that is `data.loader_fresh`'s.
+twelve for the numbers, 26 MB for a million three-digit sums. What is too much for that is `eqstream.data.loader_fresh`'s.
 
 | key of a batch | shape, dtype |
 | --- | --- |
-| `question` | int32 (batch, question_width): tokens, see `data.codec` |
+| `question` | int32 (batch, question_width): tokens, see `eqstream.data.codec` |
 | `answer` | int32 (batch, answer_width): tokens with the end token |
 | `terms`, `digits`, `carries`, if asked for | int32 (batch,) |
 """
@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data.codec import Codec
-from data.errors import UserError
-from data.layout import MANIFEST
-from data.loader_tfrecord import read_tfrecord_shard
-from data.manifest import parse_manifest
-from data.records import NUMBER_COLUMNS, choose_format, read_parquet_shard, read_shard, split_shards
-from data.sampler import EpochSampler
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.layout import MANIFEST
+from eqstream.data.loader_tfrecord import read_tfrecord_shard
+from eqstream.data.manifest import parse_manifest
+from eqstream.data.records import NUMBER_COLUMNS, choose_format, read_parquet_shard, read_shard, split_shards
+from eqstream.data.sampler import EpochSampler
 
 _READERS = {"parquet": read_parquet_shard, "tfrecord": read_tfrecord_shard}
 # One call from TensorFlow into Python per block of so many examples: the call costs more than a batch.

@@ -1,6 +1,6 @@
-"""Endless batches of tokens straight from a recipe: `data.fresh` for `tf.data`, in the form of `data.loader`.
+"""Endless batches of tokens straight from a recipe: `eqstream.data.fresh` for `tf.data`, in the form of `eqstream.data.loader`.
 
->>> from data.recipe import load_recipe
+>>> from eqstream.data.recipe import load_recipe
 >>> recipe = load_recipe("addition-10")
 >>> for batch in fresh_batches(recipe, make_codec(recipe), batch_size=32, num_epochs=1):
 ...     print(batch["question"].shape, batch["answer"].shape)
@@ -13,14 +13,14 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from data.codec import Codec, CodecOptions
-from data.columns import ColumnEncoder
-from data.errors import UserError
-from data.fresh import FreshStream
-from data.loader import TokenTable
-from data.manifest import describe_space
-from data.recipe import Recipe
-from data.records import NUMBER_COLUMNS
+from eqstream.data.codec import Codec, CodecOptions
+from eqstream.data.columns import ColumnEncoder
+from eqstream.data.errors import UserError
+from eqstream.data.fresh import FreshStream
+from eqstream.data.loader import TokenTable
+from eqstream.data.manifest import describe_space
+from eqstream.data.recipe import Recipe
+from eqstream.data.records import NUMBER_COLUMNS
 
 # One call from TensorFlow into Python hands over at most this many batches.
 _BATCHES_PER_BLOCK = 64
@@ -81,7 +81,7 @@ class FreshBatches:
         num_epochs: int | None = None,
         columns: tuple[str, ...] = (),
     ) -> tf.data.Dataset:
-        """Returns batches of static shape; see the table of `data.loader` for their form.
+        """Returns batches of static shape; see the table of `eqstream.data.loader` for their form.
 
         Starting at (`first_epoch`, `first_batch`) gives exactly the batches that would have come there.
 

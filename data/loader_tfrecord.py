@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from data.byte_rows import ByteRows
-from data.errors import UserError
-from data.records import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns, ShardFile
-from data.tfrecord_reader import IrregularLayoutError, read_regular_shard
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.errors import UserError
+from eqstream.data.records import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns, ShardFile
+from eqstream.data.tfrecord_reader import IrregularLayoutError, read_regular_shard
 
 # Large batches: parsing costs a third per record of what it costs in batches of 512.
 _RECORDS_PER_PARSE = 16_384

@@ -21,15 +21,15 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
-from data.configuration import describe_type
-from data.errors import UserError
-from data.histograms import add_histograms
-from data.layout import COLUMNS, MANIFEST, shard_path
-from data.manifest_form import check_form
-from data.recipe import FORMAT_VERSION, Recipe
-from data.shards import ShardReceipt, make_text_encoder
-from data.space import whole_space
-from data.splits import SplitPlan
+from eqstream.data.configuration import describe_type
+from eqstream.data.errors import UserError
+from eqstream.data.histograms import add_histograms
+from eqstream.data.layout import COLUMNS, MANIFEST, shard_path
+from eqstream.data.manifest_form import check_form
+from eqstream.data.recipe import FORMAT_VERSION, Recipe
+from eqstream.data.shards import ShardReceipt, make_text_encoder
+from eqstream.data.space import whole_space
+from eqstream.data.splits import SplitPlan
 
 _TOOLS = ("numpy", "pyarrow", "apache-beam")
 UNKNOWN_VERSION = "unknown"

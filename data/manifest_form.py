@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data.configuration import describe_type
-from data.errors import UserError
-from data.histograms import SIGNS
-from data.recipe import MODEL_SECTIONS, OPERATORS, Recipe
+from eqstream.data.configuration import describe_type
+from eqstream.data.errors import UserError
+from eqstream.data.histograms import SIGNS
+from eqstream.data.recipe import MODEL_SECTIONS, OPERATORS, Recipe
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _TEXTS = ("name", "version", "description", "fingerprint", "eqstream_version")

@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.equations import EquationBlock
-from data.pieces import Piece, write_joined
-from data.text import TextEncoder
+from eqstream.data.equations import EquationBlock
+from eqstream.data.pieces import Piece, write_joined
+from eqstream.data.text import TextEncoder
 
 SCHEMA = pa.schema(
     [

@@ -14,7 +14,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple, NoReturn, TypeAlias
 
-from data.errors import UserError
+from eqstream.data.errors import UserError
 
 Rational: TypeAlias = int | Fraction
 Tree: TypeAlias = "Number | Operation"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.crc32c import append_zero, terms_of_rows
+from eqstream.data.crc32c import append_zero, terms_of_rows
 
 
 class PieceTable:

@@ -26,8 +26,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from data.configuration import apply_override, from_mapping, nearest, parse_yaml, to_mapping
-from data.errors import UserError
+from eqstream.data.configuration import apply_override, from_mapping, nearest, parse_yaml, to_mapping
+from eqstream.data.errors import UserError
 
 OPERATORS = "+-*/"
 MODEL_SECTIONS = ("codec", "model", "training")
@@ -303,7 +303,7 @@ def check_operators(operators: str) -> str:
 
 def shipped_recipes() -> dict[str, Path]:
     """Returns the recipes that come with eqstream, name to file, sorted by name."""
-    folder = Path(str(resources.files("data") / "recipes"))
+    folder = Path(str(resources.files("eqstream.data") / "recipes"))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 

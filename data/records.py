@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from data.byte_rows import ByteRows
-from data.configuration import nearest
-from data.errors import UserError
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.configuration import nearest
+from eqstream.data.errors import UserError
 
 TEXT_COLUMNS = ("question", "answer")
 NUMBER_COLUMNS = ("terms", "digits", "carries")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data.byte_rows import ByteRows
+from eqstream.data.byte_rows import ByteRows
 
 
 def add_zeros(rows: ByteRows, num_digits: int) -> ByteRows:

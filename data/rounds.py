@@ -11,10 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-from data.equations import EquationBlock, join_blocks
-from data.permutation import Permutation, derive_seed, index_dtype
-from data.stretches import Territory
-from data.walk import BLOCK
+from eqstream.data.equations import EquationBlock, join_blocks
+from eqstream.data.permutation import Permutation, derive_seed, index_dtype
+from eqstream.data.stretches import Territory
+from eqstream.data.walk import BLOCK
 
 # Standard deviations by which a part of a round is larger than what its epochs need.
 _DEVIATIONS = 6

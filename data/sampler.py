@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from data.permutation import Permutation, derive_seed
+from eqstream.data.permutation import Permutation, derive_seed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from data.arithmetic import Answers
-from data.digits import digit_count
-from data.recipe import Range, SpaceRecipe, SplitRecipe, Where, exact
-from data.shapes import Shape, Tree
-from data.space import Box, Domain, operand_domain
+from eqstream.data.arithmetic import Answers
+from eqstream.data.digits import digit_count
+from eqstream.data.recipe import Range, SpaceRecipe, SplitRecipe, Where, exact
+from eqstream.data.shapes import Shape, Tree
+from eqstream.data.space import Box, Domain, operand_domain
 
 _HASH_SPACE = 1 << 64
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from data.errors import UserError
-from data.recipe import SpaceRecipe
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import SpaceRecipe
 
 Tree = Any  # int | tuple[str, Tree, Tree]
 BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}

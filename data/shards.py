@@ -12,19 +12,19 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from data.arithmetic import Arithmetic
-from data.equations import EquationBlock, join_blocks
-from data.histograms import HistogramCounter, Histograms
-from data.parquet import ParquetEncoder, ParquetSink
-from data.pieces import total_lengths
-from data.recipe import Recipe
-from data.shapes import Shape, list_shapes
-from data.space import operand_domain
-from data.splits import Segment, ShardTask, deal
-from data.strata import list_sources
-from data.text import TextEncoder
-from data.tfrecord import TFRecordEncoder
-from data.walk import BLOCK, Walk
+from eqstream.data.arithmetic import Arithmetic
+from eqstream.data.equations import EquationBlock, join_blocks
+from eqstream.data.histograms import HistogramCounter, Histograms
+from eqstream.data.parquet import ParquetEncoder, ParquetSink
+from eqstream.data.pieces import total_lengths
+from eqstream.data.recipe import Recipe
+from eqstream.data.shapes import Shape, list_shapes
+from eqstream.data.space import operand_domain
+from eqstream.data.splits import Segment, ShardTask, deal
+from eqstream.data.strata import list_sources
+from eqstream.data.text import TextEncoder
+from eqstream.data.tfrecord import TFRecordEncoder
+from eqstream.data.walk import BLOCK, Walk
 
 _GZIP_LEVEL = 6
 
@@ -37,7 +37,7 @@ class ShardReceipt:
         name: the shard's name.
         num_equations: how many it holds.
         files: for each format ``num_bytes`` and ``sha256`` (hexadecimal).
-        histograms: see `data.histograms`.
+        histograms: see `eqstream.data.histograms`.
     """
 
     name: str

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from data.permutation import index_dtype
-from data.recipe import SpaceRecipe
-from data.shapes import Shape, list_shapes
+from eqstream.data.permutation import index_dtype
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.shapes import Shape, list_shapes
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Group:
 class EquationSpace:
     """The union of boxes, in their order.
 
-    >>> from data.recipe import Operands, SpaceRecipe
+    >>> from eqstream.data.recipe import Operands, SpaceRecipe
     >>> space = whole_space(SpaceRecipe(operands=Operands(min=0, max=9)))
     >>> space.size
     100

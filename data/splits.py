@@ -16,12 +16,12 @@ from typing import NoReturn
 
 import numpy as np
 
-from data.allotment import divide_proportionally, fill_evenly
-from data.census import Census
-from data.errors import UserError
-from data.permutation import Permutation, derive_seed
-from data.recipe import Recipe, SplitRecipe, exact
-from data.selection import Selection, selection_of
+from eqstream.data.allotment import divide_proportionally, fill_evenly
+from eqstream.data.census import Census
+from eqstream.data.errors import UserError
+from eqstream.data.permutation import Permutation, derive_seed
+from eqstream.data.recipe import Recipe, SplitRecipe, exact
+from eqstream.data.selection import Selection, selection_of
 
 # Names have room for five digits, and more shards than this would take hours to plan.
 MAX_SHARDS = 99_999

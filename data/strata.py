@@ -8,12 +8,12 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from data.errors import UserError
-from data.recipe import Recipe
-from data.selection import Selection, are_disjoint, boxes_of, has_brackets_of, length_domain, selection_of
-from data.shapes import Shape, list_shapes
-from data.space import Box, EquationSpace, operand_domain
-from data.walk import Walk
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.data.selection import Selection, are_disjoint, boxes_of, has_brackets_of, length_domain, selection_of
+from eqstream.data.shapes import Shape, list_shapes
+from eqstream.data.space import Box, EquationSpace, operand_domain
+from eqstream.data.walk import Walk
 
 MAX_STRATA = 20_000
 

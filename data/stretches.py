@@ -7,14 +7,14 @@ stretches of positions tell what was trained on, or held out, in spaces too larg
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from data.census import Census
-from data.configuration import nearest
-from data.errors import UserError
-from data.recipe import Recipe
-from data.selection import selection_of
-from data.shapes import Shape
-from data.splits import Segment, SplitPlan, plan_splits
-from data.walk import Walk
+from eqstream.data.census import Census
+from eqstream.data.configuration import nearest
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.data.selection import selection_of
+from eqstream.data.shapes import Shape
+from eqstream.data.splits import Segment, SplitPlan, plan_splits
+from eqstream.data.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Territory:
 
     Attributes:
         walk: the walk.
-        weight: how many combinations of operand lengths it unites; see `data.strata`.
+        weight: how many combinations of operand lengths it unites; see `eqstream.data.strata`.
         own: the split's own positions, None where it takes nothing.
         taken: those of the other splits, rising.
         num_equations: of the whole walk; where it wasn't counted to its end, as estimated from what was.

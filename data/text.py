@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data.arithmetic import Arithmetic
-from data.equations import EquationBlock
-from data.pieces import Piece, PieceTable
-from data.recipe import SpaceRecipe
-from data.shapes import Shape
+from eqstream.data.arithmetic import Arithmetic
+from eqstream.data.equations import EquationBlock
+from eqstream.data.pieces import Piece, PieceTable
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.shapes import Shape
 
 _GROUP = 4
 _BASE = 10**_GROUP

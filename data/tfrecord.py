@@ -29,12 +29,12 @@ from typing import BinaryIO
 import google_crc32c
 import numpy as np
 
-from data.crc32c import checksum, constants, mask
-from data.equations import EquationBlock
-from data.errors import UserError
-from data.example_layout import bytes_entry_head, features_head, int64_entry
-from data.pieces import Piece, PieceTable, total_lengths
-from data.text import TextEncoder
+from eqstream.data.crc32c import checksum, constants, mask
+from eqstream.data.equations import EquationBlock
+from eqstream.data.errors import UserError
+from eqstream.data.example_layout import bytes_entry_head, features_head, int64_entry
+from eqstream.data.pieces import Piece, PieceTable, total_lengths
+from eqstream.data.text import TextEncoder
 
 FRAME_BYTES = 16
 _HEADER = struct.Struct("<QI")

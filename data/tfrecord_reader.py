@@ -1,8 +1,8 @@
 """TFRecord shards of our own layout to columns in bulk, every checksum checked; needs no TensorFlow.
 
-Records of one length whose answers are of one length share a template (see `data.tfrecord` for the layout), so a group
+Records of one length whose answers are of one length share a template (see `eqstream.data.tfrecord` for the layout), so a group
 of them is one byte matrix: all bytes but those of question, answer and numbers are compared with the template at once,
-and as a CRC-32C is affine over GF(2) (see `data.crc32c`) only those few bytes have a say in the checksum.
+and as a CRC-32C is affine over GF(2) (see `eqstream.data.crc32c`) only those few bytes have a say in the checksum.
 """
 
 import itertools
@@ -16,12 +16,12 @@ from typing import BinaryIO
 import google_crc32c
 import numpy as np
 
-from data.byte_rows import ByteRows
-from data.crc32c import append_zero, byte_table, mask
-from data.errors import UserError
-from data.example_layout import bytes_entry_head, features_head, int64_entry
-from data.records import NUMBER_COLUMNS, EquationColumns, ShardFile
-from data.tfrecord import FRAME_BYTES, masked_checksum, open_uncompressed
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.crc32c import append_zero, byte_table, mask
+from eqstream.data.errors import UserError
+from eqstream.data.example_layout import bytes_entry_head, features_head, int64_entry
+from eqstream.data.records import NUMBER_COLUMNS, EquationColumns, ShardFile
+from eqstream.data.tfrecord import FRAME_BYTES, masked_checksum, open_uncompressed
 
 # What is made of a chunk should stay in the cache, and its groups should not be small.
 _CHUNK_BYTES = 2 << 20

@@ -10,7 +10,7 @@ An equation is *unseen* if it belongs to the space (its divisions are defined, i
 Nothing else matters: equations of other splits are unseen, and so are those of no split, be it that the splits' counts
 leave them over or that no `where` selects them. With `drop` both orders of a class that wasn't trained on are unseen.
 
-A model trained on an endless stream (`data.fresh`) may have seen whatever the stream can give: all classes of the
+A model trained on an endless stream (`eqstream.data.fresh`) may have seen whatever the stream can give: all classes of the
 training split's selection but those of the other splits.
 """
 
@@ -19,15 +19,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data.columns import ColumnEncoder
-from data.errors import UserError
-from data.permutation import index_dtype
-from data.recipe import Recipe
-from data.records import EquationColumns
-from data.selection import Selection
-from data.space import EquationSpace, Group, whole_space
-from data.stretches import Territory, find_territory
-from data.walk import BLOCK, Walk
+from eqstream.data.columns import ColumnEncoder
+from eqstream.data.errors import UserError
+from eqstream.data.permutation import index_dtype
+from eqstream.data.recipe import Recipe
+from eqstream.data.records import EquationColumns
+from eqstream.data.selection import Selection
+from eqstream.data.space import EquationSpace, Group, whole_space
+from eqstream.data.stretches import Territory, find_territory
+from eqstream.data.walk import BLOCK, Walk
 
 MAX_UNSEEN = 20_000_000
 # A byte for each, and about half a minute to look at them all.

@@ -16,13 +16,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.arithmetic import Answers, Arithmetic
-from data.equations import EquationBlock
-from data.permutation import Permutation, derive_seed, draw_bits, index_dtype
-from data.recipe import Recipe, Where
-from data.selection import Selection, class_hash, fits, has_brackets_of, in_answer_range, in_buckets, longest_digits
-from data.shapes import Shape, Variant
-from data.space import EquationSpace, Group, operand_domain
+from eqstream.data.arithmetic import Answers, Arithmetic
+from eqstream.data.equations import EquationBlock
+from eqstream.data.permutation import Permutation, derive_seed, draw_bits, index_dtype
+from eqstream.data.recipe import Recipe, Where
+from eqstream.data.selection import (
+    Selection,
+    class_hash,
+    fits,
+    has_brackets_of,
+    in_answer_range,
+    in_buckets,
+    longest_digits,
+)
+from eqstream.data.shapes import Shape, Variant
+from eqstream.data.space import EquationSpace, Group, operand_domain
 
 # Positions whose equations are computed and written together. It bounds memory, and twins stay within it; 2 ** 16 lets
 # numpy sort their places as 16-bit numbers.

@@ -1,6 +1,6 @@
 """The hash bucket of one equation, computed on Python's integers: what `hash` in a recipe's splits refers to.
 
-It is the definition spelled out; `data.selection` computes the same numbers for blocks of equations.
+It is the definition spelled out; `eqstream.data.selection` computes the same numbers for blocks of equations.
 
 | node | hash |
 | --- | --- |
@@ -15,7 +15,7 @@ Lea and Flood, 2014).
 import hashlib
 from fractions import Fraction
 
-from data.expression import COMMUTATIVE, Number, Rational, Tree, decimal_places
+from eqstream.data.expression import COMMUTATIVE, Number, Rational, Tree, decimal_places
 
 _MASK = (1 << 64) - 1
 _MIX_A = 0xBF58476D1CE4E5B9
@@ -26,7 +26,7 @@ _CODES = {"+": 0x9E3779B97F4A7C15, "-": 0xC2B2AE3D27D4EB4F, "*": 0x165667B19E377
 def hash_bucket(tree: Tree, salt: str) -> Fraction:
     """Returns the bucket, in [0, 1), of an equation and of all its twins.
 
-    >>> from data.expression import parse
+    >>> from eqstream.data.expression import parse
     >>> hash_bucket(parse("31 + 87"), "") == hash_bucket(parse("87 + 31"), "")
     True
     """

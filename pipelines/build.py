@@ -9,7 +9,7 @@
 | papers, checksums, manifest, `_SUCCESS` | driver | the dataset; `.build` is gone |
 
 Any step may be interrupted at any moment; the same command again goes on and ends in the same bytes. Also a command:
-``python -m pipelines.build RECIPE --out DIR [options of ours and of Beam]``.
+``python -m eqstream.pipelines.build RECIPE --out DIR [options of ours and of Beam]``.
 """
 
 import argparse
@@ -21,19 +21,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from data.errors import UserError
-from data.layout import STAGING, SUCCESS
-from data.manifest import list_files
-from data.recipe import Recipe, load_recipe
-from data.splits import ShardTask, SplitPlan, plan_splits
-from pipelines import storage
-from pipelines.closing import close_dataset
-from pipelines.counting import take_census
-from pipelines.journal import Found, Journal, refuse_strangers
-from pipelines.progress import Progress, progress_on
-from pipelines.runner import Execution, RunError
-from pipelines.workspace import Workspace
-from pipelines.writing import ShardJob, tool_versions, write_shards
+from eqstream.data.errors import UserError
+from eqstream.data.layout import STAGING, SUCCESS
+from eqstream.data.manifest import list_files
+from eqstream.data.recipe import Recipe, load_recipe
+from eqstream.data.splits import ShardTask, SplitPlan, plan_splits
+from eqstream.pipelines import storage
+from eqstream.pipelines.closing import close_dataset
+from eqstream.pipelines.counting import take_census
+from eqstream.pipelines.journal import Found, Journal, refuse_strangers
+from eqstream.pipelines.progress import Progress, progress_on
+from eqstream.pipelines.runner import Execution, RunError
+from eqstream.pipelines.workspace import Workspace
+from eqstream.pipelines.writing import ShardJob, tool_versions, write_shards
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,7 +263,7 @@ def _explain_file_errors(directory: str) -> Iterator[None]:
 def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """Returns our own arguments, and those for Beam."""
     parser = argparse.ArgumentParser(
-        prog="python -m pipelines.build",
+        prog="python -m eqstream.pipelines.build",
         description="Builds the dataset of a recipe; arguments that are not listed here go to Beam.",
         allow_abbrev=False,
     )
@@ -292,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             progress=progress_on(sys.stderr),
         )
     except UserError as error:
-        print(f"pipelines.build: error: {error}", file=sys.stderr)
+        print(f"eqstream.pipelines.build: error: {error}", file=sys.stderr)
         return 2
     print(result.to_text())
     return 0

@@ -6,17 +6,17 @@ Order matters: papers and checksums first, the manifest after them, `_SUCCESS` l
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from data import layout
-from data.manifest import list_files, make_manifest, manifest_bytes, sha256_of
-from data.recipe import Recipe
-from data.shards import ShardReceipt
-from data.splits import SplitPlan
-from pipelines import storage
-from pipelines.papers import render_papers
-from pipelines.receipts import read_receipt, read_receipt_tools
-from pipelines.runner import RunError
-from pipelines.workspace import Workspace
-from pipelines.writing import tool_versions
+from eqstream.data import layout
+from eqstream.data.manifest import list_files, make_manifest, manifest_bytes, sha256_of
+from eqstream.data.recipe import Recipe
+from eqstream.data.shards import ShardReceipt
+from eqstream.data.splits import SplitPlan
+from eqstream.pipelines import storage
+from eqstream.pipelines.papers import render_papers
+from eqstream.pipelines.receipts import read_receipt, read_receipt_tools
+from eqstream.pipelines.runner import RunError
+from eqstream.pipelines.workspace import Workspace
+from eqstream.pipelines.writing import tool_versions
 
 NUM_READERS = 8
 

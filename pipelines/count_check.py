@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data.layout import COLUMNS, shard_path
-from data.recipe import Recipe, SpaceRecipe
-from data.splits import ShardTask, SplitPlan
-from pipelines.faults import FaultList
-from pipelines.file_check import list_entries
-from pipelines.shard_check import HISTOGRAMS, ShardFindings
+from eqstream.data.layout import COLUMNS, shard_path
+from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.splits import ShardTask, SplitPlan
+from eqstream.pipelines.faults import FaultList
+from eqstream.pipelines.file_check import list_entries
+from eqstream.pipelines.shard_check import HISTOGRAMS, ShardFindings
 
 PLACE = "manifest.json"
 
@@ -114,7 +114,7 @@ def _check_texts(space: Mapping[str, Any], findings: Sequence[ShardFindings], fa
 def space_size(space: SpaceRecipe) -> int:
     """Returns the number of candidates: operands, operators and, with brackets, trees, all free.
 
-    >>> from data.recipe import Operands, Terms
+    >>> from eqstream.data.recipe import Operands, Terms
     >>> space_size(SpaceRecipe(operands=Operands(min=0, max=9), operators="+-", terms=Terms(min=2, max=3)))
     4200
     """

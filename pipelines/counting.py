@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 import apache_beam as beam
 
-from data.census import Census, Counter, CountingResult, CountingTask
-from data.recipe import Recipe
-from pipelines.progress import Progress
-from pipelines.receipts import read_counts, write_counts
-from pipelines.runner import Execution, report_failures, to_elements, wait_for
-from pipelines.workspace import Workspace
+from eqstream.data.census import Census, Counter, CountingResult, CountingTask
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.progress import Progress
+from eqstream.pipelines.receipts import read_counts, write_counts
+from eqstream.pipelines.runner import Execution, report_failures, to_elements, wait_for
+from eqstream.pipelines.workspace import Workspace
 
 Batch = tuple[CountingTask, ...]
 # Balanced sampling asks for thousands of tiny counts, which would each cost a file.

@@ -1,18 +1,18 @@
 """What is in a dataset: its recipe, sizes, histograms and some equations of each split, for people and for programs.
 
-Nearly all of it stands in the manifest and is believed; `pipelines.verify` is what checks it.
+Nearly all of it stands in the manifest and is believed; `eqstream.pipelines.verify` is what checks it.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.errors import UserError
-from data.histograms import SIGNS
-from data.recipe import OPERATORS
-from pipelines import storage
-from pipelines.file_check import load_manifest
-from pipelines.records import read_sample
+from eqstream.data.errors import UserError
+from eqstream.data.histograms import SIGNS
+from eqstream.data.recipe import OPERATORS
+from eqstream.pipelines import storage
+from eqstream.pipelines.file_check import load_manifest
+from eqstream.pipelines.records import read_sample
 
 BAR_WIDTH = 40
 FORMAT_TO_TITLE = {"tfrecord": "TFRecord", "parquet": "Parquet"}

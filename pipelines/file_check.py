@@ -5,12 +5,12 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from data import layout
-from data.errors import UserError
-from data.manifest import parse_manifest
-from pipelines import storage
-from pipelines.faults import FaultList
-from pipelines.paper_check import check_papers
+from eqstream.data import layout
+from eqstream.data.errors import UserError
+from eqstream.data.manifest import parse_manifest
+from eqstream.pipelines import storage
+from eqstream.pipelines.faults import FaultList
+from eqstream.pipelines.paper_check import check_papers
 
 CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 SHARD_FOLDERS = ("data/", "tfrecord/")

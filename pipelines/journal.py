@@ -9,14 +9,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from data import layout
-from data.errors import UserError
-from data.manifest import DamagedManifestError, list_files, parse_manifest
-from data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe
-from pipelines import storage
-from pipelines.papers import paper_names
-from pipelines.receipts import seal, unseal
-from pipelines.workspace import JOURNAL
+from eqstream.data import layout
+from eqstream.data.errors import UserError
+from eqstream.data.manifest import DamagedManifestError, list_files, parse_manifest
+from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe
+from eqstream.pipelines import storage
+from eqstream.pipelines.papers import paper_names
+from eqstream.pipelines.receipts import seal, unseal
+from eqstream.pipelines.workspace import JOURNAL
 
 CLOSING = (*layout.PAPERS, layout.CHECKSUMS, layout.MANIFEST, layout.SUCCESS)
 MAX_DIFFERENCES = 5

@@ -1,14 +1,14 @@
 """What is true of one equation: its columns recomputed from its text, and where the recipe lets it stand.
 
-Nothing here comes from the code that writes shards: the text is parsed and evaluated by `data.expression`.
+Nothing here comes from the code that writes shards: the text is parsed and evaluated by `eqstream.data.expression`.
 """
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from data.errors import UserError
-from data.expression import (
+from eqstream.data.errors import UserError
+from eqstream.data.expression import (
     InexactDivisionError,
     Rational,
     Tree,
@@ -22,8 +22,8 @@ from data.expression import (
     list_operators,
     parse_strict,
 )
-from data.recipe import Range, Recipe, SplitRecipe, Where, exact
-from pipelines.buckets import hash_bucket
+from eqstream.data.recipe import Range, Recipe, SplitRecipe, Where, exact
+from eqstream.pipelines.buckets import hash_bucket
 
 
 class Facts(NamedTuple):

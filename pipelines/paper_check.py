@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping
 from importlib import metadata
 from typing import Any
 
-from data import layout
-from data.recipe import FORMAT_VERSION
-from pipelines import storage
-from pipelines.faults import FaultList
-from pipelines.papers import render_papers
+from eqstream.data import layout
+from eqstream.data.recipe import FORMAT_VERSION
+from eqstream.pipelines import storage
+from eqstream.pipelines.faults import FaultList
+from eqstream.pipelines.papers import render_papers
 
 
 def check_papers(

@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from data import layout
-from data.recipe import MODEL_SECTIONS
-from pipelines.croissant import render_croissant
+from eqstream.data import layout
+from eqstream.data.recipe import MODEL_SECTIONS
+from eqstream.pipelines.croissant import render_croissant
 
 # What a manifest calls a column of texts.
 TEXT_TYPES = ("string", "bytes")

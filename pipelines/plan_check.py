@@ -3,19 +3,19 @@
 This alone knows where each equation belongs: with true checksums and true sums, the equations of another seed, or one
 of them exchanged for an equation that the dataset does not use, are a sound dataset of the same space. What is
 expected comes from the writer's own walk, as it is the recipe's meaning; that answers are right is for
-`pipelines.judgement`.
+`eqstream.pipelines.judgement`.
 
 Texts are compared, not files: the bytes of Parquet and gzip depend on the libraries that packed them, and a payload of
-TFRecord is compared with the texts by `pipelines.records`.
+TFRecord is compared with the texts by `eqstream.pipelines.records`.
 """
 
 import itertools
 from collections.abc import Iterator, Sequence
 
-from data.pieces import write_joined
-from data.shards import ShardWriter
-from data.splits import ShardTask
-from pipelines.faults import FaultList
+from eqstream.data.pieces import write_joined
+from eqstream.data.shards import ShardWriter
+from eqstream.data.splits import ShardTask
+from eqstream.pipelines.faults import FaultList
 
 
 def plan_questions(writer: ShardWriter, task: ShardTask) -> Iterator[str]:

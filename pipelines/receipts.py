@@ -8,10 +8,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from data.census import CountingResult, CountingTask
-from data.splits import ShardTask
-from pipelines import storage
-from pipelines.workspace import Workspace
+from eqstream.data.census import CountingResult, CountingTask
+from eqstream.data.splits import ShardTask
+from eqstream.pipelines import storage
+from eqstream.pipelines.workspace import Workspace
 
 
 def seal(value: Any) -> bytes:

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from data.errors import UserError
-from data.tfrecord import open_uncompressed, read_records
-from pipelines import storage
+from eqstream.data.errors import UserError
+from eqstream.data.tfrecord import open_uncompressed, read_records
+from eqstream.pipelines import storage
 
 BLOCK_SIZE = 8192
 SCHEMA = {

@@ -23,8 +23,8 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineState, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from data.errors import UserError
-from pipelines import storage
+from eqstream.data.errors import UserError
+from eqstream.pipelines import storage
 
 POLL_SECONDS = 0.5
 # Runners hand on a worker's exception as text, wrapped in tracebacks and step names; these marks survive that.
@@ -156,7 +156,7 @@ class Execution:
 
 def worker_command() -> str:
     """Returns the shell command that starts a worker process of the local multi-process runner."""
-    return f"exec {shlex.quote(sys.executable)} -m pipelines.worker {os.getpid()}"
+    return f"exec {shlex.quote(sys.executable)} -m eqstream.pipelines.worker {os.getpid()}"
 
 
 def wait_for(work: Callable[[], None], watch: Callable[[], None]) -> None:

@@ -13,14 +13,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from apache_beam.io.filesystems import FileSystems
 
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines import storage
-from pipelines.distinct import KEYS, pack_keys, text_key
-from pipelines.faults import FaultList
-from pipelines.judgement import Facts, Judge
-from pipelines.plan_check import PlanCheck
-from pipelines.records import (
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines import storage
+from eqstream.pipelines.distinct import KEYS, pack_keys, text_key
+from eqstream.pipelines.faults import FaultList
+from eqstream.pipelines.judgement import Facts, Judge
+from eqstream.pipelines.plan_check import PlanCheck
+from eqstream.pipelines.records import (
     Record,
     compare_blocks,
     open_file,

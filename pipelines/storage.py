@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from data.errors import UserError
+from eqstream.data.errors import UserError
 
 READ_SIZE_BYTES = 1 << 20
 # Beam reads these as parts of a pattern, and a deletion by pattern is no way to treat someone's files.

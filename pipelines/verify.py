@@ -9,7 +9,7 @@
 | look for repeated equations and for twins over all shards | driver | `twins` |
 | compare every number with the plan | driver | `counts` |
 
-Equations are read by `data.expression`, which shares no code with the writers; only the plan, which is what the recipe
+Equations are read by `eqstream.data.expression`, which shares no code with the writers; only the plan, which is what the recipe
 means, is the writers' own. Memory stays bounded: shards are read
 block by block, and keys of equations are compared one part of their range at a time. The dataset is only read.
 """
@@ -25,26 +25,26 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from data import layout
-from data.errors import UserError
-from data.expression import canonical_key
-from data.parsing import parse
-from data.recipe import Recipe
-from data.shards import ShardWriter
-from data.splits import ShardTask, SplitPlan, plan_splits
-from pipelines import storage
-from pipelines.count_check import check_manifest, check_plan
-from pipelines.counting import take_census
-from pipelines.distinct import KEYS, Pair, choose_partitions, confirm_pairs, find_pairs, sort_into_partitions
-from pipelines.faults import FaultList
-from pipelines.file_check import check_files, list_entries, load_manifest
-from pipelines.plan_check import plan_questions
-from pipelines.progress import Progress
-from pipelines.records import open_file
-from pipelines.runner import Execution, report_failures, to_elements, wait_for
-from pipelines.shard_check import ShardCheck, ShardFindings
-from pipelines.verify_report import VerifyReport, make_report
-from pipelines.workspace import Workspace
+from eqstream.data import layout
+from eqstream.data.errors import UserError
+from eqstream.data.expression import canonical_key
+from eqstream.data.parsing import parse
+from eqstream.data.recipe import Recipe
+from eqstream.data.shards import ShardWriter
+from eqstream.data.splits import ShardTask, SplitPlan, plan_splits
+from eqstream.pipelines import storage
+from eqstream.pipelines.count_check import check_manifest, check_plan
+from eqstream.pipelines.counting import take_census
+from eqstream.pipelines.distinct import KEYS, Pair, choose_partitions, confirm_pairs, find_pairs, sort_into_partitions
+from eqstream.pipelines.faults import FaultList
+from eqstream.pipelines.file_check import check_files, list_entries, load_manifest
+from eqstream.pipelines.plan_check import plan_questions
+from eqstream.pipelines.progress import Progress
+from eqstream.pipelines.records import open_file
+from eqstream.pipelines.runner import Execution, report_failures, to_elements, wait_for
+from eqstream.pipelines.shard_check import ShardCheck, ShardFindings
+from eqstream.pipelines.verify_report import VerifyReport, make_report
+from eqstream.pipelines.workspace import Workspace
 
 
 def verify(

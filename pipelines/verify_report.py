@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from data import layout
-from data.recipe import Recipe
-from pipelines.faults import Fault, FaultList
-from pipelines.file_check import CheckedFiles
-from pipelines.shard_check import ShardFindings
+from eqstream.data import layout
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.faults import Fault, FaultList
+from eqstream.pipelines.file_check import CheckedFiles
+from eqstream.pipelines.shard_check import ShardFindings
 
 COMMUTED_TO_PROOF = {
     "together": "no equation stands twice, and no commuted twins stand in two splits",

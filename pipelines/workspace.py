@@ -19,9 +19,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from data.errors import UserError
-from data.layout import STAGING
-from pipelines import storage
+from eqstream.data.errors import UserError
+from eqstream.data.layout import STAGING
+from eqstream.pipelines import storage
 
 JOURNAL = f"{STAGING}/build.json"
 

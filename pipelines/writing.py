@@ -14,15 +14,15 @@ import apache_beam as beam
 import numpy
 import pyarrow
 
-from data.layout import shard_path
-from data.recipe import Recipe
-from data.shards import ShardReceipt, ShardWriter
-from data.splits import ShardTask
-from pipelines import storage
-from pipelines.progress import Progress
-from pipelines.receipts import read_receipt, write_receipt
-from pipelines.runner import Execution, report_failures, to_elements, wait_for
-from pipelines.workspace import Workspace
+from eqstream.data.layout import shard_path
+from eqstream.data.recipe import Recipe
+from eqstream.data.shards import ShardReceipt, ShardWriter
+from eqstream.data.splits import ShardTask
+from eqstream.pipelines import storage
+from eqstream.pipelines.progress import Progress
+from eqstream.pipelines.receipts import read_receipt, write_receipt
+from eqstream.pipelines.runner import Execution, report_failures, to_elements, wait_for
+from eqstream.pipelines.workspace import Workspace
 
 
 def tool_versions() -> dict[str, str]:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from data.arithmetic import Arithmetic
-from data.configuration import describe_type, from_mapping, nearest
-from data.errors import UserError
-from data.recipe import SpaceRecipe
-from data.shapes import list_shapes
-from data.space import operand_domain
-from seq2seq.checks import check_positive, check_share
+from eqstream.data.arithmetic import Arithmetic
+from eqstream.data.configuration import describe_type, from_mapping, nearest
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.shapes import list_shapes
+from eqstream.data.space import operand_domain
+from eqstream.seq2seq.checks import check_positive, check_share
 
 # Beyond, not every whole number is a float32.
 _LARGEST_NUMBER = 1 << 24

@@ -10,14 +10,14 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from data.codec import Codec
-from data.errors import UserError
-from data.loader import TokenTable
-from seq2seq.decoding import GreedyDecoder
-from seq2seq.metrics import exact_matches
-from seq2seq.recipe import EarlyStoppingRecipe
-from seq2seq.run_directory import RunDirectory, format_csv, write_atomically
-from seq2seq.training_state import TrainingProgress, save_model, save_state
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.loader import TokenTable
+from eqstream.seq2seq.decoding import GreedyDecoder
+from eqstream.seq2seq.metrics import exact_matches
+from eqstream.seq2seq.recipe import EarlyStoppingRecipe
+from eqstream.seq2seq.run_directory import RunDirectory, format_csv, write_atomically
+from eqstream.seq2seq.training_state import TrainingProgress, save_model, save_state
 
 Report = Callable[[str], None]
 # The lower the better for these, the higher for all others.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from data.errors import UserError
+from eqstream.data.errors import UserError
 
 
 def check_positive(config: Any, *names: str) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import click
 
-from data.errors import UserError
-from seq2seq.prediction import Prediction, Predictor
-from seq2seq.questions import read_batches
+from eqstream.data.errors import UserError
+from eqstream.seq2seq.prediction import Prediction, Predictor
+from eqstream.seq2seq.questions import read_batches
 
 
 class Conversation:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.errors import UserError
-from data.recipe import Range
-from seq2seq.checks import check_positive
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Range
+from eqstream.seq2seq.checks import check_positive
 
 _COLUMNS = ("terms", "digits", "carries")
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from data.configuration import nearest
-from data.errors import UserError
+from eqstream.data.configuration import nearest
+from eqstream.data.errors import UserError
 
 _FOR_VALIDATION = ("validation", "dev", "test")
 _FOR_TESTING = ("test", "unseen")

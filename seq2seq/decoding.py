@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data.codec import END, PAD
-from seq2seq.models.base import EquationModel
-from seq2seq.models.regression import RegressionModel
+from eqstream.data.codec import END, PAD
+from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.regression import RegressionModel
 
 
 @dataclass(frozen=True, eq=False)

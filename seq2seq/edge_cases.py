@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from data.errors import UserError
-from data.expression import Operation, Tree, count_carries, has_brackets, list_operands, parse, render, twins
-from data.parsing import Number
-from data.recipe import SpaceRecipe
-from seq2seq.membership import read_question
+from eqstream.data.errors import UserError
+from eqstream.data.expression import Operation, Tree, count_carries, has_brackets, list_operands, parse, render, twins
+from eqstream.data.parsing import Number
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.seq2seq.membership import read_question
 
 _MAX_CHAINS = 12
 # The twins of more terms are too many to look for.

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from data.codec import Codec
-from data.errors import UserError
-from data.loader import load_manifest
-from data.records import EquationColumns
-from seq2seq.decoding import GreedyDecoder
-from seq2seq.edge_cases import EdgeCase, list_edge_cases, list_twins, swap_sides
-from seq2seq.examples import find_questions, is_from_stream, read_split
-from seq2seq.metrics import exact_matches
-from seq2seq.trained_model import TrainedModel
-from seq2seq.verdict import CommutingCount, JudgedCase, Seen
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.loader import load_manifest
+from eqstream.data.records import EquationColumns
+from eqstream.seq2seq.decoding import GreedyDecoder
+from eqstream.seq2seq.edge_cases import EdgeCase, list_edge_cases, list_twins, swap_sides
+from eqstream.seq2seq.examples import find_questions, is_from_stream, read_split
+from eqstream.seq2seq.metrics import exact_matches
+from eqstream.seq2seq.trained_model import TrainedModel
+from eqstream.seq2seq.verdict import CommutingCount, JudgedCase, Seen
 
 # Enough for a share, few enough to cost a second: their trees are read one at a time.
 _MAX_PAIRS = 10_000

@@ -11,21 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import UserError
-from data.loader import load_manifest
-from data.records import EquationColumns
-from seq2seq.decoding import GreedyDecoder, estimate_answers
-from seq2seq.edge_suite import count_commuting, judge_edge_cases
-from seq2seq.examples import Examples, choose_examples
-from seq2seq.metrics import exact_matches
-from seq2seq.mistakes import MistakeTally, WrongAnswer
-from seq2seq.models.regression import RegressionModel
-from seq2seq.run_checks import check_fits
-from seq2seq.run_directory import write_atomically
-from seq2seq.tables import TableTally
-from seq2seq.trained_model import TrainedModel, load_trained_model
-from seq2seq.verdict import CommutingCount, Verdict, wilson_interval
-from seq2seq.verdict_text import render_verdict
+from eqstream.data.errors import UserError
+from eqstream.data.loader import load_manifest
+from eqstream.data.records import EquationColumns
+from eqstream.seq2seq.decoding import GreedyDecoder, estimate_answers
+from eqstream.seq2seq.edge_suite import count_commuting, judge_edge_cases
+from eqstream.seq2seq.examples import Examples, choose_examples
+from eqstream.seq2seq.metrics import exact_matches
+from eqstream.seq2seq.mistakes import MistakeTally, WrongAnswer
+from eqstream.seq2seq.models.regression import RegressionModel
+from eqstream.seq2seq.run_checks import check_fits
+from eqstream.seq2seq.run_directory import write_atomically
+from eqstream.seq2seq.tables import TableTally
+from eqstream.seq2seq.trained_model import TrainedModel, load_trained_model
+from eqstream.seq2seq.verdict import CommutingCount, Verdict, wilson_interval
+from eqstream.seq2seq.verdict_text import render_verdict
 
 _MIN_QUESTIONS_TO_COMPILE = 4_000
 _MIN_EXAMPLES_TO_REPORT = 100_000

@@ -4,8 +4,8 @@ from importlib.util import find_spec
 
 import keras
 
-from data.errors import UserError
-from seq2seq.run_directory import RunDirectory
+from eqstream.data.errors import UserError
+from eqstream.seq2seq.run_directory import RunDirectory
 
 
 def check_tensorboard() -> None:

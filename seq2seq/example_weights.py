@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from data.codec import Codec
-from data.errors import UserError
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
 
 # Name of the column that says which of `ExampleWeights.values` an example has.
 WEIGHT_GROUP = "weight_group"

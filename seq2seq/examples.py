@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from data.byte_rows import ByteRows
-from data.errors import UserError
-from data.loader_tfrecord import read_tfrecord_shard
-from data.recipe import Recipe
-from data.records import EquationColumns, choose_format, read_parquet_shard, read_shard, split_shards
-from data.unseen import unseen_equations
-from seq2seq.dataset_splits import choose_test_split, choose_validation_split
-from seq2seq.trained_model import TrainedModel
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.errors import UserError
+from eqstream.data.loader_tfrecord import read_tfrecord_shard
+from eqstream.data.recipe import Recipe
+from eqstream.data.records import EquationColumns, choose_format, read_parquet_shard, read_shard, split_shards
+from eqstream.data.unseen import unseen_equations
+from eqstream.seq2seq.dataset_splits import choose_test_split, choose_validation_split
+from eqstream.seq2seq.trained_model import TrainedModel
 
 ALL_UNSEEN = "all-unseen"  # no split can have this name
 

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter, StrMethodFormatter
 
-from seq2seq.mistakes import ErrorCount
-from seq2seq.palette import GRID, LINES, OFF_BY_ONE, PALE, WRONG, bounded, share_label
-from seq2seq.tables import GroupCount
+from eqstream.seq2seq.mistakes import ErrorCount
+from eqstream.seq2seq.palette import GRID, LINES, OFF_BY_ONE, PALE, WRONG, bounded, share_label
+from eqstream.seq2seq.tables import GroupCount
 
 _MAX_MARKED_EPOCHS = 40
 _MAX_LABELLED_BARS = 14

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from seq2seq.callbacks import StateKeeper
+from eqstream.seq2seq.callbacks import StateKeeper
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator
 
-from seq2seq.palette import AMOUNTS, PALE, RIGHT, SHARES, WRONG, bounded, share_label
+from eqstream.seq2seq.palette import AMOUNTS, PALE, RIGHT, SHARES, WRONG, bounded, share_label
 
 _MAX_LABELLED_LENGTHS = 12
 _MAX_LABELLED_SHARES = 200

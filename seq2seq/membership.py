@@ -3,10 +3,10 @@
 from fractions import Fraction
 from typing import NamedTuple
 
-from data.errors import UserError
-from data.expression import answer_text, evaluate, has_brackets, list_operands, list_operators
-from data.parsing import Tree, parse, render
-from data.recipe import SpaceRecipe
+from eqstream.data.errors import UserError
+from eqstream.data.expression import answer_text, evaluate, has_brackets, list_operands, list_operators
+from eqstream.data.parsing import Tree, parse, render
+from eqstream.data.recipe import SpaceRecipe
 
 
 class KnownQuestion(NamedTuple):

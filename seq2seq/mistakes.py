@@ -11,8 +11,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from data.byte_rows import ByteRows
-from seq2seq.tables import GroupCount
+from eqstream.data.byte_rows import ByteRows
+from eqstream.seq2seq.tables import GroupCount
 
 _NUM_WORST = 10
 _NUMBER = re.compile(r"(-?[0-9]+)(?:\.([0-9]+))?(?:/([0-9]+))?")

@@ -2,7 +2,7 @@
 
 import keras
 
-from seq2seq.recipe import OptimizerRecipe
+from eqstream.seq2seq.recipe import OptimizerRecipe
 
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,

@@ -11,20 +11,20 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from data.codec import PAD
-from data.errors import UserError
-from data.loader import TokenTable, load_manifest, load_tokens
-from data.permutation import Permutation, derive_seed
-from seq2seq import figures, maps
-from seq2seq.dataset_splits import choose_test_split, choose_validation_split
-from seq2seq.decoding import GreedyDecoder
-from seq2seq.membership import read_question
-from seq2seq.metrics import exact_matches
-from seq2seq.mistakes import MistakeTally, WrongAnswer
-from seq2seq.models.base import EquationModel
-from seq2seq.run_checks import check_fits
-from seq2seq.run_directory import RunDirectory
-from seq2seq.trained_model import TrainedModel, load_trained_model
+from eqstream.data.codec import PAD
+from eqstream.data.errors import UserError
+from eqstream.data.loader import TokenTable, load_manifest, load_tokens
+from eqstream.data.permutation import Permutation, derive_seed
+from eqstream.seq2seq import figures, maps
+from eqstream.seq2seq.dataset_splits import choose_test_split, choose_validation_split
+from eqstream.seq2seq.decoding import GreedyDecoder
+from eqstream.seq2seq.membership import read_question
+from eqstream.seq2seq.metrics import exact_matches
+from eqstream.seq2seq.mistakes import MistakeTally, WrongAnswer
+from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.run_checks import check_fits
+from eqstream.seq2seq.run_directory import RunDirectory
+from eqstream.seq2seq.trained_model import TrainedModel, load_trained_model
 
 # Enough to see a pattern, few enough for every model to answer within seconds.
 _MAX_EXAMPLES = 100_000

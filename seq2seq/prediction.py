@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq.decoding import GreedyDecoder, estimate_answers
-from seq2seq.membership import KnownQuestion, read_question
-from seq2seq.models.regression import RegressionModel
-from seq2seq.trained_model import TrainedModel, load_trained_model
+from eqstream.seq2seq.decoding import GreedyDecoder, estimate_answers
+from eqstream.seq2seq.membership import KnownQuestion, read_question
+from eqstream.seq2seq.models.regression import RegressionModel
+from eqstream.seq2seq.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
 # Compiling pays from about as many questions on.

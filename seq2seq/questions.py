@@ -7,9 +7,9 @@ from typing import TextIO
 
 import click
 
-from data.errors import UserError
-from data.recipe import SpaceRecipe
-from seq2seq.membership import KnownQuestion, read_question
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.seq2seq.membership import KnownQuestion, read_question
 
 STANDARD_INPUT = "-"
 _COMMENT = "#"

@@ -6,11 +6,11 @@ Imports no TensorFlow: a recipe is refused before anything slow begins.
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from data.codec import CodecOptions
-from data.configuration import from_mapping, to_mapping
-from data.errors import UserError
-from data.recipe import Recipe
-from seq2seq.architectures import (
+from eqstream.data.codec import CodecOptions
+from eqstream.data.configuration import from_mapping, to_mapping
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.seq2seq.architectures import (
     ArchitectureRecipe,
     RegressionRecipe,
     RepeatVectorRecipe,
@@ -19,9 +19,9 @@ from seq2seq.architectures import (
     check_transformer_space,
     read_architecture,
 )
-from seq2seq.checks import check_not_negative, check_positive
-from seq2seq.curriculum import StageRecipe, check_curriculum
-from seq2seq.example_weights import WeightsRecipe
+from eqstream.seq2seq.checks import check_not_negative, check_positive
+from eqstream.seq2seq.curriculum import StageRecipe, check_curriculum
+from eqstream.seq2seq.example_weights import WeightsRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class TrainingRecipe:
     size of the fixed sample that each epoch is judged on, `samples` how many of it are shown. The state for
     `--resume` is saved after each epoch and every `save_steps` steps. `storage` is the format to read, None for what
     there is. `mask_loss` leaves pad tokens out of the loss. `source: fresh` trains on an endless stream of what the
-    train split may take from and no other split holds (see `data.fresh`), `epoch_examples` of it in an epoch, by
+    train split may take from and no other split holds (see `eqstream.data.fresh`), `epoch_examples` of it in an epoch, by
     default as many as the split has.
 
     `curriculum` is a list of stages that come first, each of so many epochs of some of the examples; early stopping

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from data.codec import Codec
-from data.configuration import to_mapping
-from data.errors import UserError
-from data.recipe import Recipe, SpaceRecipe
-from seq2seq.recipe import ModelRecipe, TrainingRecipe
-from seq2seq.run_directory import RunDirectory
+from eqstream.data.codec import Codec
+from eqstream.data.configuration import to_mapping
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.seq2seq.recipe import ModelRecipe, TrainingRecipe
+from eqstream.seq2seq.run_directory import RunDirectory
 
 
 def check_same_space(recipe: Recipe, manifest: Mapping[str, Any]) -> None:

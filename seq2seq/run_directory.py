@@ -23,9 +23,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from data.codec import Codec
-from data.errors import UserError
-from data.recipe import Recipe
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
 
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
 RUN_VERSION = 1

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.byte_rows import ByteRows
-from data.histograms import SIGNS
-from data.recipe import OPERATORS, SpaceRecipe
-from data.records import EquationColumns
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.histograms import SIGNS
+from eqstream.data.recipe import OPERATORS, SpaceRecipe
+from eqstream.data.records import EquationColumns
 
 # More than an operand can have digits: separates the two lengths in one number.
 _LENGTHS_BASE = 1 << 10

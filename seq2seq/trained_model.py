@@ -7,15 +7,15 @@ from typing import Any
 
 import keras
 
-from data.codec import Codec
-from data.errors import UserError
-from data.recipe import Recipe
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
 
 # Importing the registry registers the classes that a saved model names.
-from seq2seq.models import registry
-from seq2seq.models.base import EquationModel
-from seq2seq.recipe import ModelRecipe
-from seq2seq.run_directory import RunDirectory
+from eqstream.seq2seq.models import registry
+from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.recipe import ModelRecipe
+from eqstream.seq2seq.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, eq=False)

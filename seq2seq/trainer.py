@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data.codec import Codec
-from data.loader import TokenTable, load_manifest, load_tokens
-from data.permutation import Permutation, derive_seed
-from data.recipe import Recipe
-from seq2seq.callbacks import (
+from eqstream.data.codec import Codec
+from eqstream.data.loader import TokenTable, load_manifest, load_tokens
+from eqstream.data.permutation import Permutation, derive_seed
+from eqstream.data.recipe import Recipe
+from eqstream.seq2seq.callbacks import (
     BestKeeper,
     EarlyStopper,
     EpochReporter,
@@ -21,24 +21,24 @@ from seq2seq.callbacks import (
     StateKeeper,
     TrainingInterruptedError,
 )
-from seq2seq.dataset_splits import choose_validation_split
-from seq2seq.event_files import check_tensorboard, make_event_writer
-from seq2seq.interrupts import interrupts_noted_by
-from seq2seq.models.base import EquationModel
-from seq2seq.models.registry import make_model
-from seq2seq.optimizers import make_optimizer
-from seq2seq.precision import dtype_policy
-from seq2seq.recipe import ModelRecipe, TrainingRecipe
-from seq2seq.run_checks import (
+from eqstream.seq2seq.dataset_splits import choose_validation_split
+from eqstream.seq2seq.event_files import check_tensorboard, make_event_writer
+from eqstream.seq2seq.interrupts import interrupts_noted_by
+from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.registry import make_model
+from eqstream.seq2seq.optimizers import make_optimizer
+from eqstream.seq2seq.precision import dtype_policy
+from eqstream.seq2seq.recipe import ModelRecipe, TrainingRecipe
+from eqstream.seq2seq.run_checks import (
     check_resumable,
     check_same_space,
     describe_new_schedule,
     describe_other_versions,
 )
-from seq2seq.run_directory import RunDirectory, describe_run
-from seq2seq.training_report import TrainingReport
-from seq2seq.training_source import Stage, TrainingSource, make_source, make_stages, with_targets
-from seq2seq.training_state import TrainingProgress, build_metrics, restore_state, save_model, save_state
+from eqstream.seq2seq.run_directory import RunDirectory, describe_run
+from eqstream.seq2seq.training_report import TrainingReport
+from eqstream.seq2seq.training_source import Stage, TrainingSource, make_source, make_stages, with_targets
+from eqstream.seq2seq.training_state import TrainingProgress, build_metrics, restore_state, save_model, save_state
 
 __all__ = ["TrainingInterruptedError", "TrainingReport", "train"]
 

@@ -2,7 +2,7 @@
 
 | key of a batch | shape, dtype |
 | --- | --- |
-| `question`, `answer` | see `data.loader` |
+| `question`, `answer` | see `eqstream.data.loader` |
 | `weight`, if the recipe has `weights` | float32 (batch,) |
 """
 
@@ -14,16 +14,16 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from data.codec import Codec
-from data.errors import UserError
-from data.loader import TokenTable, batches, load_tokens
-from data.loader_fresh import FreshBatches
-from data.recipe import Recipe
-from data.sampler import EpochSampler
-from seq2seq.curriculum import select_stages
-from seq2seq.example_weights import WEIGHT_GROUP, weigh_examples
-from seq2seq.models.base import EquationModel
-from seq2seq.recipe import TrainingRecipe
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.loader import TokenTable, batches, load_tokens
+from eqstream.data.loader_fresh import FreshBatches
+from eqstream.data.recipe import Recipe
+from eqstream.data.sampler import EpochSampler
+from eqstream.seq2seq.curriculum import select_stages
+from eqstream.seq2seq.example_weights import WEIGHT_GROUP, weigh_examples
+from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.recipe import TrainingRecipe
 
 # Enough that a step never waits, unless all of them do.
 _BATCHES_AHEAD = 16

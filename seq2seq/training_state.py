@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from data.errors import UserError
-from seq2seq.models.base import EquationModel
+from eqstream.data.errors import UserError
+from eqstream.seq2seq.models.base import EquationModel
 
 
 @dataclass(kw_only=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from seq2seq.mistakes import ErrorCount, WrongAnswer
-from seq2seq.tables import GroupCount, Tables
+from eqstream.seq2seq.mistakes import ErrorCount, WrongAnswer
+from eqstream.seq2seq.tables import GroupCount, Tables
 
 DECODED_BY = "greedy decoding, the whole answer and its end"
 Seen = Literal["trained", "twin trained", "unseen", "unknown"]

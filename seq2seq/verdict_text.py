@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from seq2seq.tables import GroupCount
-from seq2seq.verdict import DECODED_BY, Verdict
+from eqstream.seq2seq.tables import GroupCount
+from eqstream.seq2seq.verdict import DECODED_BY, Verdict
 
 
 def render_verdict(verdict: Verdict) -> str:

@@ -1,6 +1,6 @@
 """Whole equation spaces, listed one equation at a time: the oracle for everything that is computed in bulk.
 
-Numbers come from `fractions`, combinations from `itertools`, trees, texts and values from `data.expression`. Nothing
+Numbers come from `fractions`, combinations from `itertools`, trees, texts and values from `eqstream.data.expression`. Nothing
 here uses the modules under test, but for `write`, which calls them.
 """
 
@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.census import Census
-from data.equations import EquationBlock
-from data.expression import (
+from eqstream.data.census import Census
+from eqstream.data.equations import EquationBlock
+from eqstream.data.expression import (
     InexactDivisionError,
     Number,
     Operation,
@@ -33,10 +33,10 @@ from data.expression import (
     parse,
     render,
 )
-from data.recipe import Recipe, SpaceRecipe
-from data.shapes import list_shapes
-from data.shards import ShardReceipt, ShardWriter
-from data.splits import SplitPlan, plan_splits
+from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.shapes import list_shapes
+from eqstream.data.shards import ShardReceipt, ShardWriter
+from eqstream.data.splits import SplitPlan, plan_splits
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def with_lengths(tree):
 
 
 def plant(tree, values, scale: int = 1):
-    """The oracle's tree for a tree of `data.shapes`: `values`, in steps of 1 / scale, for its leaves."""
+    """The oracle's tree for a tree of `eqstream.data.shapes`: `values`, in steps of 1 / scale, for its leaves."""
     if isinstance(tree, int):
         value = Fraction(int(values[tree]), scale)
         return Number(value.numerator if value.denominator == 1 else value)

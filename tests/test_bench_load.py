@@ -6,8 +6,8 @@ import pytest
 from bench import waiting
 from bench.load import METHODS, measure
 from bench.load_table import CASES, render, summarise
-from data.recipe import load_recipe
-from pipelines.build import build
+from eqstream.data.recipe import load_recipe
+from eqstream.pipelines.build import build
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import pytest
 from bench.reach import LSTM, PARTS, SPEED, Task, list_tasks, run_task
 from bench.reach_table import render
 from bench.throughput import count_flops
-from data.codec import Codec
-from seq2seq.architectures import MlpRegressionRecipe, TransformerRecipe
-from seq2seq.models.registry import make_model
-from seq2seq.recipe import TrainingRecipe
+from eqstream.data.codec import Codec
+from eqstream.seq2seq.architectures import MlpRegressionRecipe, TransformerRecipe
+from eqstream.seq2seq.models.registry import make_model
+from eqstream.seq2seq.recipe import TrainingRecipe
 
 MANIFEST = {
     "space": {"alphabet": "+0123456789", "max_question_length": 7, "max_answer_length": 4},

@@ -5,17 +5,17 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from brute_force import make_recipe, plant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.arithmetic import Arithmetic
-from data.digits import count_carries, digit_count, digit_sum
-from data.expression import InexactDivisionError, Number, Operation, evaluate, parse
-from data.expression import answer_text as oracle_answer
-from data.expression import count_carries as oracle_carries
-from data.shapes import Shape, list_shapes
-from data.space import operand_domain
+from eqstream.data.arithmetic import Arithmetic
+from eqstream.data.digits import count_carries, digit_count, digit_sum
+from eqstream.data.expression import InexactDivisionError, Number, Operation, evaluate, parse
+from eqstream.data.expression import answer_text as oracle_answer
+from eqstream.data.expression import count_carries as oracle_carries
+from eqstream.data.shapes import Shape, list_shapes
+from eqstream.data.space import operand_domain
+from tests.brute_force import make_recipe, plant
 
 DIVISIONS = ["exact", "quotient", "decimal", "fraction"]
 

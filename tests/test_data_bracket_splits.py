@@ -3,15 +3,15 @@
 from collections import Counter, defaultdict
 
 import pytest
-from brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick, write
 
-from data.census import Census
-from data.errors import UserError
-from data.expression import has_brackets, list_bracket_forms, twins
-from data.fresh import FreshStream
-from data.shapes import list_shapes
-from data.splits import plan_splits
-from data.unseen import unseen_equations
+from eqstream.data.census import Census
+from eqstream.data.errors import UserError
+from eqstream.data.expression import has_brackets, list_bracket_forms, twins
+from eqstream.data.fresh import FreshStream
+from eqstream.data.shapes import list_shapes
+from eqstream.data.splits import plan_splits
+from eqstream.data.unseen import unseen_equations
+from tests.brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick, write
 
 WITH, WITHOUT = {"brackets": True}, {"brackets": False}
 SPACES = {
@@ -108,8 +108,8 @@ def test_a_split_has_every_member_that_meets_its_condition_and_counts_the_twins_
 @pytest.mark.parametrize("block", [16, 1 << 16])
 @pytest.mark.parametrize("name", ["sums and differences", "sums", "four terms"])
 def test_several_splits_of_one_condition_count_what_each_of_them_leaves_out(name, block, sampling, monkeypatch):
-    monkeypatch.setattr("data.walk.BLOCK", block)
-    monkeypatch.setattr("data.walk.BLOCK_OF_STRATUM", min(block, 1 << 12))
+    monkeypatch.setattr("eqstream.data.walk.BLOCK", block)
+    monkeypatch.setattr("eqstream.data.walk.BLOCK_OF_STRATUM", min(block, 1 << 12))
     space = {"brackets": True} | SPACES[name]
     wheres = {"a": WITH, "b": WITH, "c": WITH, "d": WITHOUT, "e": WITHOUT}
     known = by_question(examine_space(make_recipe(space).space))

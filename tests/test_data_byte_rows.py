@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.byte_rows import ByteRows
-from data.errors import UserError
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.errors import UserError
 
 WIDTHS = [3, 255, 256, 300]
 texts = st.lists(st.text(alphabet="0123456789 +-", max_size=12), max_size=8)

@@ -4,11 +4,11 @@ import itertools
 import json
 
 import pytest
-from brute_force import examine_space, make_recipe, meets
 
-from data.census import Census, Counter, CountingResult, CountingTask
-from data.errors import UserError
-from data.splits import plan_splits
+from eqstream.data.census import Census, Counter, CountingResult, CountingTask
+from eqstream.data.errors import UserError
+from eqstream.data.splits import plan_splits
+from tests.brute_force import examine_space, make_recipe, meets
 
 MIXED = {"operands": {"min": -1, "max": 11}, "operators": "+-*", "terms": {"min": 1, "max": 2}}
 DIVISION = {"operands": {"min": 0, "max": 30}, "operators": "*/"}
@@ -22,9 +22,9 @@ all_spaces = pytest.mark.parametrize("space", [MIXED, DIVISION, LONG], ids=["mix
 @pytest.fixture
 def tiny_blocks(monkeypatch):
     """Blocks of few positions, so that small spaces need many of them."""
-    monkeypatch.setattr("data.walk.BLOCK", 16)
-    monkeypatch.setattr("data.walk.BLOCK_OF_STRATUM", 8)
-    monkeypatch.setattr("data.walk.BLOCK_OF_HUGE_SPACE", 8)
+    monkeypatch.setattr("eqstream.data.walk.BLOCK", 16)
+    monkeypatch.setattr("eqstream.data.walk.BLOCK_OF_STRATUM", 8)
+    monkeypatch.setattr("eqstream.data.walk.BLOCK_OF_HUGE_SPACE", 8)
 
 
 def count_everything(recipe) -> Census:
@@ -136,7 +136,7 @@ def test_no_more_is_counted_than_counts_need(commuted, sampling):
 
 @pytest.mark.parametrize("sampling", ["uniform", "balanced"])
 def test_condition_that_is_as_good_as_impossible_is_given_up(sampling, monkeypatch):
-    monkeypatch.setattr("data.census._HOPELESS_POSITIONS", 1 << 12)
+    monkeypatch.setattr("eqstream.data.census._HOPELESS_POSITIONS", 1 << 12)
     splits = [{"name": "a", "count": 5, "where": {"answer": {"max": -1}}}]
     recipe = make_recipe({"operands": {"min": 0, "max": 10**4}}, splits, sampling=sampling)
     with pytest.raises(UserError, match=r"split `a` would be empty: its where .* selects no equation of the space"):

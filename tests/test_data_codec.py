@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.byte_rows import ByteRows
-from data.codec import CODEC_VERSION, END, NUM_RESERVED, PAD, START, Codec, CodecOptions
-from data.errors import UserError
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.codec import CODEC_VERSION, END, NUM_RESERVED, PAD, START, Codec, CodecOptions
+from eqstream.data.errors import UserError
 
 ADDITION = {
     "space": {"alphabet": " +0123456789", "max_question_length": 9, "max_answer_length": 4},

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.codec import PAD, CodecOptions
-from data.expression import render
-from data.loader_fresh import make_codec
+from eqstream.data.codec import PAD, CodecOptions
+from eqstream.data.expression import render
+from eqstream.data.loader_fresh import make_codec
 from tests.brute_force import list_chains, list_numbers, list_trees, make_recipe
 
 ALL_OPTIONS = [

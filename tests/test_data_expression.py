@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.errors import UserError
-from data.expression import (
+from eqstream.data.errors import UserError
+from eqstream.data.expression import (
     InexactDivisionError,
     Number,
     Operation,
@@ -30,7 +30,7 @@ from data.expression import (
     render,
     twins,
 )
-from data.parsing import MAX_DIGITS, MAX_TERMS
+from eqstream.data.parsing import MAX_DIGITS, MAX_TERMS
 
 PYTHON_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 EXACT = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}

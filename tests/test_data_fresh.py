@@ -5,12 +5,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.errors import UserError
-from data.fresh import FreshStream
+from eqstream.data.errors import UserError
+from eqstream.data.fresh import FreshStream
+from tests.brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick
 
 
 def space(low, high, operators="+", **rest):
@@ -59,7 +59,7 @@ CASES = {
 def kept(request, monkeypatch):
     """Small spaces listed once, and small spaces walked as if they were large."""
     if request.param == "walks":
-        monkeypatch.setattr("data.fresh._MOST_LISTED", 0)
+        monkeypatch.setattr("eqstream.data.fresh._MOST_LISTED", 0)
     return request.param
 
 
@@ -149,10 +149,10 @@ def test_epochs_of_a_round_share_nothing(kept):
 
 @pytest.mark.parametrize("sampling", ["uniform", "balanced"])
 def test_stream_resumes_anywhere(sampling, kept, monkeypatch):
-    monkeypatch.setattr("data.walk.BLOCK", 16)
-    monkeypatch.setattr("data.walk.BLOCK_OF_STRATUM", 8)
-    monkeypatch.setattr("data.fresh.BLOCK", 32)
-    monkeypatch.setattr("data.rounds._LEAST_AT_ONCE", 20)
+    monkeypatch.setattr("eqstream.data.walk.BLOCK", 16)
+    monkeypatch.setattr("eqstream.data.walk.BLOCK_OF_STRATUM", 8)
+    monkeypatch.setattr("eqstream.data.fresh.BLOCK", 32)
+    monkeypatch.setattr("eqstream.data.rounds._LEAST_AT_ONCE", 20)
     recipe = make_recipe(space(0, 12, "+-"), [TEST, {"name": "train", "rest": True}], sampling=sampling)
     for num_examples in (40, 300):
         whole = [questions_of(recipe, FreshStream(recipe, num_examples=num_examples), epoch) for epoch in range(3)]

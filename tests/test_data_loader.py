@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data import loader
-from data.codec import Codec, CodecOptions
-from data.errors import UserError
-from data.loader import batches, load_manifest, load_tokens
-from data.recipe import Recipe
-from data.sampler import EpochSampler
-from pipelines.build import build
+from eqstream.data import loader
+from eqstream.data.codec import Codec, CodecOptions
+from eqstream.data.errors import UserError
+from eqstream.data.loader import batches, load_manifest, load_tokens
+from eqstream.data.recipe import Recipe
+from eqstream.data.sampler import EpochSampler
+from eqstream.pipelines.build import build
 
 RECIPE = {
     "name": "sums",

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.codec import Codec
-from data.errors import UserError
-from data.loader import TokenTable, load_manifest, load_tokens
-from data.recipe import Recipe
-from pipelines.build import build
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.loader import TokenTable, load_manifest, load_tokens
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
 
 SPLITS = [{"name": "train", "count": 8}, {"name": "test", "rest": True}]
 SPACE = {"operands": {"min": 7, "max": 12}}

@@ -2,13 +2,13 @@ import itertools
 
 import numpy as np
 import pytest
-from brute_force import by_question, examine_space, make_recipe, pick
 
-from data.codec import Codec, CodecOptions
-from data.errors import UserError
-from data.loader import load_manifest
-from data.loader_fresh import FreshBatches, fresh_batches, make_codec
-from pipelines.build import build
+from eqstream.data.codec import Codec, CodecOptions
+from eqstream.data.errors import UserError
+from eqstream.data.loader import load_manifest
+from eqstream.data.loader_fresh import FreshBatches, fresh_batches, make_codec
+from eqstream.pipelines.build import build
+from tests.brute_force import by_question, examine_space, make_recipe, pick
 
 SPLITS = [{"name": "test", "count": 60}, {"name": "train", "count": 100}]
 RECIPE = make_recipe({"operands": {"min": 0, "max": 14}, "operators": "+-"}, SPLITS)
@@ -51,9 +51,9 @@ def test_shapes_and_types_are_static():
 
 @pytest.mark.parametrize("sampling", ["uniform", "balanced"])
 def test_stream_resumes_at_every_step(sampling, monkeypatch):
-    monkeypatch.setattr("data.loader_fresh._BATCHES_PER_BLOCK", 2)
-    monkeypatch.setattr("data.rounds.BLOCK", 23)
-    monkeypatch.setattr("data.fresh.BLOCK", 19)
+    monkeypatch.setattr("eqstream.data.loader_fresh._BATCHES_PER_BLOCK", 2)
+    monkeypatch.setattr("eqstream.data.rounds.BLOCK", 23)
+    monkeypatch.setattr("eqstream.data.fresh.BLOCK", 19)
     recipe = make_recipe(RECIPE.to_dict()["space"], SPLITS, sampling=sampling)
     source = FreshBatches(recipe, CODEC, batch_size=15)
     assert (source.num_examples, source.num_batches) == (100, 6)

@@ -4,12 +4,12 @@ from importlib import metadata
 
 import pytest
 
-from data.census import Census
-from data.errors import UserError
-from data.manifest import DamagedManifestError, eqstream_version, make_manifest, manifest_bytes, parse_manifest
-from data.recipe import Recipe
-from data.shards import ShardReceipt
-from data.splits import plan_splits
+from eqstream.data.census import Census
+from eqstream.data.errors import UserError
+from eqstream.data.manifest import DamagedManifestError, eqstream_version, make_manifest, manifest_bytes, parse_manifest
+from eqstream.data.recipe import Recipe
+from eqstream.data.shards import ShardReceipt
+from eqstream.data.splits import plan_splits
 
 SUMS = {
     "name": "sums",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.permutation import Permutation, derive_seed, draw_bits, index_dtype
+from eqstream.data.permutation import Permutation, derive_seed, draw_bits, index_dtype
 
 GOLDEN_SMALL = [280, 177, 648, 36, 858, 676, 232, 571]
 GOLDEN_LARGE = [13406770691, 549538398640, 42671270147, 830866314337]

@@ -8,9 +8,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.configuration import apply_override, from_mapping, parse_yaml, to_mapping
-from data.errors import UserError
-from data.recipe import Range, Recipe, SplitRecipe, load_recipe, shipped_recipes
+from eqstream.data.configuration import apply_override, from_mapping, parse_yaml, to_mapping
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Range, Recipe, SplitRecipe, load_recipe, shipped_recipes
 
 FULL = {
     "name": "all-keys",

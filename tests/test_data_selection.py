@@ -5,7 +5,19 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from brute_force import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eqstream.data.arithmetic import Arithmetic
+from eqstream.data.census import Census
+from eqstream.data.errors import UserError
+from eqstream.data.expression import canonical_key, list_operands, parse, render
+from eqstream.data.selection import Selection, are_disjoint, boxes_of, class_hash, fits, in_buckets, selection_of
+from eqstream.data.shapes import Shape, list_shapes
+from eqstream.data.shards import ShardWriter
+from eqstream.data.space import EquationSpace, operand_domain, whole_space
+from eqstream.data.splits import plan_splits
+from tests.brute_force import (
     by_question,
     examine_space,
     list_equations,
@@ -15,18 +27,6 @@ from brute_force import (
     plant,
     write_rows,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from data.arithmetic import Arithmetic
-from data.census import Census
-from data.errors import UserError
-from data.expression import canonical_key, list_operands, parse, render
-from data.selection import Selection, are_disjoint, boxes_of, class_hash, fits, in_buckets, selection_of
-from data.shapes import Shape, list_shapes
-from data.shards import ShardWriter
-from data.space import EquationSpace, operand_domain, whole_space
-from data.splits import plan_splits
 
 SPACES = {
     "two terms": {"operands": {"min": -3, "max": 11}, "operators": "+-*"},

@@ -3,11 +3,11 @@
 import itertools
 
 import pytest
-from brute_force import list_chains, list_trees, make_recipe, plant, skeleton
 
-from data.errors import UserError
-from data.expression import canonical_key, has_brackets, list_operators, parse, render, twins
-from data.shapes import MAX_SHAPES, Shape, count_leaves, count_shapes, list_shapes
+from eqstream.data.errors import UserError
+from eqstream.data.expression import canonical_key, has_brackets, list_operators, parse, render, twins
+from eqstream.data.shapes import MAX_SHAPES, Shape, count_leaves, count_shapes, list_shapes
+from tests.brute_force import list_chains, list_trees, make_recipe, plant, skeleton
 
 GRID = [
     (operators, terms, brackets)

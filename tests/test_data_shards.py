@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
-from brute_force import make_recipe
 
-from data.census import Census, Counter, CountingResult, CountingTask
-from data.crc32c import checksum, constants
-from data.errors import UserError
-from data.recipe import Recipe
-from data.shards import ShardReceipt, ShardWriter
-from data.splits import ShardTask, plan_splits
-from data.tfrecord import masked_checksum, open_uncompressed, read_records
+from eqstream.data.census import Census, Counter, CountingResult, CountingTask
+from eqstream.data.crc32c import checksum, constants
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.data.shards import ShardReceipt, ShardWriter
+from eqstream.data.splits import ShardTask, plan_splits
+from eqstream.data.tfrecord import masked_checksum, open_uncompressed, read_records
+from tests.brute_force import make_recipe
 
 GOLDEN_DIGEST = "fa948a71e7b510bc6b29621eea7af56ac560dc6d8b1205242677bbdbe211bc03"
 LARGE = {"operands": {"min": 0, "max": 799}}

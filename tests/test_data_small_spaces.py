@@ -5,9 +5,9 @@ import itertools
 from collections import Counter
 
 import pytest
-from brute_force import by_question, examine_space, make_recipe, write
 
-from data.histograms import add_histograms
+from eqstream.data.histograms import add_histograms
+from tests.brute_force import by_question, examine_space, make_recipe, write
 
 
 def space(low, high, operators="+", **rest):

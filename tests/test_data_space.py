@@ -5,12 +5,12 @@ import math
 
 import numpy as np
 import pytest
-from brute_force import list_numbers, make_recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.permutation import index_dtype
-from data.space import Box, Domain, EquationSpace, Group, operand_domain, whole_space
+from eqstream.data.permutation import index_dtype
+from eqstream.data.space import Box, Domain, EquationSpace, Group, operand_domain, whole_space
+from tests.brute_force import list_numbers, make_recipe
 
 # Sorted numbers in pairs are disjoint intervals.
 domains = st.lists(st.integers(-30, 30), max_size=8, unique=True).map(

@@ -7,14 +7,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from brute_force import by_question, examine_space, make_recipe, pick, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.allotment import divide_proportionally, fill_evenly
-from data.census import Census
-from data.errors import UserError
-from data.splits import MAX_SHARDS, ShardTask, deal, plan_splits
+from eqstream.data.allotment import divide_proportionally, fill_evenly
+from eqstream.data.census import Census
+from eqstream.data.errors import UserError
+from eqstream.data.splits import MAX_SHARDS, ShardTask, deal, plan_splits
+from tests.brute_force import by_question, examine_space, make_recipe, pick, write
 
 SUMS = {"operands": {"min": 0, "max": 9}}
 MIXED = {"operands": {"min": 8, "max": 11}, "operators": "+-*", "terms": {"min": 2, "max": 3}}

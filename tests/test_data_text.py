@@ -5,18 +5,18 @@ import itertools
 import google_crc32c
 import numpy as np
 import pytest
-from brute_force import make_recipe, plant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.arithmetic import Arithmetic
-from data.crc32c import append_zero, checksum, constants, mask, terms_of_rows
-from data.equations import EquationBlock, join_blocks
-from data.expression import answer_text, evaluate, render
-from data.pieces import Piece, PieceTable, total_lengths, write_joined
-from data.shapes import list_shapes
-from data.space import operand_domain
-from data.text import TextEncoder
+from eqstream.data.arithmetic import Arithmetic
+from eqstream.data.crc32c import append_zero, checksum, constants, mask, terms_of_rows
+from eqstream.data.equations import EquationBlock, join_blocks
+from eqstream.data.expression import answer_text, evaluate, render
+from eqstream.data.pieces import Piece, PieceTable, total_lengths, write_joined
+from eqstream.data.shapes import list_shapes
+from eqstream.data.space import operand_domain
+from eqstream.data.text import TextEncoder
+from tests.brute_force import make_recipe, plant
 
 
 def split_joined(pieces) -> list[str]:

@@ -6,13 +6,13 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
-from brute_force import by_question, examine_space, make_recipe, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.errors import UserError
-from data.expression import answer_text, count_carries, count_digits, count_terms, evaluate, parse
-from data.tfrecord import FRAME_BYTES, masked_checksum, open_uncompressed, read_records
+from eqstream.data.errors import UserError
+from eqstream.data.expression import answer_text, count_carries, count_digits, count_terms, evaluate, parse
+from eqstream.data.tfrecord import FRAME_BYTES, masked_checksum, open_uncompressed, read_records
+from tests.brute_force import by_question, examine_space, make_recipe, write
 
 SPACES = {
     "sums": {"operands": {"min": 0, "max": 12}},

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from brute_force import make_recipe, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data import tfrecord_reader
-from data.errors import UserError
-from data.loader_tfrecord import parse_tfrecord_shard, read_tfrecord_shard
-from data.records import ShardFile
-from data.tfrecord import FRAME_BYTES, masked_checksum
-from data.tfrecord_reader import IrregularLayoutError, read_regular_shard
+from eqstream.data import tfrecord_reader
+from eqstream.data.errors import UserError
+from eqstream.data.loader_tfrecord import parse_tfrecord_shard, read_tfrecord_shard
+from eqstream.data.records import ShardFile
+from eqstream.data.tfrecord import FRAME_BYTES, masked_checksum
+from eqstream.data.tfrecord_reader import IrregularLayoutError, read_regular_shard
+from tests.brute_force import make_recipe, write
 
 SPACES = {
     "sums": {"operands": {"min": 0, "max": 12}},

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from brute_force import by_question, examine_space, make_recipe, meets, pick
 
-from data.errors import UserError
-from data.unseen import unseen_equations
+from eqstream.data.errors import UserError
+from eqstream.data.unseen import unseen_equations
+from tests.brute_force import by_question, examine_space, make_recipe, meets, pick
 
 
 def space(low, high, operators="+", **rest):

@@ -6,14 +6,14 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
-from brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.census import Census
-from data.expression import canonical_key, parse
-from data.shards import ShardWriter
-from data.splits import Segment, ShardTask, plan_splits
+from eqstream.data.census import Census
+from eqstream.data.expression import canonical_key, parse
+from eqstream.data.shards import ShardWriter
+from eqstream.data.splits import Segment, ShardTask, plan_splits
+from tests.brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick, write
 
 MIXED = {"operands": {"min": -1, "max": 2}, "operators": "+-*", "terms": {"min": 1, "max": 3}}
 BRACKETS = {"operands": {"min": 0, "max": 2}, "operators": "+*", "terms": {"min": 2, "max": 3}, "brackets": True}
@@ -26,9 +26,9 @@ def tiny_blocks(monkeypatch):
     """Blocks of few positions, so that small spaces have many edges."""
 
     def shrink(block: int, block_of_stratum: int) -> None:
-        monkeypatch.setattr("data.walk.BLOCK", block)
-        monkeypatch.setattr("data.walk.BLOCK_OF_STRATUM", block_of_stratum)
-        monkeypatch.setattr("data.walk.BLOCK_OF_HUGE_SPACE", block_of_stratum)
+        monkeypatch.setattr("eqstream.data.walk.BLOCK", block)
+        monkeypatch.setattr("eqstream.data.walk.BLOCK_OF_STRATUM", block_of_stratum)
+        monkeypatch.setattr("eqstream.data.walk.BLOCK_OF_HUGE_SPACE", block_of_stratum)
 
     return shrink
 

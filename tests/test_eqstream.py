@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 import eqstream
-from data.recipe import shipped_recipes
-from seq2seq import trainer
+from eqstream.data.recipe import shipped_recipes
+from eqstream.seq2seq import trainer
 
 ROOT = Path(__file__).parent.parent
 

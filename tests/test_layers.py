@@ -62,7 +62,7 @@ def test_module_imports_nothing_from_a_layer_it_must_not_know(path):
 def test_pipelines_and_data_do_not_reach_tensorflow_through_the_loader(path):
     if path.relative_to(ROOT).parts[0] == "seq2seq":
         return
-    assert not any(name.startswith("data.loader") for name in imported_modules(path))
+    assert not any(name.startswith("eqstream.data.loader") for name in imported_modules(path))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from memory_filesystem import DISK
 
-from data.census import CountingTask
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines.build import build, main
-from pipelines.closing import render_checksums
-from pipelines.counting import BLOCKS_PER_BATCH, make_batches
-from pipelines.journal import list_differences
-from pipelines.progress import SECONDS_BETWEEN_LINES, Lines
-from pipelines.storage import describe_error
+from eqstream.data.census import CountingTask
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build, main
+from eqstream.pipelines.closing import render_checksums
+from eqstream.pipelines.counting import BLOCKS_PER_BATCH, make_batches
+from eqstream.pipelines.journal import list_differences
+from eqstream.pipelines.progress import SECONDS_BETWEEN_LINES, Lines
+from eqstream.pipelines.storage import describe_error
+from tests.memory_filesystem import DISK
 
 ROOT = Path(__file__).parent.parent
 SUMS = {
@@ -129,8 +129,8 @@ def test_gzip_is_applied_once(tmp_path):
 
 def test_workers_import_neither_tensorflow_nor_keras(tmp_path):
     program = (
-        "import sys; from data.recipe import load_recipe; from pipelines.build import build\n"
-        "import pipelines.worker\n"
+        "import sys; from eqstream.data.recipe import load_recipe; from eqstream.pipelines.build import build\n"
+        "import eqstream.pipelines.worker\n"
         f"build(load_recipe('addition-10'), {str(tmp_path / 'out')!r})\n"
         "print([name for name in ('tensorflow', 'keras', 'tensorflow_datasets', 'torch') if name in sys.modules])"
     )
@@ -144,7 +144,7 @@ def test_module_is_a_command_that_hands_unknown_arguments_to_beam(built, tmp_pat
     command = [
         sys.executable,
         "-m",
-        "pipelines.build",
+        "eqstream.pipelines.build",
         recipe,
         "--out",
         tmp_path / "out",
@@ -158,7 +158,7 @@ def test_module_is_a_command_that_hands_unknown_arguments_to_beam(built, tmp_pat
 
 
 def test_mistake_given_to_the_module_ends_in_one_line(tmp_path):
-    command = [sys.executable, "-m", "pipelines.build", "additoin-10", "--out", tmp_path / "out"]
+    command = [sys.executable, "-m", "eqstream.pipelines.build", "additoin-10", "--out", tmp_path / "out"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[-1].endswith("did you mean `addition-10`?")
@@ -182,7 +182,7 @@ def test_checkout_that_is_not_installed_builds_a_dataset_of_unknown_version(tmp_
             raise metadata.PackageNotFoundError(name)
         return versions[name]
 
-    monkeypatch.setattr("data.manifest.metadata.version", version)
+    monkeypatch.setattr("eqstream.data.manifest.metadata.version", version)
     assert build(make_recipe(), tmp_path / "out").state == "built"
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["eqstream_version"] == "unknown"
 

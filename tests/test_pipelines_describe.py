@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines.build import build
-from pipelines.describe import describe, render_bars, render_description
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.pipelines.describe import describe, render_bars, render_description
 
 SPLITS = [
     {"name": "train", "count": 60},

@@ -6,8 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from data.expression import canonical_key, parse
-from pipelines.distinct import (
+from eqstream.data.expression import canonical_key, parse
+from eqstream.pipelines.distinct import (
     Pair,
     Place,
     choose_partitions,

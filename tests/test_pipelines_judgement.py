@@ -5,13 +5,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from data.expression import Number, parse
-from data.recipe import Recipe
-from data.selection import class_hash
-from data.shapes import Shape
-from pipelines.buckets import hash_bucket
-from pipelines.judgement import Judge
+from eqstream.data.errors import UserError
+from eqstream.data.expression import Number, parse
+from eqstream.data.recipe import Recipe
+from eqstream.data.selection import class_hash
+from eqstream.data.shapes import Shape
+from eqstream.pipelines.buckets import hash_bucket
+from eqstream.pipelines.judgement import Judge
 
 
 def make_judge(space, splits=None, split="train", **others):

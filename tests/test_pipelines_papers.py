@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from data.recipe import Recipe, load_recipe
-from pipelines.papers import render_papers
+from eqstream.data.recipe import Recipe, load_recipe
+from eqstream.pipelines.papers import render_papers
 
 COLUMNS = {"answer": "string", "carries": "int64", "digits": "int64", "question": "string", "terms": "int64"}
 

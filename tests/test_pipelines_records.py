@@ -10,8 +10,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.errors import UserError
-from pipelines.records import (
+from eqstream.data.errors import UserError
+from eqstream.pipelines.records import (
     BLOCK_SIZE,
     SCHEMA,
     Record,

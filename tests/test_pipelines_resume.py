@@ -8,16 +8,16 @@ import time
 from pathlib import Path
 
 import pytest
-from memory_filesystem import DISK
 
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines import storage
-from pipelines.build import build
-from pipelines.progress import Progress
-from pipelines.receipts import seal, unseal
-from pipelines.workspace import Workspace
-from pipelines.writing import tool_versions
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines import storage
+from eqstream.pipelines.build import build
+from eqstream.pipelines.progress import Progress
+from eqstream.pipelines.receipts import seal, unseal
+from eqstream.pipelines.workspace import Workspace
+from eqstream.pipelines.writing import tool_versions
+from tests.memory_filesystem import DISK
 
 ROOT = Path(__file__).parent.parent
 # Exact division has no closed form, so that there is something to count.
@@ -51,7 +51,7 @@ def read_disk(directory: str) -> dict[str, bytes]:
 @pytest.fixture(autouse=True)
 def _count_with_beam(monkeypatch):
     # So little would otherwise be counted by the driver, and leave nothing to resume from.
-    monkeypatch.setattr("pipelines.counting.BLOCKS_FOR_DRIVER", 0)
+    monkeypatch.setattr("eqstream.pipelines.counting.BLOCKS_FOR_DRIVER", 0)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,15 @@ def test_killed_build_ends_in_the_same_bytes(tmp_path, workers, num_receipts):
     recipe = {**QUOTIENTS, "storage": {"shard_size": 5}}
     (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "pipelines.build", tmp_path / "recipe.yaml", "--out", out, f"--workers={workers}"]
+    command = [
+        sys.executable,
+        "-m",
+        "eqstream.pipelines.build",
+        tmp_path / "recipe.yaml",
+        "--out",
+        out,
+        f"--workers={workers}",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     receipts = out / ".build" / "receipts"
     while process.poll() is None and len(list(receipts.glob("*.json"))) < num_receipts:
@@ -180,7 +188,7 @@ def test_damaged_receipt_is_not_trusted(built, half_built):
 
 
 def test_driver_that_counts_by_itself_gives_the_same_bytes(built, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipelines.counting.BLOCKS_FOR_DRIVER", 1)
+    monkeypatch.setattr("eqstream.pipelines.counting.BLOCKS_FOR_DRIVER", 1)
     build(make_recipe(), tmp_path / "driver")
     assert read_tree(tmp_path / "driver") == read_tree(built)
 
@@ -437,7 +445,7 @@ def test_build_during_which_another_one_finished_leaves_the_dataset_whole(built,
 def test_workers_with_other_versions_of_the_tools_are_told_by_name(built, tmp_path, monkeypatch):
     ours = tool_versions()
     with monkeypatch.context() as worker:
-        worker.setattr("pipelines.writing.tool_versions", lambda: {**ours, "numpy": "1.0", "zlib": "0.9"})
+        worker.setattr("eqstream.pipelines.writing.tool_versions", lambda: {**ours, "numpy": "1.0", "zlib": "0.9"})
         message = rf"worker with numpy 1\.0 instead of {ours['numpy']}, zlib 0\.9 instead of {ours['zlib']}, and "
         with pytest.raises(UserError, match=message) as caught:
             build(make_recipe(), tmp_path / "out")

@@ -11,14 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines.build import build
-from pipelines.file_check import list_entries, load_manifest
-from pipelines.papers import render_papers
-from pipelines.progress import Progress
-from pipelines.shard_check import ShardCheck
-from pipelines.verify import verify
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.pipelines.file_check import list_entries, load_manifest
+from eqstream.pipelines.papers import render_papers
+from eqstream.pipelines.progress import Progress
+from eqstream.pipelines.shard_check import ShardCheck
+from eqstream.pipelines.verify import verify
 
 FIRST = "train-00000-of-00002"
 SECOND = "train-00001-of-00002"

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from data.loader_tfrecord import read_tfrecord_shard
-from data.recipe import load_recipe
-from data.records import EquationColumns, read_parquet_shard, read_shard, split_shards
-from data.tfrecord import read_records
-from pipelines.build import build
+from eqstream.data.loader_tfrecord import read_tfrecord_shard
+from eqstream.data.recipe import load_recipe
+from eqstream.data.records import EquationColumns, read_parquet_shard, read_shard, split_shards
+from eqstream.data.tfrecord import read_records
+from eqstream.pipelines.build import build
 
 SPLITS = ("train", "test", "test_length")
 TEXTS = ("answer", "question")

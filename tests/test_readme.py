@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 
 import eqstream
-from data.recipe import Recipe, load_recipe, shipped_recipes
-from seq2seq.recipe import ModelRecipe
+from eqstream.data.recipe import Recipe, load_recipe, shipped_recipes
+from eqstream.seq2seq.recipe import ModelRecipe
 
 README = Path(__file__).parent.parent.joinpath("README.md").read_text(encoding="utf-8")
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from data.codec import NUM_RESERVED, PAD, Codec, CodecOptions
-from seq2seq.architectures import AttentionRecipe, RepeatVectorRecipe, TransformerRecipe
-from seq2seq.models.registry import make_model
+from eqstream.data.codec import NUM_RESERVED, PAD, Codec, CodecOptions
+from eqstream.seq2seq.architectures import AttentionRecipe, RepeatVectorRecipe, TransformerRecipe
+from eqstream.seq2seq.models.registry import make_model
 
 MANIFEST = {
     "space": {"alphabet": " +0123456789", "max_question_length": 9, "max_answer_length": 4},

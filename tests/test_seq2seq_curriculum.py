@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines.build import build
-from seq2seq.curriculum import StageRecipe, select_stages
-from seq2seq.recipe import ModelRecipe
-from seq2seq.trainer import train
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq.curriculum import StageRecipe, select_stages
+from eqstream.seq2seq.recipe import ModelRecipe
+from eqstream.seq2seq.trainer import train
 
 RECIPE = {
     "name": "sums",

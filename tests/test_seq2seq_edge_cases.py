@@ -5,15 +5,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from data.byte_rows import ByteRows
-from data.expression import count_carries, evaluate, parse, parse_strict
-from data.recipe import Operands, SpaceRecipe, Terms, load_recipe, shipped_recipes
-from data.records import EquationColumns
-from seq2seq.edge_cases import list_edge_cases, list_twins, swap_sides
-from seq2seq.mistakes import ErrorCount, MistakeTally, WrongAnswer
-from seq2seq.tables import GroupCount, TableTally
-from seq2seq.verdict import CommutingCount, JudgedCase, Verdict
-from seq2seq.verdict_text import render_verdict
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.expression import count_carries, evaluate, parse, parse_strict
+from eqstream.data.recipe import Operands, SpaceRecipe, Terms, load_recipe, shipped_recipes
+from eqstream.data.records import EquationColumns
+from eqstream.seq2seq.edge_cases import list_edge_cases, list_twins, swap_sides
+from eqstream.seq2seq.mistakes import ErrorCount, MistakeTally, WrongAnswer
+from eqstream.seq2seq.tables import GroupCount, TableTally
+from eqstream.seq2seq.verdict import CommutingCount, JudgedCase, Verdict
+from eqstream.seq2seq.verdict_text import render_verdict
 
 
 @pytest.mark.parametrize("name", list(shipped_recipes()))

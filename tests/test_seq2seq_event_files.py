@@ -3,11 +3,11 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines.build import build
-from seq2seq import callbacks, event_files
-from seq2seq.trainer import train
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq import callbacks, event_files
+from eqstream.seq2seq.trainer import train
 
 RECIPE = {
     "name": "sums",

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from data.codec import Codec, CodecOptions
-from data.errors import UserError
-from data.loader import load_manifest
-from data.recipe import Recipe
-from pipelines.build import build
-from seq2seq.example_weights import WeightsRecipe, weigh_examples
-from seq2seq.recipe import ModelRecipe
-from seq2seq.training_source import make_source
+from eqstream.data.codec import Codec, CodecOptions
+from eqstream.data.errors import UserError
+from eqstream.data.loader import load_manifest
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq.example_weights import WeightsRecipe, weigh_examples
+from eqstream.seq2seq.recipe import ModelRecipe
+from eqstream.seq2seq.training_source import make_source
 
 QUESTIONS = ["1 + 2", "3 + 4", "12 + 3", "3 + 12", "12 + 34", "56 + 78", "90 + 12", "5 + 6"]
 NUMBERS = {"terms": np.full(8, 2), "digits": np.array([1, 1, 2, 2, 2, 2, 2, 1]), "carries": np.zeros(8, int)}
@@ -70,7 +70,7 @@ def test_each_batch_has_the_weights_of_its_own_examples_also_from_its_middle(dat
 
 
 def test_weights_change_what_is_learned(dataset, tmp_path):
-    from seq2seq.trainer import train
+    from eqstream.seq2seq.trainer import train
 
     def losses(**options):
         training = {"epochs": 1, "batch_size": 100, "validation_examples": 50, "samples": 0, **options}

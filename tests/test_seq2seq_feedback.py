@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from data.codec import PAD, START, Codec, CodecOptions
-from data.errors import UserError
-from seq2seq.architectures import FeedbackRecipe
-from seq2seq.models.registry import make_model
-from seq2seq.recipe import ModelRecipe
+from eqstream.data.codec import PAD, START, Codec, CodecOptions
+from eqstream.data.errors import UserError
+from eqstream.seq2seq.architectures import FeedbackRecipe
+from eqstream.seq2seq.models.registry import make_model
+from eqstream.seq2seq.recipe import ModelRecipe
 
 MANIFEST = {
     "space": {"alphabet": " +0123456789", "max_question_length": 9, "max_answer_length": 4},

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.codec import END, NUM_RESERVED, PAD, Codec, CodecOptions
-from seq2seq.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
-from seq2seq.decoding import GreedyDecoder
-from seq2seq.layers.digit_places import NUM_OFFSETS, REACH, DigitPlaces
-from seq2seq.metrics import TokenAccuracy, exact_matches, token_loss, token_weights
-from seq2seq.models.registry import MODELS, make_model
-from seq2seq.models.regression import RegressionModel
+from eqstream.data.codec import END, NUM_RESERVED, PAD, Codec, CodecOptions
+from eqstream.seq2seq.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
+from eqstream.seq2seq.decoding import GreedyDecoder
+from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, REACH, DigitPlaces
+from eqstream.seq2seq.metrics import TokenAccuracy, exact_matches, token_loss, token_weights
+from eqstream.seq2seq.models.registry import MODELS, make_model
+from eqstream.seq2seq.models.regression import RegressionModel
 
 MANIFEST = {
     "space": {"alphabet": " ()*+-./0123456789", "max_question_length": 19, "max_answer_length": 6},

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines.build import build
-from seq2seq import figures, maps, palette, plots
-from seq2seq.mistakes import ErrorCount
-from seq2seq.palette import share_label
-from seq2seq.tables import GroupCount
-from seq2seq.trainer import train
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq import figures, maps, palette, plots
+from eqstream.seq2seq.mistakes import ErrorCount
+from eqstream.seq2seq.palette import share_label
+from eqstream.seq2seq.tables import GroupCount
+from eqstream.seq2seq.trainer import train
 
 RECIPE = {
     "name": "sums",

@@ -2,17 +2,17 @@ import keras
 import numpy as np
 import pytest
 
-from data.codec import Codec
-from data.errors import UserError
-from data.loader import load_manifest
-from data.recipe import Recipe
-from pipelines.build import build
-from seq2seq import callbacks
-from seq2seq.models.registry import make_model
-from seq2seq.precision import dtype_policy
-from seq2seq.recipe import ModelRecipe
-from seq2seq.trained_model import load_trained_model
-from seq2seq.trainer import train
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.loader import load_manifest
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq import callbacks
+from eqstream.seq2seq.models.registry import make_model
+from eqstream.seq2seq.precision import dtype_policy
+from eqstream.seq2seq.recipe import ModelRecipe
+from eqstream.seq2seq.trained_model import load_trained_model
+from eqstream.seq2seq.trainer import train
 
 RECIPE = {
     "name": "sums",

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 import eqstream
-from data.recipe import Recipe
-from pipelines.build import build
-from seq2seq import quiet_start
-from seq2seq.questions import open_questions, read_batches
-from seq2seq.trainer import train
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq import quiet_start
+from eqstream.seq2seq.questions import open_questions, read_batches
+from eqstream.seq2seq.trainer import train
 
 ROOT = Path(__file__).parent.parent
 RECIPE = {
@@ -164,7 +164,7 @@ def test_noise_of_a_start_is_removed_and_warnings_and_errors_are_kept():
 def test_a_start_says_nothing_but_what_went_wrong():
     program = (
         "import os, sys; sys.modules['keras'] = None\n"
-        "from seq2seq.quiet_start import load_tensorflow\n"
+        "from eqstream.seq2seq.quiet_start import load_tensorflow\n"
         "try: load_tensorflow()\n"
         "except ModuleNotFoundError: os.write(2, b'I0000 is shown again\\n')\n"
     )

@@ -1,9 +1,9 @@
 import pytest
 
-from data.errors import UserError
-from data.recipe import Recipe, load_recipe, shipped_recipes
-from seq2seq.architectures import RepeatVectorRecipe, TransformerRecipe
-from seq2seq.recipe import ModelRecipe
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe, load_recipe, shipped_recipes
+from eqstream.seq2seq.architectures import RepeatVectorRecipe, TransformerRecipe
+from eqstream.seq2seq.recipe import ModelRecipe
 
 
 def read(**sections):

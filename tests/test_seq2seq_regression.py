@@ -6,19 +6,19 @@ import keras
 import numpy as np
 import pytest
 
-from data.codec import END, Codec, CodecOptions
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines.build import build
-from seq2seq.architectures import LstmRegressionRecipe, MlpRegressionRecipe
-from seq2seq.evaluation import evaluate
-from seq2seq.layers.numerals import read_numbers, write_numbers
-from seq2seq.models.registry import make_model
-from seq2seq.models.regression import NumberError
-from seq2seq.prediction import Predictor
-from seq2seq.recipe import ModelRecipe
-from seq2seq.trainer import train
-from seq2seq.verdict_text import render_verdict
+from eqstream.data.codec import END, Codec, CodecOptions
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq.architectures import LstmRegressionRecipe, MlpRegressionRecipe
+from eqstream.seq2seq.evaluation import evaluate
+from eqstream.seq2seq.layers.numerals import read_numbers, write_numbers
+from eqstream.seq2seq.models.registry import make_model
+from eqstream.seq2seq.models.regression import NumberError
+from eqstream.seq2seq.prediction import Predictor
+from eqstream.seq2seq.recipe import ModelRecipe
+from eqstream.seq2seq.trainer import train
+from eqstream.seq2seq.verdict_text import render_verdict
 
 
 def manifest(spacing, alphabet=" -0123456789", question=12, answer=5, low=-999):

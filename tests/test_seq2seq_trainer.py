@@ -9,14 +9,14 @@ import keras
 import numpy as np
 import pytest
 
-from data.errors import UserError
-from data.recipe import Recipe
-from pipelines.build import build
-from seq2seq import callbacks
-from seq2seq.optimizers import WarmupSchedule, make_optimizer
-from seq2seq.recipe import OptimizerRecipe
-from seq2seq.run_directory import RunDirectory
-from seq2seq.trainer import TrainingInterruptedError, train
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq import callbacks
+from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
+from eqstream.seq2seq.recipe import OptimizerRecipe
+from eqstream.seq2seq.run_directory import RunDirectory
+from eqstream.seq2seq.trainer import TrainingInterruptedError, train
 
 ROOT = Path(__file__).parent.parent
 RECIPE = {
@@ -188,7 +188,7 @@ def test_more_epochs_than_planned_change_a_falling_rate_and_that_is_said(dataset
 
 def test_a_saved_model_loads_as_keras_loads_models(finished):
     program = (
-        "import sys, keras, seq2seq.models.registry\n"
+        "import sys, keras, eqstream.seq2seq.models.registry\n"
         "optimizer = keras.models.load_model(sys.argv[1]).optimizer\n"
         "print(type(optimizer).__name__, optimizer.get_config()['learning_rate']['registered_name'])"
     )

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import yaml
 
-from data.recipe import Recipe
-from pipelines.build import build
-from seq2seq import callbacks, run_directory, trainer, training_state
-from seq2seq.run_directory import RunDirectory
-from seq2seq.trained_model import load_trained_model
-from seq2seq.trainer import train
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq import callbacks, run_directory, trainer, training_state
+from eqstream.seq2seq.run_directory import RunDirectory
+from eqstream.seq2seq.trained_model import load_trained_model
+from eqstream.seq2seq.trainer import train
 
 ROOT = Path(__file__).parents[1]
 # All that could go astray at once: dropout, a curriculum, weights, a schedule, early stopping, several steps in a call.

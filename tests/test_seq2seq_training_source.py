@@ -3,17 +3,17 @@ import json
 import numpy as np
 import pytest
 
-from data.codec import Codec
-from data.errors import UserError
-from data.loader import load_manifest, load_tokens
-from data.recipe import Recipe
-from data.unseen import unseen_equations
-from pipelines.build import build
-from seq2seq import callbacks
-from seq2seq.recipe import ModelRecipe
-from seq2seq.run_directory import RunDirectory
-from seq2seq.trainer import train
-from seq2seq.training_source import make_source
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.loader import load_manifest, load_tokens
+from eqstream.data.recipe import Recipe
+from eqstream.data.unseen import unseen_equations
+from eqstream.pipelines.build import build
+from eqstream.seq2seq import callbacks
+from eqstream.seq2seq.recipe import ModelRecipe
+from eqstream.seq2seq.run_directory import RunDirectory
+from eqstream.seq2seq.trainer import train
+from eqstream.seq2seq.training_source import make_source
 
 RECIPE = {
     "name": "sums",

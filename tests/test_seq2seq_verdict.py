@@ -13,24 +13,24 @@ import numpy as np
 import pytest
 
 import eqstream
-from data.byte_rows import ByteRows
-from data.codec import Codec
-from data.errors import UserError
-from data.loader import load_manifest, load_tokens
-from data.manifest import describe_space
-from data.recipe import Recipe, SpaceRecipe
-from data.records import NUMBER_COLUMNS, EquationColumns
-from pipelines.build import build
-from seq2seq.evaluation import evaluate
-from seq2seq.examples import Examples
-from seq2seq.membership import read_question
-from seq2seq.plots import plot
-from seq2seq.prediction import Predictor
-from seq2seq.run_checks import check_fits
-from seq2seq.trained_model import load_trained_model
-from seq2seq.trainer import train
-from seq2seq.verdict import wilson_interval
-from seq2seq.verdict_text import render_verdict, share_text
+from eqstream.data.byte_rows import ByteRows
+from eqstream.data.codec import Codec
+from eqstream.data.errors import UserError
+from eqstream.data.loader import load_manifest, load_tokens
+from eqstream.data.manifest import describe_space
+from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.records import NUMBER_COLUMNS, EquationColumns
+from eqstream.pipelines.build import build
+from eqstream.seq2seq.evaluation import evaluate
+from eqstream.seq2seq.examples import Examples
+from eqstream.seq2seq.membership import read_question
+from eqstream.seq2seq.plots import plot
+from eqstream.seq2seq.prediction import Predictor
+from eqstream.seq2seq.run_checks import check_fits
+from eqstream.seq2seq.trained_model import load_trained_model
+from eqstream.seq2seq.trainer import train
+from eqstream.seq2seq.verdict import wilson_interval
+from eqstream.seq2seq.verdict_text import render_verdict, share_text
 
 RECIPE = {
     "name": "sums",

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from seq2seq.layers.attention import MultiHeadAttention
+from eqstream.seq2seq.layers.attention import MultiHeadAttention
 
 
 class _Block(keras.layers.Layer):

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from seq2seq.architectures import AttentionRecipe
-from seq2seq.layers.attention import MultiHeadAttention
-from seq2seq.models.feedback import FeedbackModel
+from eqstream.seq2seq.architectures import AttentionRecipe
+from eqstream.seq2seq.layers.attention import MultiHeadAttention
+from eqstream.seq2seq.models.feedback import FeedbackModel
 
 
 @keras.saving.register_keras_serializable(package="eqstream")

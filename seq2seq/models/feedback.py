@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from data.codec import PAD, START
-from seq2seq.architectures import FeedbackRecipe
-from seq2seq.layers.character_embedding import CharacterEmbedding
-from seq2seq.models.base import EquationModel, shift_right
+from eqstream.data.codec import PAD, START
+from eqstream.seq2seq.architectures import FeedbackRecipe
+from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
+from eqstream.seq2seq.models.base import EquationModel, shift_right
 
 
 @keras.saving.register_keras_serializable(package="eqstream")

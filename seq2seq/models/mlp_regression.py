@@ -2,8 +2,8 @@
 
 import keras
 
-from seq2seq.architectures import MlpRegressionRecipe
-from seq2seq.models.regression import RegressionModel
+from eqstream.seq2seq.architectures import MlpRegressionRecipe
+from eqstream.seq2seq.models.regression import RegressionModel
 
 
 @keras.saving.register_keras_serializable(package="eqstream")

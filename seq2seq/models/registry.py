@@ -3,17 +3,17 @@
 Whoever imports this module can load a saved model with `keras.models.load_model`, optimizer included.
 """
 
-import seq2seq.optimizers  # noqa: F401  (registers the schedule that a saved optimizer names)
-from data.codec import Codec
-from data.configuration import to_mapping
-from seq2seq.architectures import ArchitectureRecipe
-from seq2seq.models.attention import AttentionModel
-from seq2seq.models.base import EquationModel
-from seq2seq.models.feedback import FeedbackModel
-from seq2seq.models.lstm_regression import LstmRegressionModel
-from seq2seq.models.mlp_regression import MlpRegressionModel
-from seq2seq.models.repeat_vector import RepeatVectorModel
-from seq2seq.models.transformer import TransformerModel
+import eqstream.seq2seq.optimizers  # noqa: F401  (registers the schedule that a saved optimizer names)
+from eqstream.data.codec import Codec
+from eqstream.data.configuration import to_mapping
+from eqstream.seq2seq.architectures import ArchitectureRecipe
+from eqstream.seq2seq.models.attention import AttentionModel
+from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.feedback import FeedbackModel
+from eqstream.seq2seq.models.lstm_regression import LstmRegressionModel
+from eqstream.seq2seq.models.mlp_regression import MlpRegressionModel
+from eqstream.seq2seq.models.repeat_vector import RepeatVectorModel
+from eqstream.seq2seq.models.transformer import TransformerModel
 
 MODELS: dict[str, type[EquationModel]] = {
     "repeat-vector": RepeatVectorModel,

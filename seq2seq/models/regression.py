@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from seq2seq.layers.numerals import read_numbers, write_numbers
-from seq2seq.models.base import EquationModel
+from eqstream.seq2seq.layers.numerals import read_numbers, write_numbers
+from eqstream.seq2seq.models.base import EquationModel
 
 # Logit of the token that is written; a number has no probabilities to tell.
 _CERTAIN = 30.0

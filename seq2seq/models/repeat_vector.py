@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from data.codec import PAD
-from seq2seq.architectures import RepeatVectorRecipe
-from seq2seq.layers.character_embedding import CharacterEmbedding
-from seq2seq.models.base import EquationModel
+from eqstream.data.codec import PAD
+from eqstream.seq2seq.architectures import RepeatVectorRecipe
+from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
+from eqstream.seq2seq.models.base import EquationModel
 
 
 @keras.saving.register_keras_serializable(package="eqstream")

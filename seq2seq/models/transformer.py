@@ -3,12 +3,12 @@
 import keras
 from keras import ops
 
-from data.codec import PAD, START
-from seq2seq.architectures import TransformerRecipe
-from seq2seq.layers.character_embedding import CharacterEmbedding
-from seq2seq.layers.digit_places import NUM_OFFSETS, DigitPlaces
-from seq2seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
-from seq2seq.models.base import EquationModel, shift_right
+from eqstream.data.codec import PAD, START
+from eqstream.seq2seq.architectures import TransformerRecipe
+from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
+from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, DigitPlaces
+from eqstream.seq2seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
+from eqstream.seq2seq.models.base import EquationModel, shift_right
 
 
 @keras.saving.register_keras_serializable(package="eqstream")

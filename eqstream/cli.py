@@ -13,7 +13,7 @@ from importlib.metadata import version as installed_version
 
 import click
 
-from data.errors import UserError
+from eqstream.data.errors import UserError
 
 USER_ERROR_STATUS = 2
 BAD_DATA_STATUS = 1
@@ -60,7 +60,7 @@ def commands() -> None:
 @commands.command()
 def recipes() -> None:
     """List the recipes that come with eqstream."""
-    from data.recipe import load_recipe, shipped_recipes
+    from eqstream.data.recipe import load_recipe, shipped_recipes
 
     names = sorted(shipped_recipes())
     width = max(map(len, names))
@@ -79,7 +79,7 @@ def recipes() -> None:
 @format_option
 def preview(recipe: str, overrides: Sequence[str], formats: str | None) -> None:
     """Show what a build of RECIPE would give; writes nothing."""
-    from pipelines.preview import preview as preview_recipe
+    from eqstream.pipelines.preview import preview as preview_recipe
 
     click.echo(preview_recipe(_load(recipe, overrides, formats)).to_text())
 
@@ -118,8 +118,8 @@ def build(
 def verify(directory: str, workers: int) -> int:
     """Prove from the files alone that the dataset in DIR is what its manifest says."""
     _keep_beam_quiet(())
-    from pipelines.progress import progress_on
-    from pipelines.verify import verify as verify_dataset
+    from eqstream.pipelines.progress import progress_on
+    from eqstream.pipelines.verify import verify as verify_dataset
 
     report = verify_dataset(directory, workers=workers, progress=progress_on(sys.stderr))
     click.echo(report.to_text())
@@ -132,8 +132,8 @@ def verify(directory: str, workers: int) -> int:
 def describe(directory: str, as_json: bool) -> None:
     """Show counts, histograms and samples of the dataset in DIR."""
     _keep_beam_quiet(())
-    from pipelines.describe import describe as describe_dataset
-    from pipelines.describe import render_description
+    from eqstream.pipelines.describe import describe as describe_dataset
+    from eqstream.pipelines.describe import render_description
 
     description = describe_dataset(directory)
     click.echo(json.dumps(description, indent=2) if as_json else render_description(description))
@@ -178,8 +178,8 @@ def evaluate(
     if as_json and as_csv:
         raise click.UsageError("Choose one of --json and --csv.")
     _keep_tensorflow_quiet()
-    from seq2seq.evaluation import evaluate as evaluate_run
-    from seq2seq.verdict_text import render_verdict
+    from eqstream.seq2seq.evaluation import evaluate as evaluate_run
+    from eqstream.seq2seq.verdict_text import render_verdict
 
     verdict = evaluate_run(
         run,
@@ -210,13 +210,13 @@ def predict(run: str, questions: Sequence[str], path: str | None, explain: bool,
         raise click.UsageError("Questions come from arguments or from --file, not from both.")
     if tuple(questions) == ("-",) or (not questions and path is None and not _is_at_terminal()):
         questions, path = (), "-"
-    from seq2seq.questions import open_questions
+    from eqstream.seq2seq.questions import open_questions
 
     # A missing file must not come to light after TensorFlow.
     file = open_questions(path) if path is not None else None
     _keep_tensorflow_quiet()
-    from seq2seq.conversation import Conversation
-    from seq2seq.prediction import Predictor
+    from eqstream.seq2seq.conversation import Conversation
+    from eqstream.seq2seq.prediction import Predictor
 
     conversation = Conversation(Predictor.load(run), explain=explain, as_json=as_json, report=_report)
     if file is not None and path is not None:
@@ -241,7 +241,7 @@ def plot(
 ) -> None:
     """Plot the training in RUN and what its model gets right and wrong, as PNG and SVG."""
     _keep_tensorflow_quiet()
-    from seq2seq.plots import plot as plot_run
+    from eqstream.seq2seq.plots import plot as plot_run
 
     for path in plot_run(run, out=directory, data_directory=data, split=split, limit=limit, question=question):
         click.echo(path)
@@ -258,8 +258,8 @@ def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int,
 
     Whatever of this is done is not done again when the same command is run again.
     """
-    from seq2seq.recipe import ModelRecipe
-    from seq2seq.run_directory import RunDirectory
+    from eqstream.seq2seq.recipe import ModelRecipe
+    from eqstream.seq2seq.run_directory import RunDirectory
 
     checked = _load(recipe, overrides, None)
     # A mistake in the model's part must not come to light after the build.
@@ -270,8 +270,8 @@ def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int,
     advice = f"the same command{' without --overwrite' if overwrite else ''}"
     _train(checked, data, run, resume=resume, overwrite=overwrite, advice=advice)
 
-    from seq2seq.evaluation import evaluate as evaluate_run
-    from seq2seq.verdict_text import render_verdict
+    from eqstream.seq2seq.evaluation import evaluate as evaluate_run
+    from eqstream.seq2seq.verdict_text import render_verdict
 
     click.echo(render_verdict(evaluate_run(run, report=_report)))
 
@@ -310,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _load(recipe: str, overrides: Sequence[str], formats: str | None):
-    from data.recipe import load_recipe
+    from eqstream.data.recipe import load_recipe
 
     if formats is not None:
         overrides = [*overrides, f"storage.formats=[{formats}]"]
@@ -319,8 +319,8 @@ def _load(recipe: str, overrides: Sequence[str], formats: str | None):
 
 def _build(recipe, directory: str, *, workers: int, beam_options: Sequence[str], only: str | None, overwrite: bool):
     _keep_beam_quiet(beam_options)
-    from pipelines.build import build as build_dataset
-    from pipelines.progress import progress_on
+    from eqstream.pipelines.build import build as build_dataset
+    from eqstream.pipelines.progress import progress_on
 
     result = build_dataset(
         recipe,
@@ -336,8 +336,8 @@ def _build(recipe, directory: str, *, workers: int, beam_options: Sequence[str],
 
 def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool, advice: str) -> None:
     _keep_tensorflow_quiet()
-    from seq2seq.trainer import TrainingInterruptedError
-    from seq2seq.trainer import train as train_model
+    from eqstream.seq2seq.trainer import TrainingInterruptedError
+    from eqstream.seq2seq.trainer import train as train_model
 
     try:
         report = train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=_report)
@@ -372,7 +372,7 @@ def _keep_tensorflow_quiet() -> None:
     """Loads TensorFlow without its reports on the machine, unless its own switch is set: who sets it wants them."""
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-        from seq2seq.quiet_start import load_tensorflow
+        from eqstream.seq2seq.quiet_start import load_tensorflow
 
         load_tensorflow()
 
