@@ -32,10 +32,26 @@ BENCH = ["importlib_resources>=6", "psutil>=6"]
 PACKAGES = [
     "eqstream",
     "eqstream.data",
+    "eqstream.data.dataset",
+    "eqstream.data.formats",
+    "eqstream.data.loading",
+    "eqstream.data.reference",
+    "eqstream.data.space",
+    "eqstream.data.splits",
+    "eqstream.data.streams",
     "eqstream.pipelines",
+    "eqstream.pipelines.building",
+    "eqstream.pipelines.checks",
+    "eqstream.pipelines.metadata",
+    "eqstream.pipelines.runtime",
     "eqstream.seq2seq",
+    "eqstream.seq2seq.analysis",
+    "eqstream.seq2seq.config",
+    "eqstream.seq2seq.figures",
     "eqstream.seq2seq.layers",
     "eqstream.seq2seq.models",
+    "eqstream.seq2seq.runs",
+    "eqstream.seq2seq.training",
 ]
 
 setup(

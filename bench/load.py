@@ -33,8 +33,8 @@ def prepare_eqstream(spec: Spec) -> Epoch:
     import pyarrow.parquet  # noqa: F401  (part of the imports, not of the time)
     import tensorflow as tf
 
-    from eqstream.data.loader import batches, load_tokens
-    from eqstream.data.sampler import EpochSampler
+    from eqstream.data.loading.sampler import EpochSampler
+    from eqstream.data.loading.shard_batches import batches, load_tokens
 
     codec, datasets = read_codec(spec), []
     # The other ways have built a graph, and so started TensorFlow, before the clock runs.
@@ -169,8 +169,8 @@ def as_pairs(dataset: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def read_codec(spec: Spec) -> Any:
     """Returns the codec of the natural text, spaces included."""
-    from eqstream.data.codec import Codec, CodecOptions
-    from eqstream.data.loader import load_manifest
+    from eqstream.data.loading.codec import Codec, CodecOptions
+    from eqstream.data.loading.shard_batches import load_manifest
 
     return Codec.for_dataset(load_manifest(spec["source"]), CodecOptions(spaces="keep"))
 
@@ -183,7 +183,7 @@ def list_files(spec: Spec) -> list[str]:
 
 def num_reserved() -> int:
     """Returns how many tokens come before those of the alphabet."""
-    from eqstream.data.codec import NUM_RESERVED
+    from eqstream.data.loading.codec import NUM_RESERVED
 
     return NUM_RESERVED
 
@@ -192,7 +192,7 @@ def make_tensor_encoder(spec: Spec) -> Callable[[dict], dict]:
     """Returns texts to tokens inside the graph, by raw bytes of a fixed length and a table."""
     import tensorflow as tf
 
-    from eqstream.data.codec import END
+    from eqstream.data.loading.codec import END
 
     codec = read_codec(spec)
     ids = np.zeros(256, np.int32)
@@ -213,7 +213,7 @@ def make_tensor_encoder(spec: Spec) -> Callable[[dict], dict]:
 
 def make_row_encoder(spec: Spec) -> Callable[[str, str], tuple[np.ndarray, np.ndarray]]:
     """Returns one question and answer to their tokens, in Python."""
-    from eqstream.data.codec import END
+    from eqstream.data.loading.codec import END
 
     codec = read_codec(spec)
     ids = {character: num_reserved() + position for position, character in enumerate(codec.alphabet)}

@@ -18,10 +18,10 @@ def train_and_judge(spec: Spec) -> dict[str, Any]:
     """Returns the result of a spec; see the module."""
     from eqstream.data.recipe import load_recipe
     from eqstream.pipelines.build import build
-    from eqstream.seq2seq.evaluation import evaluate
-    from eqstream.seq2seq.recipe import ModelRecipe
-    from eqstream.seq2seq.run_directory import RunDirectory
-    from eqstream.seq2seq.trainer import train
+    from eqstream.seq2seq.config.sections import ModelRecipe
+    from eqstream.seq2seq.evaluate import evaluate
+    from eqstream.seq2seq.runs.run_directory import RunDirectory
+    from eqstream.seq2seq.train import train
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])
     data, run = Path(spec["folder"]) / "data", RunDirectory(Path(spec["folder"]) / "run")

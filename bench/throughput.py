@@ -24,15 +24,15 @@ PEAK_REPEATS = 7
 
 def measure_throughput(spec: Spec) -> dict[str, Any]:
     """Returns the result of a spec; see the module."""
-    from eqstream.data.codec import Codec
-    from eqstream.data.loader import batches, load_manifest, load_tokens
+    from eqstream.data.loading.codec import Codec
+    from eqstream.data.loading.sampler import EpochSampler
+    from eqstream.data.loading.shard_batches import batches, load_manifest, load_tokens
     from eqstream.data.recipe import load_recipe
-    from eqstream.data.sampler import EpochSampler
     from eqstream.pipelines.build import build
+    from eqstream.seq2seq.config.sections import ModelRecipe
     from eqstream.seq2seq.models.registry import make_model
     from eqstream.seq2seq.optimizers import make_optimizer
-    from eqstream.seq2seq.recipe import ModelRecipe
-    from eqstream.seq2seq.training_source import with_targets
+    from eqstream.seq2seq.training.batches import with_targets
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])
     data = Path(spec["folder"]) / "data"

@@ -69,14 +69,14 @@ def prepare(spec: dict[str, Any]) -> tuple[Callable, Iterator, Iterator]:
     """Returns a compiled training step, an endless stream of the loader's batches, and one of a single batch."""
     import tensorflow as tf
 
-    from eqstream.data.codec import Codec
-    from eqstream.data.loader import batches, load_manifest, load_tokens
+    from eqstream.data.loading.codec import Codec
+    from eqstream.data.loading.sampler import EpochSampler
+    from eqstream.data.loading.shard_batches import batches, load_manifest, load_tokens
     from eqstream.data.recipe import load_recipe
-    from eqstream.data.sampler import EpochSampler
+    from eqstream.seq2seq.config.sections import ModelRecipe
     from eqstream.seq2seq.models.registry import make_model
     from eqstream.seq2seq.optimizers import make_optimizer
-    from eqstream.seq2seq.recipe import ModelRecipe
-    from eqstream.seq2seq.training_source import with_targets
+    from eqstream.seq2seq.training.batches import with_targets
 
     sections, manifest = ModelRecipe.from_recipe(load_recipe(spec["recipe"])), load_manifest(spec["source"])
     training, codec = sections.training, Codec.for_dataset(manifest, sections.codec)

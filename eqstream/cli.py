@@ -118,7 +118,7 @@ def build(
 def verify(directory: str, workers: int) -> int:
     """Prove from the files alone that the dataset in DIR is what its manifest says."""
     _keep_beam_quiet(())
-    from eqstream.pipelines.progress import progress_on
+    from eqstream.pipelines.runtime.progress import progress_on
     from eqstream.pipelines.verify import verify as verify_dataset
 
     report = verify_dataset(directory, workers=workers, progress=progress_on(sys.stderr))
@@ -178,8 +178,8 @@ def evaluate(
     if as_json and as_csv:
         raise click.UsageError("Choose one of --json and --csv.")
     _keep_tensorflow_quiet()
-    from eqstream.seq2seq.evaluation import evaluate as evaluate_run
-    from eqstream.seq2seq.verdict_text import render_verdict
+    from eqstream.seq2seq.analysis.report_text import render_verdict
+    from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
     verdict = evaluate_run(
         run,
@@ -210,13 +210,13 @@ def predict(run: str, questions: Sequence[str], path: str | None, explain: bool,
         raise click.UsageError("Questions come from arguments or from --file, not from both.")
     if tuple(questions) == ("-",) or (not questions and path is None and not _is_at_terminal()):
         questions, path = (), "-"
-    from eqstream.seq2seq.questions import open_questions
+    from eqstream.questions import open_questions
 
     # A missing file must not come to light after TensorFlow.
     file = open_questions(path) if path is not None else None
     _keep_tensorflow_quiet()
-    from eqstream.seq2seq.conversation import Conversation
-    from eqstream.seq2seq.prediction import Predictor
+    from eqstream.prompt import Conversation
+    from eqstream.seq2seq.predict import Predictor
 
     conversation = Conversation(Predictor.load(run), explain=explain, as_json=as_json, report=_report)
     if file is not None and path is not None:
@@ -241,7 +241,7 @@ def plot(
 ) -> None:
     """Plot the training in RUN and what its model gets right and wrong, as PNG and SVG."""
     _keep_tensorflow_quiet()
-    from eqstream.seq2seq.plots import plot as plot_run
+    from eqstream.seq2seq.plot import plot as plot_run
 
     for path in plot_run(run, out=directory, data_directory=data, split=split, limit=limit, question=question):
         click.echo(path)
@@ -258,8 +258,8 @@ def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int,
 
     Whatever of this is done is not done again when the same command is run again.
     """
-    from eqstream.seq2seq.recipe import ModelRecipe
-    from eqstream.seq2seq.run_directory import RunDirectory
+    from eqstream.seq2seq.config.sections import ModelRecipe
+    from eqstream.seq2seq.runs.run_directory import RunDirectory
 
     checked = _load(recipe, overrides, None)
     # A mistake in the model's part must not come to light after the build.
@@ -270,8 +270,8 @@ def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int,
     advice = f"the same command{' without --overwrite' if overwrite else ''}"
     _train(checked, data, run, resume=resume, overwrite=overwrite, advice=advice)
 
-    from eqstream.seq2seq.evaluation import evaluate as evaluate_run
-    from eqstream.seq2seq.verdict_text import render_verdict
+    from eqstream.seq2seq.analysis.report_text import render_verdict
+    from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
     click.echo(render_verdict(evaluate_run(run, report=_report)))
 
@@ -320,7 +320,7 @@ def _load(recipe: str, overrides: Sequence[str], formats: str | None):
 def _build(recipe, directory: str, *, workers: int, beam_options: Sequence[str], only: str | None, overwrite: bool):
     _keep_beam_quiet(beam_options)
     from eqstream.pipelines.build import build as build_dataset
-    from eqstream.pipelines.progress import progress_on
+    from eqstream.pipelines.runtime.progress import progress_on
 
     result = build_dataset(
         recipe,
@@ -336,8 +336,8 @@ def _build(recipe, directory: str, *, workers: int, beam_options: Sequence[str],
 
 def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool, advice: str) -> None:
     _keep_tensorflow_quiet()
-    from eqstream.seq2seq.trainer import TrainingInterruptedError
-    from eqstream.seq2seq.trainer import train as train_model
+    from eqstream.seq2seq.train import TrainingInterruptedError
+    from eqstream.seq2seq.train import train as train_model
 
     try:
         report = train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=_report)
@@ -372,7 +372,7 @@ def _keep_tensorflow_quiet() -> None:
     """Loads TensorFlow without its reports on the machine, unless its own switch is set: who sets it wants them."""
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-        from eqstream.seq2seq.quiet_start import load_tensorflow
+        from eqstream.tensorflow_startup import load_tensorflow
 
         load_tensorflow()
 

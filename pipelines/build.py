@@ -21,19 +21,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from eqstream.data.dataset.layout import STAGING, SUCCESS
+from eqstream.data.dataset.manifest import list_files
 from eqstream.data.errors import UserError
-from eqstream.data.layout import STAGING, SUCCESS
-from eqstream.data.manifest import list_files
 from eqstream.data.recipe import Recipe, load_recipe
-from eqstream.data.splits import ShardTask, SplitPlan, plan_splits
-from eqstream.pipelines import storage
-from eqstream.pipelines.closing import close_dataset
-from eqstream.pipelines.counting import take_census
-from eqstream.pipelines.journal import Found, Journal, refuse_strangers
-from eqstream.pipelines.progress import Progress, progress_on
-from eqstream.pipelines.runner import Execution, RunError
-from eqstream.pipelines.workspace import Workspace
-from eqstream.pipelines.writing import ShardJob, tool_versions, write_shards
+from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
+from eqstream.pipelines.building.count_equations import take_census
+from eqstream.pipelines.building.finalize import close_dataset
+from eqstream.pipelines.building.output_directory import Found, Journal, refuse_strangers
+from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.building.write_shards import ShardJob, tool_versions, write_shards
+from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.progress import Progress, progress_on
+from eqstream.pipelines.runtime.runner import Execution, RunError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def build(
             cannot be written. What was finished stays, and the same call again goes on from there.
         KeyboardInterrupt: after Ctrl-C; workers stop before their next shard.
     """
-    target = storage.check_directory(str(directory))
+    target = filesystem.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
     with _explain_file_errors(target):
         found = Found.in_directory(target, overwrite=overwrite)
@@ -168,8 +168,8 @@ class _Build:
         if stale:
             # From here on the directory is of this recipe, and a build that is interrupted goes on removing.
             self._save(journal.with_stale(stale))
-            storage.delete_files(self._workspace.path(path) for path in stale)
-            storage.delete_tree(self._workspace.staged("receipts"))
+            filesystem.delete_files(self._workspace.path(path) for path in stale)
+            filesystem.delete_tree(self._workspace.staged("receipts"))
         self._save(journal)
         self._begin_attempt()
 
@@ -192,7 +192,7 @@ class _Build:
 
     @contextlib.contextmanager
     def _cleaning_up(self) -> Iterator[None]:
-        first_missing = storage.first_missing(self._found.directory)
+        first_missing = filesystem.first_missing(self._found.directory)
         try:
             yield
         except BaseException as error:
@@ -210,11 +210,11 @@ class _Build:
         if self._workspace.has_results() and not is_refused:
             return
         is_fresh = self._found.latest is None
-        files = storage.list_files(self._found.directory)
+        files = filesystem.list_files(self._found.directory)
         if not self._has_journal or (is_fresh and all(path.startswith(f"{STAGING}/") for path in files)):
             self._workspace.remove()
             if first_missing:
-                storage.delete_if_empty(first_missing)
+                filesystem.delete_if_empty(first_missing)
 
 
 def select_shard(plan: SplitPlan, name: str) -> ShardTask:
@@ -236,9 +236,9 @@ def _finish_again(found: Found, recipe: Recipe) -> BuildResult:
     """Does what a build that ended at its very end may have left undone."""
     assert found.manifest is not None
     workspace = Workspace.of(found.directory, recipe.fingerprint())
-    is_marked = storage.read_bytes(workspace.path(SUCCESS)) is not None
+    is_marked = filesystem.read_bytes(workspace.path(SUCCESS)) is not None
     if not is_marked:
-        storage.write_bytes(workspace.path(SUCCESS), b"", workspace.temporary_path(SUCCESS))
+        filesystem.write_bytes(workspace.path(SUCCESS), b"", workspace.temporary_path(SUCCESS))
     if not is_marked or found.journal is not None:
         workspace.remove()
     shards = [shard for split in found.manifest["splits"].values() for shard in split["shards"]]
@@ -256,7 +256,7 @@ def _explain_file_errors(directory: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        line = storage.describe_error(error)
+        line = filesystem.describe_error(error)
         raise UserError(line if directory in line else f"{directory}: {line}") from error
 
 
@@ -280,7 +280,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace
 def main(arguments: Sequence[str] | None = None) -> int:
     """Builds what the command line asks for; returns the exit status."""
     ours, beam_arguments = parse_arguments(arguments)
-    overrides = ours.overrides if ours.formats is None else [*ours.overrides, f"storage.formats=[{ours.formats}]"]
+    overrides = ours.overrides if ours.formats is None else [*ours.overrides, f"filesystem.formats=[{ours.formats}]"]
     try:
         result = build(
             load_recipe(ours.recipe, overrides),

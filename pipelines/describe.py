@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.dataset.histograms import SIGNS
 from eqstream.data.errors import UserError
-from eqstream.data.histograms import SIGNS
 from eqstream.data.recipe import OPERATORS
-from eqstream.pipelines import storage
-from eqstream.pipelines.file_check import load_manifest
-from eqstream.pipelines.records import read_sample
+from eqstream.pipelines.checks.files import load_manifest
+from eqstream.pipelines.checks.shard_records import read_sample
+from eqstream.pipelines.runtime import filesystem
 
 BAR_WIDTH = 40
 FORMAT_TO_TITLE = {"tfrecord": "TFRecord", "parquet": "Parquet"}
@@ -37,7 +37,7 @@ def describe(directory: str | Path, *, num_samples: int = 5) -> dict[str, Any]:
     Raises:
         UserError: there is no dataset, one that this version cannot read, or a first shard is missing or damaged.
     """
-    source = storage.check_directory(str(directory))
+    source = filesystem.check_directory(str(directory))
     manifest = load_manifest(source)
     recipe = manifest["recipe"]
     splits = {split["name"]: _describe_split(source, manifest, split, num_samples) for split in recipe["splits"]}
@@ -62,7 +62,7 @@ def _describe_split(
     try:
         samples = read_sample(directory, first["files"], manifest["recipe"]["storage"]["compression"], num_samples)
     except (UserError, OSError) as error:
-        raise UserError(f"shard {first['shard']} cannot be read: {storage.describe_error(error)}") from error
+        raise UserError(f"shard {first['shard']} cannot be read: {filesystem.describe_error(error)}") from error
     return {
         "num_equations": entry["num_equations"],
         "num_shards": len(entry["shards"]),

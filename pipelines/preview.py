@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import pyarrow
 from pyarrow import parquet
 
-from eqstream.data.census import Census, Counter, CountingTask
+from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Range, Recipe, SplitRecipe, exact
-from eqstream.data.selection import selection_of
-from eqstream.data.shards import ShardReceipt, ShardWriter
-from eqstream.data.space import whole_space
-from eqstream.data.splits import Segment, ShardTask, SplitPlan, plan_splits
-from eqstream.data.walk import BLOCK, Walk
-from eqstream.pipelines.progress import format_seconds
+from eqstream.data.space.conditions import selection_of
+from eqstream.data.space.equation_space import whole_space
+from eqstream.data.splits.counting import Census, Counter, CountingTask
+from eqstream.data.splits.enumeration import BLOCK, Walk
+from eqstream.data.splits.plan import Segment, ShardTask, SplitPlan, plan_splits
+from eqstream.pipelines.runtime.progress import format_seconds
 
 # What is counted to make sizes exact. Spaces beyond 63 bits are a hundred times slower to walk than small ones.
 MOST_POSITIONS = 1 << 21

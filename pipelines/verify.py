@@ -9,9 +9,9 @@
 | look for repeated equations and for twins over all shards | driver | `twins` |
 | compare every number with the plan | driver | `counts` |
 
-Equations are read by `eqstream.data.expression`, which shares no code with the writers; only the plan, which is what the recipe
-means, is the writers' own. Memory stays bounded: shards are read
-block by block, and keys of equations are compared one part of their range at a time. The dataset is only read.
+Equations are read by `eqstream.data.reference.evaluation`, which shares no code with the writers; only the plan, which
+is what the recipe means, is the writers' own. Memory stays bounded: shards are read block by block, and
+keys of equations are compared one part of their range at a time. The dataset is only read.
 """
 
 import contextlib
@@ -25,26 +25,33 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from eqstream.data import layout
+from eqstream.data.dataset import layout
+from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.errors import UserError
-from eqstream.data.expression import canonical_key
-from eqstream.data.parsing import parse
 from eqstream.data.recipe import Recipe
-from eqstream.data.shards import ShardWriter
-from eqstream.data.splits import ShardTask, SplitPlan, plan_splits
-from eqstream.pipelines import storage
-from eqstream.pipelines.count_check import check_manifest, check_plan
-from eqstream.pipelines.counting import take_census
-from eqstream.pipelines.distinct import KEYS, Pair, choose_partitions, confirm_pairs, find_pairs, sort_into_partitions
-from eqstream.pipelines.faults import FaultList
-from eqstream.pipelines.file_check import check_files, list_entries, load_manifest
-from eqstream.pipelines.plan_check import plan_questions
-from eqstream.pipelines.progress import Progress
-from eqstream.pipelines.records import open_file
-from eqstream.pipelines.runner import Execution, report_failures, to_elements, wait_for
-from eqstream.pipelines.shard_check import ShardCheck, ShardFindings
-from eqstream.pipelines.verify_report import VerifyReport, make_report
-from eqstream.pipelines.workspace import Workspace
+from eqstream.data.reference.evaluation import canonical_key
+from eqstream.data.reference.parsing import parse
+from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
+from eqstream.pipelines.building.count_equations import take_census
+from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.checks.counts import check_manifest, check_plan
+from eqstream.pipelines.checks.duplicates import (
+    KEYS,
+    Pair,
+    choose_partitions,
+    confirm_pairs,
+    find_pairs,
+    sort_into_partitions,
+)
+from eqstream.pipelines.checks.files import check_files, list_entries, load_manifest
+from eqstream.pipelines.checks.findings import FaultList
+from eqstream.pipelines.checks.plan import plan_questions
+from eqstream.pipelines.checks.report import VerifyReport, make_report
+from eqstream.pipelines.checks.shard import ShardCheck, ShardFindings
+from eqstream.pipelines.checks.shard_records import open_file
+from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.progress import Progress
+from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements, wait_for
 
 
 def verify(
@@ -68,7 +75,7 @@ def verify(
     Raises:
         UserError: there is no dataset, or one that this version cannot read.
     """
-    source = storage.check_directory(str(directory))
+    source = filesystem.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
     manifest = load_manifest(source)
     with _staging(execution) as staging:
@@ -83,11 +90,11 @@ def _staging(execution: Execution) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="eqstream-") as directory:
             yield directory
         return
-    directory = storage.join(temp_location, f"eqstream-{uuid.uuid4().hex[:12]}")
+    directory = filesystem.join(temp_location, f"eqstream-{uuid.uuid4().hex[:12]}")
     try:
         yield directory
     finally:
-        storage.delete_tree(directory)
+        filesystem.delete_tree(directory)
 
 
 class CheckShard(beam.DoFn):
@@ -111,8 +118,8 @@ class CheckShard(beam.DoFn):
             findings, keys = check.run()
             keys, edges = sort_into_partitions(keys, self._num_partitions)
             report = {"findings": findings.to_dict(), "edges": edges}
-            storage.write_bytes(storage.join(self._staging, f"{job['number']}.keys"), keys.tobytes())
-            storage.write_bytes(storage.join(self._staging, f"{job['number']}.json"), json.dumps(report).encode())
+            filesystem.write_bytes(filesystem.join(self._staging, f"{job['number']}.keys"), keys.tobytes())
+            filesystem.write_bytes(filesystem.join(self._staging, f"{job['number']}.json"), json.dumps(report).encode())
         yield str(job["number"])
 
     def _plan_questions(self, recipe: Recipe, task: dict[str, Any] | None) -> Iterator[str] | None:
@@ -192,12 +199,14 @@ class _Verification:
         return findings, [report["edges"] for report in reports]
 
     def _show_progress(self) -> None:
-        finished = {f"{number}.json" for number in range(len(self._entries))} & set(storage.list_files(self._staging))
+        finished = {f"{number}.json" for number in range(len(self._entries))} & set(
+            filesystem.list_files(self._staging)
+        )
         done = [int(name.removesuffix(".json")) for name in finished]
         self._progress.show(len(done), sum(self._entries[number][1]["num_equations"] for number in done))
 
     def _load_report(self, number: int) -> dict[str, Any]:
-        contents = storage.read_bytes(storage.join(self._staging, f"{number}.json"))
+        contents = filesystem.read_bytes(filesystem.join(self._staging, f"{number}.json"))
         if contents is None:
             raise UserError(
                 "the workers' findings did not arrive: give a --temp_location that driver and workers share"
@@ -232,7 +241,7 @@ class _Verification:
             yield from find_pairs(parts, shard_to_split, self._recipe.commuted)
 
     def _read_keys(self, number: int, start: int, end: int) -> np.ndarray:
-        with open_file(storage.join(self._staging, f"{number}.keys")) as file:
+        with open_file(filesystem.join(self._staging, f"{number}.keys")) as file:
             file.seek(start * KEYS.itemsize)
             return np.frombuffer(file.read((end - start) * KEYS.itemsize), KEYS)
 

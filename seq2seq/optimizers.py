@@ -2,7 +2,7 @@
 
 import keras
 
-from eqstream.seq2seq.recipe import OptimizerRecipe
+from eqstream.seq2seq.config.sections import OptimizerRecipe
 
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,

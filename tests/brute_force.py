@@ -1,7 +1,7 @@
 """Whole equation spaces, listed one equation at a time: the oracle for everything that is computed in bulk.
 
-Numbers come from `fractions`, combinations from `itertools`, trees, texts and values from `eqstream.data.expression`. Nothing
-here uses the modules under test, but for `write`, which calls them.
+Numbers come from `fractions`, combinations from `itertools`, trees, texts and values from
+`eqstream.data.reference.evaluation`. Nothing here uses the modules under test, but for `write`, which calls them.
 """
 
 import functools
@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eqstream.data.census import Census
-from eqstream.data.equations import EquationBlock
-from eqstream.data.expression import (
+from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
+from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.reference.evaluation import (
     InexactDivisionError,
     Number,
     Operation,
@@ -33,10 +33,10 @@ from eqstream.data.expression import (
     parse,
     render,
 )
-from eqstream.data.recipe import Recipe, SpaceRecipe
-from eqstream.data.shapes import list_shapes
-from eqstream.data.shards import ShardReceipt, ShardWriter
-from eqstream.data.splits import SplitPlan, plan_splits
+from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space.shapes import list_shapes
+from eqstream.data.splits.counting import Census
+from eqstream.data.splits.plan import SplitPlan, plan_splits
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def with_lengths(tree):
 
 
 def plant(tree, values, scale: int = 1):
-    """The oracle's tree for a tree of `eqstream.data.shapes`: `values`, in steps of 1 / scale, for its leaves."""
+    """The oracle's tree for a tree of `eqstream.data.space.shapes`: `values`, in steps of 1 / scale, for its leaves."""
     if isinstance(tree, int):
         value = Fraction(int(values[tree]), scale)
         return Number(value.numerator if value.denominator == 1 else value)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import yaml
 
-import eqstream
+from eqstream import cli
 from eqstream.data.recipe import Recipe, load_recipe, shipped_recipes
-from eqstream.seq2seq.recipe import ModelRecipe
+from eqstream.seq2seq.config.sections import ModelRecipe
 
-README = Path(__file__).parent.parent.joinpath("README.md").read_text(encoding="utf-8")
+README = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
 
 
 def test_every_experiment_has_a_row_and_every_row_a_recipe():
@@ -18,7 +18,7 @@ def test_every_experiment_has_a_row_and_every_row_a_recipe():
 
 
 def test_commands_are_those_that_there_are():
-    assert set(re.findall(r"^eqstream (\w+)", README, re.MULTILINE)) == set(eqstream.commands.commands)
+    assert set(re.findall(r"^eqstream (\w+)", README, re.MULTILINE)) == set(cli.commands.commands)
 
 
 def test_recipes_that_are_shown_are_recipes():

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from eqstream.seq2seq.architectures import AttentionRecipe
+from eqstream.seq2seq.config.architectures import AttentionRecipe
 from eqstream.seq2seq.layers.attention import MultiHeadAttention
 from eqstream.seq2seq.models.feedback import FeedbackModel
 

@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from eqstream.data.codec import START, Codec
 from eqstream.data.configuration import from_mapping, to_mapping
+from eqstream.data.loading.codec import START, Codec
 from eqstream.seq2seq.metrics import CharacterAccuracy, TokenAccuracy, token_loss, token_weights
-from eqstream.seq2seq.precision import dtype_policy
+from eqstream.seq2seq.models.precision import dtype_policy
 
 
 class EquationModel(keras.Model):

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from eqstream.data.codec import PAD, START
-from eqstream.seq2seq.architectures import FeedbackRecipe
+from eqstream.data.loading.codec import PAD, START
+from eqstream.seq2seq.config.architectures import FeedbackRecipe
 from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
 from eqstream.seq2seq.models.base import EquationModel, shift_right
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from eqstream.seq2seq.architectures import LstmRegressionRecipe
+from eqstream.seq2seq.config.architectures import LstmRegressionRecipe
 from eqstream.seq2seq.models.regression import RegressionModel
 
 

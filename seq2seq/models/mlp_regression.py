@@ -2,7 +2,7 @@
 
 import keras
 
-from eqstream.seq2seq.architectures import MlpRegressionRecipe
+from eqstream.seq2seq.config.architectures import MlpRegressionRecipe
 from eqstream.seq2seq.models.regression import RegressionModel
 
 

@@ -4,9 +4,9 @@ Whoever imports this module can load a saved model with `keras.models.load_model
 """
 
 import eqstream.seq2seq.optimizers  # noqa: F401  (registers the schedule that a saved optimizer names)
-from eqstream.data.codec import Codec
 from eqstream.data.configuration import to_mapping
-from eqstream.seq2seq.architectures import ArchitectureRecipe
+from eqstream.data.loading.codec import Codec
+from eqstream.seq2seq.config.architectures import ArchitectureRecipe
 from eqstream.seq2seq.models.attention import AttentionModel
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.feedback import FeedbackModel

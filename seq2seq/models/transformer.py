@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from eqstream.data.codec import PAD, START
-from eqstream.seq2seq.architectures import TransformerRecipe
+from eqstream.data.loading.codec import PAD, START
+from eqstream.seq2seq.config.architectures import TransformerRecipe
 from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
 from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, DigitPlaces
 from eqstream.seq2seq.layers.transformer_blocks import DecoderBlock, EncoderBlock

@@ -1,0 +1,1 @@
+"""A dataset on disk: the names of its files, its manifest, its shards."""

@@ -1,0 +1,77 @@
+"""Counts of what a shard holds, by length, sign, digits, carries, operators and terms; they add up over shards."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from eqstream.data.recipe import OPERATORS
+from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space.shapes import Shape
+
+Histograms = dict[str, dict[str, int]]
+SIGNS = ("negative", "zero", "positive")
+
+
+class HistogramCounter:
+    """Gathers the histograms of blocks of equations.
+
+    `operators` counts the equations in which an operator occurs at least once; all others count each equation once.
+    """
+
+    def __init__(self, shapes: Sequence[Shape]) -> None:
+        self._shapes = shapes
+        self._by_shape = np.zeros(len(shapes), dtype=np.int64)
+        self._counts: dict[str, Counter[int]] = {
+            name: Counter() for name in ("answer_length", "question_length", "digits", "carries", "answer_sign")
+        }
+
+    def add(self, block: EquationBlock, question_lengths: np.ndarray, answer_lengths: np.ndarray) -> None:
+        """Counts a block; the lengths (n,) are in characters."""
+        self._by_shape += np.bincount(block.shapes, minlength=len(self._shapes))
+        # A sum of comparisons is -1, 0 or 1 for numbers of any size.
+        signs = (block.numerators > 0).astype(np.int64) - (block.numerators < 0).astype(np.int64) + 1
+        columns = {
+            "answer_length": answer_lengths,
+            "question_length": question_lengths,
+            "digits": block.digits,
+            "carries": block.carries,
+            "answer_sign": signs,
+        }
+        for name, column in columns.items():
+            counts = np.bincount(column)
+            self._counts[name].update({int(value): int(counts[value]) for value in np.flatnonzero(counts)})
+
+    def histograms(self) -> Histograms:
+        """Returns all histograms; values in rising order, those that never occur left out, but for signs."""
+        result = {
+            name: {str(value): count for value, count in sorted(counts.items())}
+            for name, counts in self._counts.items()
+            if name != "answer_sign"
+        }
+        result["answer_sign"] = {name: self._counts["answer_sign"][place] for place, name in enumerate(SIGNS)}
+        terms: Counter[int] = Counter()
+        operators: Counter[str] = Counter()
+        for shape, count in zip(self._shapes, self._by_shape.tolist(), strict=True):
+            if count:
+                terms[shape.num_terms] += count
+                operators.update({operator: count for operator in set(shape.operators)})
+        result["terms"] = {str(value): count for value, count in sorted(terms.items())}
+        result["operators"] = {operator: operators[operator] for operator in OPERATORS if operators[operator]}
+        return result
+
+
+def add_histograms(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Histograms:
+    """Returns the sum of histograms, values in order."""
+    total: dict[str, Counter[str]] = {}
+    for part in parts:
+        for name, counts in part.items():
+            total.setdefault(name, Counter()).update(counts)
+    return {name: {value: counts[value] for value in sorted(counts, key=_order)} for name, counts in total.items()}
+
+
+def _order(value: str) -> tuple[int, str]:
+    if value.isdigit():
+        return int(value), ""
+    known = (*SIGNS, *OPERATORS)
+    return (known.index(value) if value in known else len(known)), value

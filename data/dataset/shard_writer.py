@@ -1,0 +1,222 @@
+"""One shard: its equations, written in every format at once.
+
+A shard depends on the recipe and its task alone, so any worker can write it, in any order, again and again.
+"""
+
+import functools
+import gzip
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+
+from eqstream.data.dataset.histograms import HistogramCounter, Histograms
+from eqstream.data.formats.parquet import ParquetEncoder, ParquetSink
+from eqstream.data.formats.string_tables import total_lengths
+from eqstream.data.formats.text_encoder import TextEncoder
+from eqstream.data.formats.tfrecord_writer import TFRecordEncoder
+from eqstream.data.recipe import Recipe
+from eqstream.data.space.arithmetic import Arithmetic
+from eqstream.data.space.equation_block import EquationBlock, join_blocks
+from eqstream.data.space.equation_space import operand_domain
+from eqstream.data.space.shapes import Shape, list_shapes
+from eqstream.data.splits.enumeration import BLOCK, Walk
+from eqstream.data.splits.plan import Segment, ShardTask, deal
+from eqstream.data.splits.strata import list_sources
+
+_GZIP_LEVEL = 6
+
+
+@dataclass(frozen=True)
+class ShardReceipt:
+    """What a shard's writer reports.
+
+    Attributes:
+        name: the shard's name.
+        num_equations: how many it holds.
+        files: for each format ``num_bytes`` and ``sha256`` (hexadecimal).
+        histograms: see `eqstream.data.dataset.histograms`.
+    """
+
+    name: str
+    num_equations: int
+    files: dict[str, dict[str, Any]]
+    histograms: Histograms
+
+    def to_dict(self) -> dict:
+        """Returns the receipt as JSON types."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_dict(cls, mapping: dict) -> "ShardReceipt":
+        """Returns the receipt that `to_dict` wrote."""
+        return cls(**mapping)
+
+
+class Sink(Protocol):
+    """All that a shard asks of a file."""
+
+    def write(self, data: Any, /) -> Any:
+        """Takes bytes."""
+
+
+class _MeteredFile:
+    """Passes bytes on to a file, counting and hashing them."""
+
+    closed = False
+
+    def __init__(self, file: Sink) -> None:
+        self._file: Sink | None = file
+        self._sha256 = hashlib.sha256()
+        self.num_bytes = 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        if self._file is None:
+            return len(view)
+        self._sha256.update(view)
+        self._file.write(view)
+        self.num_bytes += len(view)
+        return len(view)
+
+    def flush(self) -> None:
+        """Does nothing: whoever opened the file closes it."""
+
+    def tell(self) -> int:
+        return self.num_bytes
+
+    def give_up(self) -> None:
+        """Swallows all further bytes: encoders write their last ones even when they are thrown away half-way."""
+        self._file = None
+
+    def report(self) -> dict[str, Any]:
+        return {"num_bytes": self.num_bytes, "sha256": self._sha256.hexdigest()}
+
+
+class _TFRecordFile:
+    def __init__(self, encoder: TFRecordEncoder, file: _MeteredFile, compression: str) -> None:
+        self._encoder = encoder
+        self._file: Any = file
+        self._gzip = None
+        if compression == "gzip":
+            # No name and no time: the same equations give the same bytes.
+            self._gzip = gzip.GzipFile("", "wb", _GZIP_LEVEL, fileobj=file, mtime=0)  # pyright: ignore
+            self._file = self._gzip
+
+    def write(self, block: EquationBlock) -> None:
+        self._file.write(self._encoder.encode(block))
+
+    def close(self) -> None:
+        if self._gzip is not None:
+            self._gzip.close()
+
+
+class _ParquetFile:
+    def __init__(self, encoder: ParquetEncoder, file: _MeteredFile) -> None:
+        self._encoder = encoder
+        self._sink = ParquetSink(file)  # pyright: ignore[reportArgumentType]
+
+    def write(self, block: EquationBlock) -> None:
+        self._sink.write(self._encoder.encode(block))
+
+    def close(self) -> None:
+        self._sink.close()
+
+
+def make_text_encoder(recipe: Recipe, shapes: Sequence[Shape]) -> TextEncoder:
+    """Returns the encoder of the text of a recipe's equations; `shapes` are those of its space."""
+    arithmetic = Arithmetic(recipe.space, operand_domain(recipe.space).bound, shapes)
+    return TextEncoder(recipe.space, shapes, arithmetic)
+
+
+class ShardWriter:
+    """Writes the shards of one recipe; make it once a process, as its tables take a while to build."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._shapes = list_shapes(recipe.space)
+        self._sources = list_sources(recipe)
+        self._walks: dict[int, Walk] = {}
+        self._terms = np.array([shape.num_terms for shape in self._shapes], dtype=np.int64)
+        self.text = make_text_encoder(recipe, self._shapes)
+
+    def equations(self, task: ShardTask) -> Iterator[EquationBlock]:
+        """Yields the equations of a shard in the order of its records, in blocks of at most some 100,000."""
+        segments = [segment for segment in task.segments if segment.count]
+        if not task.quotas:
+            for segment in segments:
+                yield from self._segment(segment)
+            return
+        yield from self._dealt(task)
+
+    def write(self, task: ShardTask, sinks: Mapping[str, Sink]) -> ShardReceipt:
+        """Writes a shard in every format of `sinks` and returns the receipt.
+
+        Args:
+            task: the shard.
+            sinks: ``tfrecord``, ``parquet`` or both, each with an open binary file.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        meters = {format: _MeteredFile(sink) for format, sink in sinks.items()}
+        files = [self._open(format, meter) for format, meter in meters.items()]
+        histograms = HistogramCounter(self._shapes)
+        num_equations = 0
+        try:
+            for block in self.equations(task):
+                lengths = [total_lengths(pieces) for pieces in (self.text.questions(block), self.text.answers(block))]
+                histograms.add(block, *lengths)
+                for file in files:
+                    file.write(block)
+                num_equations += len(block)
+            for file in files:
+                file.close()
+        except BaseException:
+            for meter in meters.values():
+                meter.give_up()
+            raise
+        reports = {format: meter.report() for format, meter in meters.items()}
+        return ShardReceipt(task.name, num_equations, reports, histograms.histograms())
+
+    # Whoever only wants the equations, or one format, does without the tables of the other.
+    @functools.cached_property
+    def _tfrecord(self) -> TFRecordEncoder:
+        longest = len(str(operand_domain(self._recipe.space).bound // 10**self._recipe.space.operands.decimals))
+        return TFRecordEncoder(self.text, self._terms, longest)
+
+    @functools.cached_property
+    def _parquet(self) -> ParquetEncoder:
+        return ParquetEncoder(self.text, self._terms)
+
+    def _open(self, format: str, meter: _MeteredFile) -> _TFRecordFile | _ParquetFile:
+        if format == "tfrecord":
+            return _TFRecordFile(self._tfrecord, meter, self._recipe.storage.compression)
+        return _ParquetFile(self._parquet, meter)
+
+    def _walk(self, source: int) -> Walk:
+        if source not in self._walks:
+            self._walks[source] = self._sources[source].walk(self._recipe, self._shapes)
+        return self._walks[source]
+
+    def _segment(self, segment: Segment) -> Iterator[EquationBlock]:
+        walk = self._walk(segment.source)
+        return walk.equations(segment.position, segment.ordinal, segment.first, segment.count)
+
+    def _dealt(self, task: ShardTask) -> Iterator[EquationBlock]:
+        """Yields the equations of many segments in the order in which they are dealt out."""
+        pieces = [block for segment in task.segments if segment.count for block in self._segment(segment)]
+        joined = join_blocks(pieces)
+        turns = deal(task.num_slots, task.deal_seed, task.quotas, task.first_ordinal, task.num_equations)
+        # The k-th turn of a segment takes its k-th equation: a stable sort of turns lists them segment by segment.
+        rows = np.empty(len(turns), dtype=np.int64)
+        rows[np.argsort(turns, kind="stable")] = np.arange(len(turns))
+        for start in range(0, len(rows), BLOCK):
+            yield joined.take(rows[start : start + BLOCK])
+
+
+def write_shard(recipe: Recipe, task: ShardTask, sinks: Mapping[str, BinaryIO]) -> ShardReceipt:
+    """Writes one shard; see `ShardWriter.write`."""
+    return ShardWriter(recipe).write(task, sinks)

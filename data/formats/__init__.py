@@ -1,0 +1,1 @@
+"""Equations to text, TFRecord and Parquet in bulk, and back to columns."""

@@ -1,0 +1,99 @@
+"""Byte strings of varying length, put together in bulk from pieces that are drawn from tables.
+
+A piece is a table of short byte strings and, for each output string, the number of a row. All rows of a table have the
+same width, so that one indexed assignment writes them all; what a short row writes beyond its end is overwritten by the
+pieces behind it. So pieces are written from left to right, and the last ones must be long enough to cover the spill.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqstream.data.formats.crc32c import append_zero, terms_of_rows
+
+
+class PieceTable:
+    """A table of byte strings.
+
+    Args:
+        strings: the rows.
+        crc_skip: how many bytes at the start of each row a checksum leaves out.
+
+    Attributes:
+        rows: uint8 (n, width), left-aligned, padded with zeros.
+        lengths: int32 (n,).
+    """
+
+    def __init__(self, strings: Sequence[bytes], crc_skip: int = 0) -> None:
+        width = max(1, *(len(string) for string in strings)) if len(strings) > 1 else max(1, len(strings[0]))
+        joined = b"".join(string.ljust(width, b"\0") for string in strings)
+        self.rows = np.frombuffer(joined, dtype=np.uint8).reshape(len(strings), width)
+        self.lengths = np.array([len(string) for string in strings], dtype=np.int32)
+        self._items = self.rows.view(f"V{width}").ravel()
+        self._crc_skip = crc_skip
+        self._terms = np.zeros((0, len(strings)), dtype=np.uint32)
+
+    @property
+    def width(self) -> int:
+        """Bytes that are written for each row."""
+        return self.rows.shape[1]
+
+    def terms(self, most_behind: int) -> np.ndarray:
+        """Returns CRC-32C terms, uint32 (at least `most_behind` + 1, n): one line for each number of bytes behind."""
+        if len(self._terms) <= most_behind:
+            lines = list(self._terms) or [terms_of_rows(self.rows, self.lengths, self._crc_skip)]
+            while len(lines) <= most_behind:
+                lines.append(append_zero(lines[-1]))
+            self._terms = np.stack(lines)
+        return self._terms
+
+    def write(self, buffer: np.ndarray, starts: np.ndarray, ids: np.ndarray) -> None:
+        """Writes row `ids[i]` to the bytes from `starts[i]` on, for all i in turn.
+
+        Args:
+            buffer: uint8 (size,); must have room for a whole row behind the largest start.
+            starts: (n,).
+            ids: (n,).
+        """
+        # Every place of the buffer as the start of an item: overlapping on purpose.
+        places = np.ndarray((len(buffer) - self.width + 1,), dtype=f"V{self.width}", buffer=buffer, strides=(1,))
+        places[starts] = self._items.take(ids)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One piece of n strings: row `ids[i]` of `table` for string i."""
+
+    table: PieceTable
+    ids: np.ndarray
+
+    def lengths(self) -> np.ndarray:
+        """Returns the length of each piece, int32 (n,)."""
+        return self.table.lengths.take(self.ids)
+
+
+def total_lengths(pieces: Sequence[Piece]) -> np.ndarray:
+    """Returns the length of each string, int32 (n,)."""
+    total = pieces[0].lengths()
+    for piece in pieces[1:]:
+        total = total + piece.lengths()
+    return total
+
+
+def write_joined(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the strings, one directly behind the other, and where each begins.
+
+    Returns:
+        The bytes, uint8 (total,), and the offsets, int64 (n + 1,), the last one being the total.
+    """
+    table = pieces[0].table
+    lengths = np.stack([piece.lengths() for piece in pieces], axis=1)
+    ends = np.cumsum(lengths.ravel(), dtype=np.int64)
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    offsets[1:] = ends[lengths.shape[1] - 1 :: lengths.shape[1]]
+    buffer = np.empty(int(offsets[-1]) + table.width, dtype=np.uint8)
+    # Strings are written one after the other, so that what one spills the next overwrites.
+    ids = np.stack([piece.ids for piece in pieces], axis=1)
+    table.write(buffer, ends - lengths.ravel(), ids.ravel())
+    return buffer[: int(offsets[-1])], offsets

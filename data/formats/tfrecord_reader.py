@@ -1,0 +1,328 @@
+"""TFRecord shards of our own layout to columns in bulk, every checksum checked; needs no TensorFlow.
+
+Records of one length whose answers are of one length share a template (see `eqstream.data.formats.tfrecord_writer` for
+the layout), so a group of them is one byte matrix: all bytes but those of question, answer and numbers are
+compared with the template at once, and as a CRC-32C is affine over GF(2) (see `eqstream.data.formats.crc32c`) only
+those few bytes affect the checksum.
+"""
+
+import itertools
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import BinaryIO
+
+import google_crc32c
+import numpy as np
+
+from eqstream.data.dataset.shard_reader import NUMBER_COLUMNS, EquationColumns, ShardFile
+from eqstream.data.errors import UserError
+from eqstream.data.formats.crc32c import append_zero, byte_table, mask
+from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry
+from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum, open_uncompressed
+
+# What is made of a chunk should stay in the cache, and its groups should not be small.
+_CHUNK_BYTES = 2 << 20
+_HEADER_BYTES = 12
+_LENGTH = struct.Struct("<Q")
+# Where a number of one byte ends the entry of its feature; larger ones make a record irregular.
+_NUMBER_BEFORE_ANSWER = ("carries", "digits")
+
+
+class IrregularLayoutError(Exception):
+    """A record is whole, but laid out as another writer does: a parser of protocol buffers must read the shard."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Template:
+    """What records of one length with answers of one length have in common.
+
+    Attributes:
+        payload: uint8 (length,), zero where records differ.
+        is_fixed: bool (length,).
+        answer: where its text stands.
+        question: where its text stands.
+        numbers: the place of each number.
+        varying: the places that are not fixed, int64 (num_varying,).
+        terms: uint32 (num_varying * 256,), what each byte at the first varying place adds to the checksum, then at
+            the second, and so on.
+        first_terms: where in `terms` those of each varying place begin, int64 (num_varying, 1).
+        checksum: of the payload as it stands here.
+    """
+
+    payload: np.ndarray
+    is_fixed: np.ndarray
+    answer: slice
+    question: slice
+    numbers: dict[str, int]
+    varying: np.ndarray
+    terms: np.ndarray
+    first_terms: np.ndarray
+    checksum: np.uint32
+
+
+def read_regular_shard(shard: ShardFile) -> EquationColumns:
+    """Returns the equations of a TFRecord shard, plain or gzip, in the order of its records.
+
+    Reads some megabytes at once; nothing but the columns grows with the shard.
+
+    Raises:
+        IrregularLayoutError: another writer laid out a record, or one has a text or number that is not short.
+        UserError: a record is damaged or cut; names shard and record.
+    """
+    compression = "gzip" if shard.path.suffix == ".gz" else "none"
+    parts: list[EquationColumns] = []
+    num_records = 0
+    try:
+        with shard.path.open("rb") as file:
+            for chunk, starts in _read_chunks(open_uncompressed(file, compression), shard):
+                parts.append(_read_records(chunk, starts, shard, num_records))
+                num_records += len(starts) - 1
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"shard {shard.name} cannot be read after record {num_records}: {error}") from error
+    return EquationColumns.join(parts)
+
+
+def _read_chunks(file: BinaryIO, shard: ShardFile) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields bytes, uint8 (num_bytes,), and where whole records start, with the end of the last, int64 (n + 1,)."""
+    rest, num_before = b"", 0
+    while True:
+        data = file.read(_CHUNK_BYTES)
+        chunk = rest + data
+        starts = _find_starts(chunk)
+        end = int(starts[-1])
+        # The length of a record that is not whole decides how much more is read, so it must be right.
+        if len(chunk) - end >= _HEADER_BYTES:
+            _check_length(chunk[end : end + _HEADER_BYTES], shard, num_before + len(starts) - 1, len(starts) == 1)
+        if len(starts) > 1:
+            yield np.frombuffer(chunk, np.uint8), starts
+        rest, num_before = chunk[end:], num_before + len(starts) - 1
+        if not data:
+            break
+    if rest:
+        raise _damage(shard, num_before)
+
+
+def _find_starts(chunk: bytes) -> np.ndarray:
+    """Returns where each whole record starts, and where the last one ends, if their lengths are to be trusted.
+
+    Returns:
+        int64 (num_records + 1,); without a whole record it is just 0.
+    """
+    starts = _guess_starts(chunk)
+    return _walk_starts(chunk) if starts is None else starts
+
+
+def _guess_starts(chunk: bytes) -> np.ndarray | None:
+    """Returns what `_walk_starts` returns, several times as fast, or None if it takes a walk to know.
+
+    Of the eight bytes of a length below 256 seven are zeros, in which there is always one aligned word of four. No
+    other such word is to be expected; that each record starts where the one before it ends shows whether it was so.
+    """
+    words = np.frombuffer(chunk, "<u4", len(chunk) // 4)
+    places = np.flatnonzero(words == 0)
+    before = words[places - 1]
+    # What ends with zeros itself is a word within the run; what is all zeros was the run's first word.
+    starts = places * 4 - 1 - sum((before < np.uint32(1 << bits)).astype(np.int64) for bits in (24, 16, 8))
+    starts = starts[(before != 0) & (starts <= len(chunk) - _LENGTH.size)]
+    if len(starts) == 0 or starts[0] != 0:
+        return None
+    # All eight bytes: the word that was found is only a part of them.
+    ends = starts + _take_words(np.frombuffer(chunk, np.uint8), starts, "<i8") + FRAME_BYTES
+    if not np.array_equal(ends[:-1], starts[1:]) or ends[-1] <= len(chunk) - FRAME_BYTES:
+        return None
+    return starts if ends[-1] > len(chunk) else np.append(starts, ends[-1])
+
+
+def _walk_starts(chunk: bytes) -> np.ndarray:
+    """Returns where each whole record starts, and where the last one ends, from one to the next."""
+    unpack, starts, start = _LENGTH.unpack_from, [0], 0
+    last = len(chunk) - FRAME_BYTES
+    while start <= last:
+        start += unpack(chunk, start)[0] + FRAME_BYTES
+        starts.append(start)
+    if starts[-1] > len(chunk):
+        starts.pop()
+    return np.array(starts, np.int64)
+
+
+def _check_length(header: bytes, shard: ShardFile, record: int, is_first_of_chunk: bool) -> None:
+    """Refuses a wrong length where it would make the reader wait for bytes that never come."""
+    is_right = masked_checksum(header[:8]) == int.from_bytes(header[8:], "little")
+    # Records before it in the chunk are looked at first: the first fault is the one to name.
+    if not is_right and is_first_of_chunk:
+        raise _damage(shard, record)
+
+
+def _read_records(chunk: np.ndarray, starts: np.ndarray, shard: ShardFile, first: int) -> EquationColumns:
+    """Returns the columns of the records at `starts`; `first` is the number of the first of them."""
+    lengths = np.diff(starts) - FRAME_BYTES
+    starts = starts[:-1]
+    is_right = _take_words(chunk, starts + 8) == _length_checksums(lengths)
+    if not is_right.all():
+        # Behind a wrong length there is no telling where records start.
+        num_good = int(np.argmin(is_right))
+        if num_good:
+            _read_records(chunk, np.append(starts[:num_good], starts[num_good]), shard, first)
+        raise _damage(shard, first + num_good)
+    stored = _take_words(chunk, starts + _HEADER_BYTES + lengths)
+    columns = _Columns(len(starts))
+    is_read = np.zeros(len(starts), bool)
+    for length, answer_length, rows in _group(chunk, starts, lengths):
+        template = _make_template(length, answer_length)
+        if template is not None:
+            payloads = _take_rows(chunk, starts[rows] + _HEADER_BYTES, length)
+            is_regular = _fits(template, payloads, stored[rows])
+            is_read[rows] = is_regular
+            columns.fill(rows, template, payloads)
+    for row in np.flatnonzero(~is_read):
+        begin = starts[row] + _HEADER_BYTES
+        if masked_checksum(chunk[begin : begin + lengths[row]].tobytes()) != stored[row]:
+            raise _damage(shard, first + int(row))
+    if not is_read.all():
+        raise IrregularLayoutError(f"shard {shard.name}, record {first + int(np.argmin(is_read))}")
+    return columns.finish()
+
+
+def _length_checksums(lengths: np.ndarray) -> np.ndarray:
+    distinct, places = np.unique(lengths, return_inverse=True)
+    return np.array([masked_checksum(_LENGTH.pack(length)) for length in distinct.tolist()], np.uint32)[places]
+
+
+def _take_words(chunk: np.ndarray, places: np.ndarray, kind: str = "<u4") -> np.ndarray:
+    """Returns the words at any places, (n,) of the dtype `kind`."""
+    size = np.dtype(kind).itemsize
+    return np.ndarray((len(chunk) - size + 1,), f"V{size}", buffer=chunk, strides=(1,))[places].view(kind)
+
+
+def _take_rows(chunk: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
+    """Returns `length` bytes from each place on, uint8 (n, length)."""
+    rows = np.ndarray((len(chunk) - length + 1,), f"V{length}", buffer=chunk, strides=(1,))[places]
+    return rows.view(np.uint8).reshape(len(places), length)
+
+
+def _group(chunk: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yields payload length, answer length and the rows of each group of records."""
+    places = _answer_length_place(lengths)
+    is_long = places < lengths
+    # A record too short for that place is in no group.
+    found = chunk[np.where(is_long, starts + _HEADER_BYTES + places, 0)]
+    keys = np.where(is_long, lengths << 8 | found, -1)
+    small = keys.astype(np.int16) if keys.max(initial=0) < 1 << 15 else keys
+    order = np.argsort(small, kind="stable")
+    bounds = np.flatnonzero(np.diff(keys[order], prepend=-2, append=-2))
+    for begin, end in itertools.pairwise(bounds):
+        key = int(keys[order[begin]])
+        if key >= 0:
+            yield key >> 8, key & 0xFF, order[begin:end]
+
+
+def _answer_length_place(lengths: np.ndarray) -> np.ndarray:
+    """Returns the place of the byte that tells how long the answer is, in payloads of these lengths."""
+    place = len(bytes_entry_head("answer", 1)) - 1
+    # One byte says that the features follow, and one or two how many bytes they have.
+    return np.where(lengths - 2 < 1 << 7, place + 2, place + 3)
+
+
+@lru_cache(maxsize=4096)
+def _make_template(length: int, answer_length: int) -> _Template | None:
+    """Returns the template, or None if no record of ours can have these lengths."""
+    numbers = {name: int64_entry(name, 0) for name in NUMBER_COLUMNS}
+    before = bytes_entry_head("answer", answer_length) + bytes(answer_length)
+    between = b"".join(numbers[name] for name in _NUMBER_BEFORE_ANSWER)
+    prefix = features_head(length - 2) if length - 2 < 1 << 7 else features_head(length - 3)
+    room = length - len(prefix) - len(before) - len(between) - len(numbers["terms"])
+    question_length = next((n for n in range(max(room, 0)) if len(bytes_entry_head("question", n)) + n == room), None)
+    if question_length is None:
+        return None
+    question = bytes_entry_head("question", question_length) + bytes(question_length)
+    payload = prefix + before + between + question + numbers["terms"]
+    answer_end = len(prefix) + len(before)
+    question_end = length - len(numbers["terms"])
+    carries = answer_end + len(numbers["carries"]) - 1
+    places = {"carries": carries, "digits": carries + len(numbers["digits"]), "terms": length - 1}
+    is_fixed = np.ones(length, bool)
+    answer = slice(answer_end - answer_length, answer_end)
+    texts = slice(question_end - question_length, question_end)
+    is_fixed[[*range(length)[answer], *range(length)[texts], *places.values()]] = False
+    varying = np.flatnonzero(~is_fixed)
+    return _Template(
+        payload=np.frombuffer(payload, np.uint8),
+        is_fixed=is_fixed,
+        answer=answer,
+        question=texts,
+        numbers=places,
+        varying=varying,
+        terms=_byte_terms(length)[length - 1 - varying].ravel(),
+        first_terms=np.arange(len(varying))[:, None] * 256,
+        checksum=np.uint32(google_crc32c.value(payload)),
+    )
+
+
+@lru_cache(maxsize=64)
+def _byte_terms(longest: int) -> np.ndarray:
+    """Returns what each byte adds to a checksum, by the number of bytes behind it, uint32 (longest, 256)."""
+    terms = np.empty((longest, 256), np.uint32)
+    terms[0] = byte_table()
+    for behind in range(1, longest):
+        terms[behind] = append_zero(terms[behind - 1])
+    return terms
+
+
+def _fits(template: _Template, payloads: np.ndarray, stored: np.ndarray) -> np.ndarray:
+    """Returns whether each payload (n, length) is the template's but for the varying bytes, and has its checksum."""
+    # One row for each varying place; its bytes select among the 256 terms of that place.
+    indices = np.add(payloads.T[template.varying], template.first_terms, dtype=np.intp)
+    checksums = np.bitwise_xor.reduce(template.terms.take(indices, mode="clip"), axis=0) ^ template.checksum
+    is_regular = np.ones(len(payloads), bool)
+    is_other = payloads != template.payload
+    is_other &= template.is_fixed
+    # Damage is rare: whether there is any is known several times sooner than where.
+    if is_other.any():
+        is_regular = ~is_other.any(axis=1)
+    for place in template.numbers.values():
+        # The highest bit of a number says that it goes on.
+        is_regular &= payloads[:, place] < 1 << 7
+    for text in (template.answer, template.question):
+        if not payloads[:, text].all():
+            is_regular &= payloads[:, text].all(axis=1)
+    return is_regular & (mask(checksums) == stored)
+
+
+class _Columns:
+    """Columns of a chunk under way, filled group by group."""
+
+    def __init__(self, num_records: int) -> None:
+        self._num_records = num_records
+        # What has no more than seven bits; wider once, when all chunks are joined.
+        self._numbers = {name: np.zeros(num_records, np.uint8) for name in NUMBER_COLUMNS}
+        self._texts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"question": [], "answer": []}
+
+    def fill(self, rows: np.ndarray, template: _Template, payloads: np.ndarray) -> None:
+        """Takes over what stands in the payloads of `rows`."""
+        for name, place in template.numbers.items():
+            self._numbers[name][rows] = payloads[:, place]
+        self._texts["question"].append((rows, payloads[:, template.question]))
+        self._texts["answer"].append((rows, payloads[:, template.answer]))
+
+    def finish(self) -> EquationColumns:
+        """Returns the columns."""
+        texts = {name: self._join(parts) for name, parts in self._texts.items()}
+        return EquationColumns(**texts, numbers=self._numbers)
+
+    def _join(self, parts: list[tuple[np.ndarray, np.ndarray]]) -> ByteRows:
+        width = max((texts.shape[1] for _, texts in parts), default=0)
+        matrix, lengths = np.zeros((self._num_records, width), np.uint8), np.zeros(self._num_records, np.int64)
+        for rows, texts in parts:
+            padded = np.zeros((len(rows), width), np.uint8)
+            padded[:, : texts.shape[1]] = texts
+            matrix[rows] = padded
+            lengths[rows] = texts.shape[1]
+        return ByteRows(matrix, lengths)
+
+
+def _damage(shard: ShardFile, record: int) -> UserError:
+    return UserError(f"shard {shard.name}, record {record}: {shard.path} is damaged or cut there")

@@ -1,0 +1,1 @@
+"""Datasets to `tf.data` batches of tokens."""

@@ -1,0 +1,1 @@
+"""One equation at a time, slow and obviously right: what the fast code is checked against."""

@@ -1,0 +1,68 @@
+"""Is a question one that the model's space contains, and what is its answer?"""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.reference.evaluation import answer_text, evaluate, has_brackets, list_operands, list_operators
+from eqstream.data.reference.parsing import Tree, parse, render
+
+
+class KnownQuestion(NamedTuple):
+    """A question in the space's own natural text, and its right answer."""
+
+    question: str
+    answer: str
+
+
+def read_question(text: str, space: SpaceRecipe) -> KnownQuestion:
+    """Returns the question that a person typed, in either spacing, as the space writes it.
+
+    Raises:
+        UserError: `text` is no equation (with the position), or the space does not contain it (with the reason).
+    """
+    tree = parse(text)
+    question = render(tree, space.spacing)
+    _check_form(question, tree, space)
+    _check_operands(question, tree, space)
+    division = space.division if "/" in space.operators else "exact"
+    try:
+        value = evaluate(tree, division, space.operands.decimals)
+    except ArithmeticError as error:
+        raise _not_contained(question, str(error)) from error
+    answer = answer_text(value, division, space.places)
+    # A bound holds for the answer that is written, after rounding.
+    if not space.answer.contains(Fraction(answer)):
+        raise _not_contained(question, f"its answer {answer} is not {_describe_range(space.answer)}")
+    return KnownQuestion(question, answer)
+
+
+def _check_form(question: str, tree: Tree, space: SpaceRecipe) -> None:
+    num_terms = len(list_operands(tree))
+    if not space.terms.min <= num_terms <= space.terms.max:
+        raise _not_contained(question, f"it has {num_terms} terms, not {_describe_range(space.terms)}")
+    for operator in list_operators(tree):
+        if operator not in space.operators:
+            raise _not_contained(question, f"`{operator}` is none of the operators {' '.join(space.operators)}")
+    if has_brackets(tree) and not space.brackets:
+        raise _not_contained(question, "it has brackets")
+
+
+def _check_operands(question: str, tree: Tree, space: SpaceRecipe) -> None:
+    for operand in list_operands(tree):
+        if not space.operands.min <= operand <= space.operands.max:
+            raise _not_contained(question, f"operand {operand} is not {_describe_range(space.operands)}")
+        if (operand * 10**space.operands.decimals) % 1:
+            raise _not_contained(question, f"an operand has more than {space.operands.decimals} decimals")
+
+
+def _describe_range(limits) -> str:
+    low, high = limits.min, limits.max
+    if low is None or high is None:
+        return f"at least {low}" if high is None else f"at most {high}"
+    return str(low) if low == high else f"from {low} to {high}"
+
+
+def _not_contained(question: str, reason: str) -> UserError:
+    return UserError(f"the model's space does not contain `{question}`: {reason}")

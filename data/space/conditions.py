@@ -1,0 +1,314 @@
+"""Which equations a split may take from: conditions, hash buckets, and the boxes that hold all candidates.
+
+A selection's boxes hold every equation it selects and as few others as cheaply possible, so that even a rare condition
+in a huge space (all operands below 1000 among operands up to 10 ** 6) is walked at full speed. What the boxes cannot
+express is checked equation by equation; to be safe the whole condition is.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from eqstream.data.recipe import Range, SpaceRecipe, SplitRecipe, Where, exact
+from eqstream.data.space.arithmetic import Answers
+from eqstream.data.space.digits import digit_count
+from eqstream.data.space.equation_space import Box, Domain, operand_domain
+from eqstream.data.space.shapes import Shape, Tree
+
+_HASH_SPACE = 1 << 64
+_MIX_A = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_B = np.uint64(0x94D049BB133111EB)
+_RANGES = ("terms", "digits", "operands", "carries", "answer")
+_OPERATOR_CODES = {"+": 0x9E3779B97F4A7C15, "-": 0xC2B2AE3D27D4EB4F, "*": 0x165667B19E3779F9, "/": 0x27D4EB2F165667C5}
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """What one or more splits take from: equations that meet `where` and fall into the `hash` buckets."""
+
+    where: Where | None
+    hash: tuple[float, ...] | None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing narrows it but what other selections take."""
+        return self.where is None and self.hash is None
+
+    def describe(self) -> str:
+        """Returns a short name for messages and seeds; equal selections have equal names."""
+        parts = []
+        if self.where is not None:
+            given = {key: value for key, value in dataclasses.asdict(self.where).items() if value is not None}
+            parts.append(f"where {given}")
+        if self.hash is not None:
+            parts.append(f"hash {list(self.hash)}")
+        return ", ".join(parts) or "everything"
+
+
+def selection_of(split: SplitRecipe) -> Selection:
+    """Returns what a split takes from."""
+    return Selection(split.where, split.hash)
+
+
+def are_disjoint(first: Selection, second: Selection, space: SpaceRecipe) -> bool:
+    """Returns whether the two are seen to share no equation of the space: True is a proof, False is not."""
+    if first.hash and second.hash and (first.hash[1] <= second.hash[0] or second.hash[1] <= first.hash[0]):
+        return True
+    if first.where is None or second.where is None:
+        return False
+    wheres = first.where, second.where
+    return (
+        any(_exclude_by_range(getattr(first.where, key), getattr(second.where, key)) for key in _RANGES)
+        or {where.brackets for where in wheres} == {True, False}
+        or _exclude_by_operators(*wheres, space)
+        or _excludes_contained(*wheres)
+        or _excludes_contained(*reversed(wheres))
+    )
+
+
+def _exclude_by_range(first: Range | None, second: Range | None) -> bool:
+    return first is not None and second is not None and not first.overlaps(second)
+
+
+def _exclude_by_operators(first: Where, second: Where, space: SpaceRecipe) -> bool:
+    if not first.operators or not second.operators or set(first.operators) & set(second.operators):
+        return False
+    # An equation of one term has no operator and would meet both.
+    has_one_term = space.terms.min == 1 and all(
+        where.terms is None or where.terms.contains(1) for where in (first, second)
+    )
+    return not has_one_term
+
+
+def _excludes_contained(first: Where, second: Where) -> bool:
+    """Returns whether none of the values of which `first` asks for one can stand in an equation that meets `second`."""
+    if not first.contains:
+        return False
+    values = {exact(value) for value in first.contains} - {exact(value) for value in second.excludes or ()}
+    if second.operands is not None:
+        values = {value for value in values if second.operands.contains(value)}
+    if second.digits is not None and second.digits.max is not None:
+        # The longest operand is at least as long as the one that is asked for.
+        most = exact(second.digits.max)
+        values = {value for value in values if len(str(abs(math.trunc(value)))) <= most}
+    return not values
+
+
+def boxes_of(
+    where: Where | None, space: SpaceRecipe, shapes: Sequence[Shape], *, with_twins: bool = False
+) -> list[Box]:
+    """Returns disjoint boxes that together hold every equation that meets `where`, in the order of shapes.
+
+    Args:
+        where: the condition.
+        space: of the equations.
+        shapes: of the space.
+        with_twins: whether the boxes are to hold all commuted twins of these equations, too.
+    """
+    if where is None:
+        where = Where(terms=Range())
+    boxes = []
+    for number, shape in enumerate(shapes):
+        if _fits_shape(where, shape, with_twins):
+            boxes += [Box(number, domains) for domains in _split_domains(where, space, shape.num_terms)]
+    return [box for box in boxes if box.size]
+
+
+def _fits_shape(where: Where, shape: Shape, with_twins: bool) -> bool:
+    if where.terms is not None and not where.terms.contains(shape.num_terms):
+        return False
+    if where.operators is not None and not set(shape.operators) <= set(where.operators):
+        return False
+    if where.brackets is None or not with_twins:
+        return has_brackets_of(where, shape)
+    return where.brackets in shape.brackets_of_twins
+
+
+def _split_domains(where: Where, space: SpaceRecipe, num_terms: int) -> Iterator[tuple[Domain, ...]]:
+    scale = 10**space.operands.decimals
+    base = operand_domain(space)
+    if where.operands is not None:
+        base = base.intersect(_range_domain(where.operands, scale, base))
+    if where.excludes is not None:
+        base = base.without(_values_domain(where.excludes, scale))
+    # No operand is longer than this; a bound beyond it may be too large a power of ten to write down.
+    longest = len(str(base.bound // scale))
+    if where.digits is not None and where.digits.max is not None and where.digits.max < longest:
+        base = base.intersect(length_domain(1, int(where.digits.max), scale))
+    needed = []
+    if where.contains is not None:
+        needed.append(_values_domain(where.contains, scale))
+    if where.digits is not None and where.digits.min is not None and where.digits.min > 1:
+        needed.append(base.without(length_domain(1, min(int(where.digits.min) - 1, longest), scale)))
+    yield from _require((base,) * num_terms, needed)
+
+
+def _require(domains: tuple[Domain, ...], needed: list[Domain]) -> Iterator[tuple[Domain, ...]]:
+    """Yields disjoint boxes: the part of a box where each needed set has at least one operand in it."""
+    if not needed:
+        yield domains
+        return
+    for first in range(len(domains)):
+        before = tuple(domain.without(needed[0]) for domain in domains[:first])
+        there = domains[first].intersect(needed[0])
+        yield from _require((*before, there, *domains[first + 1 :]), needed[1:])
+
+
+def _range_domain(bounds: Range, scale: int, base: Domain) -> Domain:
+    low = base.intervals[0][0] if bounds.min is None else math.ceil(exact(bounds.min) * scale)
+    high = base.intervals[-1][1] if bounds.max is None else math.floor(exact(bounds.max) * scale)
+    return Domain(((low, high),) if low <= high else ())
+
+
+def _values_domain(values: Sequence[int | float], scale: int) -> Domain:
+    steps = sorted({exact(value) * scale for value in values})
+    return Domain(tuple((int(step), int(step)) for step in steps if step.denominator == 1))
+
+
+def length_domain(shortest: int, longest: int, scale: int) -> Domain:
+    """Returns the numbers with `shortest` to `longest` digits before the point, of either sign, in grid steps."""
+    if longest < max(shortest, 1):
+        return Domain(())
+    high = 10**longest * scale - 1
+    if shortest <= 1:
+        return Domain(((-high, high),))
+    low = 10 ** (shortest - 1) * scale
+    return Domain(((-high, -low), (low, high)))
+
+
+def fits(
+    where: Where,
+    shape: Shape,
+    operands: Sequence[np.ndarray],
+    answers: Answers,
+    scale: int,
+    *,
+    with_twins: bool = False,
+) -> np.ndarray | np.bool_:
+    """Returns whether each equation meets `where`, or, `with_twins`, some commuted twin of it does; shape (n,).
+
+    Twins differ in nothing that a condition can ask for, but in brackets.
+    """
+    if not _fits_shape(where, shape, with_twins):
+        return np.zeros(len(operands[0]), dtype=bool)
+    result = np.ones(len(operands[0]), dtype=bool)
+    if where.digits is not None:
+        result &= _in_range(longest_digits(operands, scale), 1, where.digits)
+    if where.operands is not None:
+        for operand in operands:
+            result &= _in_range(operand, scale, where.operands)
+    if where.contains is not None:
+        result &= _holds_any(operands, where.contains, scale)
+    if where.excludes is not None:
+        result &= ~_holds_any(operands, where.excludes, scale)
+    if where.carries is not None:
+        result &= _in_range(answers.carries, 1, where.carries)
+    if where.answer is not None:
+        result &= _in_range(answers.numerators, answers.denominators, where.answer)
+    return result
+
+
+def has_brackets_of(where: Where | None, shape: Shape) -> bool:
+    """Returns whether an equation of this shape meets what may differ between twins, which is brackets alone."""
+    return where is None or where.brackets is None or where.brackets == shape.has_brackets
+
+
+def longest_digits(operands: Sequence[np.ndarray], scale: int) -> np.ndarray:
+    """Returns the number of digits before the point of each equation's longest operand, shape (n,)."""
+    largest = abs(operands[0])
+    for operand in operands[1:]:
+        largest = np.maximum(largest, abs(operand))
+    return digit_count(largest // scale if scale > 1 else largest)
+
+
+def _in_range(numerators: np.ndarray, denominators: np.ndarray | int, bounds: Range) -> np.ndarray:
+    inside = np.ones(len(numerators), dtype=bool)
+    if bounds.min is not None:
+        low = exact(bounds.min)
+        inside &= _compare(numerators, denominators, low, np.greater_equal)
+    if bounds.max is not None:
+        high = exact(bounds.max)
+        inside &= _compare(numerators, denominators, high, np.less_equal)
+    return inside
+
+
+def _compare(numerators: np.ndarray, denominators: np.ndarray | int, bound: Fraction, comparison) -> np.ndarray:
+    if isinstance(denominators, int):
+        scaled = bound * denominators
+        # Between two whole numbers the fraction itself decides nothing: round towards the range.
+        limit = math.ceil(scaled) if comparison is np.greater_equal else math.floor(scaled)
+        return comparison(numerators, limit).astype(bool)
+    left = numerators.astype(object) * bound.denominator
+    return comparison(left, denominators.astype(object) * bound.numerator).astype(bool)
+
+
+def _holds_any(operands: Sequence[np.ndarray], values: Sequence[int | float], scale: int) -> np.ndarray:
+    found = np.zeros(len(operands[0]), dtype=bool)
+    for (low, _), operand in itertools.product(_values_domain(values, scale).intervals, operands):
+        found |= (operand == low).astype(bool)
+    return found
+
+
+def in_answer_range(answers: Answers, bounds: Range) -> np.ndarray:
+    """Returns whether each answer lies within the bounds of the space, shape (n,)."""
+    return _in_range(answers.numerators, answers.denominators, bounds)
+
+
+def in_buckets(hashes: np.ndarray, buckets: Sequence[float]) -> np.ndarray:
+    """Returns whether each hash (n,), uint64, falls into the half-open range of buckets within [0, 1)."""
+    low, high = (int(exact(edge) * _HASH_SPACE) for edge in buckets)
+    above = hashes >= np.uint64(low)
+    return above if high == _HASH_SPACE else above & (hashes < np.uint64(high))
+
+
+def class_hash(shape: Shape, operands: Sequence[np.ndarray], decimals: int, salt: str) -> np.ndarray:
+    """Returns a salted hash of each equation's class, uint64 (n,).
+
+    Twins have equal hashes, because the two sides of ``+`` and ``*`` enter as a sum. It depends on the values and the
+    tree alone, so it stays put when the space grows in any direction.
+    """
+    seed = int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
+    leaves = [_hash_number(operand, decimals, seed) for operand in operands]
+    return _mix(_hash_tree(shape.tree, leaves))
+
+
+def _hash_tree(tree: Tree, leaves: Sequence[np.ndarray]) -> np.ndarray:
+    if isinstance(tree, int):
+        return leaves[tree]
+    operator, left, right = tree[0], _hash_tree(tree[1], leaves), _hash_tree(tree[2], leaves)
+    if operator in "-/":
+        right = _mix(right)
+    return _mix((left + right) ^ np.uint64(_OPERATOR_CODES[operator]))
+
+
+def _hash_number(values: np.ndarray, decimals: int, seed: int) -> np.ndarray:
+    """Hashes the number, not its grid: 1.5 hashes the same with one decimal and with three."""
+    places = np.full(len(values), decimals, dtype=np.uint64)
+    for _ in range(decimals):
+        is_round = (values % 10 == 0).astype(bool) & (places > 0)
+        values = np.where(is_round, values // 10, values)
+        places = places - is_round.astype(np.uint64)
+    state = _mix(places ^ np.uint64(seed))
+    if values.dtype != object:
+        return _mix(state + values.astype(np.uint64) * _MIX_A)
+    low = np.array([value & _HASH_SPACE - 1 for value in values], dtype=np.uint64)
+    high = [value >> 63 for value in values]
+    state = _mix(state + low * _MIX_A)
+    # Numbers that fit 64 bits with their sign have only copies of the sign above: they hash as int64 would.
+    wide = [row for row, part in enumerate(high) if part not in (0, -1)]
+    for row in wide:
+        digest = hashlib.blake2b(str(values[row]).encode(), digest_size=8).digest()
+        state[row] ^= np.uint64(int.from_bytes(digest, "little"))
+    return state
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """Scrambles 64-bit values; the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * _MIX_A
+    values = (values ^ (values >> np.uint64(27))) * _MIX_B
+    return values ^ (values >> np.uint64(31))

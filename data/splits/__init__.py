@@ -1,0 +1,1 @@
+"""Which equations are kept, in which order, and which split and shard each belongs to."""

@@ -1,0 +1,1 @@
+"""The stages of a build: count, write, finalize, and the state that lets it resume."""

@@ -1,0 +1,119 @@
+"""Counts, with a Beam pipeline, what a census has no closed form for.
+
+Elements are batches of counting tasks. The result of a batch is one small sealed file, so that every runner can hand it
+over and an interrupted count goes on.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+
+import apache_beam as beam
+
+from eqstream.data.recipe import Recipe
+from eqstream.data.splits.counting import Census, Counter, CountingResult, CountingTask
+from eqstream.pipelines.building.receipts import read_counts, write_counts
+from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.runtime.progress import Progress
+from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements, wait_for
+
+Batch = tuple[CountingTask, ...]
+# Balanced sampling asks for thousands of tiny counts, which would each cost a file.
+BLOCKS_PER_BATCH = 16
+# Some 8 million positions take the driver less time than a pipeline takes to start.
+BLOCKS_FOR_DRIVER = 32
+
+
+class CountBatch(beam.DoFn):
+    """Counts the tasks of a batch, a JSON text, unless their results are there; gives the batch back."""
+
+    def __init__(self, recipe: Recipe, workspace: Workspace) -> None:
+        self._recipe = recipe.to_dict()
+        self._workspace = workspace
+
+    def setup(self) -> None:
+        """Lays out what is to be walked, once per worker."""
+        self._counter = Counter(Recipe.from_dict(self._recipe))
+
+    def process(self, element: str) -> Iterator[str]:
+        """Writes the results of the batch into the workspace."""
+        batch = tuple(CountingTask.from_dict(task) for task in json.loads(element))
+        with report_failures("counting"):
+            self._workspace.check_attempt()
+            if read_counts(self._workspace, batch) is None:
+                write_counts(self._workspace, batch, [self._counter.count(task) for task in batch])
+        yield element
+
+
+def take_census(
+    recipe: Recipe, workspace: Workspace, execution: Execution, progress: Progress, begin: Callable[[], None]
+) -> Census:
+    """Returns the finished census of a recipe.
+
+    Args:
+        recipe: whose equations to count.
+        workspace: keeps the results.
+        execution: runs the pipelines.
+        progress: is told how far it is.
+        begin: called once before anything is written; not at all where there is little or nothing to count.
+
+    Raises:
+        UserError: the recipe asks for what cannot be counted, or a worker failed.
+    """
+    census = Census(recipe)
+    has_begun = False
+    while tasks := census.next_tasks():
+        if sum(task.num_blocks for task in tasks) <= BLOCKS_FOR_DRIVER and not has_begun:
+            census.count(tasks)
+            continue
+        batches = list(make_batches(tasks))
+        if not has_begun:
+            begin()
+            has_begun = True
+        missing = [batch for batch in batches if read_counts(workspace, batch) is None]
+        if missing:
+            _count(recipe, missing, workspace, execution, progress)
+        for batch in batches:
+            census.add(_load(workspace, batch))
+    return census
+
+
+def make_batches(tasks: Iterable[CountingTask]) -> Iterator[Batch]:
+    """Yields the tasks in their order, small ones together; same tasks, same batches."""
+    batch: list[CountingTask] = []
+    num_blocks = 0
+    for task in tasks:
+        if batch and num_blocks + task.num_blocks > BLOCKS_PER_BATCH:
+            yield tuple(batch)
+            batch, num_blocks = [], 0
+        batch.append(task)
+        num_blocks += task.num_blocks
+    if batch:
+        yield tuple(batch)
+
+
+def _count(
+    recipe: Recipe, batches: list[Batch], workspace: Workspace, execution: Execution, progress: Progress
+) -> None:
+    names = {workspace.counts_name([task.to_dict() for task in batch]) for batch in batches}
+    elements = to_elements([task.to_dict() for task in batch] for batch in batches)
+
+    def construct(pipeline: beam.Pipeline) -> None:
+        (
+            pipeline
+            | "ListBatches" >> beam.Create(elements, reshuffle=False)
+            | "ShareOut" >> beam.Reshuffle()  # JSON of a Batch
+            | "Count" >> beam.ParDo(CountBatch(recipe, workspace))
+        )
+
+    with progress.stage("counting", len(batches), unit="batches"):
+        wait_for(
+            lambda: execution.run(construct, len(elements)),
+            lambda: progress.show(len(names & workspace.counted_names())),
+        )
+
+
+def _load(workspace: Workspace, batch: Batch) -> list[CountingResult]:
+    results = read_counts(workspace, batch)
+    if results is None:
+        raise RuntimeError(f"the runner ended without counting {batch}")
+    return results

@@ -1,0 +1,78 @@
+"""Makes finished shards a dataset: reads the receipts, checks that none is missing, writes what goes with the shards.
+
+Order matters: papers and checksums first, the manifest after them, `_SUCCESS` last.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from eqstream.data.dataset import layout
+from eqstream.data.dataset.manifest import list_files, make_manifest, manifest_bytes, sha256_of
+from eqstream.data.dataset.shard_writer import ShardReceipt
+from eqstream.data.recipe import Recipe
+from eqstream.data.splits.plan import SplitPlan
+from eqstream.pipelines.building.receipts import read_receipt, read_receipt_tools
+from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.building.write_shards import tool_versions
+from eqstream.pipelines.metadata.dataset_card import render_papers
+from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.runner import RunError
+
+NUM_READERS = 8
+
+
+def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> None:
+    """Writes papers, checksums, manifest and `_SUCCESS`; all shards must have been written.
+
+    Raises:
+        RunError: a shard or its receipt is missing, whatever the runner said.
+    """
+    manifest = make_manifest(recipe, plan, load_receipts(workspace, plan))
+    path_to_contents = {**render_papers(manifest), layout.MANIFEST: manifest_bytes(manifest)}
+    path_to_sha256 = {path: sha256_of(contents) for path, contents in path_to_contents.items()}
+    path_to_sha256 |= {entry["path"]: entry["sha256"] for _, _, entry in list_files(manifest)}
+    path_to_contents |= {layout.CHECKSUMS: render_checksums(path_to_sha256), layout.SUCCESS: b""}
+    # The mark of an earlier end must not stand beside papers of today.
+    filesystem.delete_files([workspace.path(layout.SUCCESS)])
+    for path in sorted(path_to_contents, key=lambda path: (path == layout.SUCCESS, path == layout.MANIFEST, path)):
+        filesystem.write_bytes(workspace.path(path), path_to_contents[path], workspace.temporary_path(path))
+
+
+def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardReceipt]:
+    """Returns the receipts of all shards of a plan, by the shards' names, in the plan's order.
+
+    Raises:
+        RunError: a receipt is missing, is of other versions of tools than this machine has, or tells of another number
+            of equations.
+    """
+    tools = tool_versions()
+    with ThreadPoolExecutor(NUM_READERS) as pool:
+        receipts = list(pool.map(lambda task: read_receipt(workspace, task, tools), plan.shards))
+    name_to_receipt = {}
+    for task, receipt in zip(plan.shards, receipts, strict=True):
+        if receipt is None or receipt["num_equations"] != task.num_equations:
+            _refuse_other_tools(tools, read_receipt_tools(workspace, task), task.name)
+            raise RunError(f"the runner ended without shard {task.name}; run the same command again")
+        name_to_receipt[task.name] = ShardReceipt.from_dict(receipt)
+    return name_to_receipt
+
+
+def _refuse_other_tools(ours: Mapping[str, str], theirs: Mapping[str, str] | None, shard: str) -> None:
+    """Does nothing unless a shard was written by other versions, on which its bytes may depend."""
+    if theirs is None or theirs == ours:
+        return
+    names = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
+    differences = ", ".join(f"{name} {theirs.get(name)} instead of {ours.get(name)}" for name in names)
+    raise RunError(
+        f"shard {shard} was written by a worker with {differences}, and its bytes may depend on that; install the same "
+        "versions on this machine and on all workers, and run the same command again"
+    )
+
+
+def render_checksums(path_to_sha256: Mapping[str, str]) -> bytes:
+    """Returns the contents of a file that `sha256sum --check` reads, sorted by path.
+
+    >>> render_checksums({"b": "00", "a": "ff"}).splitlines()
+    [b'ff  a', b'00  b']
+    """
+    return "".join(f"{path_to_sha256[path]}  {path}\n" for path in sorted(path_to_sha256)).encode()

@@ -1,0 +1,158 @@
+"""Writes shards with a Beam pipeline; each one is checked before it is kept, and has its final name only when whole.
+
+Elements are tasks, never equations. What a worker does with a task depends on what lies in the directory: a file whose
+checksum stands in the receipt of that very task is kept, all others are written anew, the receipt last.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy
+import pyarrow
+
+from eqstream.data.dataset.layout import shard_path
+from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
+from eqstream.data.recipe import Recipe
+from eqstream.data.splits.plan import ShardTask
+from eqstream.pipelines.building.receipts import read_receipt, write_receipt
+from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.progress import Progress
+from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements, wait_for
+
+
+def tool_versions() -> dict[str, str]:
+    """Returns the versions of the tools on which the bytes of shards may depend, on the machine that asks."""
+    return {"numpy": numpy.__version__, "pyarrow": pyarrow.__version__, "zlib": zlib.ZLIB_RUNTIME_VERSION}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardJob:
+    """One shard to write or to check.
+
+    Args:
+        task: which equations.
+        known_files: format to `num_bytes` and `sha256`, from the manifest of a finished build, if there is one.
+    """
+
+    task: ShardTask
+    known_files: dict[str, dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the job as JSON types."""
+        return {"task": self.task.to_dict(), "known_files": self.known_files}
+
+    @classmethod
+    def from_dict(cls, mapping: dict[str, Any]) -> "ShardJob":
+        """Returns the job that `to_dict` spelled out."""
+        return cls(task=ShardTask.from_dict(mapping["task"]), known_files=mapping["known_files"])
+
+
+class WriteShard(beam.DoFn):
+    """Writes what is missing of a shard, whose job is a JSON text; gives back the shard's name."""
+
+    def __init__(self, recipe: Recipe, workspace: Workspace) -> None:
+        self._recipe = recipe.to_dict()
+        self._workspace = workspace
+
+    def setup(self) -> None:
+        """Builds the writer's tables once per worker."""
+        self._keeper = ShardKeeper(Recipe.from_dict(self._recipe), self._workspace)
+
+    def process(self, element: str) -> Iterator[str]:
+        """Writes files and receipt, and marks the shard as done."""
+        job = ShardJob.from_dict(json.loads(element))
+        with report_failures(f"shard {job.task.name}"):
+            written = self._keeper.complete(job)
+            filesystem.write_bytes(self._workspace.done_path(job.task.name), " ".join(written).encode())
+        yield job.task.name
+
+
+class ShardKeeper:
+    """Keeps the shards of a recipe whole."""
+
+    def __init__(self, recipe: Recipe, workspace: Workspace) -> None:
+        self._recipe = recipe
+        self._workspace = workspace
+        self._writer = ShardWriter(recipe)
+
+    def complete(self, job: ShardJob) -> list[str]:
+        """Brings the files and the receipt of a shard to what the recipe asks for.
+
+        Returns:
+            The formats that had to be written.
+
+        Raises:
+            OSError: a file could not be written; nothing half written is left.
+            UserError: the build has been stopped meanwhile.
+        """
+        workspace, task, tools = self._workspace, job.task, tool_versions()
+        workspace.check_attempt()
+        receipt = read_receipt(workspace, task, tools)
+        files = {
+            format: file
+            for format, file in (receipt["files"] if receipt else job.known_files).items()
+            if format in self._recipe.storage.formats
+            and filesystem.has_contents(self._final_path(task, format), file["num_bytes"], file["sha256"])
+        }
+        missing = [format for format in self._recipe.storage.formats if format not in files]
+        if missing or receipt is None:
+            # A receipt tells more than checksums, so without one the equations are computed even if no file is missing.
+            fresh = self._write(task, missing).to_dict()
+            write_receipt(workspace, task, tools, {**fresh, "files": {**files, **fresh["files"]}})
+        return missing
+
+    def _write(self, task: ShardTask, formats: list[str]) -> ShardReceipt:
+        format_to_temporary = {format: self._workspace.temporary_path(f"{task.name}.{format}") for format in formats}
+        sinks: dict[str, filesystem.Sink] = {}
+        try:
+            for format, path in format_to_temporary.items():
+                sinks[format] = filesystem.Sink(path)
+            receipt = self._writer.write(task, sinks)
+            for sink in sinks.values():
+                sink.close()
+            self._workspace.check_attempt()
+            filesystem.publish(
+                {temporary: self._final_path(task, format) for format, temporary in format_to_temporary.items()}
+            )
+        except BaseException:
+            for sink in sinks.values():
+                sink.give_up()
+            filesystem.delete_files(format_to_temporary.values())
+            raise
+        return receipt
+
+    def _final_path(self, task: ShardTask, format: str) -> str:
+        compression = self._recipe.storage.compression
+        return self._workspace.path(shard_path(format, task.split, task.shard_index, task.num_shards, compression))
+
+
+def write_shards(
+    recipe: Recipe, workspace: Workspace, jobs: list[ShardJob], execution: Execution, progress: Progress
+) -> set[str]:
+    """Writes or checks all shards.
+
+    Returns:
+        The names of those that were kept as they were.
+    """
+    name_to_size = {job.task.name: job.task.num_equations for job in jobs}
+    elements = to_elements(job.to_dict() for job in jobs)
+
+    def construct(pipeline: beam.Pipeline) -> None:
+        listed = pipeline | "ListShards" >> beam.Create(elements, reshuffle=False)  # JSON of a ShardJob
+        if execution.shares_out:
+            listed = listed | "ShareOut" >> beam.Reshuffle()
+        listed | "WriteShard" >> beam.ParDo(WriteShard(recipe, workspace))
+
+    def watch() -> None:
+        done = workspace.done_shards().keys() & name_to_size.keys()
+        progress.show(len(done), sum(name_to_size[name] for name in done))
+
+    with progress.stage("writing", len(jobs), num_equations=sum(name_to_size.values())):
+        wait_for(lambda: execution.run(construct, len(elements)), watch)
+    # The mark of a shard names the formats that were written.
+    return {name for name, num_bytes in workspace.done_shards().items() if num_bytes == 0}

@@ -1,0 +1,1 @@
+"""Dataset card, TFDS and Croissant metadata: what other libraries read."""

@@ -1,0 +1,1 @@
+"""Beam runners, worker processes, files on any Beam filesystem, and progress."""

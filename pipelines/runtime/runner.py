@@ -1,0 +1,197 @@
+"""Which Beam runner runs a pipeline, how the driver waits for it, and what it says when it fails."""
+
+import contextlib
+import functools
+import io
+import json
+import os
+import re
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.runners.runner import PipelineState, create_runner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+from eqstream.data.errors import UserError
+from eqstream.pipelines.runtime import filesystem
+
+POLL_SECONDS = 0.5
+# Runners hand on a worker's exception as text, wrapped in tracebacks and step names; these marks survive that.
+FAILURE = re.compile(r"eqstream-failure\[\[(.*?)\]\]", re.DOTALL)
+
+
+class RunError(UserError):
+    """A pipeline failed for a reason that a user can cure; what workers have finished is there."""
+
+
+class WorkerError(RuntimeError):
+    """A failure on a worker that a user can understand and cure."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line if FAILURE.search(line) else f"eqstream-failure[[{line}]]")
+
+
+@contextlib.contextmanager
+def report_failures(subject: str) -> Iterator[None]:
+    """Turns errors of files and of users into a `WorkerError` that names what the worker was at."""
+    try:
+        yield
+    except (OSError, UserError) as error:
+        raise WorkerError(f"{subject}: {filesystem.describe_error(error)}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How to run pipelines: a runner that the user named in the Beam arguments, or Beam's in-process runner.
+
+    Args:
+        arguments: Beam's command line, such as ``--runner=FlinkRunner``.
+        num_workers: of the local multi-process runner, which is taken above one; a runner that is named wins.
+    """
+
+    arguments: tuple[str, ...] = ()
+    num_workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.num_workers < 1:
+            raise UserError(f"`workers` must be at least 1, got {self.num_workers}")
+        options = self.options()
+        if self.runner_name is None:
+            known = options.get_all_options()
+            unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
+            # Runners in other languages have options of their own; ours has none.
+            if unknown:
+                raise UserError(f"Beam knows no option `--{unknown[0]}`")
+        # The driver, too, reads and writes through filesystems that may need options.
+        FileSystems.set_options(options)
+
+    @functools.cached_property
+    def runner_name(self) -> str | None:
+        """The runner that the user named, None for the in-process one."""
+        return self.options().view_as(StandardOptions).runner
+
+    @property
+    def shares_out(self) -> bool:
+        """Whether there can be more than one worker, so that elements must be shared out."""
+        return self.num_workers > 1 or self.runner_name is not None
+
+    def options(self) -> PipelineOptions:
+        """Returns the pipeline options, new ones for each pipeline, as runners write into them.
+
+        Raises:
+            UserError: a value is not one that Beam takes.
+        """
+        messages = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(messages):
+                options = PipelineOptions(list(self.arguments))
+                options.get_all_options()
+        except SystemExit as error:
+            line = messages.getvalue().strip().splitlines()[-1:]
+            raise UserError(f"Beam's options: {line[0].partition('error: ')[2] if line else 'wrong'}") from error
+        # Workers import what they need; the main module is none of their business.
+        setup = options.view_as(SetupOptions)
+        setup.save_main_session = bool(setup.save_main_session)
+        return options
+
+    def run(self, construct: Callable[[beam.Pipeline], Any], num_elements: int) -> None:
+        """Runs a pipeline to its end.
+
+        Args:
+            construct: adds the transforms to an empty pipeline.
+            num_elements: how many elements there are to share out among workers.
+
+        Raises:
+            RunError: a worker reported a failure that a user can cure.
+            UserError: the runner cannot be had.
+        """
+        options = self.options()
+        try:
+            pipeline = beam.Pipeline(runner=self._create_runner(options, num_elements), options=options)
+            construct(pipeline)
+            result = pipeline.run()
+            state = result.wait_until_finish()
+        except Exception as error:
+            reported = FAILURE.search(str(error))
+            if reported:
+                raise RunError(
+                    f"{reported.group(1)}; run the same command again to go on from what is finished"
+                ) from error
+            raise
+        if (state or result.state) != PipelineState.DONE:
+            raise RunError(f"the runner ended the pipeline in the state {state or result.state}")
+
+    def _create_runner(self, options: PipelineOptions, num_elements: int) -> Any:
+        if self.runner_name is not None:
+            try:
+                return create_runner(self.runner_name)
+            except (ValueError, ImportError, AttributeError) as error:
+                raise UserError(
+                    f"Beam has no runner `{self.runner_name}`: {filesystem.describe_error(error)}"
+                ) from error
+        # By its own name, as Beam's DirectRunner would look for another runner's binary on the network first.
+        provision = beam_provision_api_pb2.ProvisionInfo(
+            pipeline_options=JobServiceHandle.encode_pipeline_options(options.get_all_options(drop_default=True))
+        )
+        provision_info = fn_runner.ExtendedProvisionInfo(provision)
+        num_workers = min(self.num_workers, num_elements)
+        if num_workers <= 1:
+            return fn_runner.FnApiRunner(provision_info=provision_info)
+        direct = options.view_as(DirectOptions)
+        direct.direct_num_workers = num_workers
+        # Beam's own mode for processes would start them in its way, which prints their logs on the terminal.
+        direct.direct_running_mode = None
+        environment = SubprocessSDKEnvironment.from_command_string(worker_command())
+        return fn_runner.FnApiRunner(default_environment=environment, provision_info=provision_info)
+
+
+def worker_command() -> str:
+    """Returns the shell command that starts a worker process of the local multi-process runner."""
+    return f"exec {shlex.quote(sys.executable)} -m eqstream.pipelines.runtime.worker {os.getpid()}"
+
+
+def wait_for(work: Callable[[], None], watch: Callable[[], None]) -> None:
+    """Runs `work` in a thread of its own, and `watch` again and again until it ends and once after.
+
+    The caller's thread stays free for Ctrl-C. An error in looking on is no reason to stop the work.
+
+    Raises:
+        BaseException: whatever `work` raises.
+    """
+    ended = threading.Event()
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        # Worker processes inherit this: Ctrl-C is for the driver, which tells them what to do.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            ended.set()
+
+    threading.Thread(target=run, name="pipeline", daemon=True).start()
+    has_ended = False
+    while not has_ended:
+        has_ended = ended.wait(POLL_SECONDS)
+        with contextlib.suppress(OSError):
+            watch()
+    if errors:
+        raise errors[0]
+
+
+def to_elements(values: Iterable[Any]) -> list[str]:
+    """Returns values as JSON texts, which every coder of every runner carries."""
+    return [json.dumps(value, sort_keys=True) for value in values]

@@ -1,0 +1,148 @@
+"""The examples that a verdict is on, block by block, so that a space of any size is judged in the same memory."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eqstream.data.dataset.shard_reader import (
+    EquationColumns,
+    choose_format,
+    read_parquet_shard,
+    read_shard,
+    split_shards,
+)
+from eqstream.data.errors import UserError
+from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.loading.tfrecord_fallback import read_tfrecord_shard
+from eqstream.data.recipe import Recipe
+from eqstream.data.streams.unseen import unseen_equations
+from eqstream.seq2seq.runs.split_roles import choose_test_split, choose_validation_split
+from eqstream.seq2seq.runs.trained_model import TrainedModel
+
+ALL_UNSEEN = "all-unseen"  # no split can have this name
+
+# A multiple of the decoder's batch, so that no batch is filled up but the last one.
+BLOCK_SIZE = 1 << 16
+_READERS = {"parquet": read_parquet_shard, "tfrecord": read_tfrecord_shard}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Equations to judge a model on.
+
+    Attributes:
+        name: of the split, or `all-unseen`.
+        about: what they are, for a person.
+        total: how many there are.
+        is_sample: whether they are drawn from a larger set that they stand for.
+        read: starts anew at each call; yields all of them, in blocks of any size.
+    """
+
+    name: str
+    about: str
+    total: int
+    is_sample: bool
+    read: Callable[[], Iterator[EquationColumns]]
+
+    def blocks(self, limit: int | None = None) -> Iterator[EquationColumns]:
+        """Yields the examples, or the first `limit` of them, in blocks of `BLOCK_SIZE`; the last one may be smaller."""
+        left = self.total if limit is None else min(limit, self.total)
+        waiting: list[EquationColumns] = []
+        for block in self.read():
+            waiting.append(block)
+            size = min(left, BLOCK_SIZE)
+            if sum(map(len, waiting)) < size:
+                continue
+            joined, start = EquationColumns.join(waiting), 0
+            while size and len(joined) - start >= size:
+                yield _cut(joined, start, start + size)
+                start, left = start + size, left - size
+                size = min(left, BLOCK_SIZE)
+            if not left:
+                return
+            waiting = [_cut(joined, start, len(joined))]
+        if left:
+            raise ValueError(f"{left} of the {self.total} examples of `{self.name}` did not come")
+
+
+def choose_examples(
+    trained: TrainedModel, directory: str | Path, manifest: Mapping[str, Any], *, split: str | None, unseen: bool
+) -> Examples:
+    """Returns the examples of a split, or with `unseen` every equation that the model was not trained on.
+
+    Args:
+        trained: the model to judge.
+        directory: the dataset.
+        manifest: the dataset's.
+        split: None for the recipe's `test_split`, or the usual one.
+        unseen: whether the whole space is meant, equations of no split included.
+
+    Raises:
+        UserError: there is no such split, or what is unseen cannot be told or is too much.
+    """
+    training = trained.sections.training
+    is_own = manifest["fingerprint"] == trained.description["data_fingerprint"]
+    if unseen:
+        if not is_own:
+            raise UserError("what is unseen can be told only of the dataset that the model was trained on")
+        recipe = Recipe.from_dict(manifest["recipe"])
+        equations = unseen_equations(recipe, training.train_split, from_stream=is_from_stream(trained))
+        if not equations.total:
+            raise UserError("the model was trained on every equation of the space: none is unseen")
+        about = "every equation of the space that the model was not trained on"
+        if recipe.commuted == "ignore":
+            about += ", twins of trained ones included"
+        return Examples(name=ALL_UNSEEN, about=about, total=equations.total, is_sample=False, read=equations.blocks)
+    validation = choose_validation_split(manifest, training.validation_split, training.train_split)
+    name = choose_test_split(manifest, split or training.test_split, training.train_split, validation)
+    about = f"`{name}`"
+    if not is_own:
+        about += ", of a dataset that may share equations with the one the model was trained on"
+    elif name == training.train_split:
+        about += ", which the model was TRAINED on"
+    elif name == validation:
+        about += ", on which the best epoch was chosen"
+    (recipe,) = (each for each in manifest["recipe"]["splits"] if each["name"] == name)
+    return Examples(
+        name=name,
+        about=about,
+        total=manifest["splits"][name]["num_equations"],
+        is_sample=not recipe["rest"],
+        read=lambda: read_split(directory, manifest, name),
+    )
+
+
+def is_from_stream(trained: TrainedModel) -> bool:
+    """Returns whether a model was trained on the endless stream of its split instead of the split's files."""
+    return trained.sections.training.source == "fresh"
+
+
+def read_split(directory: str | Path, manifest: Mapping[str, Any], split: str) -> Iterator[EquationColumns]:
+    """Yields the equations of a split, a shard at a time, checked against the manifest.
+
+    Raises:
+        UserError: a shard is missing, short, damaged or foreign; names the shard.
+    """
+    storage = choose_format(manifest)
+    for shard in split_shards(directory, manifest, split, storage):
+        yield read_shard(shard, _READERS[storage])
+
+
+def find_questions(blocks: Iterator[EquationColumns], questions: set[str]) -> set[str]:
+    """Returns which of the questions are among the equations."""
+    wanted = np.array(sorted(questions), np.bytes_)
+    found: set[str] = set()
+    for block in blocks:
+        if len(block):
+            matrix = np.ascontiguousarray(block.question.matrix)
+            texts = matrix.view(f"S{matrix.shape[1]}").reshape(-1)
+            found.update(text.decode() for text in wanted[np.isin(wanted, texts)].tolist())
+    return found
+
+
+def _cut(block: EquationColumns, start: int, stop: int) -> EquationColumns:
+    texts = [ByteRows(rows.matrix[start:stop], rows.lengths[start:stop]) for rows in (block.question, block.answer)]
+    return EquationColumns(*texts, numbers={name: column[start:stop] for name, column in block.numbers.items()})

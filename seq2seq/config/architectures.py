@@ -1,0 +1,208 @@
+"""What a recipe's section `model` may say, kind by kind. Imports no TensorFlow."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from eqstream.data.configuration import describe_type, from_mapping, nearest
+from eqstream.data.errors import UserError
+from eqstream.data.field_checks import check_positive, check_share
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.space.arithmetic import Arithmetic
+from eqstream.data.space.equation_space import operand_domain
+from eqstream.data.space.shapes import list_shapes
+
+# Beyond, not every whole number is a float32.
+_LARGEST_NUMBER = 1 << 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatVectorRecipe:
+    """LSTM encoder, its last state repeated, LSTM decoder, softmax per character.
+
+    `embedding_width` matters for `embedding: learned` alone; `mask_padding` lets the encoder skip pad tokens.
+    """
+
+    kind: Literal["repeat-vector"] = "repeat-vector"
+    encoder_width: int = 128
+    decoder_width: int = 128
+    encoder_depth: int = 1
+    decoder_depth: int = 1
+    bidirectional: bool = False
+    dropout: float = 0.0
+    batch_normalization: bool = False
+    embedding: Literal["one-hot", "learned"] = "one-hot"
+    embedding_width: int = 32
+    mask_padding: bool = False
+
+    def __post_init__(self) -> None:
+        check_positive(self, "encoder_width", "decoder_width", "encoder_depth", "decoder_depth", "embedding_width")
+        check_share(self, "dropout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerRecipe:
+    """Encoder-decoder transformer whose embeddings say each digit's place within its number, and which number.
+
+    With `places: relative` no digit knows its place, attention knows how many places lie between two digits instead:
+    what is learned of one place serves all of them. With `number_embedding: false` no token knows which number it
+    belongs to, so that ``a + b`` and ``b + a`` are one question.
+    """
+
+    kind: Literal["transformer"] = "transformer"
+    width: int = 64
+    heads: int = 4
+    encoder_depth: int = 1
+    decoder_depth: int = 1
+    feed_forward: int = 128
+    dropout: float = 0.0
+    places: Literal["absolute", "relative"] = "absolute"
+    number_embedding: bool = True
+
+    def __post_init__(self) -> None:
+        check_positive(self, "width", "heads", "encoder_depth", "decoder_depth", "feed_forward")
+        check_share(self, "dropout")
+        if self.width % self.heads:
+            raise UserError(f"`width` must be a multiple of `heads`, got {self.width} and {self.heads}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackRecipe:
+    """LSTM encoder and decoder; the decoder starts from the encoder's state and reads its own previous output.
+
+    `width` is that of one direction; `embedding_width` matters for `embedding: learned` alone; `mask_padding` lets
+    the model skip pad tokens of the question.
+    """
+
+    kind: Literal["feedback"] = "feedback"
+    width: int = 128
+    depth: int = 1
+    bidirectional: bool = False
+    dropout: float = 0.0
+    batch_normalization: bool = False
+    embedding: Literal["one-hot", "learned"] = "one-hot"
+    embedding_width: int = 32
+    mask_padding: bool = True
+
+    def __post_init__(self) -> None:
+        check_positive(self, "width", "depth", "embedding_width")
+        check_share(self, "dropout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionRecipe(FeedbackRecipe):
+    """The feedback model with `heads` of attention over the encoder's outputs."""
+
+    kind: Literal["attention"] = "attention"
+    heads: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(self, "heads")
+        if self.width % self.heads:
+            raise UserError(f"`width` must be a multiple of `heads`, got {self.width} and {self.heads}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegressionRecipe:
+    """What both regressions need to know: how many operands there are, and what to divide numbers by."""
+
+    kind: str = "regression"
+    terms: int = 2
+    operand_scale: float = 1.0
+    answer_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_positive(self, "terms", "operand_scale", "answer_scale")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LstmRegressionRecipe(RegressionRecipe):
+    """LSTM over the operands as numbers; the answer is a number, rounded."""
+
+    kind: Literal["lstm-regression"] = "lstm-regression"
+    width: int = 10
+    depth: int = 1
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(self, "width", "depth")
+        check_share(self, "dropout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlpRegressionRecipe(RegressionRecipe):
+    """Dense layers of `widths` over the operands as numbers; the answer is a number, rounded."""
+
+    kind: Literal["mlp-regression"] = "mlp-regression"
+    widths: tuple[int, ...] = (4, 2)
+    activation: Literal["linear", "relu", "tanh"] = "relu"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.widths, default=1) <= 0:
+            raise UserError(f"`widths` must be above 0, got {list(self.widths)}")
+
+
+ArchitectureRecipe = (
+    RepeatVectorRecipe
+    | TransformerRecipe
+    | FeedbackRecipe
+    | AttentionRecipe
+    | LstmRegressionRecipe
+    | MlpRegressionRecipe
+)
+ARCHITECTURES: dict[str, type] = {
+    "repeat-vector": RepeatVectorRecipe,
+    "transformer": TransformerRecipe,
+    "feedback": FeedbackRecipe,
+    "attention": AttentionRecipe,
+    "lstm-regression": LstmRegressionRecipe,
+    "mlp-regression": MlpRegressionRecipe,
+}
+
+
+def read_architecture(section: dict[str, Any]) -> ArchitectureRecipe:
+    """Returns the checked section `model`, of the kind that it names."""
+    kind = section.get("kind", "repeat-vector")
+    if not isinstance(kind, str) or kind not in ARCHITECTURES:
+        raise UserError(f"`model.kind` is unknown: {describe_type(kind)}{nearest(str(kind), ARCHITECTURES)}")
+    return from_mapping(ARCHITECTURES[kind], section, "model")
+
+
+def check_regression_space(model: RegressionRecipe, space: SpaceRecipe) -> None:
+    """Refuses spaces whose equations are more than a fixed number of whole numbers."""
+    reasons = {
+        "one operator": len(space.operators) > 1,
+        "no brackets": space.brackets,
+        "whole operands": space.operands.decimals > 0,
+        "whole answers": "/" in space.operators and space.division in ("decimal", "fraction"),
+    }
+    for need, is_broken in reasons.items():
+        if is_broken:
+            raise UserError(f"`model.kind: {model.kind}` reads numbers alone: its space must have {need}")
+    if (space.terms.min, space.terms.max) != (model.terms, model.terms):
+        raise UserError(
+            f"`model.terms` must be the number of terms of the space, got {model.terms} for "
+            f"{space.terms.min} to {space.terms.max}"
+        )
+    operand_bound = operand_domain(space).bound
+    answer_bound = Arithmetic(space, operand_bound, list_shapes(space)).answer_bound
+    if space.answer.min is not None and space.answer.max is not None:
+        answer_bound = min(answer_bound, max(abs(space.answer.min), abs(space.answer.max)))
+    if max(operand_bound, answer_bound) > _LARGEST_NUMBER:
+        raise UserError(
+            f"`model.kind: {model.kind}` takes numbers as float32, exact up to {_LARGEST_NUMBER:,}: "
+            f"this space has larger ones"
+        )
+
+
+def check_transformer_space(model: TransformerRecipe, space: SpaceRecipe) -> None:
+    """Refuses spaces in which the order of the numbers matters, if the model is not told of it."""
+    if model.number_embedding:
+        return
+    if len(space.operators) > 1 or space.operators not in "+*" or space.operands.min < 0:
+        raise UserError(
+            "`model.number_embedding: false` is for sums or products alone, of operands from 0 on: in any other space "
+            "it matters which number comes first"
+        )

@@ -1,0 +1,91 @@
+"""Easy examples first: which examples of the training split an epoch is about.
+
+Imports no TensorFlow.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqstream.data.errors import UserError
+from eqstream.data.field_checks import check_positive
+from eqstream.data.recipe import Range
+
+_COLUMNS = ("terms", "digits", "carries")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageRecipe:
+    """So many epochs of the examples that keep every range that is given.
+
+    `digits` counts those before the decimal point of the longest operand, `carries` the carries and borrows of written
+    arithmetic, `terms` the operands.
+    """
+
+    epochs: int
+    terms: Range | None = None
+    digits: Range | None = None
+    carries: Range | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "epochs")
+        if not self._ranges:
+            raise UserError("a stage must have a range of `digits`, `terms` or `carries`; all examples come after")
+
+    @property
+    def _ranges(self) -> dict[str, Range]:
+        return {name: getattr(self, name) for name in _COLUMNS if getattr(self, name) is not None}
+
+    def select(self, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Returns the examples of the stage in rising order, int64 (num_selected,).
+
+        Args:
+            numbers: `terms`, `digits` and `carries` of each example of the split, (num_examples,) each.
+        """
+        is_in = np.ones(len(numbers[_COLUMNS[0]]), bool)
+        for name, bounds in self._ranges.items():
+            if bounds.min is not None:
+                is_in &= numbers[name] >= bounds.min
+            if bounds.max is not None:
+                is_in &= numbers[name] <= bounds.max
+        return np.flatnonzero(is_in)
+
+    def to_text(self) -> str:
+        """Returns the ranges for a person: ``digits up to 2, 3 terms``."""
+        return ", ".join(_describe(name, bounds) for name, bounds in self._ranges.items())
+
+
+def check_curriculum(stages: Sequence[StageRecipe], num_epochs: int) -> None:
+    """Refuses stages that leave no epoch for all examples."""
+    total = sum(stage.epochs for stage in stages)
+    if stages and total >= num_epochs:
+        raise UserError(
+            f"`curriculum` takes {total} epochs, of `epochs: {num_epochs}` none is left for all examples; "
+            "raise `epochs` or shorten the stages"
+        )
+
+
+def select_stages(
+    stages: Sequence[StageRecipe], numbers: Mapping[str, np.ndarray], batch_size: int
+) -> list[np.ndarray]:
+    """Returns the examples of each stage, see `StageRecipe.select`.
+
+    Raises:
+        UserError: a stage has no full batch; names the stage.
+    """
+    selections = [stage.select(numbers) for stage in stages]
+    for position, (stage, selection) in enumerate(zip(stages, selections, strict=True)):
+        if len(selection) < batch_size:
+            raise UserError(
+                f"`training.curriculum.{position}` ({stage.to_text()}) has {len(selection)} examples, less than one "
+                f"batch of {batch_size}: widen the stage or lower `training.batch_size`"
+            )
+    return selections
+
+
+def _describe(name: str, bounds: Range) -> str:
+    if bounds.min == bounds.max:
+        return f"{bounds.min} {name}"
+    ends = [f"{word} {end}" for word, end in (("from", bounds.min), ("up to", bounds.max)) if end is not None]
+    return " ".join([name, *ends])

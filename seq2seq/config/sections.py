@@ -1,0 +1,181 @@
+"""The sections `codec`, `model` and `training` of a recipe, checked, with every default spelled out.
+
+Imports no TensorFlow: a recipe is refused before anything slow begins.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from eqstream.data.configuration import from_mapping, to_mapping
+from eqstream.data.errors import UserError
+from eqstream.data.field_checks import check_not_negative, check_positive
+from eqstream.data.loading.codec import CodecOptions
+from eqstream.data.recipe import Recipe
+from eqstream.seq2seq.config.architectures import (
+    ArchitectureRecipe,
+    RegressionRecipe,
+    RepeatVectorRecipe,
+    TransformerRecipe,
+    check_regression_space,
+    check_transformer_space,
+    read_architecture,
+)
+from eqstream.seq2seq.config.curriculum import StageRecipe, check_curriculum
+from eqstream.seq2seq.config.example_weights import WeightsRecipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerRecipe:
+    """The optimizer and its learning rate over the whole training.
+
+    After `warmup_steps` from zero the rate stays (`constant`) or falls to `final_share` of itself at the last step
+    (`cosine`, `linear`). `clip_norm` bounds the norm of all gradients together.
+    """
+
+    name: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    learning_rate: float = 0.001
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    warmup_steps: int = 0
+    final_share: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    beta_2: float = 0.999
+
+    def __post_init__(self) -> None:
+        check_positive(self, "learning_rate")
+        check_not_negative(self, "warmup_steps", "final_share", "weight_decay")
+        if self.weight_decay and self.name != "adamw":
+            raise UserError(f"`weight_decay` needs `name: adamw`, got `name: {self.name}`")
+        if self.clip_norm is not None:
+            check_positive(self, "clip_norm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStoppingRecipe:
+    """Training ends when `monitor` has not improved by `min_delta` for `patience` epochs, or has reached `target`."""
+
+    monitor: Literal["val_exact_match", "val_token_accuracy", "val_padded_token_accuracy", "val_rmse", "val_loss"] = (
+        "val_exact_match"
+    )
+    patience: int = 10
+    min_delta: float = 0.0
+    target: float | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "patience")
+        check_not_negative(self, "min_delta")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecipe:
+    """How a model is trained.
+
+    `validation_split`, on which the best epoch is chosen, defaults to `validation`, or else `test`; `test_split`, for
+    the verdict, to `test`, or else `unseen`, whichever the best epoch was not chosen on. `validation_examples` is the
+    size of the fixed sample that each epoch is judged on, `samples` how many of it are shown. The state for
+    `--resume` is saved after each epoch and every `save_steps` steps. `storage` is the format to read, None for what
+    there is. `mask_loss` leaves pad tokens out of the loss. `source: fresh` trains on an endless stream of what the
+    train split may take from and no other split holds (see `eqstream.data.streams.equation_stream`),
+    `epoch_examples` of it in an epoch, by default as many as the split has.
+
+    `curriculum` is a list of stages that come first, each of so many epochs of some of the examples; early stopping
+    counts from the first epoch after them. `weights` makes rare kinds of examples count more in the training loss.
+    `precision` is that of the model's arithmetic, its weights are float32 always: the mixed ones are made for GPUs and
+    slower on most CPUs. `tensorboard` writes the metrics as event files too.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    seed: int = 0
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    train_split: str = "train"
+    validation_split: str | None = None
+    test_split: str | None = None
+    validation_examples: int = 2048
+    storage: Literal["parquet", "tfrecord"] | None = None
+    mask_loss: bool = True
+    jit_compile: bool = False
+    steps_per_execution: int = 1
+    samples: int = 5
+    save_steps: int | None = None
+    early_stopping: EarlyStoppingRecipe | None = None
+    source: Literal["shards", "fresh"] = "shards"
+    epoch_examples: int | None = None
+    curriculum: tuple[StageRecipe, ...] = ()
+    weights: WeightsRecipe | None = None
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.epoch_examples is not None:
+            check_positive(self, "epoch_examples")
+            if self.source != "fresh":
+                raise UserError("`training.epoch_examples` needs `training.source: fresh`: an epoch of shards is all")
+        check_positive(self, "epochs", "batch_size", "validation_examples", "steps_per_execution")
+        check_not_negative(self, "samples")
+        if self.save_steps is not None:
+            check_positive(self, "save_steps")
+        check_curriculum(self.curriculum, self.epochs)
+        for name in ("curriculum", "weights"):
+            if self.source == "fresh" and getattr(self, name):
+                raise UserError(f"`training.{name}` needs `training.source: shards`: a stream's examples are not known")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRecipe:
+    """The three sections of a recipe that are about models."""
+
+    codec: CodecOptions = field(default_factory=CodecOptions)
+    model: ArchitectureRecipe = field(default_factory=RepeatVectorRecipe)
+    training: TrainingRecipe = TrainingRecipe()
+
+    def __post_init__(self) -> None:
+        is_regression = isinstance(self.model, RegressionRecipe)
+        if is_regression and self.codec.zero_padding:
+            raise UserError(f"`codec.zero_padding` means nothing to `model.kind: {self.model.kind}`")
+        if isinstance(self.model, TransformerRecipe) and self.model.places == "relative":
+            if not self.codec.reverse_answer:
+                raise UserError(
+                    "`model.places: relative` needs `codec.reverse_answer: true`: the n-th character written is the "
+                    "n-th place only if the unit comes first"
+                )
+        if is_regression and self.training.precision != "float32":
+            # Numbers as they are have no room in 8 or 11 binary digits.
+            raise UserError(f"`training.precision` must be float32 for `model.kind: {self.model.kind}`")
+        stopping = self.training.early_stopping
+        if stopping is None:
+            return
+        if is_regression != (stopping.monitor == "val_rmse") and stopping.monitor not in (
+            "val_exact_match",
+            "val_loss",
+        ):
+            raise UserError(f"`training.early_stopping.monitor`: kind `{self.model.kind}` has no `{stopping.monitor}`")
+        if stopping.monitor == "val_padded_token_accuracy" and self.training.mask_loss:
+            raise UserError("`training.early_stopping.monitor: val_padded_token_accuracy` needs `mask_loss: false`")
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe) -> "ModelRecipe":
+        """Returns the checked sections of a recipe.
+
+        Raises:
+            UserError: a key is unknown (with the nearest one), or a value is of the wrong type or breaks a rule.
+        """
+        sections = cls.from_dict(recipe.sections)
+        if isinstance(sections.model, RegressionRecipe):
+            check_regression_space(sections.model, recipe.space)
+        if isinstance(sections.model, TransformerRecipe):
+            check_transformer_space(sections.model, recipe.space)
+        return sections
+
+    @classmethod
+    def from_dict(cls, sections: dict[str, Any]) -> "ModelRecipe":
+        """Returns the recipe of a mapping with the keys `codec`, `model` and `training`; inverse of `to_dict`."""
+        return cls(
+            codec=from_mapping(CodecOptions, sections.get("codec", {}), "codec"),
+            model=read_architecture(sections.get("model", {})),
+            training=from_mapping(TrainingRecipe, sections.get("training", {}), "training"),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the sections with every default spelled out, of JSON types alone."""
+        return to_mapping(self)

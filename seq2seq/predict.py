@@ -1,0 +1,121 @@
+"""Answers to questions that a person types."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eqstream.data.reference.membership import KnownQuestion, read_question
+from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
+from eqstream.seq2seq.models.regression import RegressionModel
+from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
+
+_BATCH_SIZE = 64
+# Compiling pays from about as many questions on.
+_MIN_QUESTIONS_TO_COMPILE = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A question, what the model answers, and what is right.
+
+    Attributes:
+        question: natural text, as the space writes it.
+        answer: of the model, greedy; a `?` in it is no character or no end.
+        expected: the right answer.
+        characters: each emitted character, `∎` for the end, with its probability, in the order they were emitted; none
+            of a regression, which has no probabilities.
+        estimate: of a regression, before it is rounded; None of other models.
+    """
+
+    question: str
+    answer: str
+    expected: str
+    characters: tuple[tuple[str, float], ...] = ()
+    estimate: float | None = None
+
+    @property
+    def is_correct(self) -> bool:
+        """Whether the whole answer is right."""
+        return self.answer == self.expected
+
+    def to_text(self, explain: bool = False) -> str:
+        """Returns a line such as `☑ 31 + 87 = 118`; with `explain`, one more per character, or with the estimate."""
+        line = f"☑ {self.question} = {self.answer}"
+        if not self.is_correct:
+            line = f"☒ {self.question} = {self.answer}  (expected {self.expected})"
+        if explain:
+            line += "".join(f"\n    {character}  {share:8.4%}" for character, share in self.characters)
+            line += "" if self.estimate is None else f"\n    {self.estimate:.6g} before rounding"
+        return line
+
+    def to_json(self, explain: bool = False) -> str:
+        """Returns one line of JSON; with `explain`, it has the probability of each character, or the estimate."""
+        mapping: dict[str, Any] = {
+            "question": self.question,
+            "answer": self.answer,
+            "expected": self.expected,
+            "is_correct": self.is_correct,
+        }
+        if explain and self.estimate is not None:
+            mapping["estimate"] = self.estimate
+        elif explain:
+            mapping["characters"] = [
+                {"character": character, "probability": share} for character, share in self.characters
+            ]
+        return json.dumps(mapping, ensure_ascii=False)
+
+
+class Predictor:
+    """A trained model that answers natural text."""
+
+    def __init__(self, trained: TrainedModel) -> None:
+        self.trained = trained
+        self._decoder = GreedyDecoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+        self._compiled_decoder: GreedyDecoder | None = None
+
+    @classmethod
+    def load(cls, run_directory: str | Path) -> "Predictor":
+        """Returns the predictor of a run.
+
+        Raises:
+            UserError: the directory is no run with a model.
+        """
+        return cls(load_trained_model(run_directory))
+
+    def predict(self, questions: Sequence[str]) -> list[Prediction]:
+        """Returns the answers, greedy; questions may be written with or without spaces.
+
+        Raises:
+            UserError: a question is no equation or not in the model's space; nothing is answered then.
+        """
+        return self.answer([read_question(text, self.trained.recipe.space) for text in questions])
+
+    def answer(self, known: Sequence[KnownQuestion]) -> list[Prediction]:
+        """Returns the answers, greedy, to questions that `read_question` has found in the model's space."""
+        if not known:
+            return []
+        codec, model = self.trained.codec, self.trained.model
+        questions = codec.encode_questions([each.question for each in known])
+        decoded = self._choose_decoder(len(known)).decode(questions)
+        if isinstance(model, RegressionModel):
+            explanations: list[dict[str, Any]] = [
+                {"estimate": estimate} for estimate in estimate_answers(model, questions).tolist()
+            ]
+        else:
+            explanations = [
+                {"characters": tuple(zip(codec.describe_tokens(tokens), shares.tolist(), strict=False))}
+                for tokens, shares in zip(decoded.tokens, decoded.probabilities, strict=True)
+            ]
+        answers = codec.decode_predictions(decoded.tokens)
+        return [
+            Prediction(question=each.question, answer=answer, expected=each.answer, **explanation)
+            for each, answer, explanation in zip(known, answers, explanations, strict=True)
+        ]
+
+    def _choose_decoder(self, num_questions: int) -> GreedyDecoder:
+        """Returns a decoder; once there is a compiled one, it serves whatever follows."""
+        if self._compiled_decoder is None and num_questions >= _MIN_QUESTIONS_TO_COMPILE:
+            self._compiled_decoder = GreedyDecoder(self.trained.model)
+        return self._compiled_decoder or self._decoder

@@ -1,0 +1,1 @@
+"""A run's directory: what is in it, what fits it, and a trained model loaded from it."""

@@ -1,0 +1,89 @@
+"""Whether a training may begin, or go on, with the recipe, the data and the run that it was given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eqstream.data.configuration import to_mapping
+from eqstream.data.errors import UserError
+from eqstream.data.loading.codec import Codec
+from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
+from eqstream.seq2seq.runs.run_directory import RunDirectory
+
+
+def check_same_space(recipe: Recipe, manifest: Mapping[str, Any]) -> None:
+    """Refuses a dataset whose equations are not those that the recipe is about."""
+    ours, theirs = recipe.to_dict()["space"], manifest["recipe"]["space"]
+    for key in ours:
+        if ours[key] != theirs.get(key):
+            raise UserError(
+                f"the dataset is of another space than the recipe: `space.{key}` is {theirs.get(key)} in the dataset "
+                f"and {ours[key]} in the recipe"
+            )
+
+
+def check_fits(space: SpaceRecipe, codec: Codec, manifest: Mapping[str, Any]) -> None:
+    """Refuses a dataset that a model of `space` cannot be judged on; longer operands are welcome if there is room.
+
+    Raises:
+        UserError: its equations are of a kind that the model's space has not, or `codec` cannot encode them.
+    """
+    theirs = Recipe.from_dict(manifest["recipe"]).space
+    has_division = "/" in theirs.operators
+    broken = {
+        "terms": theirs.terms.min < space.terms.min or theirs.terms.max > space.terms.max,
+        "operators": not set(theirs.operators) <= set(space.operators),
+        "brackets": theirs.brackets and not space.brackets,
+        "division": has_division and theirs.division != space.division,
+        "places": has_division and theirs.division == "decimal" and theirs.places != space.places,
+    }
+    for key, is_broken in broken.items():
+        if is_broken:
+            there, here = (to_mapping(each)[key] for each in (theirs, space))
+            raise UserError(
+                f"the dataset does not fit the model: `space.{key}` is {there} in the dataset, "
+                f"and {here} where the model was trained"
+            )
+    codec.check_dataset(manifest)
+
+
+def check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: Mapping[str, Any]) -> None:
+    """Refuses to go on with a run of other data, of another recipe (but for the number of epochs) or another codec."""
+    description = run.read_description()
+    if description["data_fingerprint"] != manifest["fingerprint"]:
+        raise UserError(f"{run.path} was trained on other data ({description['data_name']}): it cannot be resumed")
+    before, now = (ModelRecipe.from_dict(each.sections).to_dict() for each in (run.read_recipe(), recipe))
+    # A longer training with the rest unchanged is the usual reason to come back.
+    before["training"]["epochs"] = now["training"]["epochs"]
+    for section, values in now.items():
+        for key, value in values.items():
+            if before[section].get(key) != value:
+                raise UserError(
+                    f"`{section}.{key}` was {before[section].get(key)} when {run.path} was begun and is {value} now: "
+                    "a run is resumed with its own recipe"
+                )
+    if run.codec_json.is_file() and run.read_codec() != codec:
+        raise UserError(f"{run.path} has another codec than its recipe gives for this dataset")
+
+
+def describe_new_schedule(before: TrainingRecipe, now: TrainingRecipe) -> str | None:
+    """Returns a line that says what another number of epochs does to a training that goes on; None if nothing."""
+    if before.epochs == now.epochs or now.optimizer.schedule == "constant":
+        return None
+    return (
+        f"{now.epochs} epochs now, {before.epochs} when it was begun: from here on the learning rate follows the "
+        f"{now.optimizer.schedule} schedule of {now.epochs}, so the weights are not those of a training begun with them"
+    )
+
+
+def describe_other_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    """Returns a line that says which tools have changed since a run was begun; None if none has.
+
+    The weights of a training are promised bit for bit with the same tools alone.
+    """
+    changes = [
+        f"{name} {version}, now {now[name]}"
+        for name, version in sorted(before.items())
+        if now.get(name, version) != version
+    ]
+    return f"begun with {'; '.join(changes)}: the weights may differ from an uninterrupted run's" if changes else None

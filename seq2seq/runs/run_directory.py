@@ -1,0 +1,173 @@
+"""A run's directory: everything needed to use, resume and repeat one training.
+
+| file | holds |
+| --- | --- |
+| `run.json` | resolved recipe, where the data is and its fingerprint, versions, whether the training is finished |
+| `codec.json` | from text to tokens and back |
+| `log.csv` | one row of metrics per finished epoch |
+| `samples.txt` | sample predictions of each epoch |
+| `model.keras` | the weights of the best epoch |
+| `last.keras` | the weights at the end of the training, or where Ctrl-C has stopped it |
+| `state.npz` | where an interrupted training goes on; see `training_state` |
+| `verdicts/` | what `evaluate` has found, as text, JSON and CSV; see `evaluation` |
+| `tensorboard/` | event files, if the recipe wants them |
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from eqstream.data.errors import UserError
+from eqstream.data.loading.codec import Codec
+from eqstream.data.recipe import Recipe
+
+# Raised by any change in what a run's directory holds; readers refuse newer ones.
+RUN_VERSION = 1
+_FILES = ("run.json", "codec.json", "log.csv", "samples.txt", "model.keras", "last.keras", "state.npz")
+_FOLDERS = ("logs", "plots", "verdicts", "tensorboard")
+# What a process that is killed while it writes one of them may leave.
+_PARTIAL_FILES = (
+    *(f"{name}.partial" for name in ("run.json", "codec.json", "log.csv", "samples.txt", "state.npz")),
+    "model.partial.keras",
+    "last.partial.keras",
+)
+_TOOLS = ("eqstream", "keras", "numpy", "tensorflow")
+
+
+class RunDirectory:
+    """Names and contents of one run's directory; creating the object touches nothing on disk."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.run_json = self.path / "run.json"
+        self.codec_json = self.path / "codec.json"
+        self.log_csv = self.path / "log.csv"
+        self.samples_txt = self.path / "samples.txt"
+        self.model_keras = self.path / "model.keras"
+        self.last_keras = self.path / "last.keras"
+        self.state_npz = self.path / "state.npz"
+        self.verdicts = self.path / "verdicts"
+        self.tensorboard = self.path / "tensorboard"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a training was begun here."""
+        return self.run_json.is_file()
+
+    def create(self, *, overwrite: bool) -> None:
+        """Makes an empty run's directory.
+
+        Raises:
+            UserError: something is there already that may not be replaced.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path} is a file, a run needs a directory")
+        # A training that is killed before its description is written leaves a part of that: nobody misses it.
+        if self.path.is_dir() and any(path.name not in _PARTIAL_FILES for path in self.path.iterdir()):
+            if not self.exists:
+                raise UserError(f"{self.path} is not empty and not a run: choose another directory")
+            if not overwrite:
+                raise UserError(
+                    f"{self.path} holds a run already: go on with it by `--resume`, replace it by `--overwrite`, "
+                    "or choose another directory"
+                )
+            self._remove_own_files()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be created: {error.strerror}") from error
+
+    def _remove_own_files(self) -> None:
+        for name in _FOLDERS:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        # `run.json` goes last: whoever is interrupted here still has a run that `overwrite` may replace.
+        for name in (*_PARTIAL_FILES, *reversed(_FILES)):
+            (self.path / name).unlink(missing_ok=True)
+
+    def write_description(self, description: Mapping[str, Any]) -> None:
+        """Writes `run.json` whole or not at all."""
+        write_atomically(self.run_json, json.dumps(description, indent=2, sort_keys=True) + "\n")
+
+    def write_samples(self, epoch: int, lines: Iterable[str]) -> None:
+        """Adds an epoch, from 0, to `samples.txt`, in the place of what is there of it and of later ones.
+
+        An epoch that is trained again after a crash must not stand there twice.
+        """
+        text = self.samples_txt.read_text(encoding="utf-8") if self.samples_txt.is_file() else ""
+        before = [part for part in re.split(r"(?m)^(?=epoch )", text) if part and int(part.split()[1]) <= epoch]
+        write_atomically(self.samples_txt, "".join([*before, "\n".join([f"epoch {epoch + 1}", *lines]) + "\n"]))
+
+    def write_codec(self, codec: Codec) -> None:
+        """Writes `codec.json` whole or not at all."""
+        aside = self.codec_json.with_name(self.codec_json.name + ".partial")
+        codec.save(aside)
+        os.replace(aside, self.codec_json)
+
+    def read_description(self) -> dict[str, Any]:
+        """Returns what `run.json` holds.
+
+        Raises:
+            UserError: this is no run, a damaged one, or of a newer eqstream.
+        """
+        if not self.exists:
+            raise UserError(f"{self.path} is not a run: it has no run.json")
+        try:
+            description = json.loads(self.run_json.read_text(encoding="utf-8"))
+            run_version = int(description["run_version"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{self.run_json} is damaged: {error}") from error
+        if run_version > RUN_VERSION:
+            raise UserError(
+                f"{self.path} has run version {run_version}, known are up to {RUN_VERSION}: update eqstream"
+            )
+        return description
+
+    def read_recipe(self) -> Recipe:
+        """Returns the recipe that the run was trained by."""
+        return Recipe.from_dict(self.read_description()["recipe"])
+
+    def read_codec(self) -> Codec:
+        """Returns the codec that the model was trained with."""
+        return Codec.load(self.codec_json)
+
+
+def describe_run(recipe: Recipe, data_directory: str | Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the contents of `run.json` for a training that begins."""
+    return {
+        "run_version": RUN_VERSION,
+        "recipe": recipe.to_dict(),
+        "data_directory": str(Path(data_directory).resolve()),
+        "data_fingerprint": manifest["fingerprint"],
+        "data_name": f"{manifest['name']} {manifest['version']}",
+        "versions": {"python": platform.python_version()} | {name: _version_of(name) for name in _TOOLS},
+        "is_finished": False,
+    }
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a text file so that a reader sees the old or the new one, never a part."""
+    aside = path.with_name(path.name + ".partial")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+def format_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Returns rows as CSV with a header of all their keys; floats keep all their digits."""
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [",".join(names)]
+    lines += [",".join("" if row.get(name) is None else str(row[name]) for name in names) for row in rows]
+    return "\n".join(lines) + "\n"

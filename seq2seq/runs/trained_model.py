@@ -1,0 +1,58 @@
+"""A finished run, loaded for use."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from eqstream.data.errors import UserError
+from eqstream.data.loading.codec import Codec
+from eqstream.data.recipe import Recipe
+from eqstream.seq2seq.config.sections import ModelRecipe
+
+# Importing the registry registers the classes that a saved model names.
+from eqstream.seq2seq.models import registry
+from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.runs.run_directory import RunDirectory
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """The best model of a run and what it was made by.
+
+    Attributes:
+        run: where it comes from.
+        description: of the run, see `run_directory.describe_run`.
+        recipe: of the whole.
+        sections: the recipe's sections about models.
+        codec: between text and tokens.
+        model: with its best weights.
+    """
+
+    run: RunDirectory
+    description: dict[str, Any]
+    recipe: Recipe
+    sections: ModelRecipe
+    codec: Codec
+    model: EquationModel
+
+
+def load_trained_model(run_directory: str | Path) -> TrainedModel:
+    """Returns the model of a run; loads no code and no pickle.
+
+    Raises:
+        UserError: the directory is no run, or has no finished epoch yet, or is damaged.
+    """
+    run = RunDirectory(run_directory)
+    description, recipe, codec = run.read_description(), run.read_recipe(), run.read_codec()
+    if not run.model_keras.is_file():
+        raise UserError(f"{run.path} has no model yet: its training has not finished an epoch")
+    try:
+        model = keras.models.load_model(run.model_keras, compile=False, safe_mode=True)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{run.model_keras} is damaged: {str(error).strip().splitlines()[0]}") from error
+    if type(model) not in registry.MODELS.values() or model.codec != codec:
+        raise UserError(f"{run.model_keras} and {run.codec_json} don't belong together")
+    return TrainedModel(run, description, recipe, ModelRecipe.from_recipe(recipe), codec, model)

@@ -1,0 +1,182 @@
+"""Where the batches of a training come from: a dataset's shards, or an endless stream of fresh equations.
+
+| key of a batch | shape, dtype |
+| --- | --- |
+| `question`, `answer` | see `eqstream.data.loading.shard_batches` |
+| `weight`, if the recipe has `weights` | float32 (batch,) |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from eqstream.data.errors import UserError
+from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.fresh_batches import FreshBatches
+from eqstream.data.loading.sampler import EpochSampler
+from eqstream.data.loading.shard_batches import TokenTable, batches, load_tokens
+from eqstream.data.recipe import Recipe
+from eqstream.seq2seq.config.curriculum import select_stages
+from eqstream.seq2seq.config.example_weights import WEIGHT_GROUP, weigh_examples
+from eqstream.seq2seq.config.sections import TrainingRecipe
+from eqstream.seq2seq.models.base import EquationModel
+
+# Enough that a step never waits, unless all of them do.
+_BATCHES_AHEAD = 16
+
+
+class TrainingSource(Protocol):
+    """Batches without end, of which every one can be the first.
+
+    Attributes:
+        num_examples: in an epoch.
+        num_batches: in an epoch.
+    """
+
+    num_examples: int
+    num_batches: int
+
+    def batches(self, *, first_epoch: int, first_batch: int) -> tf.data.Dataset:
+        """Returns the batches from that one on; see the table of the module for their form."""
+        ...
+
+
+class ShardBatches:
+    """A split read into memory, every epoch in another order.
+
+    Args:
+        table: the examples.
+        sampler: of as many.
+        weights: float32, the weight of each value that the column `weight_group` has; None without that column.
+    """
+
+    def __init__(self, table: TokenTable, sampler: EpochSampler, weights: np.ndarray | None = None) -> None:
+        self._table, self._sampler, self._weights = table, sampler, weights
+        self.num_examples, self.num_batches = len(table), sampler.num_batches
+
+    @property
+    def numbers(self) -> dict[str, np.ndarray]:
+        """`terms`, `digits` and `carries` of each example, int32 (num_examples,)."""
+        return self._table.numbers
+
+    def select(self, indices: np.ndarray) -> "ShardBatches":
+        """Returns the source of the examples at `indices`, int64, alone."""
+        return ShardBatches(self._table.take(indices), replace(self._sampler, num_examples=len(indices)), self._weights)
+
+    def batches(self, *, first_epoch: int, first_batch: int) -> tf.data.Dataset:
+        """Returns the batches from that one on, without end."""
+        columns = () if self._weights is None else (WEIGHT_GROUP,)
+        stream = batches(
+            self._table,
+            self._sampler,
+            first_epoch=first_epoch,
+            first_batch=first_batch,
+            num_epochs=None,
+            columns=columns,
+        )
+        if self._weights is None:
+            return stream
+        weights = tf.constant(self._weights)
+
+        def weigh(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            group = batch.pop(WEIGHT_GROUP)
+            return {**batch, "weight": tf.gather(weights, group)}
+
+        return stream.map(weigh)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Epochs that have the same source.
+
+    Attributes:
+        name: for a person.
+        first_epoch: from 0.
+        end_epoch: the one after the last.
+        source: of their batches.
+    """
+
+    name: str
+    first_epoch: int
+    end_epoch: int
+    source: TrainingSource
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of all its epochs."""
+        return (self.end_epoch - self.first_epoch) * self.source.num_batches
+
+
+def make_stages(recipe: TrainingRecipe, source: TrainingSource) -> tuple[Stage, ...]:
+    """Returns the stages of a training in their order, the last one with all examples.
+
+    Raises:
+        UserError: a stage of the curriculum has no full batch.
+    """
+    stages, epoch = [], 0
+    if isinstance(source, ShardBatches):
+        selections = select_stages(recipe.curriculum, source.numbers, recipe.batch_size)
+        for stage, selection in zip(recipe.curriculum, selections, strict=True):
+            stages.append(Stage(stage.to_text(), epoch, epoch + stage.epochs, source.select(selection)))
+            epoch += stage.epochs
+    return (*stages, Stage("all", epoch, recipe.epochs, source))
+
+
+def make_source(
+    recipe: TrainingRecipe, codec: Codec, data_directory: str | Path, manifest: Mapping[str, Any]
+) -> TrainingSource:
+    """Returns the source of the batches that a recipe asks for.
+
+    Raises:
+        UserError: the split has too few examples for a batch, a shard is damaged, or a stream cannot know what the
+            dataset holds out.
+    """
+    if recipe.source == "fresh":
+        return _make_stream(recipe, codec, manifest)
+    table = load_tokens(data_directory, recipe.train_split, codec, manifest=manifest, storage=recipe.storage)
+    if recipe.batch_size > len(table):
+        raise UserError(f"`training.batch_size` is {recipe.batch_size}, the split has only {len(table)} examples")
+    sampler = EpochSampler(num_examples=len(table), batch_size=recipe.batch_size, seed=recipe.seed)
+    if recipe.weights is None:
+        return ShardBatches(table, sampler)
+    weights = weigh_examples(recipe.weights, table.questions, table.numbers, codec)
+    table = TokenTable(table.questions, table.answers, {**table.numbers, WEIGHT_GROUP: weights.groups})
+    return ShardBatches(table, sampler, weights.values)
+
+
+def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: bool) -> tf.data.Dataset:
+    """Returns what `fit` takes of batches: ({question, answer}, what the model makes of the answer, weights float32).
+
+    The loss of a batch is the mean by these weights. Some batches are prepared while a step runs.
+    """
+
+    def prepare(batch: dict[str, tf.Tensor]) -> tuple:
+        answer = batch["answer"]
+        weights = model.make_weights(answer, mask_pads=mask_pads)
+        if "weight" in batch:
+            weights *= batch.pop("weight")[:, None]
+        return batch, model.make_target(answer), weights
+
+    return dataset.map(prepare).prefetch(_BATCHES_AHEAD)
+
+
+def _make_stream(recipe: TrainingRecipe, codec: Codec, manifest: Mapping[str, Any]) -> FreshBatches:
+    # The dataset's recipe, not the training's, says what is held out: it is planned anew, and must come out the same.
+    data_recipe = Recipe.from_dict(manifest["recipe"])
+    if data_recipe.fingerprint() != manifest["fingerprint"]:
+        raise UserError(
+            "`training.source: fresh` needs a dataset of this version of eqstream, to know what it holds out; "
+            "build it anew, or use `source: shards`"
+        )
+    return FreshBatches(
+        data_recipe,
+        codec,
+        batch_size=recipe.batch_size,
+        split=recipe.train_split,
+        epoch_examples=recipe.epoch_examples,
+        seed=recipe.seed,
+    )

@@ -1,0 +1,222 @@
+"""The bulk reader against TensorFlow's parser, damaged files and files of other writers."""
+
+import dataclasses
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eqstream.data.dataset.shard_reader import ShardFile
+from eqstream.data.errors import UserError
+from eqstream.data.formats import tfrecord_reader
+from eqstream.data.formats.tfrecord_reader import IrregularLayoutError, read_regular_shard
+from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum
+from eqstream.data.loading.tfrecord_fallback import parse_tfrecord_shard, read_tfrecord_shard
+from tests.brute_force import make_recipe, write
+
+SPACES = {
+    "sums": {"operands": {"min": 0, "max": 12}},
+    "one term": {"operands": {"min": -12, "max": 12}, "operators": "-", "terms": 1},
+    "signs": {"operands": {"min": -2, "max": 2}, "operators": "+-*", "terms": {"min": 1, "max": 3}},
+    "brackets": {"operands": {"min": 0, "max": 1}, "operators": "+*", "terms": {"min": 2, "max": 4}, "brackets": True},
+    "compact": {"operands": {"min": -1, "max": 2}, "operators": "-*", "terms": 3, "brackets": True, "spacing": False},
+    "fractions": {"operands": {"min": -3, "max": 4}, "operators": "+/", "terms": 3, "division": "fraction"},
+    "decimals": {"operands": {"min": 8, "max": 11, "decimals": 1}, "operators": "-*"},
+    "large": {"operands": {"min": 10**30 - 2, "max": 10**30 + 2}, "operators": "+-*"},
+    "long": {"operands": {"min": 10**11, "max": 10**11 + 2}, "operators": "+", "terms": 6},
+}
+
+
+def file_of(path: Path, contents: bytes, num_equations: int = 0) -> ShardFile:
+    path.write_bytes(contents)
+    return ShardFile(name="train-0", path=path, num_equations=num_equations, num_bytes=len(contents), sha256="")
+
+
+def write_shard(path: Path, space: dict, count: int | None = None) -> ShardFile:
+    splits = [{"name": "train", "rest": True} if count is None else {"name": "train", "count": count}]
+    written = write(make_recipe(space, splits), ("tfrecord",))
+    ((_, files),) = written.files.items()
+    return file_of(path, files["tfrecord"])
+
+
+def listing(columns) -> list[tuple]:
+    numbers = zip(*(columns.numbers[name].tolist() for name in sorted(columns.numbers)), strict=True)
+    return list(zip(columns.question.to_texts(), columns.answer.to_texts(), numbers, strict=True))
+
+
+@pytest.mark.parametrize("chunk", [1, 150, 4096, 8 << 20])
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_columns_are_those_that_tensorflow_parses(space, chunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(tfrecord_reader, "_CHUNK_BYTES", chunk)
+    shard = write_shard(tmp_path / "a.tfrecord", space, 20 if chunk == 1 else None)
+    expected = listing(parse_tfrecord_shard(shard))
+    assert listing(read_tfrecord_shard(shard)) == expected
+    zipped = file_of(tmp_path / "a.tfrecord.gz", gzip.compress(shard.path.read_bytes()))
+    assert listing(read_tfrecord_shard(zipped)) == expected
+
+
+@pytest.mark.parametrize("name", ["sums", "signs", "fractions", "decimals"])
+def test_what_we_write_is_read_in_bulk(name, tmp_path):
+    shard = write_shard(tmp_path / "a.tfrecord", SPACES[name])
+    assert listing(read_regular_shard(shard)) == listing(parse_tfrecord_shard(shard))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> ShardFile:
+    """Records of several lengths."""
+    return write_shard(tmp_path_factory.mktemp("small") / "a.tfrecord", {"operands": {"min": 8, "max": 10}})
+
+
+def list_ends(contents: bytes) -> list[int]:
+    ends = [0]
+    while ends[-1] < len(contents):
+        ends.append(ends[-1] + FRAME_BYTES + int.from_bytes(contents[ends[-1] : ends[-1] + 8], "little"))
+    return ends
+
+
+@pytest.mark.parametrize("chunk", [130, 8 << 20])
+def test_a_flip_of_any_bit_is_found_in_its_record(small, chunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(tfrecord_reader, "_CHUNK_BYTES", chunk)
+    contents = small.path.read_bytes()
+    ends = list_ends(contents)
+    for place in range(len(contents)):
+        damaged = bytearray(contents)
+        damaged[place] ^= 1 << (place % 8)
+        record = np.searchsorted(ends, place, side="right") - 1
+        with pytest.raises(UserError, match=f"^shard train-0, record {record}: .* is damaged or cut there$"):
+            read_regular_shard(file_of(tmp_path / "a.tfrecord", bytes(damaged)))
+
+
+def test_a_file_cut_anywhere_is_short_or_refused_at_its_last_record(small, tmp_path):
+    contents = small.path.read_bytes()
+    ends = list_ends(contents)
+    whole = listing(read_regular_shard(small))
+    for length in range(len(contents)):
+        cut = file_of(tmp_path / "a.tfrecord", contents[:length])
+        record = int(np.searchsorted(ends, length, side="right")) - 1
+        if length == ends[record]:
+            # Only the count in the manifest can tell.
+            assert listing(read_regular_shard(cut)) == whole[:record]
+            continue
+        with pytest.raises(UserError, match=f"^shard train-0, record {record}: "):
+            read_regular_shard(cut)
+
+
+def test_bytes_that_are_added_or_lost_are_found(small, tmp_path):
+    contents = small.path.read_bytes()
+    for place in range(0, len(contents), 3):
+        for changed in (contents[:place] + contents[place + 1 :], contents[:place] + b"\0" + contents[place:]):
+            with pytest.raises(UserError, match="is damaged or cut there"):
+                read_regular_shard(file_of(tmp_path / "a.tfrecord", changed))
+
+
+def test_the_first_of_several_faults_is_named(small, tmp_path):
+    contents = bytearray(small.path.read_bytes())
+    ends = list_ends(bytes(contents))
+    for record in (5, 3, 1):
+        contents[ends[record] + 40] ^= 1
+        # The length of the record behind is wrong, too.
+        contents[ends[record + 1]] ^= 1
+        with pytest.raises(UserError, match=f"record {record}:"):
+            read_regular_shard(file_of(tmp_path / "a.tfrecord", bytes(contents)))
+
+
+def test_damage_in_a_compressed_file_is_one_line(small, tmp_path):
+    zipped = bytearray(gzip.compress(small.path.read_bytes()))
+    for place in range(len(zipped)):
+        damaged = bytearray(zipped)
+        damaged[place] ^= 0x55
+        shard = file_of(tmp_path / "a.tfrecord.gz", bytes(damaged))
+        try:
+            read = listing(read_regular_shard(shard))
+        except UserError as error:
+            assert str(error).startswith("shard train-0")  # noqa: PT017
+        else:
+            # Bytes of the header say when and where it was compressed, nothing of the contents.
+            assert place in (3, 4, 5, 6, 7, 8, 9)
+            assert read == listing(read_regular_shard(small))
+
+
+def example_of(question: str, answer: str, carries: int = 0, **more: int) -> bytes:
+    texts = {"question": question, "answer": answer}
+    numbers = {"terms": 2, "digits": 1, "carries": carries, **more}
+    features = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()])) for name, text in texts.items()
+    } | {name: tf.train.Feature(int64_list=tf.train.Int64List(value=[value])) for name, value in numbers.items()}
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        example_of("3 + 4", "7", extra=1),
+        example_of("3 + 4", "7", carries=300),
+        example_of("3 + 4", "7", carries=-1),
+        example_of("3" * 200, "7"),
+        example_of("3 + 4", "7" * 200),
+        example_of("3 + 4", ""),
+        example_of("", "7"),
+    ],
+    ids=["another column", "large number", "negative number", "long question", "long answer", "no answer", "nothing"],
+)
+def test_records_of_other_writers_are_read_by_tensorflow(foreign, small, tmp_path):
+    path = str(tmp_path / "b.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for payload in (example_of("1 + 2", "3"), foreign, example_of("9 + 9", "18", carries=1)):
+            writer.write(payload)
+    shard = dataclasses.replace(small, path=Path(path))
+    columns = read_tfrecord_shard(shard)
+    assert listing(columns) == listing(parse_tfrecord_shard(shard))
+    assert listing(columns)[2] == ("9 + 9", "18", (1, 1, 2))
+
+
+def test_records_that_are_no_examples_are_refused_with_their_number(small, tmp_path):
+    path = str(tmp_path / "b.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        writer.write(example_of("1 + 2", "3"))
+        writer.write(b"no example")
+    shard = dataclasses.replace(small, path=Path(path))
+    with pytest.raises(IrregularLayoutError, match="record 1"):
+        read_regular_shard(shard)
+    with pytest.raises(UserError, match="shard train-0, record 1: "):
+        read_tfrecord_shard(shard)
+
+
+def test_a_file_without_records_has_none(tmp_path):
+    assert listing(read_regular_shard(file_of(tmp_path / "a.tfrecord", b""))) == []
+
+
+def frame(payload: bytes) -> bytes:
+    head = len(payload).to_bytes(8, "little")
+    return b"".join(
+        (head, masked_checksum(head).to_bytes(4, "little"), payload, masked_checksum(payload).to_bytes(4, "little"))
+    )
+
+
+@given(
+    payloads=st.lists(
+        st.one_of(st.binary(max_size=40), st.integers(0, 300).map(bytes), st.just(b"\x05" + bytes(7) + b"\x01")),
+        max_size=12,
+    ),
+    lost=st.integers(0, 40),
+    flipped=st.integers(0, (1 << 16) - 1),
+)
+def test_the_starts_found_by_zeros_are_those_of_a_walk(payloads, lost, flipped):
+    whole = b"".join(map(frame, payloads))
+    damaged = bytearray(whole)
+    if damaged:
+        damaged[flipped % len(damaged)] ^= 1 << (flipped >> 13)
+    for chunk in (whole, whole[: max(len(whole) - lost, 0)], bytes(damaged)):
+        guessed = tfrecord_reader._guess_starts(chunk)
+        if guessed is not None:
+            assert guessed.tolist() == tfrecord_reader._walk_starts(chunk).tolist()
+
+
+def test_a_shard_of_ours_needs_no_walk(small):
+    contents = small.path.read_bytes()
+    for length in range(200, len(contents)):
+        assert tfrecord_reader._guess_starts(contents[:length]) is not None

@@ -1,0 +1,215 @@
+"""TFRecord files byte by byte: what TensorFlow writes and reads, and what is wrong with a damaged one."""
+
+import gzip
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eqstream.data.errors import UserError
+from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum, open_uncompressed, read_records
+from eqstream.data.reference.evaluation import answer_text, count_carries, count_digits, count_terms, evaluate, parse
+from tests.brute_force import by_question, examine_space, make_recipe, write
+
+SPACES = {
+    "sums": {"operands": {"min": 0, "max": 12}},
+    "one term": {"operands": {"min": -12, "max": 12}, "operators": "-", "terms": 1},
+    "signs": {"operands": {"min": -2, "max": 2}, "operators": "+-*", "terms": {"min": 1, "max": 3}},
+    "brackets": {"operands": {"min": 0, "max": 1}, "operators": "+*", "terms": {"min": 2, "max": 4}, "brackets": True},
+    "compact": {"operands": {"min": -1, "max": 2}, "operators": "-*", "terms": 3, "brackets": True, "spacing": False},
+    "quotients": {"operands": {"min": -9, "max": 20}, "operators": "/", "division": "quotient"},
+    "rounded": {"operands": {"min": -9, "max": 9}, "operators": "/", "division": "decimal", "places": 4},
+    "fractions": {"operands": {"min": -3, "max": 4}, "operators": "+/", "terms": 3, "division": "fraction"},
+    "decimals": {"operands": {"min": 8, "max": 11, "decimals": 1}, "operators": "-*"},
+    "large": {"operands": {"min": 10**30 - 2, "max": 10**30 + 2}, "operators": "+-*"},
+}
+HUGE_SPACES = {
+    "long numbers": {"operands": {"min": -(10**17), "max": 10**18}, "operators": "+-", "terms": 3},
+    "10 ** 40 pairs": {"operands": {"min": 0, "max": 10**20 - 1}, "operators": "+*"},
+    "fine grid": {"operands": {"min": -9, "max": 9_999, "decimals": 12}, "operators": "+*", "terms": 3},
+    "mixed fractions": {
+        "operands": {"min": -99, "max": 9_999},
+        "operators": "+-*/",
+        "terms": {"min": 2, "max": 5},
+        "division": "fraction",
+    },
+    "many carries": {"operands": {"min": 9 * 10**11, "max": 10**12 - 1}, "operators": "+-", "terms": 12},
+    "long questions": {"operands": {"min": -(10**12), "max": 10**12}, "terms": 32, "spacing": False},
+    "many brackets": {"operands": {"min": -3, "max": 9_999}, "operators": "-", "terms": 10, "brackets": True},
+    "rounded far down": {
+        "operands": {"min": 1, "max": 10**6, "decimals": 3},
+        "operators": "*/",
+        "terms": 4,
+        "division": "decimal",
+        "places": 12,
+    },
+}
+
+
+def serialise(record: dict) -> bytes:
+    features = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+        if isinstance(value, str)
+        else tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        for name, value in record.items()
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
+
+
+def read_question(payload: bytes) -> str:
+    return tf.train.Example.FromString(payload).features.feature["question"].bytes_list.value[0].decode()
+
+
+def write_files(recipe) -> list[bytes]:
+    return [files["tfrecord"] for files in write(recipe, ("tfrecord",)).files.values()]
+
+
+def examine_text(question: str, space) -> dict:
+    """The record of a question, from its text alone."""
+    tree = parse(question)
+    division = space.division if "/" in space.operators else "exact"
+    value = evaluate(tree, division, space.operands.decimals)
+    return {
+        "question": question,
+        "answer": answer_text(value, division, space.places),
+        "terms": count_terms(tree),
+        "digits": count_digits(tree),
+        "carries": count_carries(tree, division),
+    }
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_records_are_what_protocol_buffers_serialise(name):
+    recipe = make_recipe(SPACES[name])
+    known = by_question(examine_space(recipe.space))
+    (contents,) = write_files(recipe)
+    payloads = list(read_records(io.BytesIO(contents)))
+    assert len(payloads) == len(known)
+    assert {serialise(equation.record) for equation in known.values()} == set(payloads)
+
+
+# Balanced, the other spaces would have very many strata, or more than are allowed.
+@pytest.mark.parametrize(
+    ("name", "sampling"), [*((name, "uniform") for name in HUGE_SPACES), ("10 ** 40 pairs", "balanced")]
+)
+def test_records_of_huge_spaces_are_right_and_what_protocol_buffers_serialise(name, sampling):
+    recipe = make_recipe(HUGE_SPACES[name], [{"name": "a", "count": 150}], sampling=sampling)
+    (contents,) = write_files(recipe)
+    payloads = list(read_records(io.BytesIO(contents)))
+    questions = [read_question(payload) for payload in payloads]
+    assert len(set(questions)) == 150
+    assert payloads == [serialise(examine_text(question, recipe.space)) for question in questions]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_files_are_what_tensorflow_writes_and_reads(compression, tmp_path):
+    recipe = make_recipe(SPACES["signs"], storage={"compression": compression, "shard_size": 60})
+    written = write(recipe, ("tfrecord", "parquet"))
+    paths = []
+    for task in written.plan.shards:
+        path = tmp_path / f"{task.name}.tfrecord"
+        path.write_bytes(written.files[task.name]["tfrecord"])
+        paths.append(str(path))
+        rows = written.records["train"][task.first_ordinal : task.first_ordinal + task.num_equations]
+        with tf.io.TFRecordWriter(str(tmp_path / "expected")) as writer:
+            for row in rows:
+                writer.write(serialise(row))
+        contents = open_uncompressed(io.BytesIO(path.read_bytes()), compression).read()
+        assert contents == (tmp_path / "expected").read_bytes()
+    dataset = tf.data.TFRecordDataset(paths, compression_type="GZIP" if compression == "gzip" else "")
+    read = [read_question(payload) for payload in dataset.as_numpy_iterator()]
+    assert read == written.questions("train")
+
+
+def test_gzip_has_neither_name_nor_time_and_is_the_same_each_time():
+    recipe = make_recipe(SPACES["sums"], storage={"compression": "gzip"})
+    (first,), (second,) = write_files(recipe), write_files(recipe)
+    assert first == second
+    # RFC 1952: magic, deflate, no flags and so no name, no time.
+    assert first[:8] == b"\x1f\x8b\x08\x00" + bytes(4)
+    assert gzip.decompress(first) == write_files(make_recipe(SPACES["sums"]))[0]
+
+
+@pytest.fixture(scope="module")
+def small_file() -> bytes:
+    """Four records, of unequal length."""
+    (contents,) = write_files(make_recipe({"operands": {"min": 9, "max": 10}}))
+    return contents
+
+
+def list_ends(contents: bytes) -> list[int]:
+    """Where each record ends, from the lengths alone."""
+    ends = [0]
+    while ends[-1] < len(contents):
+        ends.append(ends[-1] + FRAME_BYTES + int.from_bytes(contents[ends[-1] : ends[-1] + 8], "little"))
+    return ends
+
+
+def test_a_flip_of_any_bit_is_found_in_its_record(small_file):
+    ends = list_ends(small_file)
+    assert len(ends) == 5
+    for place in range(len(small_file)):
+        number = np.searchsorted(ends, place, side="right") - 1
+        offset = ends[number]
+        is_length = place - offset < 12
+        for bit in range(8):
+            damaged = bytearray(small_file)
+            damaged[place] ^= 1 << bit
+            reader = read_records(io.BytesIO(bytes(damaged)), "shard")
+            # The records before it are intact.
+            assert [next(reader) for _ in range(number)] == list(read_records(io.BytesIO(small_file)))[:number]
+            message = "has a wrong checksum of its length" if is_length else "has a wrong checksum"
+            with pytest.raises(UserError) as caught:
+                next(reader)
+            assert str(caught.value) == f"shard: record {number} (byte {offset}) {message}"
+
+
+def test_any_other_byte_in_any_place_is_found(small_file):
+    for place in range(len(small_file)):
+        for byte in (0x00, 0xFF, ord("7")):
+            damaged = small_file[:place] + bytes([byte]) + small_file[place + 1 :]
+            if damaged != small_file:
+                with pytest.raises(UserError, match=r"^file: record \d \(byte \d+\) "):
+                    list(read_records(io.BytesIO(damaged)))
+
+
+def test_a_file_cut_at_any_length_is_found_but_at_the_end_of_a_record(small_file):
+    ends = list_ends(small_file)
+    for length in range(len(small_file)):
+        number = np.searchsorted(ends, length, side="right") - 1
+        reader = read_records(io.BytesIO(small_file[:length]), "shard")
+        assert len([next(reader) for _ in range(number)]) == number
+        if length == ends[number]:
+            # Only the count in the manifest can tell.
+            assert list(reader) == []
+            continue
+        with pytest.raises(UserError) as caught:
+            next(reader)
+        assert str(caught.value) == f"shard: record {number} (byte {ends[number]}) is cut off"
+
+
+def test_bytes_that_are_added_or_lost_are_found(small_file):
+    for place in range(0, len(small_file), 3):
+        with pytest.raises(UserError):
+            list(read_records(io.BytesIO(small_file[:place] + small_file[place + 1 :])))
+        with pytest.raises(UserError):
+            list(read_records(io.BytesIO(small_file[:place] + b"\0" + small_file[place:])))
+    with pytest.raises(UserError, match=r"record 4 .* is cut off"):
+        list(read_records(io.BytesIO(small_file + b"\0")))
+
+
+def test_no_bytes_are_no_records():
+    assert list(read_records(io.BytesIO(b""))) == []
+
+
+@given(st.lists(st.binary(max_size=200), max_size=6))
+def test_records_of_others_are_read_back(payloads):
+    contents = b""
+    for payload in payloads:
+        length = len(payload).to_bytes(8, "little")
+        contents += length + masked_checksum(length).to_bytes(4, "little")
+        contents += payload + masked_checksum(payload).to_bytes(4, "little")
+    assert list(read_records(io.BytesIO(contents))) == payloads

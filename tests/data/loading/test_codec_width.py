@@ -1,0 +1,84 @@
+"""The width of questions: enough for every equation of a space, and never more, against listings by hand."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eqstream.data.loading.codec import PAD, CodecOptions
+from eqstream.data.loading.fresh_batches import make_codec
+from eqstream.data.reference.evaluation import render
+from tests.brute_force import list_chains, list_numbers, list_trees, make_recipe
+
+ALL_OPTIONS = [
+    CodecOptions(padding=padding, zero_padding=zeros, reverse_question=question, reverse_answer=answer, spaces=spaces)
+    for padding, zeros, question, answer, spaces in itertools.product(
+        ("left", "right"), (False, True), (False, True), (False, True), ("keep", "drop")
+    )
+]
+SPACES = [
+    {"operands": {"min": 0, "max": 12}},
+    {"operands": {"min": 8, "max": 11}, "spacing": False},
+    {"operands": {"min": -5, "max": 12}, "operators": "+-"},  # the longest operand has no sign
+    {"operands": {"min": -12, "max": 5}, "operators": "+-"},
+    {"operands": {"min": -11, "max": -9}, "operators": "*"},
+    {"operands": {"min": 0, "max": 1, "decimals": 1}},
+    {"operands": {"min": 9, "max": 10, "decimals": 1}, "spacing": False},  # 10 is shorter than 9.9
+    {"operands": {"min": -1, "max": 0, "decimals": 1}, "operators": "-"},
+    {"operands": {"min": -10, "max": -9, "decimals": 1}},
+    {"operands": {"min": 7, "max": 7, "decimals": 2}},
+    {"operands": {"min": -7, "max": -7, "decimals": 2}},
+    {"operands": {"min": 0, "max": 0, "decimals": 2}},
+    {"operands": {"min": 0, "max": 3}, "operators": "+*", "terms": {"min": 1, "max": 4}},
+    {"operands": {"min": 9, "max": 11}, "operators": "-/", "terms": {"min": 2, "max": 3}, "division": "quotient"},
+    {"operands": {"min": -1, "max": 1}, "operators": "+-", "terms": {"min": 1, "max": 4}, "brackets": True},
+    {"operands": {"min": 1, "max": 2}, "operators": "*/", "terms": 4, "brackets": True, "division": "quotient"},
+    {"operands": {"min": 9, "max": 10}, "operators": "+", "terms": {"min": 2, "max": 5}, "brackets": True},
+]
+
+
+def list_texts(space) -> list[str]:
+    """Every question of the space's shapes and operands, those without an answer included."""
+    operands, terms = space.operands, space.terms
+    numbers = list_numbers(operands.min, operands.max, operands.decimals)
+    list_all = list_trees if space.brackets else list_chains
+    return sorted(
+        {
+            render(tree, space.spacing)
+            for count in range(terms.min, terms.max + 1)
+            for tree in list_all(numbers, space.operators, count)
+        }
+    )
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_the_width_is_the_longest_question_of_the_space(space):
+    recipe = make_recipe(space)
+    texts = list_texts(recipe.space)
+    for options in ALL_OPTIONS:
+        codec = make_codec(recipe, options)
+        tokens = codec.encode_questions(texts)
+        assert (tokens != PAD).sum(axis=1).max() == tokens.shape[1] == codec.question_width
+        assert codec.decode_questions(tokens) == texts
+
+
+def write_number(step, decimals):
+    text = f"{step / 10**decimals:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
+
+
+@given(
+    ends=st.tuples(st.integers(-1200, 1200), st.integers(-1200, 1200)).map(sorted),
+    decimals=st.integers(0, 2),
+    options=st.sampled_from(ALL_OPTIONS),
+)
+def test_the_width_is_that_of_the_longest_operand_of_any_range(ends, decimals, options):
+    low, high = ends
+    high = min(high, low + 40)
+    recipe = make_recipe({"operands": {"min": low, "max": high, "decimals": decimals}, "operators": "-"})
+    scale = 10**decimals
+    operands = [write_number(step, decimals) for step in range(low * scale, high * scale + 1)]
+    codec = make_codec(recipe, options)
+    tokens = codec.encode_questions([f"{operand} - {operand}" for operand in operands])
+    assert (tokens != PAD).sum(axis=1).max() == codec.question_width

@@ -1,0 +1,527 @@
+"""Conditions and hash buckets against plain Python, over whole small spaces."""
+
+import itertools
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.errors import UserError
+from eqstream.data.reference.evaluation import canonical_key, list_operands, parse, render
+from eqstream.data.space.arithmetic import Arithmetic
+from eqstream.data.space.conditions import Selection, are_disjoint, boxes_of, class_hash, fits, in_buckets, selection_of
+from eqstream.data.space.equation_space import EquationSpace, operand_domain, whole_space
+from eqstream.data.space.shapes import Shape, list_shapes
+from eqstream.data.splits.counting import Census
+from eqstream.data.splits.plan import plan_splits
+from tests.brute_force import (
+    by_question,
+    examine_space,
+    list_equations,
+    make_recipe,
+    meets,
+    pick,
+    plant,
+    write_rows,
+)
+
+SPACES = {
+    "two terms": {"operands": {"min": -3, "max": 11}, "operators": "+-*"},
+    "one to three terms": {"operands": {"min": -1, "max": 1}, "operators": "+-*", "terms": {"min": 1, "max": 3}},
+    "brackets": {"operands": {"min": 0, "max": 3}, "operators": "+-*", "terms": {"min": 2, "max": 3}, "brackets": True},
+    "decimals": {"operands": {"min": 9, "max": 10, "decimals": 1}, "operators": "+-"},
+    "division": {"operands": {"min": -4, "max": 12}, "operators": "*/", "division": "fraction"},
+    "long numbers": {"operands": {"min": 10**25 - 3, "max": 10**25 + 2}, "operators": "+-"},
+}
+WHERES = [
+    {"terms": 3},
+    {"terms": {"max": 2}},
+    {"terms": {"min": 1.5, "max": 2.5}},
+    {"digits": 1},
+    {"digits": 2},
+    {"digits": {"max": 1}},
+    {"digits": {"min": 2, "max": 25}},
+    {"digits": {"min": 1.5}},
+    {"operands": {"min": 2, "max": 10}},
+    {"operands": {"min": -2.5, "max": 9.45}},
+    {"operands": 1},
+    {"contains": [3]},
+    {"contains": 3},
+    {"contains": [3, -2, 9.5, 10**25]},
+    {"contains": [0.25]},
+    {"contains": []},
+    {"excludes": [3]},
+    {"excludes": [1, 3, 9.3, 10**25, 10**25 + 1]},
+    {"carries": 0},
+    {"carries": {"min": 1}},
+    {"carries": {"min": 2, "max": 25}},
+    {"operators": "+"},
+    {"operators": "+*"},
+    {"operators": "/-"},
+    {"answer": 0},
+    {"answer": {"min": -2, "max": 3}},
+    {"answer": {"min": 0.3, "max": 0.75}},
+    {"answer": {"min": 19.15}},
+    {"contains": [3], "digits": 1, "answer": {"min": 1}},
+    {"contains": [3, 10**25], "digits": {"min": 2}},
+    {"contains": [2, 4, 9.1], "excludes": [2, 3], "operands": {"max": 10}},
+    {"digits": {"min": 2, "max": 2}, "operands": {"min": -1}, "excludes": 11, "carries": {"min": 0}},
+    {"terms": {"min": 2}, "operators": "+-", "contains": 1, "answer": {"max": 3}},
+]
+all_spaces = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+all_wheres = pytest.mark.parametrize("where", WHERES, ids=str)
+
+
+@pytest.mark.parametrize(
+    ("commuted", "sampling"), [("together", "uniform"), ("drop", "uniform"), ("ignore", "balanced")]
+)
+@all_spaces
+@all_wheres
+def test_condition_takes_exactly_what_it_says_and_leaves_the_rest(where, space, commuted, sampling):
+    splits = [{"name": "chosen", "rest": True, "where": where}, {"name": "others", "rest": True}]
+    recipe = make_recipe(space, splits, commuted=commuted, sampling=sampling)
+    known = examine_space(recipe.space)
+    expected = {
+        "chosen": [one for one in known if meets(one, where)],
+        "others": [one for one in known if not meets(one, where)],
+    }
+    empty = [split for split, equations in expected.items() if not equations]
+    if empty:
+        with pytest.raises(UserError, match=f"split `{empty[0]}` would be empty: "):
+            pick(recipe)
+        return
+    found = pick(recipe)
+    questions = by_question(known)
+    for split, equations in expected.items():
+        if commuted == "drop":
+            keys = sorted(questions[question].class_key for question in found[split])
+            assert keys == sorted({equation.class_key for equation in equations})
+        else:
+            assert sorted(found[split]) == sorted(equation.question for equation in equations)
+
+
+@all_spaces
+@all_wheres
+def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
+    splits = [{"name": "chosen", "rest": True, "where": where}]
+    recipe = make_recipe(space, splits)
+    condition = recipe.splits[0].where
+    shapes, scale = list_shapes(recipe.space), 10**recipe.space.operands.decimals
+    boxes = boxes_of(condition, recipe.space, shapes)
+    assert all(box.size for box in boxes)
+    arithmetic = Arithmetic(recipe.space, operand_domain(recipe.space).bound, shapes)
+    boxed = EquationSpace(shapes, tuple(boxes))
+    seen, chosen = set(), set()
+    for group in boxed.unrank(np.arange(boxed.size)):
+        shape = shapes[group.shape]
+        answers = arithmetic.evaluate(shape, group.operands)
+        is_chosen = fits(condition, shape, group.operands, answers, scale) & answers.is_valid
+        for row, operands in enumerate(zip(*group.operands, strict=True)):
+            question = render(plant(shape.tree, operands, scale))
+            assert question not in seen
+            seen.add(question)
+            if is_chosen[row]:
+                chosen.add(question)
+    assert chosen == {equation.question for equation in examine_space(recipe.space) if meets(equation, where)}
+
+
+def test_boxes_are_no_larger_than_operands_need_them_to_be():
+    """Conditions on operands alone are walked without a single miss."""
+    space = make_recipe({"operands": {"min": -12, "max": 101}, "operators": "+-"})
+    shapes = list_shapes(space.space)
+    for where in (
+        {"digits": {"min": 2, "max": 2}},
+        {"contains": [7, 99]},
+        {"excludes": [7, 99]},
+        {"operands": {"min": 3.5, "max": 9}},
+        {"contains": [7, 101], "digits": 3, "excludes": [8], "operators": "+"},
+    ):
+        condition = make_recipe({"operands": {"min": 0, "max": 0}}, [{"name": "a", "rest": True, "where": where}])
+        boxes = boxes_of(condition.splits[0].where, space.space, shapes)
+        assert sum(box.size for box in boxes) == sum(meets(one, where) for one in examine_space(space.space))
+
+
+NUMBERS = st.one_of(st.integers(-4, 12), st.sampled_from([0.5, 9.1, 9.9, -0.25, 10**25]))
+bounds = st.one_of(
+    st.integers(0, 4),
+    st.tuples(st.integers(-3, 12), st.integers(0, 9)).map(lambda pair: {"min": pair[0], "max": sum(pair)}),
+    NUMBERS.map(lambda number: {"min": number}),
+    NUMBERS.map(lambda number: {"max": number}),
+)
+conditions = st.dictionaries(
+    st.sampled_from(
+        ["terms", "digits", "operands", "carries", "answer", "contains", "excludes", "operators", "brackets"]
+    ),
+    st.none(),
+    min_size=1,
+    max_size=4,
+).flatmap(
+    lambda keys: st.fixed_dictionaries(
+        {
+            key: {
+                "contains": st.lists(NUMBERS, max_size=3),
+                "excludes": st.lists(NUMBERS, max_size=3),
+                "operators": st.sampled_from(["+", "-", "*", "/", "+-", "-*", "+*/"]),
+                "brackets": st.booleans(),
+            }.get(key, bounds)
+            for key in keys
+        }
+    )
+)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(list(SPACES.values())), conditions, st.booleans())
+def test_any_condition_takes_exactly_what_it_says(space, where, is_rest_wanted):
+    splits = [{"name": "chosen", "rest": True, "where": where}] + [{"name": "others", "rest": True}] * is_rest_wanted
+    recipe = make_recipe(space, splits, commuted="ignore")
+    known = examine_space(recipe.space)
+    chosen = sorted(equation.question for equation in known if meets(equation, where))
+    others = sorted(equation.question for equation in known if not meets(equation, where))
+    if not chosen or (is_rest_wanted and not others):
+        with pytest.raises(UserError, match="would be empty"):
+            pick(recipe)
+        return
+    found = pick(recipe)
+    assert sorted(found["chosen"]) == chosen
+    assert not is_rest_wanted or sorted(found["others"]) == others
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(list(SPACES.values())), conditions, conditions)
+def test_conditions_that_are_said_to_exclude_each_other_do(space, first, second):
+    splits = [{"name": "a", "rest": True, "where": first}, {"name": "b", "rest": True, "where": second}]
+    recipe = make_recipe(space, splits)
+    one, other = map(selection_of, recipe.splits)
+    shared = [
+        equation for equation in examine_space(recipe.space) if meets(equation, first) and meets(equation, second)
+    ]
+    if are_disjoint(one, other, recipe.space):
+        assert are_disjoint(other, one, recipe.space)
+        assert shared == []
+    elif one != other:
+        with pytest.raises(UserError, match="splits `a` and `b` could share an equation"):
+            Census(recipe)
+
+
+DISJOINT = [
+    ({"terms": 2}, {"terms": {"min": 3}}),
+    ({"digits": {"max": 3}}, {"digits": {"min": 4}}),
+    ({"operands": {"max": 0.5}}, {"operands": {"min": 0.50001}}),
+    ({"carries": 0}, {"carries": {"min": 1}}),
+    ({"answer": {"max": -0.1}}, {"answer": {"min": 0}}),
+    ({"brackets": True}, {"brackets": False}),
+    ({"contains": [527]}, {"excludes": [527]}),
+    ({"contains": [3, 5]}, {"excludes": [5, 4, 3]}),
+    ({"contains": [3, 5]}, {"operands": {"min": 6}}),
+    ({"operators": "+", "terms": {"min": 2}}, {"operators": "-*"}),
+    ({"operators": "+", "terms": {"min": 1.5}}, {"operators": "-*"}),
+    ({"digits": {"max": 2}}, {"contains": [527]}),
+    ({"digits": {"max": 2.5}}, {"contains": [-100, 527.5]}),
+    ({"digits": 1, "excludes": [3, 4]}, {"contains": [3, 10]}),
+    ({"digits": 1, "operands": {"min": 4}}, {"contains": [3, -10]}),
+]
+SHARING = [
+    ({"digits": 1}, {"carries": 1}),
+    ({"digits": {"max": 2}}, {"digits": {"min": 2}}),
+    ({"operands": {"max": 3}}, {"answer": {"min": 100}}),
+    ({"contains": [3, 5]}, {"excludes": [5]}),
+    ({"contains": [3]}, {"contains": [5]}),
+    ({"excludes": [3]}, {"excludes": [5]}),
+    ({"contains": [3, 7]}, {"operands": {"min": 6}}),
+    ({"operators": "+"}, {"operators": "-"}),
+    ({"operators": "+-"}, {"operators": "-*", "terms": 2}),
+    ({"operators": "+", "terms": {"max": 2}}, {"operators": "-", "terms": {"max": 1}}),
+    ({"digits": {"max": 3}}, {"contains": [527]}),
+    ({"digits": {"max": 1}}, {"contains": [9.5]}),
+    ({"digits": {"max": 1}}, {"contains": [527, -9]}),
+    ({"digits": {"min": 2}}, {"contains": [3]}),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), DISJOINT)
+def test_conditions_that_exclude_each_other_may_stand_side_by_side(first, second):
+    splits = [{"name": "a", "count": 1, "where": first}, {"name": "b", "count": 1, "where": second}]
+    # In this space one term is possible, so that conditions on operators alone would not exclude each other.
+    recipe = make_recipe(SPACES["one to three terms"], splits)
+    one, other = map(selection_of, recipe.splits)
+    assert are_disjoint(one, other, recipe.space)
+    assert are_disjoint(other, one, recipe.space)
+
+
+def test_conditions_on_operators_exclude_each_other_where_every_equation_has_one():
+    space = {"operands": {"min": 0, "max": 9}, "operators": "+-"}
+    splits = [{"name": sign, "rest": True, "where": {"operators": operator}} for sign, operator in ("a+", "b-")]
+    assert {name: len(found) for name, found in pick(make_recipe(space, splits)).items()} == {"a": 100, "b": 100}
+    with pytest.raises(UserError, match="splits `a` and `b` could share an equation"):
+        Census(make_recipe(space | {"terms": {"min": 1, "max": 2}}, splits))
+    splits[1]["where"]["terms"] = {"min": 1.5}
+    assert Census(make_recipe(space | {"terms": {"min": 1, "max": 2}}, splits))
+
+
+def test_digits_exclude_values_that_are_longer():
+    space = {"operands": {"min": 0, "max": 999}}
+    splits = [
+        {"name": "short", "count": 50, "where": {"digits": {"max": 2}}},
+        {"name": "held", "rest": True, "where": {"contains": [527]}},
+    ]
+    found = pick(make_recipe(space, splits))
+    assert (len(found["short"]), len(found["held"])) == (50, 1999)
+
+
+@pytest.mark.parametrize(("first", "second"), SHARING)
+def test_conditions_that_could_share_an_equation_are_refused(first, second):
+    splits = [{"name": "a", "count": 1, "where": first}, {"name": "b", "count": 1, "where": second}]
+    message = "splits `a` and `b` could share an equation; give them the same `where` and `hash`, or ones that exclude"
+    with pytest.raises(UserError, match=message):
+        Census(make_recipe(SPACES["one to three terms"], splits))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"hash": [0, 0.6]}, {"hash": [0.5, 1]}),
+        ({"hash": [0, 0.5]}, {"rest": True, "where": {"digits": 1}}),
+        ({"hash": [0.1, 0.2]}, {"hash": [0.1, 0.3]}),
+    ],
+)
+def test_buckets_that_could_share_an_equation_are_refused(first, second):
+    with pytest.raises(UserError, match="splits `a` and `b` could share an equation"):
+        Census(make_recipe(SPACES["two terms"], [{"name": "a", **first}, {"name": "b", **second}]))
+
+
+def test_splits_of_one_condition_share_it_out():
+    where = {"digits": 2}
+    splits = [
+        {"name": "a", "count": 50, "where": where},
+        {"name": "b", "fraction": 0.25, "where": where},
+        {"name": "c", "rest": True, "where": where},
+        {"name": "d", "rest": True},
+    ]
+    recipe = make_recipe(SPACES["two terms"], splits, commuted="ignore")
+    found = pick(recipe)
+    chosen = [equation.question for equation in examine_space(recipe.space) if meets(equation, where)]
+    assert (len(found["a"]), len(found["b"])) == (50, len(chosen) // 4)
+    assert sorted(found["a"] + found["b"] + found["c"]) == sorted(chosen)
+    assert set(found["d"]).isdisjoint(chosen)
+
+
+@pytest.mark.parametrize("operators", ["+", "-*"])
+def test_every_equation_that_contains_527_is_held_out(operators):
+    splits = [{"name": "train", "rest": True}, {"name": "test_527", "rest": True, "where": {"contains": [527]}}]
+    recipe = make_recipe({"operands": {"min": 0, "max": 999}, "operators": operators}, splits)
+    writer = ShardWriter(recipe)
+    sizes = {}
+    for task in plan_splits(recipe, Census(recipe).run()).shards:
+        for block in writer.equations(task):
+            has_527 = (block.operands[0] == 527) | (block.operands[1] == 527)
+            assert (has_527 == (task.split == "test_527")).all()
+            sizes[task.split] = sizes.get(task.split, 0) + len(block)
+    assert sizes == {"test_527": len(operators) * 1999, "train": len(operators) * (10**6 - 1999)}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_bracketed_equations_and_their_twins_are_never_in_two_splits(wanted):
+    splits = [{"name": "chosen", "rest": True, "where": {"brackets": wanted}}, {"name": "others", "rest": True}]
+    recipe = make_recipe(SPACES["brackets"], splits)
+    expected = list_equations(recipe.space)
+    _, rows = write_rows(recipe)
+    for split, has_brackets in (("chosen", wanted), ("others", not wanted)):
+        assert all(("(" in row["question"]) == has_brackets for row in rows[split])
+    keys = [{canonical_key(expected[row["question"]][1]) for row in found} for found in rows.values()]
+    assert not keys[0] & keys[1]
+    assert {row["question"] for row in rows["chosen"]} == {text for text in expected if ("(" in text) == wanted}
+
+
+def test_rare_condition_in_a_huge_space_is_found_at_once():
+    splits = [
+        {"name": "train", "count": 500, "where": {"digits": {"max": 2}}},
+        {"name": "long", "count": 500, "where": {"digits": {"min": 11, "max": 12}}},
+        {"name": "test_527", "count": 500, "where": {"contains": [527], "digits": {"min": 3, "max": 3}}},
+    ]
+    found = pick(make_recipe({"operands": {"min": 0, "max": 10**12 - 1}}, splits))
+    operands = {split: [list_operands(parse(question)) for question in found[split]] for split in found}
+    assert {split: len(found) for split, found in operands.items()} == {"train": 500, "long": 500, "test_527": 500}
+    assert max(max(pair) for pair in operands["train"]) < 100
+    assert min(max(pair) for pair in operands["long"]) >= 10**10
+    assert all(527 in pair and max(pair) < 1000 for pair in operands["test_527"])
+
+
+def test_condition_that_selects_nothing_is_told_by_the_name_of_its_split():
+    splits = [{"name": "train", "rest": True}, {"name": "none", "count": 5, "where": {"digits": 7}}]
+    with pytest.raises(
+        UserError, match=r"split `none` would be empty: its where .*'digits'.* selects no equation of the"
+    ):
+        pick(make_recipe(SPACES["two terms"], splits))
+    splits = [{"name": "every", "rest": True, "where": {"digits": {"min": 1}}}, {"name": "none", "rest": True}]
+    with pytest.raises(
+        UserError, match="split `none` would be empty: the space has no valid equation, or none that no other"
+    ):
+        pick(make_recipe(SPACES["two terms"], splits))
+
+
+BUCKETS = [{"name": "train", "hash": [0, 0.6]}, {"name": "dev", "hash": [0.6, 0.8]}, {"name": "test", "hash": [0.8, 1]}]
+SMALL = {"operands": {"min": 0, "max": 9}}
+GROWN = {
+    "more numbers": {"operands": {"min": -5, "max": 25}},
+    "finer numbers": {"operands": {"min": 0, "max": 9, "decimals": 1}},
+    "far more numbers": {"operands": {"min": 0, "max": 9, "decimals": 1}, "answer": {"max": 9}},
+    "more operators": {"operands": {"min": 0, "max": 9}, "operators": "+-*/"},
+    "more terms": {"operands": {"min": 0, "max": 9}, "terms": {"min": 1, "max": 3}},
+    "brackets": {"operands": {"min": 0, "max": 9}, "terms": {"min": 2, "max": 3}, "brackets": True},
+    "everything": {
+        "operands": {"min": -1, "max": 10},
+        "operators": "+/",
+        "terms": {"min": 1, "max": 3},
+        "brackets": True,
+        "division": "fraction",
+    },
+}
+
+
+def find_splits(space: dict, **changes) -> dict[str, str]:
+    found = pick(make_recipe(space, BUCKETS, **changes))
+    return {question: split for split, questions in found.items() for question in questions}
+
+
+@pytest.mark.parametrize("name", GROWN)
+def test_hash_buckets_stay_put_when_the_space_grows(name):
+    before = find_splits(SMALL)
+    assert before.keys() == {equation.question for equation in examine_space(make_recipe(SMALL).space)}
+    after = find_splits(GROWN[name])
+    whole = {equation.question for equation in examine_space(make_recipe(GROWN[name]).space)}
+    assert after.keys() == whole
+    assert [question for question in before if question in whole and before[question] != after[question]] == []
+    assert len(before.keys() & whole) >= 55
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 5}, {"commuted": "ignore"}, {"sampling": "balanced"}, {"name": "other", "version": "2.0.0"}]
+)
+def test_hash_buckets_do_not_depend_on_how_they_are_walked(changes):
+    assert find_splits(GROWN["more terms"], **changes) == find_splits(GROWN["more terms"])
+
+
+def test_class_is_dropped_to_one_member_within_its_bucket():
+    whole, dropped = find_splits(SMALL), find_splits(SMALL, commuted="drop")
+    assert len(dropped) == 55
+    assert all(whole[question] == split for question, split in dropped.items())
+
+
+def test_hash_buckets_hold_their_share_of_classes():
+    found = find_splits({"operands": {"min": 0, "max": 99}, "operators": "+-"}, commuted="drop")
+    sizes = np.array([list(found.values()).count(split) for split in ("train", "dev", "test")])
+    expected = np.array([0.6, 0.2, 0.2]) * len(found)
+    # Two degrees of freedom: above 20 once in 20,000.
+    assert ((sizes - expected) ** 2 / expected).sum() < 20
+
+
+def test_another_salt_deals_the_buckets_out_anew():
+    before, after = find_splits(GROWN["more numbers"]), find_splits(GROWN["more numbers"], hash_salt="pepper")
+    moved = sum(before[question] != after[question] for question in before)
+    # 1 - 0.6² - 0.2² - 0.2² of all.
+    assert abs(moved / len(before) - 0.56) < 0.05
+
+
+def test_buckets_may_be_narrowed_by_counts_and_conditions():
+    splits = [
+        {"name": "few", "hash": [0, 0.5], "count": 10},
+        {"name": "more", "hash": [0, 0.5], "rest": True},
+        {"name": "long", "hash": [0.5, 1], "where": {"digits": 2}},
+        {"name": "other", "rest": True},
+    ]
+    recipe = make_recipe(GROWN["more numbers"], splits, commuted="ignore")
+    found = pick(recipe)
+    halves = find_splits_of_halves()
+    assert len(found["few"]) == 10
+    assert sorted(found["few"] + found["more"]) == sorted(halves["low"])
+    assert sorted(found["long"] + found["other"]) == sorted(halves["high"])
+    assert {len(max(question.replace("-", "").split(" + "), key=len)) for question in found["long"]} == {2}
+    assert {len(max(question.replace("-", "").split(" + "), key=len)) for question in found["other"]} == {1}
+
+
+def find_splits_of_halves() -> dict[str, list[str]]:
+    halves = [{"name": "low", "hash": [0, 0.5]}, {"name": "high", "hash": [0.5, 1]}]
+    return pick(make_recipe(GROWN["more numbers"], halves, commuted="ignore"))
+
+
+def hash_everything(mapping: dict, dtype=np.int64, salt: str = "") -> dict[str, int]:
+    """Each question of a space with the hash of its class."""
+    recipe = make_recipe(mapping).space
+    space, scale = whole_space(recipe), 10**recipe.operands.decimals
+    result = {}
+    for group in space.unrank(np.arange(space.size)):
+        shape = space.shapes[group.shape]
+        hashes = class_hash(
+            shape, [operand.astype(dtype) for operand in group.operands], recipe.operands.decimals, salt
+        )
+        for operands, value in zip(zip(*group.operands, strict=True), hashes.tolist(), strict=True):
+            result[render(plant(shape.tree, operands, scale))] = value
+    return result
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"operands": {"min": -1, "max": 2}, "operators": "+-*/", "terms": {"min": 1, "max": 3}, "brackets": True},
+        {"operands": {"min": 0, "max": 1}, "operators": "+-*", "terms": 4, "brackets": True},
+        {"operands": {"min": 0, "max": 2}, "operators": "+", "terms": {"min": 1, "max": 5}, "brackets": True},
+        {"operands": {"min": -2, "max": 2, "decimals": 1}, "operators": "+*"},
+    ],
+)
+def test_twins_have_one_hash_and_strangers_another(mapping):
+    hashes = hash_everything(mapping)
+    class_to_hashes, hash_to_classes = defaultdict(set), defaultdict(set)
+    for question, value in hashes.items():
+        key = canonical_key(parse(question))
+        class_to_hashes[key].add(value)
+        hash_to_classes[value].add(key)
+    assert {len(values) for values in class_to_hashes.values()} == {1}
+    assert {len(keys) for keys in hash_to_classes.values()} == {1}
+    assert hash_everything(mapping, object) == hashes
+
+
+def test_hash_is_of_the_number_and_not_of_its_grid():
+    coarse = hash_everything({"operands": {"min": -3, "max": 3}, "operators": "-"})
+    fine = hash_everything({"operands": {"min": -3, "max": 3, "decimals": 1}, "operators": "-"})
+    assert coarse == {question: fine[question] for question in coarse}
+    (shape,) = list_shapes(make_recipe(SMALL).space)
+    grids = {decimals: [np.array([-25 * 10**decimals // 10, 0, 7 * 10**decimals])] * 2 for decimals in (1, 2, 12)}
+    hashes = {decimals: class_hash(shape, operands, decimals, "s").tolist() for decimals, operands in grids.items()}
+    assert hashes[1] == hashes[2] == hashes[12]
+
+
+def test_hash_of_a_number_beyond_64_bits_depends_on_all_of_it():
+    (shape,) = list_shapes(make_recipe(SMALL).space)
+    numbers = [5, 5 + 2**64, 5 - 2**64, 5 + 2**65, 5 + 2**128, 2**63, -(2**63), -(2**63) - 1, -1, 2**64 - 1, 10**30]
+    hashes = class_hash(shape, [np.array(numbers, dtype=object), np.zeros(len(numbers), dtype=object)], 0, "")
+    assert len(set(hashes.tolist())) == len(numbers)
+    native = class_hash(shape, [np.array([5, -(2**63), -1]), np.zeros(3, dtype=np.int64)], 0, "")
+    assert native.tolist() == [hashes.tolist()[numbers.index(number)] for number in (5, -(2**63), -1)]
+
+
+def test_hash_is_the_same_everywhere():
+    # A change of these numbers moves equations between buckets: it needs a new format version.
+    shape = Shape(("-", ("+", 0, 1), ("*", 2, 3)), brackets=False)
+    operands = [np.array([number]) for number in (31, 87, -5, 250)]
+    assert class_hash(shape, operands, 0, "").tolist() == [7732649477542714276]
+    assert class_hash(shape, operands, 2, "pepper").tolist() == [8934013828460778226]
+    huge = [np.array([10**30], dtype=object)] * 4
+    assert class_hash(shape, huge, 0, "").tolist() == [16628120282826259155]
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1), st.lists(st.floats(0, 1), max_size=6, unique=True))
+def test_adjoining_buckets_take_every_hash_once(hashes, edges):
+    array = np.array([0, 2**64 - 1, *hashes], dtype=np.uint64)
+    edges = sorted({0.0, 1.0, *edges})
+    taken = sum(in_buckets(array, pair).astype(int) for pair in itertools.pairwise(edges))
+    assert (taken == 1).all()
+
+
+def test_selection_is_named_by_its_conditions():
+    assert Selection(None, None).describe() == "everything"
+    recipe = make_recipe(SMALL, [{"name": "a", "hash": [0, 0.5], "where": {"digits": 1}}])
+    assert selection_of(recipe.splits[0]).describe() == "where {'digits': {'min': 1, 'max': 1}}, hash [0.0, 0.5]"

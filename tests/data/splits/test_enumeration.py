@@ -1,0 +1,297 @@
+"""The walk in blocks: every class once and whole, twins apart, and none of them preferred."""
+
+import dataclasses
+import itertools
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.reference.evaluation import canonical_key, parse
+from eqstream.data.splits.counting import Census
+from eqstream.data.splits.plan import Segment, ShardTask, plan_splits
+from tests.brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick, write
+
+MIXED = {"operands": {"min": -1, "max": 2}, "operators": "+-*", "terms": {"min": 1, "max": 3}}
+BRACKETS = {"operands": {"min": 0, "max": 2}, "operators": "+*", "terms": {"min": 2, "max": 3}, "brackets": True}
+DIVISION = {"operands": {"min": -5, "max": 9}, "operators": "+/", "division": "exact", "answer": {"min": -3}}
+SUMS = {"operands": {"min": 0, "max": 99}}
+
+
+@pytest.fixture
+def tiny_blocks(monkeypatch):
+    """Blocks of few positions, so that small spaces have many edges."""
+
+    def shrink(block: int, block_of_stratum: int) -> None:
+        monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK", block)
+        monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK_OF_STRATUM", block_of_stratum)
+        monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK_OF_HUGE_SPACE", block_of_stratum)
+
+    return shrink
+
+
+@pytest.mark.parametrize("blocks", [(2, 3), (32, 8)])
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
+@pytest.mark.parametrize("space", [MIXED, DIVISION], ids=["mixed", "division"])
+def test_edges_of_blocks_lose_nothing(space, commuted, sampling, blocks, tiny_blocks):
+    tiny_blocks(*blocks)
+    where = {"answer": {"min": 2}}
+    splits = [
+        {"name": "a", "count": 41},
+        {"name": "b", "rest": True},
+        {"name": "c", "count": 5, "where": where},
+        {"name": "d", "rest": True, "where": where},
+    ]
+    recipe = make_recipe(space, splits, commuted=commuted, sampling=sampling, storage={"shard_size": 23})
+    known = by_question(examine_space(recipe.space))
+    found = pick(recipe)
+    questions = list(itertools.chain(*found.values()))
+    assert len(set(questions)) == len(questions)
+    assert (len(found["a"]), len(found["c"])) == (41, 5)
+    assert {split in "cd" for split, some in found.items() for question in some if meets(known[question], where)} == {
+        True
+    }
+    assert {
+        split in "ab" for split, some in found.items() for question in some if not meets(known[question], where)
+    } == {True}
+    class_to_split = {}
+    for split, questions_of_split in found.items():
+        for question in questions_of_split:
+            key = known[question].class_key if commuted != "ignore" else question
+            assert class_to_split.setdefault(key, split) == split
+    every = {equation.class_key if commuted != "ignore" else equation.question for equation in known.values()}
+    assert class_to_split.keys() == every
+    if commuted == "together":
+        torn = Counter(class_to_split[known[question].class_key] for question in known.keys() - set(questions))
+        assert torn.keys() <= {"a", "c"}
+    else:
+        assert len(questions) == len(every)
+
+
+@pytest.mark.parametrize("space", [MIXED, BRACKETS], ids=["mixed", "brackets"])
+@pytest.mark.parametrize("block", [8, 1 << 16])
+def test_any_stretch_of_ordinals_is_what_the_whole_walk_has_there(space, block, tiny_blocks):
+    tiny_blocks(block, block)
+    recipe = make_recipe(space)
+    census = Census(recipe).run()
+    (walk,) = census.walks
+    total = census.total(0) or walk.size
+    class_of_ordinal: list[str] = []
+    for ordinal in range(total):
+        (block_of_one,) = walk.equations(*census.locate(0, ordinal), ordinal, 1)
+        (question,) = list_questions(recipe, block_of_one)
+        class_of_ordinal.append(canonical_key(parse(question)))
+    assert Counter(class_of_ordinal) == Counter(equation.class_key for equation in examine_space(recipe.space))
+    # Members of a class have ordinals side by side.
+    assert len(list(itertools.groupby(class_of_ordinal))) == len(set(class_of_ordinal))
+    rng = np.random.default_rng(0)
+    for first, last in [(0, total), *np.sort(rng.integers(0, total + 1, (15, 2)), axis=1).tolist()]:
+        found = itertools.chain(*(list_questions(recipe, found) for found in walk.equations(0, 0, first, last - first)))
+        assert sorted(canonical_key(parse(question)) for question in found) == sorted(class_of_ordinal[first:last])
+
+
+def test_class_starts_are_the_edges_of_classes():
+    recipe = make_recipe(BRACKETS)
+    (walk,) = Census(recipe).walks
+    for start, stop in ((0, walk.size), (0, 1), (3, 100), (77, 77)):
+        starts = walk.class_starts(start, stop).tolist()
+        total = walk.count(start, stop)
+        questions = itertools.chain(
+            *(list_questions(recipe, block) for block in walk.equations(0, 0, walk.count(0, start), total))
+        )
+        sizes = Counter(canonical_key(parse(question)) for question in questions)
+        assert sorted(np.diff([*starts, total]).tolist()) == sorted(sizes.values())
+
+
+def test_walk_that_ends_early_says_so():
+    recipe = make_recipe({"operands": {"min": 0, "max": 2}})
+    (walk,) = Census(recipe).walks
+    with pytest.raises(ValueError, match="the walk ends at ordinal 9, wanted up to 10"):
+        list(walk.equations(0, 0, 5, 5))
+
+
+def read_blocks(recipe, task=None):
+    """The operands of each record in turn, for each shard."""
+    writer = ShardWriter(recipe)
+    for one in plan_splits(recipe, Census(recipe).run()).shards if task is None else [task]:
+        yield np.concatenate([np.stack([*block.operands, block.shapes]) for block in writer.equations(one)], axis=1)
+
+
+@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+def test_space_of_several_blocks_is_written_once(commuted, sampling):
+    """160,000 positions are two blocks and a half, 360,000 more than one block of counting."""
+    for high in (400, 600):
+        space, storage = {"operands": {"min": 0, "max": high - 1}}, {"shard_size": high * high}
+        recipe = make_recipe(space, commuted=commuted, sampling=sampling, storage=storage)
+        (pairs,) = read_blocks(recipe)
+        places = np.sort(pairs[0] * high + pairs[1])
+        expected = np.arange(high * high)
+        if commuted == "drop":
+            expected = expected[expected // high <= expected % high]
+            places = np.sort(np.minimum(pairs[0], pairs[1]) * high + np.maximum(pairs[0], pairs[1]))
+        assert np.array_equal(places, expected)
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+def test_class_torn_across_blocks_stays_in_one_split(sampling):
+    splits = [{"name": "a", "count": 100_001}, {"name": "b", "count": 70_001}, {"name": "c", "rest": True}]
+    recipe = make_recipe(
+        {"operands": {"min": 0, "max": 499}}, splits, sampling=sampling, storage={"shard_size": 30_000}
+    )
+    plan = plan_splits(recipe, Census(recipe).run())
+    split_of = np.zeros((500, 500), dtype=np.int64)
+    for task, pairs in zip(plan.shards, read_blocks(recipe), strict=True):
+        assert not split_of[pairs[0], pairs[1]].any()
+        split_of[pairs[0], pairs[1]] = 1 + "abc".index(task.split)
+    assert [np.count_nonzero(split_of == 1 + place) for place in range(3)] == [s.num_equations for s in plan.splits]
+    both = (split_of > 0) & (split_of.T > 0)
+    assert (split_of == split_of.T)[both].all()
+    missing = np.count_nonzero(split_of == 0)
+    assert missing == sum(split.num_left_out for split in plan.splits)
+    # Whoever is missing has a twin that is there.
+    assert (split_of.T[split_of == 0] > 0).all()
+
+
+def place_by_class(recipe, records) -> dict[str, list[int]]:
+    places = defaultdict(list)
+    for place, record in enumerate(records):
+        places[canonical_key(parse(record["question"]))].append(place)
+    return places
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"operands": {"min": 0, "max": 99}},
+        {"operands": {"min": 0, "max": 11}, "operators": "+-*", "terms": {"min": 2, "max": 3}},
+        {"operands": {"min": 0, "max": 4}, "operators": "+*", "terms": 4},
+        {"operands": {"min": 0, "max": 5}, "operators": "+*", "terms": 3, "brackets": True},
+    ],
+    ids=["sums", "mixed", "four terms", "brackets"],
+)
+def test_twins_do_not_stand_side_by_side(space, sampling):
+    splits = [{"name": "a", "count": 1000}, {"name": "b", "rest": True}]
+    recipe = make_recipe(space, splits, sampling=sampling, storage={"shard_size": 1000})
+    written = write(recipe)
+    closest = []
+    for task in written.plan.shards:
+        records = written.records[task.split][task.first_ordinal : task.first_ordinal + task.num_equations]
+        for places in place_by_class(recipe, records).values():
+            closest += np.diff(places).tolist()
+    assert len(closest) > 1000
+    if sampling == "uniform":
+        # A class has at most eight members here, which lie a whole shard of at most 1,000 divided by eight apart.
+        assert min(closest) >= 60
+    # Where strata are dealt out by chance a few may come close, but no more than chance has it.
+    assert sum(distance < 10 for distance in closest) <= len(closest) // 100
+
+
+def test_first_twins_are_as_often_the_canonical_as_the_other_one():
+    (pairs,) = read_blocks(make_recipe({"operands": {"min": 0, "max": 399}}))
+    left, right = pairs[:2]
+    _, first = np.unique(np.minimum(left, right) * 400 + np.maximum(left, right), return_index=True)
+    is_unequal = left[first] != right[first]
+    is_smaller_first = (left < right)[first][is_unequal]
+    assert len(is_smaller_first) == 400 * 399 // 2
+    # Five standard deviations of a fair coin.
+    assert abs(is_smaller_first.sum() - len(is_smaller_first) / 2) < 2.5 * len(is_smaller_first) ** 0.5
+    for part in np.array_split(is_unequal_smaller(left, right), 50):
+        assert abs(part.mean() - 0.5) < 2.5 / len(part) ** 0.5
+
+
+def is_unequal_smaller(left, right):
+    """For each record that has a twin, whether it is the one with the smaller operand first."""
+    return (left < right)[left != right]
+
+
+def test_each_of_many_members_is_as_often_the_first():
+    recipe = make_recipe({"operands": {"min": 0, "max": 29}, "operators": "+*", "terms": 3})
+    records = write(recipe).records["train"]
+    orders = Counter()
+    for places in place_by_class(recipe, records).values():
+        members = sorted(records[place]["question"] for place in places)
+        if len(members) == 4:
+            orders[members.index(records[places[0]]["question"])] += 1
+    expected = sum(orders.values()) / 4
+    assert expected > 3000
+    # Three degrees of freedom: above 25 once in 60,000; the seed is fixed.
+    assert sum((count - expected) ** 2 for count in orders.values()) / expected < 25
+
+
+def test_member_that_a_torn_class_keeps_is_not_always_the_same():
+    """Splits of one equation each tear every class, and keep the smaller operand first in half of them."""
+    splits = [{"name": f"s{place}", "count": 1} for place in range(200)]
+    found = pick(make_recipe(SUMS, splits))
+    pairs = [tuple(map(int, question.split(" + "))) for (question,) in found.values()]
+    assert len({frozenset(pair) for pair in pairs}) == 200
+    assert 60 < sum(left < right for left, right in pairs) < 140
+
+
+def test_order_of_records_is_that_of_the_seed():
+    orders = {seed: write(make_recipe(SUMS, seed=seed)).questions("train") for seed in (0, 1)}
+    assert sorted(orders[0]) == sorted(orders[1])
+    assert sum(map(str.__eq__, orders[0], orders[1])) < 20
+    # No trace of the enumeration: neighbours are as far apart as chance has it.
+    sums = [int(question.split(" + ")[0]) for question in orders[0]]
+    assert abs(np.corrcoef(sums[:-1], sums[1:])[0, 1]) < 0.05
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_any_cut_of_a_split_into_shards_gives_the_same_equations(data):
+    recipe = make_recipe(MIXED)
+    census = Census(recipe).run()
+    total = len(examine_space(recipe.space))
+    edges = sorted({0, total, *data.draw(st.lists(st.integers(0, total), max_size=6))})
+    writer = ShardWriter(recipe)
+    found = []
+    for first, last in itertools.pairwise(edges):
+        segment = Segment(0, first, last - first, *census.locate(0, first))
+        task = ShardTask("train", 0, 1, first, last - first, (segment,))
+        found += [question for block in writer.equations(task) for question in list_questions(recipe, block)]
+    assert Counter(found) == Counter(equation.question for equation in examine_space(recipe.space))
+
+
+def test_blocks_say_what_they_hold():
+    recipe = make_recipe(MIXED | {"operands": {"min": -2, "max": 12}})
+    known = by_question(examine_space(recipe.space))
+    writer = ShardWriter(recipe)
+    (task,) = plan_splits(recipe, Census(recipe).run()).shards
+    for block in writer.equations(task):
+        assert {column.shape for column in block.columns()} == {(len(block),)}
+        for row, question in enumerate(list_questions(recipe, block)):
+            equation = known[question]
+            assert (block.carries[row], block.digits[row]) == (equation.carries, equation.digits)
+            assert block.numerators[row] == equation.value
+        part = block.take(slice(3, 9))
+        assert len(part) == 6
+        assert part.numerators.tolist() == block.numerators[3:9].tolist()
+        assert dataclasses.replace(part, carries=part.carries).digits is part.digits
+
+
+@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
+def test_class_of_an_ordinal_stands_where_its_members_are_found(commuted):
+    recipe = make_recipe(BRACKETS, commuted=commuted)
+    census = Census(recipe).run()
+    (walk,) = census.walks
+    total = census.total(0)
+    ordinal = 0
+    last_position = -1
+    while ordinal < total:
+        position, end = walk.find_class(ordinal, 0, 0)
+        assert last_position < position
+        assert {walk.find_class(member, *census.locate(0, member)) for member in range(ordinal, end)} == {
+            (position, end)
+        }
+        members = walk.equations_at(np.array([position]), 0)
+        (expected,) = walk.equations(0, 0, ordinal, end - ordinal)
+        assert sorted(list_questions(recipe, members)) == sorted(list_questions(recipe, expected))
+        ordinal, last_position = end, position
+    with pytest.raises(ValueError, match=f"the walk ends at ordinal {total}, wanted {total}"):
+        walk.find_class(total, 0, 0)

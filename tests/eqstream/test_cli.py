@@ -1,0 +1,265 @@
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from eqstream import cli
+from eqstream.data.recipe import shipped_recipes
+from eqstream.seq2seq import train
+
+ROOT = Path(__file__).parents[2]
+
+
+def call(*arguments, capsys) -> tuple[int, str, str]:
+    """Returns exit status, output and errors of a command that is run in this process."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return ended.value.code or 0, captured.out, captured.err
+
+
+def assert_refused(message: str, *arguments, capsys) -> None:
+    status, output, errors = call(*arguments, capsys=capsys)
+    assert status == 2
+    assert output == ""
+    assert message in errors
+    assert errors.startswith("eqstream: error: ")
+    assert errors.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("dataset") / "ten"
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["build", "addition-10", "--out", str(directory)])
+    return directory
+
+
+def test_help_needs_nothing_heavy():
+    program = (
+        "import sys; from eqstream import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'pyarrow', 'apache_beam', 'tensorflow', 'keras', 'matplotlib', 'yaml', 'tqdm'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = ended.stdout.splitlines()
+    assert lines[-1] == "[]"
+    assert {line.split()[0] for line in lines if line.startswith("  ")} >= set(cli.commands.commands)
+
+
+def test_every_command_has_a_help():
+    for name in cli.commands.commands:
+        result = CliRunner().invoke(cli.commands, [name, "--help"])
+        assert result.exit_code == 0
+        assert "Usage:" in result.output
+
+
+def test_version_is_shown(capsys):
+    status, output, _ = call("--version", capsys=capsys)
+    assert status == 0
+    assert output.startswith("eqstream ")
+
+
+def test_misspelt_option_is_refused_with_the_nearest(capsys):
+    status, _, errors = call("build", "addition-10", "--ot", "x", capsys=capsys)
+    assert status == 2
+    assert "--out" in errors
+
+
+def test_misspelt_command_is_refused_with_the_nearest(capsys):
+    status, _, errors = call("biuld", capsys=capsys)
+    assert status == 2
+    assert "build" in errors
+
+
+def test_recipes_are_listed_in_groups_with_their_descriptions(capsys):
+    _, output, _ = call("recipes", capsys=capsys)
+    groups = [block.splitlines() for block in output.split("\n\n")]
+    assert [group[0].endswith(":") for group in groups] == [True] * 3
+    lines = [line for group in groups for line in group[1:]]
+    assert [line.split()[0] for line in lines] == sorted(shipped_recipes())
+    assert [
+        {line.split()[0].startswith(prefix) for line in group[1:]}
+        for prefix, group in zip(("prior-", "proposed-"), groups[1:], strict=True)
+    ] == [{True}, {True}]
+    assert not any(line.split()[0].startswith(("prior-", "proposed-")) for line in groups[0][1:])
+    assert all(line.endswith(".") for line in lines)
+    assert len({line.index(line.split(maxsplit=1)[1]) for line in lines}) == 1
+
+
+def test_finished_build_has_nothing_to_do(dataset, capsys):
+    status, output, _ = call("build", "addition-10", "--out", dataset, capsys=capsys)
+    assert status == 0
+    assert "nothing to do" in output
+
+
+def test_formats_and_keys_can_be_set(tmp_path, capsys):
+    arguments = ["--format", "parquet", "--set", "space.operands.max=12", "--set", "splits.0.count=80"]
+    call("build", "addition-10", "--out", tmp_path, *arguments, capsys=capsys)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["recipe"]["storage"]["formats"] == ["parquet"]
+    assert manifest["splits"]["train"]["num_equations"] == 80
+    assert not (tmp_path / "tfrecord").exists()
+
+
+def test_beam_is_given_what_stands_behind_two_dashes(tmp_path, capsys):
+    arguments = ["--", "--runner=FlonkRunner"]
+    assert_refused(
+        "Beam has no runner `FlonkRunner`", "build", "addition-10", "--out", tmp_path, *arguments, capsys=capsys
+    )
+
+
+def test_argument_without_the_two_dashes_is_refused(tmp_path, capsys):
+    status, _, errors = call("build", "addition-10", "extra", "--out", tmp_path, capsys=capsys)
+    assert status == 2
+    assert "unexpected extra argument (extra)" in errors
+
+
+def test_unknown_recipe_is_refused_with_the_nearest(tmp_path, capsys):
+    message = "did you mean `addition-10`?"
+    assert_refused(message, "build", "additoin-10", "--out", tmp_path, capsys=capsys)
+    assert_refused(message, "preview", "additoin-10", capsys=capsys)
+
+
+def test_unknown_key_is_refused_with_the_nearest(capsys):
+    message = "unknown key `space.opernds`; did you mean `operands`?"
+    assert_refused(message, "preview", "addition-10", "--set", "space.opernds.max=9", capsys=capsys)
+
+
+def test_unknown_format_is_refused(tmp_path, capsys):
+    status, _, errors = call("build", "addition-10", "--out", tmp_path / "out", "--format", "csv", capsys=capsys)
+    assert status == 2
+    assert "csv" in errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_changed_recipe_is_refused_with_the_key(dataset, capsys):
+    arguments = ["build", "addition-10", "--out", dataset, "--set", "space.operands.max=12"]
+    assert_refused("space.operands.max: 10 -> 12", *arguments, capsys=capsys)
+
+
+def test_preview_writes_nothing_and_counts_exactly(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, output, errors = call("preview", "addition-3digit", capsys=capsys)
+    assert errors == ""
+    assert "space: 1,000,000 equations" in output
+    assert "train   46,875 equations" in output
+    assert "about" not in output
+    assert "estimated from a sample" in output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_preview_of_divisions_does_not_call_every_candidate_an_equation(capsys):
+    _, output, _ = call("preview", "division-exact", capsys=capsys)
+    assert "space: 1,000,000 candidates; those whose answer is defined and within bounds are its equations" in output
+
+
+def test_preview_of_a_space_that_cannot_be_counted_says_about(capsys):
+    _, output, _ = call("preview", "addition-3digit", "--set", "space.operands.max=99999", capsys=capsys)
+    assert "train   46,875 equations" in output
+    assert "unseen  about 9,999,937,500 equations" in output
+
+
+def test_preview_of_ten_to_the_twentieth_is_exact(capsys):
+    space = ["--set", "space.operands.max=9999999999", "--set", "splits=[{name: train, count: 1000}]"]
+    _, output, _ = call("preview", "addition-3digit", *space, capsys=capsys)
+    assert "space: 100,000,000,000,000,000,000 equations" in output
+    assert "train  1,000 equations" in output
+
+
+def test_preview_shows_no_equation_in_two_splits(capsys):
+    _, output, _ = call("preview", "addition-3digit", "--set", "space.operands.max=99999", capsys=capsys)
+    samples = [line.strip() for line in output.splitlines() if " = " in line]
+    assert len(samples) == len(set(samples)) == 9
+    for sample in samples:
+        question, answer = sample.split(" = ")
+        left, right = question.split(" + ")
+        assert int(left) + int(right) == int(answer)
+
+
+def test_verify_says_whether_a_dataset_is_sound(dataset, tmp_path, capsys):
+    status, output, _ = call("verify", dataset, capsys=capsys)
+    assert status == 0
+    assert output.splitlines()[-1] == "sound"
+
+
+def test_verify_fails_where_a_byte_differs(tmp_path, capsys):
+    call("build", "addition-10", "--out", tmp_path, capsys=capsys)
+    shard = tmp_path / "tfrecord" / "train-00000-of-00001.tfrecord"
+    contents = bytearray(shard.read_bytes())
+    contents[40] ^= 1
+    shard.write_bytes(contents)
+    status, output, _ = call("verify", tmp_path, capsys=capsys)
+    assert status == 1
+    assert "train-00000-of-00001" in output
+
+
+def test_verify_of_no_dataset_is_refused(tmp_path, capsys):
+    assert_refused(str(tmp_path), "verify", tmp_path, capsys=capsys)
+
+
+def test_description_is_given_as_text_and_as_json(dataset, capsys):
+    _, text, _ = call("describe", dataset, capsys=capsys)
+    assert "addition-10" in text
+    _, output, _ = call("describe", dataset, "--json", capsys=capsys)
+    assert json.loads(output)["name"] == "addition-10"
+
+
+def test_file_that_grows_too_large_ends_in_one_line(tmp_path):
+    """The nearest that a test gets to a full disk of the real filesystem."""
+    command = [sys.executable, "-m", "eqstream", "build", "addition-10", "--out", tmp_path / "out"]
+    ended = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000)),
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("eqstream: error: shard ")
+    assert "File too large" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_reader_of_the_output_may_leave_early():
+    command = f"{sys.executable} -m eqstream recipes | true"
+    ended = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ)
+    assert ended.stderr == ""
+
+
+def test_training_without_its_libraries_says_how_to_get_them(tmp_path):
+    code = "import sys; sys.modules['keras'] = sys.modules['tensorflow'] = None; from eqstream import cli; cli.main()"
+    command = [sys.executable, "-c", code, "train", "addition-10", "--data", tmp_path, "--out", tmp_path / "run"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr == "eqstream: error: keras is not installed; models need: pip install 'eqstream[models]'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "advice"),
+    [
+        ("train", [], "the same command with --resume goes on from there"),
+        ("train", ["--overwrite"], "the same command with --resume in place of --overwrite goes on from there"),
+        ("run", [], "the same command goes on from there"),
+        ("run", ["--overwrite"], "the same command without --overwrite goes on from there"),
+    ],
+)
+def test_an_interrupted_training_says_how_to_go_on(monkeypatch, tmp_path, dataset, capsys, command, options, advice):
+    def interrupted(*arguments, **options):
+        raise train.TrainingInterruptedError("training interrupted at epoch 2, step 0, its state is saved")
+
+    monkeypatch.setattr(train, "train", interrupted)
+    place = ["--data", dataset] if command == "train" else []
+    status, _, errors = call(command, "addition-10", *place, "--out", tmp_path / "run", *options, capsys=capsys)
+    assert status == cli.INTERRUPTED_STATUS
+    last = errors.strip().splitlines()[-1]
+    assert last == f"eqstream: training interrupted at epoch 2, step 0, its state is saved; {advice}"

@@ -1,0 +1,321 @@
+import errno
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.data.splits.counting import CountingTask
+from eqstream.pipelines.build import build, main
+from eqstream.pipelines.building.count_equations import BLOCKS_PER_BATCH, make_batches
+from eqstream.pipelines.building.finalize import render_checksums
+from eqstream.pipelines.building.output_directory import list_differences
+from eqstream.pipelines.runtime.filesystem import describe_error
+from eqstream.pipelines.runtime.progress import SECONDS_BETWEEN_LINES, Lines
+from tests.memory_filesystem import DISK
+
+ROOT = Path(__file__).parents[2]
+SUMS = {
+    "name": "sums",
+    "space": {"operands": {"min": 0, "max": 49}, "operators": "+"},
+    "splits": [{"name": "train", "count": 1200}, {"name": "test", "count": 300}, {"name": "unseen", "rest": True}],
+    "storage": {"shard_size": 400},
+}
+
+
+def make_recipe(**changes) -> Recipe:
+    return Recipe.from_dict({**SUMS, **changes})
+
+
+def read_tree(directory) -> dict[str, bytes]:
+    root = Path(directory)
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def assert_refused(tmp_path, message: str, recipe: Recipe, directory, **arguments) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=message) as caught:
+        build(recipe, directory, **arguments)
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("built") / "sums"
+    build(make_recipe(), directory)
+    return directory
+
+
+@pytest.fixture
+def disk():
+    DISK.__init__()
+    yield DISK
+    DISK.__init__()
+
+
+def test_dataset_has_every_file_of_the_layout_and_no_other(built):
+    shards = [f"train-{index:05d}-of-00003" for index in range(3)]
+    shards += ["test-00000-of-00001", "unseen-00000-of-00003", "unseen-00001-of-00003", "unseen-00002-of-00003"]
+    papers = {"README.md", "croissant.json", "dataset_info.json", "features.json"}
+    closing = {"manifest.json", "SHA256SUMS", "_SUCCESS"}
+    files = {f"data/{name}.parquet" for name in shards} | {f"tfrecord/{name}.tfrecord" for name in shards}
+    assert set(read_tree(built)) == papers | closing | files
+    assert not (built / ".build").exists()
+
+
+def test_checksums_cover_every_file_but_themselves_and_the_mark_of_success(built):
+    path_to_contents = read_tree(built)
+    lines = path_to_contents["SHA256SUMS"].decode().splitlines()
+    named = {line[66:]: line[:64] for line in lines}
+    assert named == {
+        path: hashlib.sha256(contents).hexdigest()
+        for path, contents in path_to_contents.items()
+        if path not in ("SHA256SUMS", "_SUCCESS")
+    }
+    assert render_checksums(named) == path_to_contents["SHA256SUMS"]
+
+
+def test_manifest_counts_what_the_files_hold(built):
+    manifest = json.loads((built / "manifest.json").read_text())
+    questions: list[str] = []
+    for split in manifest["splits"].values():
+        for shard in split["shards"]:
+            table = pq.read_table(built / shard["files"]["parquet"]["path"])
+            assert table.num_rows == shard["num_equations"]
+            questions += table["question"].to_pylist()
+        assert sum(shard["num_equations"] for shard in split["shards"]) == split["num_equations"]
+        assert sum(split["histograms"]["terms"].values()) == split["num_equations"]
+    assert len(questions) == len(set(questions))
+    assert sum(split["num_left_out"] for split in manifest["splits"].values()) == 2500 - len(questions)
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_bytes_do_not_depend_on_the_number_of_worker_processes(built, tmp_path, workers):
+    build(make_recipe(), tmp_path / "out", workers=workers)
+    assert read_tree(tmp_path / "out") == read_tree(built)
+
+
+def test_bytes_do_not_depend_on_the_runner(built, tmp_path):
+    options = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
+    build(make_recipe(), tmp_path / "out", pipeline_options=options)
+    assert read_tree(tmp_path / "out") == read_tree(built)
+
+
+def test_any_filesystem_of_beam_will_do(built, tmp_path, monkeypatch, disk):
+    monkeypatch.chdir(tmp_path)
+    build(make_recipe(), "memtest://bucket/sums/")
+    prefix = "memtest://bucket/sums/"
+    assert {path.removeprefix(prefix): contents for path, contents in disk.files.items()} == read_tree(built)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gzip_is_applied_once(tmp_path):
+    storage = {"formats": ["tfrecord"], "compression": "gzip", "shard_size": 400}
+    plain = {**storage, "compression": "none"}
+    build(make_recipe(storage=storage), tmp_path / "gzip")
+    build(make_recipe(storage=plain), tmp_path / "plain")
+    packed = (tmp_path / "gzip/tfrecord/test-00000-of-00001.tfrecord.gz").read_bytes()
+    assert gzip.decompress(packed) == (tmp_path / "plain/tfrecord/test-00000-of-00001.tfrecord").read_bytes()
+
+
+def test_workers_import_neither_tensorflow_nor_keras(tmp_path):
+    program = (
+        "import sys; from eqstream.data.recipe import load_recipe; from eqstream.pipelines.build import build\n"
+        "import eqstream.pipelines.runtime.worker\n"
+        f"build(load_recipe('addition-10'), {str(tmp_path / 'out')!r})\n"
+        "print([name for name in ('tensorflow', 'keras', 'tensorflow_datasets', 'torch') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
+
+
+def test_module_is_a_command_that_hands_unknown_arguments_to_beam(built, tmp_path):
+    recipe = tmp_path / "sums.yaml"
+    recipe.write_text(json.dumps(SUMS))
+    command = [
+        sys.executable,
+        "-m",
+        "eqstream.pipelines.build",
+        recipe,
+        "--out",
+        tmp_path / "out",
+        "--set",
+        "storage.shard_size=400",
+    ]
+    beam = ["--direct_num_workers=2", "--direct_running_mode=multi_processing", "--setup_file=./setup.py"]
+    ended = subprocess.run([*command, *beam], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "2,498 equations in 7 shards" in ended.stdout
+    assert read_tree(tmp_path / "out") == read_tree(built)
+
+
+def test_mistake_given_to_the_module_ends_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "eqstream.pipelines.build", "additoin-10", "--out", tmp_path / "out"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].endswith("did you mean `addition-10`?")
+    assert "Traceback" not in ended.stderr
+
+
+def test_module_takes_formats_as_the_command_does(tmp_path, capsys):
+    arguments = ["addition-10", "--out", str(tmp_path / "out"), "--format"]
+    assert main([*arguments, "parquet"]) == 0
+    assert (tmp_path / "out" / "data").is_dir()
+    assert not (tmp_path / "out" / "tfrecord").exists()
+    assert main([*arguments, "parqet"]) == 2
+    assert "did you mean `parquet`?" in capsys.readouterr().err
+
+
+def test_checkout_that_is_not_installed_builds_a_dataset_of_unknown_version(tmp_path, monkeypatch):
+    versions = {"eqstream": "", **{name: metadata.version(name) for name in ("numpy", "pyarrow", "apache-beam")}}
+
+    def version(name):
+        if not versions[name]:
+            raise metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr("eqstream.data.dataset.manifest.metadata.version", version)
+    assert build(make_recipe(), tmp_path / "out").state == "built"
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["eqstream_version"] == "unknown"
+
+
+def test_impossible_count_leaves_nothing(tmp_path):
+    recipe = make_recipe(splits=[{"name": "train", "count": 2501}])
+    assert_refused(tmp_path, "largest possible count is 2500", recipe, tmp_path / "a" / "b")
+
+
+def test_impossible_count_that_shows_after_counting_leaves_nothing(tmp_path):
+    space = {"operands": {"min": 0, "max": 49}, "operators": "/", "division": "exact"}
+    recipe = make_recipe(space=space, splits=[{"name": "train", "count": 2000}])
+    assert_refused(tmp_path, "largest possible count is", recipe, tmp_path / "a" / "b")
+
+
+def test_directory_with_other_files_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert_refused(tmp_path, "holds no dataset of eqstream \\(notes.txt\\)", make_recipe(), tmp_path)
+    assert_refused(tmp_path, "holds no dataset of eqstream", make_recipe(), tmp_path, overwrite=True)
+
+
+def test_staging_directory_of_another_tool_is_refused(tmp_path):
+    (tmp_path / ".build").mkdir()
+    (tmp_path / ".build" / "build.json").write_text('{"debug": true}')
+    assert_refused(tmp_path, "holds no dataset of eqstream", make_recipe(), tmp_path, overwrite=True)
+
+
+def test_directory_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert_refused(tmp_path, "Not a directory: .*file", make_recipe(), tmp_path / "file" / "out")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a directory in which nobody may write")
+def test_file_in_place_of_the_directory_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert_refused(tmp_path, "the output must be a directory, got a file: .*file", make_recipe(), tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_unwritable_directory_is_refused(tmp_path):
+    assert_refused(
+        tmp_path, "No such file or directory: /proc/eqstream|Permission denied", make_recipe(), "/proc/eqstream"
+    )
+
+
+def test_unknown_filesystem_is_refused(tmp_path):
+    assert_refused(tmp_path, "Beam knows no filesystem for `nowhere://`", make_recipe(), "nowhere://bucket/out")
+
+
+def test_pattern_as_a_directory_is_refused(tmp_path):
+    assert_refused(tmp_path, "must have none of", make_recipe(), tmp_path / "out[1]")
+
+
+def test_unknown_beam_option_is_refused(tmp_path):
+    message = "Beam knows no option `--runer`"
+    assert_refused(tmp_path, message, make_recipe(), tmp_path / "out", pipeline_options=["--runer=Flink"])
+
+
+def test_wrong_value_of_a_beam_option_is_refused(tmp_path):
+    options = ["--direct_num_workers=many"]
+    assert_refused(tmp_path, "invalid int value: 'many'", make_recipe(), tmp_path / "out", pipeline_options=options)
+
+
+def test_unknown_runner_is_refused(tmp_path):
+    message = "Beam has no runner `FlonkRunner`"
+    assert_refused(tmp_path, message, make_recipe(), tmp_path / "out", pipeline_options=["--runner=FlonkRunner"])
+
+
+def test_no_workers_are_refused(tmp_path):
+    assert_refused(tmp_path, "`workers` must be at least 1, got 0", make_recipe(), tmp_path / "out", workers=0)
+
+
+def test_unknown_shard_is_refused_with_the_nearest(tmp_path):
+    message = "no shard `trian-00001`; did you mean `train-00001`"
+    assert_refused(tmp_path, message, make_recipe(), tmp_path / "out", only="trian-00001")
+
+
+def test_manifest_of_a_newer_format_is_refused(built, tmp_path):
+    manifest = json.loads((built / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "format_version": 99}))
+    assert_refused(tmp_path, "format version 99", make_recipe(), tmp_path, overwrite=True)
+
+
+def test_full_disk_ends_in_one_line_and_the_build_goes_on_when_there_is_space(built, disk):
+    disk.capacity = sum(len(contents) for contents in read_tree(built).values()) // 2
+    with pytest.raises(UserError, match=r"shard \S+: No space left on device; run the same command again") as caught:
+        build(make_recipe(), "memtest://disk/out")
+    assert "\n" not in str(caught.value)
+    assert not [path for path in disk.files if path.endswith(".tmp")]
+    assert not [path for path in disk.files if path.endswith(("manifest.json", "_SUCCESS"))]
+    disk.capacity = None
+    assert build(make_recipe(), "memtest://disk/out").num_shards_kept > 0
+    assert {path.removeprefix("memtest://disk/out/"): data for path, data in disk.files.items()} == read_tree(built)
+
+
+def test_disk_that_is_full_from_the_start_stays_as_it_is(disk):
+    disk.capacity = 10
+    with pytest.raises(UserError, match="No space left on device"):
+        build(make_recipe(), "memtest://disk/out")
+    assert disk.files == {}
+
+
+def test_file_error_names_reason_and_path():
+    assert describe_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x")) == "No space left on device: /x"
+
+
+def test_differences_are_shown_by_key():
+    before, after = make_recipe(), make_recipe(seed=1, splits=[{"name": "train", "count": 10}], model={"kind": "lstm"})
+    assert list_differences(before.to_dict(), after.to_dict()) == [
+        "seed: 0 -> 1",
+        "splits.test.count: 300 -> (none)",
+        "splits.test.name: test -> (none)",
+        "splits.test.rest: false -> (none)",
+        "splits.train.count: 1200 -> 10",
+        "splits.unseen.name: unseen -> (none)",
+        "splits.unseen.rest: true -> (none)",
+    ]
+
+
+def test_batches_keep_the_order_and_are_of_bounded_size():
+    tasks = [CountingTask(source, 0, 1 + source % 5) for source in range(50)]
+    batches = list(make_batches(tasks))
+    assert [task for batch in batches for task in batch] == tasks
+    assert all(sum(task.num_blocks for task in batch) <= BLOCKS_PER_BATCH for batch in batches)
+    assert len(batches) < 15
+
+
+def test_lines_of_progress_are_few_and_tell_the_time_left():
+    seconds = iter([0.0, 1.0, SECONDS_BETWEEN_LINES, SECONDS_BETWEEN_LINES + 1])
+    lines: list[str] = []
+    progress = Lines(lines.append, clock=lambda: next(seconds))
+    with progress.stage("writing", 4, num_equations=4000):
+        progress.show(1, 1000)
+        progress.show(2, 2000)
+        progress.show(3, 3000)
+    assert lines == ["writing: 2 of 4 shards, 2,000 equations, 200 equations/s, 10.0 s left"]

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from eqstream.data.errors import UserError
+from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.shard_batches import load_manifest
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq.config.example_weights import WeightsRecipe, weigh_examples
+from eqstream.seq2seq.config.sections import ModelRecipe
+from eqstream.seq2seq.training.batches import make_source
+
+QUESTIONS = ["1 + 2", "3 + 4", "12 + 3", "3 + 12", "12 + 34", "56 + 78", "90 + 12", "5 + 6"]
+NUMBERS = {"terms": np.full(8, 2), "digits": np.array([1, 1, 2, 2, 2, 2, 2, 1]), "carries": np.zeros(8, int)}
+RECIPE = {
+    "name": "sums",
+    "space": {"operands": {"min": 0, "max": 99}},
+    "splits": [{"name": "train", "count": 1000}, {"name": "test", "rest": True}],
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data") / "sums"
+    build(Recipe.from_dict(RECIPE), directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def manifest(dataset):
+    return load_manifest(dataset)
+
+
+@pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("by", ["digits", "terms", "carries", "lengths"])
+@pytest.mark.parametrize("options", [{}, {"reverse_question": True}, {"padding": "left"}, {"zero_padding": True}])
+def test_weights_are_powers_of_how_rare_a_kind_is_and_1_on_average(manifest, by, balance, options):
+    codec = Codec.for_dataset(manifest, CodecOptions(**options))
+    weights = weigh_examples(WeightsRecipe(by=by, balance=balance), codec.encode_questions(QUESTIONS), NUMBERS, codec)
+    lengths = [tuple(len(operand) for operand in question.split(" + ")) for question in QUESTIONS]
+    kinds = lengths if by == "lengths" else NUMBERS[by].tolist()
+    expected = np.array([kinds.count(kind) ** -balance for kind in kinds])
+    given = weights.values[weights.groups]
+    np.testing.assert_allclose(given, expected / expected.mean(), rtol=1e-6)
+    assert given.dtype == np.float32
+    assert given.mean() == pytest.approx(1, abs=1e-6)
+
+
+def test_full_balance_gives_all_kinds_the_same_share(manifest):
+    codec = Codec.for_dataset(manifest)
+    weights = weigh_examples(WeightsRecipe(by="lengths"), codec.encode_questions(QUESTIONS), NUMBERS, codec)
+    sums = np.bincount(weights.groups, weights=weights.values[weights.groups])
+    assert sums == pytest.approx(np.full(4, 2.0), rel=1e-6)
+
+
+def test_each_batch_has_the_weights_of_its_own_examples_also_from_its_middle(dataset, manifest):
+    training = {"batch_size": 100, "weights": {"by": "digits", "balance": 0.5}}
+    sections = ModelRecipe.from_recipe(Recipe.from_dict({**RECIPE, "training": training}))
+    codec = Codec.for_dataset(manifest, sections.codec)
+    source = make_source(sections.training, codec, dataset, manifest)
+    for first_batch in (0, 7):
+        batches = source.batches(first_epoch=3, first_batch=first_batch).take(3)
+        for batch in batches.as_numpy_iterator():
+            assert set(batch) == {"question", "answer", "weight"}
+            questions = codec.decode_questions(batch["question"].astype(np.uint8))
+            is_short = np.array([len(question) == len("1 + 2") for question in questions])
+            light, heavy = batch["weight"][~is_short], batch["weight"][is_short]
+            assert len(np.unique(light)) == 1
+            assert (heavy > light[0]).all()
+
+
+def test_weights_change_what_is_learned(dataset, tmp_path):
+    from eqstream.seq2seq.train import train
+
+    def losses(**options):
+        training = {"epochs": 1, "batch_size": 100, "validation_examples": 50, "samples": 0, **options}
+        model = {"kind": "repeat-vector", "encoder_width": 4, "decoder_width": 4}
+        recipe = Recipe.from_dict({**RECIPE, "model": model, "training": training})
+        run = tmp_path / str(len(list(tmp_path.iterdir())))
+        return train(recipe, dataset, run, report=lambda line: None).metrics["val_loss"]
+
+    plain = losses(weights={"by": "lengths", "balance": 0.0})
+    assert losses(weights={"by": "lengths", "balance": 1.0}) != pytest.approx(plain, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        (
+            {"weights": {"by": "length"}},
+            r"`training\.weights\.by` is unknown: the text 'length'; did you mean `lengths`",
+        ),
+        ({"weights": {"balance": 1}}, r"`training\.weights\.by` is missing"),
+        ({"weights": {"by": "digits", "balance": 1.5}}, r"`balance` must be from 0 to 1, got 1\.5"),
+        ({"weights": {"by": "digits"}, "source": "fresh"}, r"`training\.weights` needs `training\.source: shards`"),
+    ],
+)
+def test_mistakes_are_named(training, message):
+    with pytest.raises(UserError, match=message):
+        ModelRecipe.from_recipe(Recipe.from_dict({**RECIPE, "training": training}))

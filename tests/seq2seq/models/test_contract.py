@@ -1,0 +1,333 @@
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eqstream.data.loading.codec import END, NUM_RESERVED, PAD, Codec, CodecOptions
+from eqstream.seq2seq.config.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
+from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, REACH, DigitPlaces
+from eqstream.seq2seq.metrics import TokenAccuracy, exact_matches, token_loss, token_weights
+from eqstream.seq2seq.models.decoding import GreedyDecoder
+from eqstream.seq2seq.models.registry import MODELS, make_model
+from eqstream.seq2seq.models.regression import RegressionModel
+
+MANIFEST = {
+    "space": {"alphabet": " ()*+-./0123456789", "max_question_length": 19, "max_answer_length": 6},
+    "recipe": {
+        "space": {
+            "operands": {"min": -99, "max": 99, "decimals": 1},
+            "operators": "+-*/",
+            "terms": {"min": 2, "max": 3},
+            "spacing": True,
+            "division": "decimal",
+        }
+    },
+}
+QUESTIONS = ["3 + 4", "12 - -7", "(1.5 + 2) * 98", "0 - 0", "99 * 99", "-0.5 + -31.5"]
+ANSWERS = ["7", "19", "343", "0", "9801", "-32"]
+
+ARCHITECTURES = {
+    "repeat-vector": RepeatVectorRecipe(encoder_width=24, decoder_width=20),
+    "repeat-vector deep": RepeatVectorRecipe(
+        encoder_width=6,
+        decoder_width=8,
+        encoder_depth=2,
+        decoder_depth=2,
+        bidirectional=True,
+        dropout=0.2,
+        batch_normalization=True,
+        embedding="learned",
+        embedding_width=5,
+        mask_padding=True,
+    ),
+    "transformer": TransformerRecipe(width=16, heads=2, feed_forward=24),
+    "transformer deep": TransformerRecipe(
+        width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, dropout=0.1
+    ),
+    "transformer relative": TransformerRecipe(
+        width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, places="relative"
+    ),
+    "feedback deep": FeedbackRecipe(width=16, depth=2),
+    "attention": AttentionRecipe(
+        width=12,
+        heads=2,
+        dropout=0.1,
+        batch_normalization=True,
+        embedding="learned",
+        embedding_width=5,
+    ),
+}
+CODECS = {
+    "plain": CodecOptions(),
+    "reversed": CodecOptions(padding="left", reverse_question=True, reverse_answer=True, spaces="keep"),
+}
+
+
+def make(architecture="transformer", codec="plain", seed=1):
+    keras.utils.set_random_seed(seed)
+    return make_model(ARCHITECTURES[architecture], Codec.for_dataset(MANIFEST, CODECS[codec]))
+
+
+def scrambled(model, seed=5):
+    """Large random weights: fresh ones give nearly equal logits, in which differences hide."""
+    generator = np.random.default_rng(seed)
+    for weight in model.trainable_weights:
+        if len(weight.shape) > 1:
+            weight.assign(generator.normal(0, 0.7, weight.shape))
+    return model
+
+
+def inputs_of(model):
+    question = model.codec.encode_questions(QUESTIONS).astype(np.int32)
+    return {"question": question, "answer": model.codec.encode_answers(ANSWERS).astype(np.int32)}
+
+
+every_model = pytest.mark.parametrize("architecture", ARCHITECTURES)
+every_codec = pytest.mark.parametrize("codec", CODECS)
+
+
+def test_every_kind_that_writes_characters_has_a_model_here():
+    kinds = {kind for kind, model in MODELS.items() if not issubclass(model, RegressionModel)}
+    assert {recipe.kind for recipe in ARCHITECTURES.values()} == kinds
+
+
+@every_model
+@every_codec
+def test_logits_have_a_row_for_each_token_of_the_answer(architecture, codec):
+    model = make(architecture, codec)
+    logits = model(inputs_of(model))
+    assert logits.shape == (len(QUESTIONS), model.codec.answer_width, model.codec.num_tokens)
+    assert model.generate(inputs_of(model)["question"]).shape == logits.shape
+
+
+@every_model
+@every_codec
+def test_cached_decoding_equals_the_full_forward_pass(architecture, codec):
+    model = scrambled(make(architecture, codec))
+    question = inputs_of(model)["question"]
+    generated = keras.ops.convert_to_numpy(model.generate(question))
+    answer = generated.argmax(axis=-1).astype(np.int32)
+    forced = keras.ops.convert_to_numpy(model({"question": question, "answer": answer}, training=False))
+    assert len(np.unique(answer, axis=0)) > 1
+    np.testing.assert_allclose(generated, forced, atol=2e-5)
+
+
+@every_model
+def test_a_position_does_not_see_its_own_or_later_tokens_of_the_answer(architecture):
+    model = scrambled(make(architecture))
+    inputs = inputs_of(model)
+    before = keras.ops.convert_to_numpy(model(inputs, training=False))
+    for position in range(model.codec.answer_width):
+        changed = inputs["answer"].copy()
+        changed[:, position:] = NUM_RESERVED
+        after = keras.ops.convert_to_numpy(model({**inputs, "answer": changed}, training=False))
+        np.testing.assert_allclose(after[:, : position + 1], before[:, : position + 1], atol=1e-5)
+
+
+@every_model
+@every_codec
+def test_a_saved_model_loads_in_safe_mode_and_answers_the_same(architecture, codec, tmp_path):
+    model = scrambled(make(architecture, codec))
+    path = tmp_path / "model.keras"
+    model.save(path)
+    loaded = keras.models.load_model(path, compile=False, safe_mode=True)
+    assert type(loaded) is type(model)
+    assert loaded.get_config() == model.get_config()
+    assert loaded.codec == model.codec
+    for one, other in zip(loaded.weights, model.weights, strict=True):
+        assert one.path.split("/")[1:] == other.path.split("/")[1:]
+        assert np.array_equal(keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other))
+    inputs = inputs_of(model)
+    assert np.array_equal(loaded(inputs, training=False), model(inputs, training=False))
+
+
+@every_model
+def test_every_weight_learns(architecture):
+    model = scrambled(make(architecture))
+    inputs = inputs_of(model)
+    with tf.GradientTape() as tape:
+        loss = token_loss()(
+            inputs["answer"], model(inputs, training=True), token_weights(inputs["answer"], mask_pads=True)
+        )
+    gradients = tape.gradient(loss, model.trainable_weights)
+    for weight, gradient in zip(model.trainable_weights, gradients, strict=True):
+        assert gradient is not None, weight.path
+        assert np.isfinite(keras.ops.convert_to_numpy(gradient)).all(), weight.path
+
+
+@pytest.mark.parametrize(
+    "architecture", [pytest.param(name, marks=[pytest.mark.slow] * name.endswith(" deep")) for name in ARCHITECTURES]
+)
+def test_a_tiny_task_is_learned_by_heart(architecture):
+    model = make(architecture)
+    inputs = inputs_of(model)
+    weights = token_weights(inputs["answer"], mask_pads=True)
+    model.compile(keras.optimizers.Adam(0.01), token_loss(), metrics=[TokenAccuracy()], jit_compile=False)
+    batch = tf.data.Dataset.from_tensors((inputs, inputs["answer"], weights)).repeat()
+    model.fit(batch, steps_per_epoch=500, verbose=0, shuffle=False)
+    decoded = GreedyDecoder(model, batch_size=6, jit_compile=False).decode(inputs["question"])
+    assert model.codec.decode_answers(decoded.tokens) == ANSWERS
+
+
+@pytest.mark.parametrize("architecture", ["transformer", "transformer deep", "transformer relative"])
+def test_the_transformer_does_not_depend_on_padding(architecture):
+    model = scrambled(make(architecture))
+    question = inputs_of(model)["question"]
+    shifted = np.array([np.roll(row, (row == PAD).sum()) for row in question])
+    assert not np.array_equal(question, shifted)
+    np.testing.assert_allclose(model.generate(question), model.generate(shifted), atol=5e-5)
+
+
+# Places of digits.
+
+
+def slow_places(text, length):
+    """Place and number of each character, by regular expressions."""
+    places, numbers = [0] * len(text), [0] * len(text)
+    for match in re.finditer(r"[0-9]+|[^0-9]+", text):
+        start, end = match.span()
+        follows_point = start > 0 and text[start - 1] == "."
+        for position in range(start, end):
+            if text[position] == ".":
+                places[position] = length + 1
+            elif not match[0][0].isdigit():
+                places[position] = 2 * length + 1 + position - start
+            elif follows_point:
+                places[position] = length + 2 + position - start
+            else:
+                places[position] = end - position
+    for number, match in enumerate(re.finditer(r"[0-9]+(\.[0-9]+)?", text)):
+        numbers[match.start() :] = [number + 1] * (len(text) - match.start())
+    return places, numbers
+
+
+@pytest.mark.parametrize("padding", ["left", "right"])
+@pytest.mark.parametrize("is_reversed", [False, True])
+@pytest.mark.parametrize("spaces", ["keep", "drop"])
+def test_places_and_numbers_are_counted_as_numbers_are_read(padding, is_reversed, spaces):
+    codec = Codec.for_dataset(MANIFEST, CodecOptions(padding=padding, reverse_question=is_reversed, spaces=spaces))
+    layer = DigitPlaces(codec.alphabet, codec.question_width, is_reversed)
+    tokens = codec.encode_questions(QUESTIONS)
+    places, numbers = (np.asarray(each) for each in layer(tokens))
+    for row, question in enumerate(QUESTIONS):
+        text = question if spaces == "keep" else question.replace(" ", "")
+        for found, expected in zip((places, numbers), slow_places(text, codec.question_width), strict=True):
+            real = found[row][tokens[row] != PAD].tolist()
+            assert (real[::-1] if is_reversed else real) == expected
+            assert not found[row][tokens[row] == PAD].any()
+
+
+def test_place_and_number_tell_all_tokens_of_a_question_apart():
+    codec = Codec.for_dataset(MANIFEST)
+    layer = DigitPlaces(codec.alphabet, codec.question_width)
+    tokens = codec.encode_questions(["(1.5 - -2) * (3)", "-10.1 - (-9.9)"])
+    places, numbers = (np.asarray(each) for each in layer(tokens))
+    for row in range(2):
+        real = tokens[row] != PAD
+        assert len(set(zip(places[row][real], numbers[row][real], strict=True))) == real.sum()
+    assert places.max() < layer.num_places
+    assert numbers.max() < layer.num_numbers
+
+
+def test_offsets_count_places_across_the_decimal_point_and_no_further_than_they_reach():
+    codec = Codec.for_dataset(MANIFEST)
+    layer = DigitPlaces(codec.alphabet, codec.question_width)
+    text = "(1234567.89)"
+    places = layer(np.array([[NUM_RESERVED + codec.alphabet.index(each) for each in text] + [PAD]]))[0]
+    offsets = np.asarray(layer.offsets(places, places))[0]
+    heights = {position: 7 - position + (position > 8) for position in range(len(text)) if text[position].isdigit()}
+    for target in range(len(text) + 1):
+        for source in range(len(text) + 1):
+            is_pair = target in heights and source in heights
+            above = heights[source] - heights[target] if is_pair else 0
+            expected = REACH + 1 + min(max(above, -REACH), REACH) if is_pair else 0
+            assert offsets[target, source] == expected, (target, source)
+    assert offsets.max() == NUM_OFFSETS - 1
+
+
+def sums_model(**options):
+    space = {"alphabet": "+0123456789", "max_question_length": 13, "max_answer_length": 7}
+    recipe = {**MANIFEST["recipe"]["space"], "operands": {"min": 0, "max": 10**6 - 1, "decimals": 0}, "spacing": False}
+    codec = Codec.for_dataset({"space": space, "recipe": {"space": recipe}}, CodecOptions(**options))
+    keras.utils.set_random_seed(4)
+    architecture = TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative", number_embedding=False)
+    return scrambled(make_model(architecture, codec))
+
+
+def test_relative_places_compute_every_place_alike():
+    # Zeros around a group of digits that moves two places up: far from the ends nothing else may change.
+    model = sums_model(zero_padding=True, reverse_answer=True)
+    codec = model.codec
+
+    def logits_of(question, answer):
+        inputs = {"question": codec.encode_questions([question]), "answer": codec.encode_answers([answer])}
+        return np.asarray(model({name: value.astype(np.int32) for name, value in inputs.items()}, training=False))[0]
+
+    # The decoder's own memory of the steps before differs in length; without it only the places' rule is left.
+    model.decoder[0].attention.output_projection.kernel.assign(np.zeros((12, 12), np.float32))
+    model.encoder[0].attention.output_projection.kernel.assign(np.zeros((12, 12), np.float32))
+    near = np.abs(np.arange(NUM_OFFSETS) - REACH - 1) <= 1
+    bias = np.where(near[:, None], model.decoder[0].cross_attention.offset_bias.numpy(), -1e3)
+    model.decoder[0].cross_attention.offset_bias.assign(bias)
+    low, high = logits_of("560+270", "830"), logits_of("56000+27000", "83000")
+    np.testing.assert_allclose(high[3:5], low[1:3], atol=1e-4)
+    assert np.abs(high[3] - high[4]).max() > 1e-2
+
+
+def test_without_number_embedding_the_order_of_the_operands_does_not_matter():
+    model = sums_model(reverse_answer=True)
+    one, other = (model.codec.encode_questions([text]) for text in ("123+98765", "98765+123"))
+    np.testing.assert_allclose(model.generate(one), model.generate(other), atol=1e-4)
+    third = model.codec.encode_questions(["123+98766"])
+    assert np.abs(np.asarray(model.generate(one)) - np.asarray(model.generate(third))).max() > 1e-2
+
+
+# Metrics and decoding.
+
+
+def one_hot_logits(tokens, num_tokens=16):
+    return np.eye(num_tokens, dtype=np.float32)[tokens] * 9
+
+
+def test_token_accuracy_counts_characters_and_the_end_but_no_pads():
+    expected = np.array([[5, 6, END, PAD, PAD], [5, END, PAD, PAD, PAD]])
+    predicted = np.array([[5, 7, END, 9, 9], [5, END, PAD, PAD, PAD]])
+    metric = TokenAccuracy()
+    metric.update_state(expected[:1], one_hot_logits(predicted[:1]))
+    metric.update_state(expected[1:], one_hot_logits(predicted[1:]))
+    assert float(metric.result()) == pytest.approx(4 / 5)
+
+
+def test_exact_match_wants_every_character_and_the_end():
+    expected = np.array([[5, 6, END, PAD]] * 5)
+    predicted = np.array([[5, 6, END, PAD], [5, 6, END, 9], [5, 6, 7, END], [5, END, PAD, PAD], [5, 6, PAD, END]])
+    assert exact_matches(predicted, expected).tolist() == [True, True, False, False, False]
+    with pytest.raises(ValueError, match="without an end token"):
+        exact_matches(predicted, np.full((5, 4), 5))
+    with pytest.raises(ValueError, match="must have one shape"):
+        exact_matches(predicted, expected[:, :3])
+
+
+def test_decoding_does_not_depend_on_the_batch_or_the_compiler():
+    model = scrambled(make())
+    questions = model.codec.encode_questions(QUESTIONS)
+    whole = GreedyDecoder(model, batch_size=6, jit_compile=False).decode(questions)
+    counts = []
+    parts = GreedyDecoder(model, batch_size=4, jit_compile=False).decode(questions, counts.append)
+    compiled = GreedyDecoder(model, batch_size=4, jit_compile=True).decode(questions)
+    assert counts == [4, 2]
+    for other in (parts, compiled):
+        assert np.array_equal(whole.tokens, other.tokens)
+        np.testing.assert_allclose(whole.probabilities, other.probabilities, atol=1e-5)
+
+
+def test_nothing_follows_the_end_token():
+    model = scrambled(make())
+    decoded = GreedyDecoder(model, batch_size=8, jit_compile=False).decode(model.codec.encode_questions(QUESTIONS))
+    for tokens, probabilities in zip(decoded.tokens.tolist(), decoded.probabilities, strict=True):
+        if END in tokens:
+            after = tokens.index(END) + 1
+            assert not any(tokens[after:])
+            assert (probabilities[after:] == 1).all()

@@ -1,0 +1,291 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq.config.sections import OptimizerRecipe
+from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
+from eqstream.seq2seq.runs.run_directory import RunDirectory
+from eqstream.seq2seq.train import TrainingInterruptedError, train
+from eqstream.seq2seq.training import callbacks
+
+ROOT = Path(__file__).parents[2]
+RECIPE = {
+    "name": "sums",
+    "space": {"operands": {"min": 0, "max": 12}},
+    "splits": [{"name": "train", "count": 100}, {"name": "test", "rest": True}],
+    "codec": {"reverse_answer": True},
+    "model": {"kind": "repeat-vector", "encoder_width": 6, "decoder_width": 7, "dropout": 0.2},
+    "training": {"epochs": 3, "batch_size": 16, "validation_examples": 20, "samples": 2, "save_steps": 1},
+}
+NUM_STEPS = 6  # of an epoch: 100 examples in batches of 16, the rest dropped
+
+
+def recipe_with(**training):
+    return Recipe.from_dict({**RECIPE, "training": {**RECIPE["training"], **training}})
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data") / "sums"
+    build(Recipe.from_dict(RECIPE), directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def finished(dataset, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    lines = []
+    report = train(recipe_with(), dataset, run, report=lines.append)
+    return run, report, lines
+
+
+def silently(line):
+    del line
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.fixture
+def killed_after(monkeypatch):
+    """Lets a training die, without a last word, when it has made so many steps."""
+
+    def set_limit(limit):
+        counted = callbacks.StateKeeper.on_train_batch_end
+        steps = []
+
+        def die(self, batch, logs=None):
+            counted(self, batch, logs)
+            steps.append(batch)
+            if len(steps) >= limit:
+                raise KilledError
+
+        monkeypatch.setattr(callbacks.StateKeeper, "on_train_batch_end", die)
+
+    yield set_limit
+    monkeypatch.undo()
+
+
+def state_of(run):
+    with np.load(RunDirectory(run).state_npz) as state:
+        arrays = {name: state[name] for name in state.files}
+    progress = json.loads(str(arrays.pop("progress")))
+    for row in progress["rows"]:
+        del row["seconds"]
+    return arrays, progress
+
+
+def assert_same_state(one, other):
+    (arrays, progress), (other_arrays, other_progress) = state_of(one), state_of(other)
+    assert progress == other_progress
+    assert arrays.keys() == other_arrays.keys()
+    for name, values in arrays.items():
+        assert values.tobytes() == other_arrays[name].tobytes(), name
+
+
+def test_a_run_holds_all_that_is_needed_to_use_and_repeat_it(finished, dataset):
+    run, report, lines = finished
+    names = {path.name for path in run.iterdir()}
+    assert names == {"run.json", "codec.json", "log.csv", "samples.txt", "model.keras", "last.keras", "state.npz"}
+    description = json.loads((run / "run.json").read_text())
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    assert description["is_finished"]
+    assert description["data_fingerprint"] == manifest["fingerprint"]
+    assert description["versions"]["keras"] == keras.__version__
+    assert Recipe.from_dict(description["recipe"]) == recipe_with()
+    rows = (run / "log.csv").read_text().splitlines()
+    assert rows[0].split(",")[:3] == ["epoch", "loss", "token_accuracy"]
+    assert [row.split(",")[0] for row in rows[1:]] == ["1", "2", "3"]
+    assert (run / "samples.txt").read_text().count("epoch") == 3
+    assert report.num_epochs == 3
+    assert "exact match" in report.to_text()
+    assert sum(line.lstrip().startswith(("☑", "☒")) for line in lines) == 6
+
+
+def test_the_same_recipe_gives_the_same_weights_bit_for_bit(finished, dataset, tmp_path):
+    train(recipe_with(), dataset, tmp_path / "again", report=silently)
+    assert_same_state(finished[0], tmp_path / "again")
+
+
+def test_another_seed_gives_other_weights(finished, dataset, tmp_path):
+    train(recipe_with(seed=1), dataset, tmp_path / "other", report=silently)
+    with pytest.raises(AssertionError):
+        assert_same_state(finished[0], tmp_path / "other")
+
+
+@pytest.mark.parametrize("num_steps", [1, 4, NUM_STEPS, NUM_STEPS + 1, 2 * NUM_STEPS + 5])
+def test_a_training_killed_after_any_step_ends_with_the_weights_of_an_uninterrupted_one(
+    finished, dataset, tmp_path, killed_after, monkeypatch, num_steps
+):
+    killed_after(num_steps)
+    with pytest.raises(KilledError):
+        train(recipe_with(), dataset, tmp_path / "run", report=silently)
+    monkeypatch.undo()
+    train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
+    assert_same_state(finished[0], tmp_path / "run")
+
+
+def test_a_training_that_saves_each_epoch_alone_resumes_from_the_last_one(
+    finished, dataset, tmp_path, killed_after, monkeypatch
+):
+    killed_after(NUM_STEPS + 3)
+    with pytest.raises(KilledError):
+        train(recipe_with(save_steps=None), dataset, tmp_path / "run", report=silently)
+    monkeypatch.undo()
+    assert state_of(tmp_path / "run")[1]["epoch"] == 1
+    train(recipe_with(save_steps=None), dataset, tmp_path / "run", resume=True, report=silently)
+    assert_same_state(finished[0], tmp_path / "run")
+
+
+def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path):
+    def interrupt(line):
+        if line.startswith("epoch   1"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(TrainingInterruptedError, match=r"interrupted at epoch 2, step 0, its state is saved"):
+        train(recipe_with(), dataset, tmp_path / "run", report=interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+    train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
+    assert_same_state(finished[0], tmp_path / "run")
+
+
+def test_several_steps_in_one_call_give_the_same_result(dataset, finished, tmp_path):
+    train(recipe_with(steps_per_execution=4), dataset, tmp_path / "run", report=silently)  # 3 is used: it divides 6
+    arrays, progress = state_of(tmp_path / "run")
+    assert progress["epoch"] == 3
+    for name, values in state_of(finished[0])[0].items():
+        np.testing.assert_allclose(values, arrays[name], rtol=1e-5, atol=1e-6)
+
+
+def test_resuming_a_finished_training_trains_no_more(finished, dataset):
+    before = state_of(finished[0])
+    report = train(recipe_with(), dataset, finished[0], resume=True, report=silently)
+    assert report.num_epochs == 3
+    assert state_of(finished[0])[1] == before[1]
+
+
+def test_more_epochs_than_planned_change_a_falling_rate_and_that_is_said(dataset, tmp_path):
+    falling = {"learning_rate": 0.01, "schedule": "cosine"}
+    for optimizer, is_said in ((falling, True), ({**falling, "schedule": "constant"}, False)):
+        run, lines = tmp_path / optimizer["schedule"], []
+        train(recipe_with(epochs=1, optimizer=optimizer), dataset, run, report=silently)
+        train(recipe_with(epochs=2, optimizer=optimizer), dataset, run, resume=True, report=lines.append)
+        assert any("2 epochs now, 1 when it was begun" in line for line in lines) == is_said
+        assert state_of(run)[1]["epoch"] == 2
+
+
+def test_a_saved_model_loads_as_keras_loads_models(finished):
+    program = (
+        "import sys, keras, eqstream.seq2seq.models.registry\n"
+        "optimizer = keras.models.load_model(sys.argv[1]).optimizer\n"
+        "print(type(optimizer).__name__, optimizer.get_config()['learning_rate']['registered_name'])"
+    )
+    command = [sys.executable, "-c", program, str(finished[0] / "model.keras")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.stdout.strip() == "Adam eqstream>WarmupSchedule", ended.stderr
+
+
+def test_early_stopping_ends_at_the_target_or_without_gain(dataset, tmp_path):
+    lines = []
+    stop = {"monitor": "val_loss", "target": 100.0}
+    report = train(recipe_with(early_stopping=stop), dataset, tmp_path / "target", report=lines.append)
+    assert report.num_epochs == 1
+    assert "training ends early: val_loss has reached 100.0" in lines
+    stop = {"monitor": "val_loss", "patience": 1, "min_delta": 50.0}
+    report = train(recipe_with(early_stopping=stop), dataset, tmp_path / "patience", report=lines.append)
+    assert report.num_epochs == 2
+    assert lines[-1] == "training ends early: val_loss has not improved for 1 epochs"
+    train(recipe_with(early_stopping=stop), dataset, tmp_path / "patience", resume=True, report=lines.append)
+    assert "going on at epoch 3, step 0 (early stopping has ended it)" in lines
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "message"),
+    [
+        ("space", {"operands": {"min": 0, "max": 13}}, r"another space than the recipe: `space\.operands` is"),
+        ("training", {"batch_size": 101}, "`training.batch_size` is 101, the split has only 100 examples"),
+        ("training", {"train_split": "training"}, "no split `training`; did you mean `train`"),
+        ("training", {"validation_split": "validation"}, "no split `validation`"),
+        ("training", {"storage": "csv"}, "`training.storage` is unknown"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_the_data_is_refused_and_nothing_written(
+    dataset, tmp_path, section, change, message
+):
+    mapping = {**RECIPE, section: {**RECIPE[section], **change}}
+    with pytest.raises(UserError, match=message):
+        train(Recipe.from_dict(mapping), dataset, tmp_path / "run", report=silently)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_directory_that_is_in_use_is_refused(finished, dataset, tmp_path):
+    with pytest.raises(UserError, match=r"holds a run already: go on with it by `--resume`"):
+        train(recipe_with(), dataset, finished[0], report=silently)
+    (tmp_path / "notes.txt").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="is not empty and not a run"):
+            train(recipe_with(), dataset, tmp_path, overwrite=overwrite, report=silently)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    with pytest.raises(UserError, match="is a file, a run needs a directory"):
+        train(recipe_with(), dataset, tmp_path / "notes.txt", report=silently)
+
+
+def test_overwriting_a_run_keeps_what_is_not_of_the_run(dataset, tmp_path):
+    run = tmp_path / "run"
+    train(recipe_with(epochs=1), dataset, run, report=silently)
+    (run / "notes.txt").write_text("mine")
+    train(recipe_with(epochs=2), dataset, run, overwrite=True, report=silently)
+    assert (run / "notes.txt").read_text() == "mine"
+    assert state_of(run)[1]["epoch"] == 2
+
+
+def test_what_cannot_be_resumed_is_refused_with_the_reason(finished, dataset, tmp_path):
+    with pytest.raises(UserError, match=r"is not a run: it has no run\.json"):
+        train(recipe_with(), dataset, tmp_path / "none", resume=True, report=silently)
+    with pytest.raises(UserError, match=r"`training\.batch_size` was 16 when .* was begun and is 8 now"):
+        train(recipe_with(batch_size=8), dataset, finished[0], resume=True, report=silently)
+    build(Recipe.from_dict({**RECIPE, "seed": 5}), tmp_path / "data")
+    with pytest.raises(UserError, match="was trained on other data"):
+        train(recipe_with(), tmp_path / "data", finished[0], resume=True, report=silently)
+
+
+def test_a_damaged_state_is_refused(finished, dataset, tmp_path):
+    run = tmp_path / "run"
+    train(recipe_with(epochs=1), dataset, run, report=silently)
+    state = run / "state.npz"
+    state.write_bytes(state.read_bytes()[:-200])
+    with pytest.raises(UserError, match="is damaged, the training cannot go on from it"):
+        train(recipe_with(epochs=2), dataset, run, resume=True, report=silently)
+
+
+def test_the_learning_rate_rises_and_falls_as_the_recipe_says():
+    def rates(shape, warmup_steps=4, final_share=0.1):
+        schedule = WarmupSchedule(2.0, warmup_steps, 10, shape, final_share)
+        return [float(schedule(step)) for step in range(12)]
+
+    assert rates("constant") == pytest.approx([0.4, 0.8, 1.2, 1.6] + [2.0] * 8)
+    assert rates("linear")[4:] == pytest.approx([2.0, 1.7, 1.4, 1.1, 0.8, 0.5, 0.2, 0.2])
+    assert rates("cosine")[4] == pytest.approx(2.0)
+    assert rates("cosine")[7] == pytest.approx(1.1)
+    assert rates("cosine")[10:] == pytest.approx([0.2, 0.2])
+    assert rates("constant", warmup_steps=0) == [2.0] * 12
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
+def test_every_optimizer_can_be_made_and_saved(name):
+    recipe = OptimizerRecipe(name=name, clip_norm=1.0, weight_decay=0.1 if name == "adamw" else 0.0)
+    optimizer = make_optimizer(recipe, num_steps=10)
+    copy = type(optimizer).from_config(optimizer.get_config())
+    assert copy.get_config() == optimizer.get_config()

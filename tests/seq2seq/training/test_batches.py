@@ -1,0 +1,139 @@
+import json
+
+import numpy as np
+import pytest
+
+from eqstream.data.errors import UserError
+from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.shard_batches import load_manifest, load_tokens
+from eqstream.data.recipe import Recipe
+from eqstream.data.streams.unseen import unseen_equations
+from eqstream.pipelines.build import build
+from eqstream.seq2seq.config.sections import ModelRecipe
+from eqstream.seq2seq.runs.run_directory import RunDirectory
+from eqstream.seq2seq.train import train
+from eqstream.seq2seq.training import callbacks
+from eqstream.seq2seq.training.batches import make_source
+
+RECIPE = {
+    "name": "sums",
+    "space": {"operands": {"min": 0, "max": 12}},
+    "splits": [{"name": "train", "count": 50}, {"name": "test", "count": 40}],
+    "model": {"kind": "repeat-vector", "encoder_width": 6, "decoder_width": 7, "dropout": 0.2},
+    "training": {
+        "source": "fresh",
+        "epoch_examples": 70,
+        "epochs": 2,
+        "batch_size": 16,
+        "validation_examples": 20,
+        "samples": 0,
+        "save_steps": 1,
+    },
+}
+NUM_STEPS = 4  # of an epoch: 70 examples in batches of 16, the rest not given
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data") / "sums"
+    build(Recipe.from_dict(RECIPE), directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def finished(dataset, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    lines: list[str] = []
+    return run, train(Recipe.from_dict(RECIPE), dataset, run, report=lines.append), lines
+
+
+def weights_of(run):
+    with np.load(RunDirectory(run).state_npz) as state:
+        return {name: state[name] for name in state.files if name != "progress"}
+
+
+def test_training_on_a_stream_says_so(finished):
+    _, report, lines = finished
+    assert "70 fresh examples an epoch" in report.to_text()
+    assert f"{NUM_STEPS} steps an epoch" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "num_steps",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        pytest.param(NUM_STEPS, marks=pytest.mark.slow),
+        NUM_STEPS + 2,
+    ],
+)
+def test_a_training_on_a_stream_killed_after_any_step_ends_with_the_same_weights(
+    finished, dataset, tmp_path, monkeypatch, num_steps
+):
+    counted, steps = callbacks.StateKeeper.on_train_batch_end, []
+
+    def die(self, batch, logs=None):
+        counted(self, batch, logs)
+        steps.append(batch)
+        if len(steps) >= num_steps:
+            raise RuntimeError("killed")
+
+    monkeypatch.setattr(callbacks.StateKeeper, "on_train_batch_end", die)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(Recipe.from_dict(RECIPE), dataset, tmp_path / "run", report=lambda line: None)
+    monkeypatch.undo()
+    train(Recipe.from_dict(RECIPE), dataset, tmp_path / "run", resume=True, report=lambda line: None)
+    expected = weights_of(finished[0])
+    for name, values in weights_of(tmp_path / "run").items():
+        assert values.tobytes() == expected[name].tobytes(), name
+
+
+def make(dataset, **training):
+    manifest = load_manifest(dataset)
+    sections = ModelRecipe.from_dict({"training": {**RECIPE["training"], **training}})
+    codec = Codec.for_dataset(manifest)
+    return make_source(sections.training, codec, dataset, manifest), codec, manifest
+
+
+def test_stream_of_a_dataset_gives_what_its_files_do_not_hold_out(dataset):
+    source, codec, manifest = make(dataset)
+    test = load_tokens(dataset, "test", codec, manifest=manifest)
+    held_out = {frozenset(text.split(" + ")) for text in codec.decode_questions(test.questions)}
+    given = set()
+    for batch in source.batches(first_epoch=0, first_batch=0).take(60 * NUM_STEPS):
+        given.update(codec.decode_questions(batch["question"].numpy()))
+    assert not {frozenset(text.split(" + ")) for text in given} & held_out
+    # What a verdict on unseen equations takes for seen is what the stream gives.
+    unseen = unseen_equations(Recipe.from_dict(manifest["recipe"]), from_stream=True)
+    texts = {text for columns in unseen.blocks() for text in columns.question.to_texts()}
+    assert not texts & given
+    assert len(texts) + len(given) == 13 * 13
+
+
+def test_an_epoch_has_as_many_examples_as_the_split_unless_told_otherwise(dataset):
+    assert make(dataset, epoch_examples=None)[0].num_examples == 50
+    assert make(dataset, source="shards", epoch_examples=None)[0].num_examples == 50
+    assert make(dataset, epoch_examples=1000)[0].num_batches == 62
+
+
+def test_dataset_that_holds_out_who_knows_what_is_refused(dataset, tmp_path):
+    manifest = load_manifest(dataset) | {"fingerprint": "of another version"}
+    sections = ModelRecipe.from_dict({"training": RECIPE["training"]})
+    with pytest.raises(UserError, match=r"`training.source: fresh` needs a dataset of this version of eqstream"):
+        make_source(sections.training, Codec.for_dataset(manifest), dataset, manifest)
+
+
+def test_shards_have_no_epoch_examples():
+    with pytest.raises(UserError, match=r"`training.epoch_examples` needs `training.source: fresh`"):
+        ModelRecipe.from_dict({"training": {"epoch_examples": 10}})
+    with pytest.raises(UserError, match="`epoch_examples` must be"):
+        ModelRecipe.from_dict({"training": {"source": "fresh", "epoch_examples": 0}})
+
+
+def test_batch_larger_than_an_epoch_is_refused(dataset):
+    with pytest.raises(UserError, match="an epoch of 70 examples has no full batch of 71"):
+        make(dataset, batch_size=71)
+
+
+def test_run_remembers_its_source(finished):
+    recipe = json.loads((finished[0] / "run.json").read_text())["recipe"]
+    assert recipe["training"]["source"] == "fresh"

@@ -1,0 +1,158 @@
+"""Which module may import which, read off the source and, for what is imported indirectly, off fresh interpreters."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("data", "pipelines", "seq2seq")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+SOURCES = [*MODULES, *sorted((ROOT / "eqstream").glob("*.py"))]
+OTHERS = sorted(path for folder in ("tests", "bench", "examples") for path in (ROOT / folder).rglob("*.py"))
+
+# Package to what none of its modules may import, at module level or inside a function.
+FORBIDDEN = {
+    "data": {"eqstream.pipelines", "eqstream.seq2seq", "eqstream.cli", "apache_beam", "keras", "tensorflow"},
+    "pipelines": {"eqstream.seq2seq", "eqstream.cli", "eqstream.data.loading", "keras", "tensorflow"},
+    "seq2seq": {"eqstream.pipelines", "eqstream.cli", "apache_beam"},
+}
+# Tensors are made in these modules of `data` alone, so that a Beam worker needs no TensorFlow.
+TENSOR_MODULES = {"data/loading/shard_batches.py", "data/loading/fresh_batches.py", "data/loading/tfrecord_fallback.py"}
+TEST_TOOLS = {"pytest", "hypothesis", "tests", "bench"}
+# What no source imports: formats that run code when they are read.
+UNSAFE_MODULES = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
+MODULE_TO_LIBRARY = {"yaml": "pyyaml"}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+TREES = {relative(path): ast.parse(path.read_text(encoding="utf-8")) for path in [*SOURCES, *OTHERS]}
+SOURCE_NAMES = [relative(path) for path in SOURCES]
+MODULE_NAMES = [relative(path) for path in MODULES]
+
+
+def imported_modules(name: str) -> Iterator[str]:
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}, line {node.lineno}: imports must be absolute"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports_any(name: str, forbidden: set[str]) -> list[str]:
+    """What the module imports of the forbidden packages and all below them."""
+    return [
+        f"{name} imports {module}"
+        for module in imported_modules(name)
+        if any(module == package or module.startswith(f"{package}.") for package in forbidden)
+    ]
+
+
+def test_modules_import_nothing_from_a_layer_they_must_not_know():
+    offenders = []
+    for name in MODULE_NAMES:
+        allowed = {"tensorflow"} if name in TENSOR_MODULES else set()
+        offenders += imports_any(name, (FORBIDDEN[name.partition("/")[0]] | TEST_TOOLS) - allowed)
+    assert offenders == []
+
+
+def test_data_does_not_reach_tensorflow_through_the_modules_that_make_tensors():
+    tensor_modules = {f"eqstream.{name.removesuffix('.py').replace('/', '.')}" for name in TENSOR_MODULES}
+    names = [name for name in MODULE_NAMES if name.startswith("data/") and name not in TENSOR_MODULES]
+    assert [offender for name in names for offender in imports_any(name, tensor_modules)] == []
+
+
+def test_packages_are_imported_by_their_installed_names_alone():
+    """In a checkout `import data` would find a second copy of every module."""
+    assert [offender for name in TREES for offender in imports_any(name, set(PACKAGES))] == []
+
+
+def test_sources_read_no_format_that_runs_code():
+    assert [offender for name in SOURCE_NAMES for offender in imports_any(name, UNSAFE_MODULES)] == []
+
+
+def test_modules_have_names_that_say_something():
+    stems = {relative(path): path.stem for path in MODULES}
+    assert [name for name, stem in stems.items() if stem in {"utils", "util", "helpers", "common", "misc"}] == []
+
+
+def test_package_files_hold_a_docstring_and_nothing_else():
+    trees = {name: TREES[name] for name in MODULE_NAMES if name.endswith("__init__.py")}
+    assert [name for name, tree in trees.items() if not ast.get_docstring(tree) or len(tree.body) != 1] == []
+
+
+def test_sources_do_nothing_when_they_are_imported():
+    """Only definitions, constants and imports; a bare call at module level would run at import."""
+    assert [
+        f"{name}, line {node.lineno}"
+        for name in SOURCE_NAMES
+        for node in TREES[name].body
+        if (isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant))
+        or isinstance(node, (ast.For, ast.While, ast.With, ast.Try))
+    ] == []
+
+
+SETUP = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+
+
+def _setup_keyword(name: str) -> list[str]:
+    (keyword,) = (node for node in ast.walk(SETUP) if isinstance(node, ast.keyword) and node.arg == name)
+    return ast.literal_eval(keyword.value)
+
+
+def _setup_constant(name: str) -> list[str]:
+    (value,) = (node.value for node in SETUP.body if isinstance(node, ast.Assign) and ast.unparse(node.targets) == name)
+    return ast.literal_eval(value)
+
+
+def _libraries(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=\[]", requirement)[0].lower().replace("-", "_") for requirement in requirements}
+
+
+def test_setup_installs_every_package_and_no_other():
+    found = {f"eqstream.{relative(path.parent).replace('/', '.')}" for path in MODULES if path.name == "__init__.py"}
+    assert set(_setup_constant("PACKAGES")) == {"eqstream", *found}
+
+
+def test_setup_asks_for_every_library_that_is_imported():
+    needed, models = _libraries(_setup_keyword("install_requires")), _libraries(_setup_constant("MODELS"))
+    ours = {"eqstream", *sys.stdlib_module_names}
+    for name in SOURCE_NAMES:
+        packages = {module.partition(".")[0] for module in imported_modules(name)}
+        imported = {MODULE_TO_LIBRARY.get(package, package) for package in packages - ours - {""}}
+        needs_models = name.startswith(("seq2seq/", "eqstream/")) or name in TENSOR_MODULES
+        assert imported - needed - (models if needs_models else set()) == set(), name
+    assert needed & models == set()
+
+
+def loaded_by(*names: str) -> set[str]:
+    """The packages that a fresh interpreter has loaded after importing the modules; of ours, the second part, too."""
+    code = f"import sys, {', '.join(names)}; print(*{{'.'.join(name.split('.')[:2]) for name in sys.modules}})"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(result.stdout.split())
+
+
+def dotted(package: str) -> list[str]:
+    names = [name for name in MODULE_NAMES if name.startswith(f"{package}/") and name not in TENSOR_MODULES]
+    return [f"eqstream.{name.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__") for name in names]
+
+
+def test_data_loads_neither_beam_nor_tensorflow_indirectly():
+    heavy = {"apache_beam", "keras", "tensorflow", "eqstream.pipelines", "eqstream.seq2seq"}
+    assert loaded_by(*dotted("data")) & heavy == set()
+
+
+def test_beam_worker_that_loads_the_pipelines_has_no_tensorflow():
+    assert loaded_by(*dotted("pipelines")) & {"keras", "tensorflow", "eqstream.seq2seq"} == set()
+
+
+def test_command_line_loads_no_heavy_library_before_a_command_needs_it():
+    heavy = {"apache_beam", "keras", "matplotlib", "pyarrow", "tensorflow", "eqstream.pipelines", "eqstream.seq2seq"}
+    assert loaded_by("eqstream", "eqstream.cli") & heavy == set()
