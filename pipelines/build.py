@@ -280,7 +280,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace
 def main(arguments: Sequence[str] | None = None) -> int:
     """Builds what the command line asks for; returns the exit status."""
     ours, beam_arguments = parse_arguments(arguments)
-    overrides = ours.overrides if ours.formats is None else [*ours.overrides, f"filesystem.formats=[{ours.formats}]"]
+    overrides = ours.overrides if ours.formats is None else [*ours.overrides, f"storage.formats=[{ours.formats}]"]
     try:
         result = build(
             load_recipe(ours.recipe, overrides),

@@ -130,7 +130,7 @@ class Found:
             differences.insert(0, f"format version: {latest['format_version']} -> {FORMAT_VERSION}")
         if latest["fingerprint"] == recipe.fingerprint():
             # A format more is welcome; for one less, files would have to go.
-            differences = [line for line in differences if line.startswith("filesystem.formats:")]
+            differences = [line for line in differences if line.startswith("storage.formats:")]
             if set(latest["recipe"]["storage"]["formats"]) <= set(recipe.storage.formats):
                 return
         shown = ", ".join(differences[:MAX_DIFFERENCES]) or "the fingerprint"
