@@ -1,10 +1,17 @@
 """Installs one package, `eqstream`; its `data`, `pipelines` and `seq2seq` are links to the folders of these names."""
 
+import sys
 from pathlib import Path
 
 from setuptools import setup
 
 HERE = Path(__file__).parent
+
+if not (HERE / "eqstream" / "data").is_dir():
+    sys.exit(
+        "eqstream/data must be a symbolic link to the folder data, and is none in this copy: "
+        "clone it with `git clone -c core.symlinks=true`, or unpack it with a program that keeps links"
+    )
 
 # Apart from the rest, because a Beam worker builds and verifies without them.
 MODELS = ["tensorflow>=2.20", "keras>=3.12", "matplotlib>=3.9"]
