@@ -81,13 +81,15 @@ class SplitCount:
 
     `first_ordinal` is its start among the equations of its source (0 for balanced sampling, which has many sources);
     `num_left_out` counts equations that are in no split although a twin of theirs is: those between the split before
-    and this one, and twins of this split's equations that do not meet its condition on brackets.
+    and this one, those behind the last split of a source, and twins of this split's equations that do not meet its
+    condition on brackets. `num_cut_off_behind` says how many of them are behind the last split.
     """
 
     name: str
     num_equations: int
     first_ordinal: int
     num_left_out: int
+    num_cut_off_behind: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
     """
     parts: dict[str, list[_Part]] = {}
     left_out: dict[str, int] = {}
+    cut_off_behind: dict[str, int] = {}
     for selection in dict.fromkeys(selection_of(split) for split in recipe.splits):
         splits = [split for split in recipe.splits if selection_of(split) == selection]
         # The rest is what the others leave.
@@ -130,12 +133,15 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
         for split, found, missing in _Allocation(census, sources, splits).run():
             parts[split.name] = found
             left_out[split.name] = missing + sum(_count_left_out(census, part) for part in found)
+        last = splits[-1].name
+        cut_off_behind[last] = sum(_count_cut_off(census, part) for part in parts[last])
     counts = []
     shards: list[ShardTask] = []
     for split in recipe.splits:
         count = sum(part.count for part in parts[split.name])
         first = parts[split.name][0].first if recipe.sampling == "uniform" else 0
-        counts.append(SplitCount(split.name, count, first, left_out[split.name]))
+        behind = cut_off_behind.get(split.name, 0)
+        counts.append(SplitCount(split.name, count, first, left_out[split.name] + behind, behind))
         shards += _plan_shards(recipe, census, split, [part for part in parts[split.name] if part.count])
     return SplitPlan(tuple(counts), tuple(shards), sum(count.num_equations for count in counts))
 
@@ -143,6 +149,12 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
 def _count_left_out(census: Census, part: _Part) -> int:
     """Returns how many twins of a split's equations do not meet its condition; a part begins with a whole class."""
     return census.left_out(part.source, part.first + part.count) - census.left_out(part.source, part.first)
+
+
+def _count_cut_off(census: Census, part: _Part) -> int:
+    """Returns how many equations behind the end of a part have a twin before it."""
+    end = part.first + part.count
+    return census.next_class(part.source, end) - end
 
 
 def _explain_nothing(selection: Selection) -> str:

@@ -715,6 +715,16 @@ def test_a_number_in_the_manifest_that_is_not_the_recipes_is_found(dataset_dir, 
     assert line in fault_lines(dataset_dir)
 
 
+def test_a_manifest_without_what_the_last_split_cuts_off_is_that_of_an_earlier_version(tmp_path):
+    out = tmp_path / "cut"
+    build(make_recipe({"operands": {"min": 0, "max": 1}}, [{"name": "train", "count": 1}], seed=1), out)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["splits"]["train"]["num_left_out"] == 1
+    for number, lines in ((0, []), (2, ["split train: `num_left_out` is 2, the recipe asks for 1"])):
+        edit_manifest(out, lambda m, number=number: m["splits"]["train"].update(num_left_out=number))
+        assert [str(fault) for fault in verify(out).faults] == lines
+
+
 def test_a_dataset_that_is_smaller_than_its_recipe_asks_for_is_found(dataset_dir):
     def edit(manifest):
         split = manifest["splits"]["test"]

@@ -157,6 +157,36 @@ def test_class_that_is_torn_at_the_end_of_a_split_is_left_out_and_counted():
         assert {written.split_of[twin] for twin in twins} <= {"a"}
 
 
+def test_twin_that_is_cut_off_behind_the_last_split_is_counted():
+    space = {"operands": {"min": 0, "max": 1}}
+    for seed, expected in ((1, 1), (4, 1)):
+        (split,) = plan_of(space, [{"name": "one", "count": 1}], seed=seed).splits
+        assert (split.num_left_out, split.num_cut_off_behind) == (expected, expected)
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+@pytest.mark.parametrize("brackets", [False, True])
+def test_what_splits_leave_out_is_every_twin_that_no_split_has(brackets, sampling):
+    space = {"operands": {"min": 9, "max": 10}, "operators": "+*", "terms": 3, "brackets": brackets}
+    num_cut_off, where = 0, {"operators": "+"}
+    for seed in range(4):
+        splits = [
+            {"name": "a", "count": 3 + seed},
+            {"name": "b", "count": 5},
+            {"name": "c", "count": 1 + seed, "where": where},
+        ]
+        recipe = make_recipe(space, splits, sampling=sampling, seed=seed)
+        known = by_question(examine_space(recipe.space))
+        found = [question for questions in pick(recipe).values() for question in questions]
+        classes = {known[question].class_key for question in found}
+        missing = [one for one in known.values() if one.class_key in classes and one.question not in found]
+        counts = plan_splits(recipe, Census(recipe).run()).splits
+        assert sum(split.num_left_out for split in counts) == len(missing)
+        assert counts[0].num_cut_off_behind == 0
+        num_cut_off += sum(split.num_cut_off_behind for split in counts)
+    assert num_cut_off
+
+
 def test_split_of_one_equation_after_another_never_shares_a_class():
     splits = [{"name": f"s{place}", "count": 1} for place in range(55)]
     written = write(make_recipe(SUMS, splits))
