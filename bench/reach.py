@@ -10,7 +10,7 @@ a training that was stopped goes on where it was; so the same command can be giv
 | `throughput` | one recipe of each kind of model, for some seconds, beside the machine's own speed |
 
 Each seed is that of the dataset and of the training. Our trainings choose their best epoch on the examples they are
-trained on, so that nothing else is ever looked at before the verdict.
+trained on, so that nothing else is ever looked at before the evaluation.
 """
 
 import argparse

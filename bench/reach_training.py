@@ -1,4 +1,4 @@
-"""One training of `make reach`, in a process of its own: dataset, training, verdict on everything unseen.
+"""One training of `make reach`, in a process of its own: dataset, training, evaluation on everything unseen.
 
 Keys of a spec: `recipe`, `overrides`, `folder` (for the dataset and the run; what is finished there is not done again).
 Keys of a result: `num_examples`, `num_parameters`, `num_epochs`, `seconds` (of all epochs, compiling and the judging of
@@ -27,7 +27,7 @@ def train_and_judge(spec: Spec) -> dict[str, Any]:
     data, run = Path(spec["folder"]) / "data", RunDirectory(Path(spec["folder"]) / "run")
     build(recipe, data)
     report = train(recipe, data, run.path, resume=run.exists, report=lambda line: print(line, flush=True))
-    verdict = evaluate(run.path, unseen=True)
+    evaluation = evaluate(run.path, unseen=True)
     stopping = ModelRecipe.from_recipe(recipe).training.early_stopping
     rows = read_log(run.log_csv)
     return {
@@ -37,9 +37,9 @@ def train_and_judge(spec: Spec) -> dict[str, Any]:
         "seconds": sum(float(row["seconds"]) for row in rows),
         "reached": None if stopping is None else max(float(row[stopping.monitor]) for row in rows),
         "target": None if stopping is None else stopping.target,
-        "num_unseen": verdict.num_examples,
-        "num_wrong": verdict.num_examples - verdict.num_right,
-        "wrong": [mistake.question for mistake in verdict.worst],
+        "num_unseen": evaluation.num_examples,
+        "num_wrong": evaluation.num_examples - evaluation.num_right,
+        "wrong": [mistake.question for mistake in evaluation.worst],
     }
 
 

@@ -173,15 +173,15 @@ def evaluate(
 ) -> None:
     """Judge the model in RUN by exact match.
 
-    The verdict is also saved in RUN/verdicts, as text, JSON and CSV.
+    The report is also saved in RUN/reports, as text, JSON and CSV.
     """
     if as_json and as_csv:
         raise click.UsageError("Choose one of --json and --csv.")
     _keep_tensorflow_quiet()
-    from eqstream.seq2seq.analysis.report_text import render_verdict
+    from eqstream.seq2seq.analysis.report_text import render_report
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
-    verdict = evaluate_run(
+    evaluation = evaluate_run(
         run,
         data_directory=data,
         split=split,
@@ -190,7 +190,7 @@ def evaluate(
         wrong_file=wrong_file,
         report=_report,
     )
-    click.echo(verdict.to_json() if as_json else verdict.to_csv() if as_csv else render_verdict(verdict))
+    click.echo(evaluation.to_json() if as_json else evaluation.to_csv() if as_csv else render_report(evaluation))
 
 
 @commands.command()
@@ -270,10 +270,10 @@ def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int,
     advice = f"the same command{' without --overwrite' if overwrite else ''}"
     _train(checked, data, run, resume=resume, overwrite=overwrite, advice=advice)
 
-    from eqstream.seq2seq.analysis.report_text import render_verdict
+    from eqstream.seq2seq.analysis.report_text import render_report
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
-    click.echo(render_verdict(evaluate_run(run, report=_report)))
+    click.echo(render_report(evaluate_run(run, report=_report)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

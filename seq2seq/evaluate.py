@@ -15,11 +15,11 @@ from eqstream.data.dataset.shard_reader import EquationColumns
 from eqstream.data.errors import UserError
 from eqstream.data.loading.shard_batches import load_manifest
 from eqstream.seq2seq.analysis.breakdown import TableTally
-from eqstream.seq2seq.analysis.edge_suite import count_commuting, judge_edge_cases
+from eqstream.seq2seq.analysis.edge_suite import count_commuting, evaluate_edge_cases
 from eqstream.seq2seq.analysis.errors import MistakeTally, WrongAnswer
 from eqstream.seq2seq.analysis.examples import Examples, choose_examples
-from eqstream.seq2seq.analysis.report import CommutingCount, Verdict, wilson_interval
-from eqstream.seq2seq.analysis.report_text import render_verdict
+from eqstream.seq2seq.analysis.report import CommutingCount, EvaluationReport, wilson_interval
+from eqstream.seq2seq.analysis.report_text import render_report
 from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
 from eqstream.seq2seq.models.regression import RegressionModel
@@ -43,10 +43,10 @@ def evaluate(
     limit: int | None = None,
     wrong_file: str | Path | None = None,
     report: Report | None = None,
-) -> Verdict:
-    """Returns the verdict on a run's best model, and saves it in the run's directory; deterministic.
+) -> EvaluationReport:
+    """Returns the evaluation report of a run's best model, and saves it in the run's directory; deterministic.
 
-    The files are `verdicts/<split>.txt`, `.json` and `.csv`; the name says if the dataset is another one, or the
+    The files are `reports/<split>.txt`, `.json` and `.csv`; the name says if the dataset is another one, or the
     examples are limited. A directory that cannot be written is reported, and no obstacle.
 
     Args:
@@ -74,12 +74,12 @@ def evaluate(
     with _open_wrong_file(wrong_file) as write_wrong:
         for block in examples.blocks(limit):
             write_wrong(judge.add(block))
-    verdict = judge.finish(manifest, examples, total)
+    evaluation = judge.finish(manifest, examples, total)
     is_own = manifest["fingerprint"] == trained.description["data_fingerprint"]
     name = "" if is_own else f"{manifest['name']}-{manifest['version']}-"
     name += examples.name + ("" if total == examples.total else f"-first-{total}")
-    _save(verdict, trained.run.verdicts, name, report)
-    return verdict
+    _save(evaluation, trained.run.reports, name, report)
+    return evaluation
 
 
 class _Judge:
@@ -105,8 +105,8 @@ class _Judge:
             self._commuting = count_commuting(codec, self._decoder, block, tokens, is_right)
         rows = np.flatnonzero(~is_right).tolist()
         wrong = [
-            WrongAnswer(question=block.question.text(row), answer=answer, expected=block.answer.text(row))
-            for row, answer in zip(rows, codec.decode_predictions(tokens[rows]), strict=True)
+            WrongAnswer(question=block.question.text(row), predicted=predicted, expected=block.answer.text(row))
+            for row, predicted in zip(rows, codec.decode_predictions(tokens[rows]), strict=True)
         ]
         self._num_right += int(is_right.sum())
         self._tables.add(block, is_right)
@@ -115,14 +115,14 @@ class _Judge:
             self._sum_of_squares += _sum_squares(self._trained.model, questions, block)
         return wrong
 
-    def finish(self, manifest: dict[str, Any], examples: Examples, total: int) -> Verdict:
-        """Returns the verdict on the blocks, and on the edge cases besides."""
+    def finish(self, manifest: dict[str, Any], examples: Examples, total: int) -> EvaluationReport:
+        """Returns the report on the blocks and on the edge cases."""
         trained, mistakes = self._trained, self._mistakes
         is_sample = examples.is_sample or total < examples.total
         is_regression = isinstance(trained.model, RegressionModel)
         with trained.run.model_keras.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Verdict(
+        return EvaluationReport(
             run=str(trained.run.path),
             model_sha256=digest,
             data=f"{manifest['name']} {manifest['version']}",
@@ -138,7 +138,7 @@ class _Judge:
             places=mistakes.places(),
             errors=mistakes.errors(),
             wrong_characters=mistakes.wrong_characters(),
-            edge_cases=judge_edge_cases(trained, self._decoder),
+            edge_cases=evaluate_edge_cases(trained, self._decoder),
             commuting=self._commuting,
             worst=mistakes.worst(),
         )
@@ -179,17 +179,17 @@ def _open_wrong_file(path: str | Path | None) -> Iterator[Callable[[list[WrongAn
         raise UserError(f"{path} cannot be written: {error.strerror}") from error
     with file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["question", "answer", "expected"])
-        yield lambda wrong: writer.writerows([each.question, each.answer, each.expected] for each in wrong)
+        writer.writerow(["question", "predicted", "expected"])
+        yield lambda wrong: writer.writerows([each.question, each.predicted, each.expected] for each in wrong)
     os.replace(aside, path)
 
 
-def _save(verdict: Verdict, directory: Path, name: str, report: Report | None) -> None:
-    texts = {"txt": render_verdict(verdict) + "\n", "json": verdict.to_json() + "\n", "csv": verdict.to_csv()}
+def _save(evaluation: EvaluationReport, directory: Path, name: str, report: Report | None) -> None:
+    texts = {"txt": render_report(evaluation) + "\n", "json": evaluation.to_json() + "\n", "csv": evaluation.to_csv()}
     try:
         directory.mkdir(exist_ok=True)
         for kind, text in texts.items():
             write_atomically(directory / f"{name}.{kind}", text)
     except OSError as error:
         if report is not None:
-            report(f"the verdict is not saved: {directory} cannot be written: {error.strerror}")
+            report(f"the report is not saved: {directory} cannot be written: {error.strerror}")

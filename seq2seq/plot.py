@@ -160,8 +160,8 @@ def _judge(trained: TrainedModel, table: TokenTable) -> tuple[np.ndarray, Mistak
     expected = codec.decode_answers(table.answers)
     rows = np.flatnonzero(~is_right)
     wrong = [
-        WrongAnswer(question=question, answer=answer, expected=expected[row])
-        for row, question, answer in zip(
+        WrongAnswer(question=question, predicted=predicted, expected=expected[row])
+        for row, question, predicted in zip(
             rows,
             codec.decode_questions(table.questions[rows]),
             codec.decode_predictions(tokens[rows]),

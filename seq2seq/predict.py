@@ -22,7 +22,7 @@ class Prediction:
 
     Attributes:
         question: natural text, as the space writes it.
-        answer: of the model, greedy; a `?` in it is no character or no end.
+        predicted: the answer of the model, greedy; a `?` in it is no character or no end.
         expected: the right answer.
         characters: each emitted character, `∎` for the end, with its probability, in the order they were emitted; none
             of a regression, which has no probabilities.
@@ -30,7 +30,7 @@ class Prediction:
     """
 
     question: str
-    answer: str
+    predicted: str
     expected: str
     characters: tuple[tuple[str, float], ...] = ()
     estimate: float | None = None
@@ -38,13 +38,13 @@ class Prediction:
     @property
     def is_correct(self) -> bool:
         """Whether the whole answer is right."""
-        return self.answer == self.expected
+        return self.predicted == self.expected
 
     def to_text(self, explain: bool = False) -> str:
         """Returns a line such as `☑ 31 + 87 = 118`; with `explain`, one more per character, or with the estimate."""
-        line = f"☑ {self.question} = {self.answer}"
+        line = f"☑ {self.question} = {self.predicted}"
         if not self.is_correct:
-            line = f"☒ {self.question} = {self.answer}  (expected {self.expected})"
+            line = f"☒ {self.question} = {self.predicted}  (expected {self.expected})"
         if explain:
             line += "".join(f"\n    {character}  {share:8.4%}" for character, share in self.characters)
             line += "" if self.estimate is None else f"\n    {self.estimate:.6g} before rounding"
@@ -54,7 +54,7 @@ class Prediction:
         """Returns one line of JSON; with `explain`, it has the probability of each character, or the estimate."""
         mapping: dict[str, Any] = {
             "question": self.question,
-            "answer": self.answer,
+            "predicted": self.predicted,
             "expected": self.expected,
             "is_correct": self.is_correct,
         }
@@ -110,8 +110,8 @@ class Predictor:
             ]
         answers = codec.decode_predictions(decoded.tokens)
         return [
-            Prediction(question=each.question, answer=answer, expected=each.answer, **explanation)
-            for each, answer, explanation in zip(known, answers, explanations, strict=True)
+            Prediction(question=each.question, predicted=predicted, expected=each.answer, **explanation)
+            for each, predicted, explanation in zip(known, answers, explanations, strict=True)
         ]
 
     def _choose_decoder(self, num_questions: int) -> GreedyDecoder:

@@ -11,7 +11,7 @@ from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.shard_batches import load_manifest
 from eqstream.seq2seq.analysis.edge_cases import EdgeCase, list_edge_cases, list_twins, swap_sides
 from eqstream.seq2seq.analysis.examples import find_questions, is_from_stream, read_split
-from eqstream.seq2seq.analysis.report import CommutingCount, JudgedCase, Seen
+from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, Seen
 from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models.decoding import GreedyDecoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel
@@ -20,7 +20,7 @@ from eqstream.seq2seq.runs.trained_model import TrainedModel
 _MAX_PAIRS = 10_000
 
 
-def judge_edge_cases(trained: TrainedModel, decoder: GreedyDecoder) -> tuple[JudgedCase, ...]:
+def evaluate_edge_cases(trained: TrainedModel, decoder: GreedyDecoder) -> tuple[EdgeCaseResult, ...]:
     """Returns the suite of the model's own space with its answers."""
     cases, codec = list_edge_cases(trained.recipe.space), trained.codec
     if not cases:
@@ -30,15 +30,15 @@ def judge_edge_cases(trained: TrainedModel, decoder: GreedyDecoder) -> tuple[Jud
     columns = zip(cases, codec.decode_predictions(tokens), exact_matches(tokens, expected), strict=True)
     question_to_seen = _find_seen(trained, cases)
     return tuple(
-        JudgedCase(
+        EdgeCaseResult(
             kind=case.kind,
             question=case.question,
-            answer=answer,
+            predicted=predicted,
             expected=case.expected,
             is_right=bool(is_right),
             seen=question_to_seen[case.question],
         )
-        for case, answer, is_right in columns
+        for case, predicted, is_right in columns
     )
 
 

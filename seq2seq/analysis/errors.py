@@ -20,10 +20,10 @@ _NUMBER = re.compile(r"(-?[0-9]+)(?:\.([0-9]+))?(?:/([0-9]+))?")
 
 @dataclass(frozen=True, kw_only=True)
 class WrongAnswer:
-    """A question, what the model answers, and what is right."""
+    """A question, what the model answers (`predicted`), and what is right (`expected`)."""
 
     question: str
-    answer: str
+    predicted: str
     expected: str
 
 
@@ -87,7 +87,7 @@ class MistakeTally:
             self._add_error(each)
 
     def _add_characters(self, wrong: Sequence[WrongAnswer]) -> None:
-        answers = ByteRows.from_texts([each.answer for each in wrong]).reverse()
+        answers = ByteRows.from_texts([each.predicted for each in wrong]).reverse()
         expected = ByteRows.from_texts([each.expected for each in wrong]).reverse()
         width = max(answers.matrix.shape[1], expected.matrix.shape[1])
         # Texts are compared from the right, so that the places of whole numbers stand below each other; of decimals
@@ -98,7 +98,7 @@ class MistakeTally:
         self._wrong_places.update({place: int(count) for place, count in enumerate(places, start=1)})
 
     def _add_error(self, wrong: WrongAnswer) -> None:
-        answer, expected = read_number(wrong.answer), read_number(wrong.expected)
+        answer, expected = read_number(wrong.predicted), read_number(wrong.expected)
         if answer is None or expected is None:
             self.num_unreadable += 1
             badness = (True, 0)

@@ -1,4 +1,4 @@
-"""The examples that a verdict is on, block by block, so that a space of any size is judged in the same memory."""
+"""The examples that a model is evaluated on, block by block, so that memory does not grow with the space."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The verdict: how many whole answers are right, on which examples, and what is wrong with the others."""
+"""The evaluation report: how many whole answers are right, on which examples, and what is wrong with the others."""
 
 import csv
 import io
@@ -19,12 +19,12 @@ _CSV_COLUMNS = ("table", "value", "num_examples", "num_right", "exact_match", "r
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedCase:
-    """An equation at the edge of the space, the model's answer, and whether it was trained on."""
+class EdgeCaseResult:
+    """An equation at the edge of the space, the model's answer (`predicted`), and whether it was trained on."""
 
     kind: str
     question: str
-    answer: str
+    predicted: str
     expected: str
     is_right: bool
     seen: Seen
@@ -40,7 +40,7 @@ class CommutingCount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class EvaluationReport:
     """What a model got right.
 
     Attributes:
@@ -80,7 +80,7 @@ class Verdict:
     places: tuple[GroupCount, ...]
     errors: tuple[ErrorCount, ...]
     wrong_characters: dict[int, int]
-    edge_cases: tuple[JudgedCase, ...]
+    edge_cases: tuple[EdgeCaseResult, ...]
     commuting: CommutingCount | None
     worst: tuple[WrongAnswer, ...]
 
@@ -104,14 +104,14 @@ class Verdict:
         return groups
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the verdict as JSON types."""
+        """Returns the report as JSON types."""
         mapping = asdict(self) | {"exact_match": self.exact_match, "decoded_by": DECODED_BY}
         mapping["errors"] = [{"value": error.value, **asdict(error)} for error in self.errors]
         mapping["wrong_characters"] = {str(number): count for number, count in self.wrong_characters.items()}
         return mapping
 
     def to_json(self) -> str:
-        """Returns the verdict as JSON."""
+        """Returns the report as JSON."""
         return json.dumps(self.to_dict(), indent=2, sort_keys=True)
 
     def to_csv(self) -> str:
@@ -149,7 +149,7 @@ class Verdict:
             yield "swapped sides", GroupCount(value="both right", num_examples=pairs, num_right=both)
 
 
-def _count_cases(kind: str, cases: list[JudgedCase]) -> GroupCount:
+def _count_cases(kind: str, cases: list[EdgeCaseResult]) -> GroupCount:
     return GroupCount(value=kind, num_examples=len(cases), num_right=sum(case.is_right for case in cases))
 
 

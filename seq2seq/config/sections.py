@@ -71,7 +71,7 @@ class TrainingRecipe:
     """How a model is trained.
 
     `validation_split`, on which the best epoch is chosen, defaults to `validation`, or else `test`; `test_split`, for
-    the verdict, to `test`, or else `unseen`, whichever the best epoch was not chosen on. `validation_examples` is the
+    evaluation, to `test`, or else `unseen`, whichever the best epoch was not chosen on. `validation_examples` is the
     size of the fixed sample that each epoch is judged on, `samples` how many of it are shown. The state for
     `--resume` is saved after each epoch and every `save_steps` steps. `storage` is the format to read, None for what
     there is. `mask_loss` leaves pad tokens out of the loss. `source: fresh` trains on an endless stream of what the

@@ -9,7 +9,7 @@
 | `model.keras` | the weights of the best epoch |
 | `last.keras` | the weights at the end of the training, or where Ctrl-C has stopped it |
 | `state.npz` | where an interrupted training goes on; see `training_state` |
-| `verdicts/` | what `evaluate` has found, as text, JSON and CSV; see `evaluation` |
+| `reports/` | evaluation reports, as text, JSON and CSV; see `evaluate` |
 | `tensorboard/` | event files, if the recipe wants them |
 """
 
@@ -30,7 +30,8 @@ from eqstream.data.recipe import Recipe
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
 RUN_VERSION = 1
 _FILES = ("run.json", "codec.json", "log.csv", "samples.txt", "model.keras", "last.keras", "state.npz")
-_FOLDERS = ("logs", "plots", "verdicts", "tensorboard")
+# `verdicts` held what is in `reports` now.
+_FOLDERS = ("logs", "plots", "reports", "verdicts", "tensorboard")
 # What a process that is killed while it writes one of them may leave.
 _PARTIAL_FILES = (
     *(f"{name}.partial" for name in ("run.json", "codec.json", "log.csv", "samples.txt", "state.npz")),
@@ -52,7 +53,7 @@ class RunDirectory:
         self.model_keras = self.path / "model.keras"
         self.last_keras = self.path / "last.keras"
         self.state_npz = self.path / "state.npz"
-        self.verdicts = self.path / "verdicts"
+        self.reports = self.path / "reports"
         self.tensorboard = self.path / "tensorboard"
 
     @property

@@ -26,7 +26,7 @@ def choose_validation_split(manifest: Mapping[str, Any], wanted: str | None, tra
 
 
 def choose_test_split(manifest: Mapping[str, Any], wanted: str | None, train_split: str, validation_split: str) -> str:
-    """Returns the split `wanted`, or the usual one for the verdict.
+    """Returns the split `wanted`, or the usual one to evaluate a model on.
 
     A split on which the best epoch was chosen flatters the model, so another one is taken if there is one.
 

@@ -24,7 +24,7 @@ from eqstream.data.reference.membership import read_question
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.analysis.examples import Examples
 from eqstream.seq2seq.analysis.report import wilson_interval
-from eqstream.seq2seq.analysis.report_text import render_verdict, share_text
+from eqstream.seq2seq.analysis.report_text import render_report, share_text
 from eqstream.seq2seq.evaluate import evaluate
 from eqstream.seq2seq.plot import plot
 from eqstream.seq2seq.predict import Predictor
@@ -43,14 +43,14 @@ RECIPE = {
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    place = tmp_path_factory.mktemp("verdict")
+    place = tmp_path_factory.mktemp("evaluation")
     recipe = Recipe.from_dict(RECIPE)
     build(recipe, place / "data")
     train(recipe, place / "data", place / "run", report=lambda line: None)
     return place
 
 
-def test_the_verdict_is_on_a_split_that_the_best_epoch_was_not_chosen_on(place):
+def test_the_report_is_on_a_split_that_the_best_epoch_was_not_chosen_on(place):
     assert evaluate(place / "run", limit=3).split == "unseen"
 
 
@@ -62,7 +62,8 @@ def examples_of(place, split):
     predictions = Predictor(trained).predict(questions)
     carries = table.numbers["carries"].tolist()
     return [
-        (each.question, each.answer, each.expected, number) for each, number in zip(predictions, carries, strict=True)
+        (each.question, each.predicted, each.expected, number)
+        for each, number in zip(predictions, carries, strict=True)
     ]
 
 
@@ -73,11 +74,11 @@ def group_by(examples, key):
     return {value: (len(rights), sum(rights)) for value, rights in groups.items()}
 
 
-def test_the_verdict_counts_what_plain_python_counts(place):
+def test_the_report_counts_what_plain_python_counts(place):
     examples = examples_of(place, "test")
-    verdict = evaluate(place / "run", split="test")
+    evaluation = evaluate(place / "run", split="test")
     wrong = [example for example in examples if example[1] != example[2]]
-    assert 0 < verdict.num_right == 50 - len(wrong) < verdict.num_examples == 50
+    assert 0 < evaluation.num_right == 50 - len(wrong) < evaluation.num_examples == 50
     keys = {
         "carries": lambda each: each[3],
         "lengths": lambda each: " x ".join(str(len(number)) for number in each[0].split()[::2]),
@@ -85,50 +86,54 @@ def test_the_verdict_counts_what_plain_python_counts(place):
         "answer length": lambda each: len(each[2]),
         "answer sign": lambda each: ["zero", "positive", "negative"][(int(each[2]) > 0) - (int(each[2]) < 0)],
     }
-    assert set(verdict.tables) == set(keys)
+    assert set(evaluation.tables) == set(keys)
     for name, key in keys.items():
-        counted = {each.value: (each.num_examples, each.num_right) for each in verdict.tables[name]}
+        counted = {each.value: (each.num_examples, each.num_right) for each in evaluation.tables[name]}
         assert counted == group_by(examples, key), name
 
 
 def test_the_mistakes_are_what_plain_python_finds(place):
     examples = examples_of(place, "test")
-    verdict = evaluate(place / "run", split="test")
+    evaluation = evaluate(place / "run", split="test")
     wrong = [example[:3] for example in examples if example[1] != example[2]]
     errors = [int(answer) - int(right) for _, answer, right, _ in examples if re.fullmatch("-?[0-9]+", answer)]
-    assert verdict.num_unreadable == 50 - len(errors)
-    assert verdict.rmse == pytest.approx(math.sqrt(sum(error**2 for error in errors) / len(errors)))
-    num_readable_wrong = len(wrong) - verdict.num_unreadable
-    assert sum(error.num_answers for error in verdict.errors) == num_readable_wrong
+    assert evaluation.num_unreadable == 50 - len(errors)
+    assert evaluation.rmse == pytest.approx(math.sqrt(sum(error**2 for error in errors) / len(errors)))
+    num_readable_wrong = len(wrong) - evaluation.num_unreadable
+    assert sum(error.num_answers for error in evaluation.errors) == num_readable_wrong
     tens = [error for error in errors if 10 <= -error < 100]
-    counted = {error.value: (error.num_answers, error.num_off_by_one) for error in verdict.errors}
+    counted = {error.value: (error.num_answers, error.num_off_by_one) for error in evaluation.errors}
     assert counted.get("-10…-99", (0, 0)) == (len(tens), tens.count(-10))
     pairs = [zip_longest(answer[::-1], right[::-1]) for _, answer, right in wrong]
-    assert verdict.wrong_characters == dict(sorted(Counter(sum(a != b for a, b in pair) for pair in pairs).items()))
-    for place_count in verdict.places:
+    assert evaluation.wrong_characters == dict(sorted(Counter(sum(a != b for a, b in pair) for pair in pairs).items()))
+    for place_count in evaluation.places:
         behind = int(place_count.value)
         there = [(answer, right) for _, answer, right, _ in examples if len(right) >= behind]
         assert place_count.num_examples == len(there)
         assert place_count.num_right == sum(
             len(answer) >= behind and answer[-behind] == right[-behind] for answer, right in there
         )
-    assert {(each.question, each.answer, each.expected) for each in verdict.worst} <= set(wrong)
-    sizes = [abs(int(each.answer) - int(each.expected)) for each in verdict.worst if each.answer.lstrip("-").isdigit()]
+    assert {(each.question, each.predicted, each.expected) for each in evaluation.worst} <= set(wrong)
+    sizes = [
+        abs(int(each.predicted) - int(each.expected))
+        for each in evaluation.worst
+        if each.predicted.lstrip("-").isdigit()
+    ]
     assert sizes == sorted(map(abs, errors), reverse=True)[: len(sizes)]
 
 
 def test_every_equation_that_was_not_trained_on_is_judged_once(place, tmp_path):
     trained_on = {example[0] for example in examples_of(place, "train")}
-    verdict = evaluate(place / "run", unseen=True, wrong_file=tmp_path / "wrong.csv")
+    evaluation = evaluate(place / "run", unseen=True, wrong_file=tmp_path / "wrong.csv")
     unseen = {f"{a} {sign} {b}" for a in range(13) for sign in "+-" for b in range(13)} - trained_on
-    assert verdict.split == "all-unseen"
-    assert verdict.num_examples == len(unseen) == 2 * 13 * 13 - 200
-    assert verdict.interval is None
-    for groups in verdict.tables.values():
-        assert sum(group.num_examples for group in groups) == verdict.num_examples
-        assert sum(group.num_right for group in groups) == verdict.num_right
+    assert evaluation.split == "all-unseen"
+    assert evaluation.num_examples == len(unseen) == 2 * 13 * 13 - 200
+    assert evaluation.interval is None
+    for groups in evaluation.tables.values():
+        assert sum(group.num_examples for group in groups) == evaluation.num_examples
+        assert sum(group.num_right for group in groups) == evaluation.num_right
     rows = list(csv.DictReader(io.StringIO((tmp_path / "wrong.csv").read_text())))
-    assert len(rows) == verdict.num_wrong == len({row["question"] for row in rows})
+    assert len(rows) == evaluation.num_wrong == len({row["question"] for row in rows})
     assert {row["question"] for row in rows} <= unseen
     assert all(row["expected"] == read_question(row["question"], space_of()).answer for row in rows)
     assert not list(tmp_path.glob("*.partial"))
@@ -136,18 +141,20 @@ def test_every_equation_that_was_not_trained_on_is_judged_once(place, tmp_path):
 
 def test_edge_cases_say_whether_they_were_trained_on(place):
     trained_on = {example[0] for example in examples_of(place, "train")}
-    verdict = evaluate(place / "run", split="test")
-    assert {"trained", "unseen"} <= {case.seen for case in verdict.edge_cases} <= {"trained", "twin trained", "unseen"}
-    for case in verdict.edge_cases:
+    evaluation = evaluate(place / "run", split="test")
+    assert (
+        {"trained", "unseen"} <= {case.seen for case in evaluation.edge_cases} <= {"trained", "twin trained", "unseen"}
+    )
+    for case in evaluation.edge_cases:
         left, sign, right = case.question.split()
-        assert case.is_right == (case.answer == case.expected)
+        assert case.is_right == (case.predicted == case.expected)
         assert int(case.expected) == (int(left) + int(right) if sign == "+" else int(left) - int(right))
         assert (case.seen == "trained") == (case.question in trained_on)
         # Twins are in one split, unless they are left out of all.
         if case.seen == "twin trained":
             assert f"{right} {sign} {left}" in trained_on
-    for group, unseen in verdict.edge_groups():
-        cases = [case for case in verdict.edge_cases if case.kind == group.value]
+    for group, unseen in evaluation.edge_groups():
+        cases = [case for case in evaluation.edge_cases if case.kind == group.value]
         assert (group.num_examples, group.num_right) == (len(cases), sum(case.is_right for case in cases))
         mine = [case for case in cases if case.seen == "unseen"]
         assert (unseen.num_examples if unseen else 0) == len(mine)
@@ -157,7 +164,7 @@ def test_swapped_sides_are_compared_pair_by_pair(place):
     examples = [each for each in examples_of(place, "test") if "+" in each[0]]
     pairs = [each for each in examples if each[0].split()[0] != each[0].split()[2]]
     twins = [" ".join(each[0].split()[::-1]) for each in pairs]
-    others = [each.answer for each in Predictor.load(place / "run").predict(twins)]
+    others = [each.predicted for each in Predictor.load(place / "run").predict(twins)]
     commuting = evaluate(place / "run", split="test").commuting
     assert commuting.num_pairs == len(pairs) > 0
     assert commuting.num_same == sum(each[1] == other for each, other in zip(pairs, others, strict=True))
@@ -167,15 +174,15 @@ def test_swapped_sides_are_compared_pair_by_pair(place):
 
 
 def test_text_json_and_csv_tell_the_same_and_are_saved(place):
-    verdict = evaluate(place / "run", split="unseen")
-    mapping = json.loads(verdict.to_json())
-    rows = list(csv.DictReader(io.StringIO(verdict.to_csv())))
-    assert mapping["num_right"] == int(rows[0]["num_right"]) == verdict.num_right
-    assert mapping["exact_match"] == float(rows[0]["exact_match"]) == verdict.exact_match
-    assert mapping["rmse"] == float(rows[0]["rmse"]) == verdict.rmse
+    evaluation = evaluate(place / "run", split="unseen")
+    mapping = json.loads(evaluation.to_json())
+    rows = list(csv.DictReader(io.StringIO(evaluation.to_csv())))
+    assert mapping["num_right"] == int(rows[0]["num_right"]) == evaluation.num_right
+    assert mapping["exact_match"] == float(rows[0]["exact_match"]) == evaluation.exact_match
+    assert mapping["rmse"] == float(rows[0]["rmse"]) == evaluation.rmse
     assert "greedy" in mapping["decoded_by"]
-    text = render_verdict(verdict)
-    assert f"{verdict.num_right:,} of {verdict.num_examples:,} right" in text
+    text = render_report(evaluation)
+    assert f"{evaluation.num_right:,} of {evaluation.num_examples:,} right" in text
     lines = {" ".join(line.split()) for line in text.splitlines()}
     for name, groups in mapping["tables"].items():
         of_table = {row["value"]: row for row in rows if row["table"] == name}
@@ -191,22 +198,26 @@ def test_text_json_and_csv_tell_the_same_and_are_saved(place):
     errors = {row["value"]: int(row["num_examples"]) for row in rows if row["table"] == "error"}
     errors.pop("no number", None)
     assert errors == {error["value"]: error["num_answers"] for error in mapping["errors"]}
-    saved = {path.name: path.read_text() for path in (place / "run" / "verdicts").glob("unseen.*")}
-    assert saved == {"unseen.txt": text + "\n", "unseen.json": verdict.to_json() + "\n", "unseen.csv": verdict.to_csv()}
+    saved = {path.name: path.read_text() for path in (place / "run" / "reports").glob("unseen.*")}
+    assert saved == {
+        "unseen.txt": text + "\n",
+        "unseen.json": evaluation.to_json() + "\n",
+        "unseen.csv": evaluation.to_csv(),
+    }
 
 
-def test_the_verdict_says_what_its_examples_are(place, tmp_path):
-    assert "`train`, which the model was TRAINED on" in render_verdict(evaluate(place / "run", split="train"))
-    assert "`test`, on which the best epoch was chosen" in render_verdict(evaluate(place / "run", split="test"))
+def test_the_report_says_what_its_examples_are(place, tmp_path):
+    assert "`train`, which the model was TRAINED on" in render_report(evaluate(place / "run", split="train"))
+    assert "`test`, on which the best epoch was chosen" in render_report(evaluate(place / "run", split="test"))
     run = place / "run"
     limited = evaluate(run, split="unseen", limit=7)
-    assert "the first 7 of `unseen`" in render_verdict(limited)
+    assert "the first 7 of `unseen`" in render_report(limited)
     assert limited.interval == wilson_interval(limited.num_right, 7)
-    assert (run / "verdicts" / "unseen-first-7.json").is_file()
+    assert (run / "reports" / "unseen-first-7.json").is_file()
     build(Recipe.from_dict({**RECIPE, "seed": 9, "name": "others"}), tmp_path / "other")
     other = evaluate(run, data_directory=tmp_path / "other", split="test")
-    assert "a dataset that may share equations" in render_verdict(other)
-    assert (run / "verdicts" / "others-1.0.0-test.txt").is_file()
+    assert "a dataset that may share equations" in render_report(other)
+    assert (run / "reports" / "others-1.0.0-test.txt").is_file()
 
 
 @pytest.mark.parametrize(
@@ -241,9 +252,9 @@ def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_judged(tmp_p
     recipe = Recipe.from_dict({**RECIPE, "space": space, "splits": splits, **sections})
     build(recipe, tmp_path / "data")
     train(recipe, tmp_path / "data", tmp_path / "run", report=lambda line: None)
-    verdict = evaluate(tmp_path / "run", split="test_length")
-    assert verdict.num_examples == 30
-    assert any(group.value.endswith("x 3") for group in verdict.tables["lengths"])
+    evaluation = evaluate(tmp_path / "run", split="test_length")
+    assert evaluation.num_examples == 30
+    assert any(group.value.endswith("x 3") for group in evaluation.tables["lengths"])
     prediction = Predictor.load(tmp_path / "run").predict(["999+999"])[0]
     assert prediction.expected == "1998"
     assert all(math.isfinite(share) for _, share in prediction.characters)
@@ -267,17 +278,17 @@ def manifest_of(**changes):
 
 def test_without_its_dataset_nobody_knows_what_was_trained_on(place, tmp_path):
     run = tmp_path / "run"
-    shutil.copytree(place / "run", run, ignore=shutil.ignore_patterns("verdicts"))
+    shutil.copytree(place / "run", run, ignore=shutil.ignore_patterns("reports"))
     description = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**description, "data_directory": str(tmp_path / "gone")}))
-    verdict = evaluate(run, data_directory=place / "data", limit=5)
-    assert {case.seen for case in verdict.edge_cases} == {"unknown"}
-    assert "unseen       wrong" not in render_verdict(verdict)
+    evaluation = evaluate(run, data_directory=place / "data", limit=5)
+    assert {case.seen for case in evaluation.edge_cases} == {"unknown"}
+    assert "unseen       wrong" not in render_report(evaluation)
     with pytest.raises(UserError, match="is no finished dataset"):
         evaluate(run)
 
 
-def test_the_other_format_gives_the_same_verdict(place, tmp_path):
+def test_the_other_format_gives_the_same_report(place, tmp_path):
     build(Recipe.from_dict({**RECIPE, "storage": {"formats": ["tfrecord"]}}), tmp_path / "data")
     one, other = (
         evaluate(place / "run", data_directory=directory, split="unseen")
@@ -294,25 +305,25 @@ def test_twins_that_are_strangers_are_told_apart(tmp_path):
     recipe = Recipe.from_dict(mapping)
     build(recipe, tmp_path / "data")
     train(recipe, tmp_path / "data", tmp_path / "run", report=lambda line: None)
-    verdict = evaluate(tmp_path / "run", unseen=True)
-    assert verdict.num_examples == 40
-    assert "twins of trained ones included" in render_verdict(verdict)
+    evaluation = evaluate(tmp_path / "run", unseen=True)
+    assert evaluation.num_examples == 40
+    assert "twins of trained ones included" in render_report(evaluation)
     codec = load_trained_model(tmp_path / "run").codec
     trained_on = set(codec.decode_questions(load_tokens(tmp_path / "data", "train", codec).questions))
-    for case in verdict.edge_cases:
+    for case in evaluation.edge_cases:
         twin = " ".join(case.question.split()[::-1])
         known = "trained" if case.question in trained_on else "twin trained" if twin in trained_on else "unseen"
         assert case.seen == known
-    assert "twin trained" in {case.seen for case in verdict.edge_cases}
+    assert "twin trained" in {case.seen for case in evaluation.edge_cases}
 
 
 def test_the_command_prints_what_it_saves(place, tmp_path, capsys):
     for option, kind in ((), "txt"), (("--json",), "json"), (("--csv",), "csv"):
         with pytest.raises(SystemExit, match="0"):
             cli.main(["evaluate", str(place / "run"), "--unseen", *option, "--wrong", str(tmp_path / "wrong.csv")])
-        saved = (place / "run" / "verdicts" / f"all-unseen.{kind}").read_text()
+        saved = (place / "run" / "reports" / f"all-unseen.{kind}").read_text()
         assert capsys.readouterr().out.rstrip("\n") == saved.rstrip("\n")
-    assert (tmp_path / "wrong.csv").read_text().startswith("question,answer,expected\n")
+    assert (tmp_path / "wrong.csv").read_text().startswith("question,predicted,expected\n")
     with pytest.raises(SystemExit, match="2"):
         cli.main(["evaluate", str(place / "run"), "--json", "--csv"])
     assert "Choose one of --json and --csv" in capsys.readouterr().err
@@ -320,12 +331,12 @@ def test_the_command_prints_what_it_saves(place, tmp_path, capsys):
 
 def test_a_run_that_cannot_be_written_is_judged_all_the_same(place, tmp_path):
     run = tmp_path / "run"
-    shutil.copytree(place / "run", run, ignore=shutil.ignore_patterns("verdicts"))
-    (run / "verdicts").write_text("in the way")
+    shutil.copytree(place / "run", run, ignore=shutil.ignore_patterns("reports"))
+    (run / "reports").write_text("in the way")
     lines = []
     assert evaluate(run, limit=3, report=lines.append).num_examples == 3
     assert len(lines) == 1
-    assert "the verdict is not saved" in lines[0]
+    assert "the report is not saved" in lines[0]
     with pytest.raises(UserError, match=r"wrong\.csv cannot be written: No such file"):
         evaluate(run, limit=3, wrong_file=tmp_path / "nowhere" / "wrong.csv")
 
@@ -409,7 +420,7 @@ def test_an_explanation_shows_each_character_and_the_end(place):
     codec.check_dataset(manifest)
     prediction = predictor.predict(["10 + 11"])[0]
     emitted = "".join(character for character, _ in prediction.characters)
-    assert emitted.startswith(prediction.answer.rstrip("?"))
+    assert emitted.startswith(prediction.predicted.rstrip("?"))
     assert all(0 <= share <= 1 for _, share in prediction.characters)
     assert prediction.to_text(explain=True).count("\n") == len(prediction.characters)
     explained = json.loads(prediction.to_json(explain=True))["characters"]

@@ -110,9 +110,9 @@ def test_the_prompt_goes_on_after_a_bad_question_until_the_input_ends(run, monke
 def test_json_shows_what_was_rounded_if_it_is_to_explain(run):
     _, output, _ = call(run, "--json", "--explain", "1+1")
     explained = json.loads(output)
-    assert explained.keys() == {"question", "answer", "expected", "is_correct", "estimate"}
-    assert abs(max(explained["estimate"], 0) - int(explained["answer"])) <= 0.5
-    assert json.loads(call(run, "--json", "1+1")[1]).keys() == {"question", "answer", "expected", "is_correct"}
+    assert explained.keys() == {"question", "predicted", "expected", "is_correct", "estimate"}
+    assert abs(max(explained["estimate"], 0) - int(explained["predicted"])) <= 0.5
+    assert json.loads(call(run, "--json", "1+1")[1]).keys() == {"question", "predicted", "expected", "is_correct"}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])

@@ -1,4 +1,4 @@
-"""The edges of spaces, tables and mistakes of texts written by hand, and the text of a verdict, letter by letter."""
+"""The edges of spaces, tables and mistakes of texts written by hand, and the text of a report, letter by letter."""
 
 from fractions import Fraction
 
@@ -12,8 +12,8 @@ from eqstream.data.reference.evaluation import count_carries, evaluate, parse, p
 from eqstream.seq2seq.analysis.breakdown import GroupCount, TableTally
 from eqstream.seq2seq.analysis.edge_cases import list_edge_cases, list_twins, swap_sides
 from eqstream.seq2seq.analysis.errors import ErrorCount, MistakeTally, WrongAnswer
-from eqstream.seq2seq.analysis.report import CommutingCount, JudgedCase, Verdict
-from eqstream.seq2seq.analysis.report_text import render_verdict
+from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, EvaluationReport
+from eqstream.seq2seq.analysis.report_text import render_report
 
 
 @pytest.mark.parametrize("name", list(shipped_recipes()))
@@ -93,7 +93,7 @@ def test_operators_are_read_without_spaces_and_in_brackets():
 
 
 def wrong(answer, expected):
-    return WrongAnswer(question="?", answer=answer, expected=expected)
+    return WrongAnswer(question="?", predicted=answer, expected=expected)
 
 
 def test_errors_are_exact_however_large_and_the_worst_come_first():
@@ -118,7 +118,7 @@ def test_errors_are_exact_however_large_and_the_worst_come_first():
         ("+0.01…+0.09", 1, 0),
         ("+1…+9", 1, 1),
     ]
-    assert [each.answer for each in tally.worst()] == ["1?", "5/0", "90", str(huge + 1), "1/3", "0.75", "07"]
+    assert [each.predicted for each in tally.worst()] == ["1?", "5/0", "90", str(huge + 1), "1/3", "0.75", "07"]
     assert tally.wrong_characters() == {1: 4, 2: 1, 3: 1, 4: 1}
 
 
@@ -131,7 +131,9 @@ def test_the_root_of_what_no_float_holds_is_found():
 def test_only_so_many_of_the_worst_are_kept_and_the_first_win():
     tally = MistakeTally()
     for start in (0, 50):
-        tally.add(np.ones(50, int), [WrongAnswer(question=str(start + n), answer="2", expected="1") for n in range(50)])
+        tally.add(
+            np.ones(50, int), [WrongAnswer(question=str(start + n), predicted="2", expected="1") for n in range(50)]
+        )
     assert [each.question for each in tally.worst()] == [str(number) for number in range(10)]
 
 
@@ -167,7 +169,7 @@ the worst answers
   ☒ 5 + 7 = 2  (expected 12)"""
 
 
-def verdict_of(**changes):
+def report_of(**changes):
     fields = {
         "run": "run",
         "model_sha256": "ab",
@@ -193,21 +195,21 @@ def verdict_of(**changes):
         "errors": (ErrorCount(sign=-1, place=1, num_answers=1, num_off_by_one=1),),
         "wrong_characters": {1: 1},
         "edge_cases": (
-            JudgedCase(kind="zeros", question="0 + 0", answer="0", expected="0", is_right=True, seen="trained"),
-            JudgedCase(kind="zeros", question="0 + 9", answer="8", expected="9", is_right=False, seen="unseen"),
+            EdgeCaseResult(kind="zeros", question="0 + 0", predicted="0", expected="0", is_right=True, seen="trained"),
+            EdgeCaseResult(kind="zeros", question="0 + 9", predicted="8", expected="9", is_right=False, seen="unseen"),
         ),
         "commuting": CommutingCount(num_pairs=3, num_same=2, num_both_right=1),
-        "worst": (WrongAnswer(question="5 + 7", answer="2", expected="12"),),
+        "worst": (WrongAnswer(question="5 + 7", predicted="2", expected="12"),),
     }
-    return Verdict(**(fields | changes))
+    return EvaluationReport(**(fields | changes))
 
 
 def test_the_text_is_what_it_was():
-    assert render_verdict(verdict_of()) == GOLDEN
+    assert render_report(report_of()) == GOLDEN
 
 
-def test_a_perfect_verdict_speaks_of_no_mistakes():
-    perfect = verdict_of(
+def test_a_perfect_report_speaks_of_no_mistakes():
+    perfect = report_of(
         num_right=4,
         interval=None,
         rmse=0.0,
@@ -219,7 +221,7 @@ def test_a_perfect_verdict_speaks_of_no_mistakes():
         commuting=None,
         tables={},
     )
-    assert render_verdict(perfect).splitlines() == [
+    assert render_report(perfect).splitlines() == [
         "exact match 100%: 4 of 4 right, 0 wrong",
         "on `test`",
         "of sums 1.0.0, by greedy decoding, the whole answer and its end",

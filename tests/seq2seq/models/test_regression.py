@@ -10,7 +10,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import END, Codec, CodecOptions
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
-from eqstream.seq2seq.analysis.report_text import render_verdict
+from eqstream.seq2seq.analysis.report_text import render_report
 from eqstream.seq2seq.config.architectures import LstmRegressionRecipe, MlpRegressionRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.evaluate import evaluate
@@ -118,7 +118,7 @@ RECIPE = {
 }
 
 
-def test_sums_are_learned_through_the_same_trainer_verdict_and_prediction(tmp_path):
+def test_sums_are_learned_through_the_same_trainer_evaluation_and_prediction(tmp_path):
     recipe = Recipe.from_dict(RECIPE)
     build(recipe, tmp_path / "data")
     lines = []
@@ -126,12 +126,14 @@ def test_sums_are_learned_through_the_same_trainer_verdict_and_prediction(tmp_pa
     assert report.metrics["val_rmse"] < 0.1
     assert any("RMSE" in line for line in lines)
     assert (tmp_path / "run" / "log.csv").read_text().startswith("epoch,loss,rmse,val_loss,val_rmse,val_exact_match")
-    verdict = evaluate(tmp_path / "run")
-    assert verdict.exact_match == 1.0
-    assert verdict.rmse == 0
-    assert 0 < verdict.rmse_unrounded < 0.5
-    assert f"RMSE 0 in units of the answer, {verdict.rmse_unrounded:.6g} before rounding" in render_verdict(verdict)
-    assert verdict.num_examples == 19 * 19 - 150
+    evaluation = evaluate(tmp_path / "run")
+    assert evaluation.exact_match == 1.0
+    assert evaluation.rmse == 0
+    assert 0 < evaluation.rmse_unrounded < 0.5
+    assert f"RMSE 0 in units of the answer, {evaluation.rmse_unrounded:.6g} before rounding" in render_report(
+        evaluation
+    )
+    assert evaluation.num_examples == 19 * 19 - 150
     predictions = Predictor.load(tmp_path / "run").predict(["-9 + -9", "9+-9", "8 + 9"])
     assert [each.answer for each in predictions] == ["-18", "0", "17"]
     assert [round(each.estimate) for each in predictions] == [-18, 0, 17]

@@ -102,7 +102,7 @@ def test_stream_of_a_dataset_gives_what_its_files_do_not_hold_out(dataset):
     for batch in source.batches(first_epoch=0, first_batch=0).take(60 * NUM_STEPS):
         given.update(codec.decode_questions(batch["question"].numpy()))
     assert not {frozenset(text.split(" + ")) for text in given} & held_out
-    # What a verdict on unseen equations takes for seen is what the stream gives.
+    # What an evaluation on unseen equations takes for seen is what the stream gives.
     unseen = unseen_equations(Recipe.from_dict(manifest["recipe"]), from_stream=True)
     texts = {text for columns in unseen.blocks() for text in columns.question.to_texts()}
     assert not texts & given
