@@ -15,6 +15,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import PAD
 from eqstream.data.loading.shard_batches import TokenTable, load_manifest, load_tokens
 from eqstream.data.permutation import Permutation, derive_seed
+from eqstream.data.recipe import Recipe
 from eqstream.data.reference.membership import read_question
 from eqstream.seq2seq.analysis.errors import MistakeTally, WrongAnswer
 from eqstream.seq2seq.figures import learning_curves, maps
@@ -23,7 +24,7 @@ from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.decoding import GreedyDecoder
 from eqstream.seq2seq.runs.compatibility import check_fits
 from eqstream.seq2seq.runs.run_directory import RunDirectory
-from eqstream.seq2seq.runs.split_roles import choose_test_split, choose_validation_split
+from eqstream.seq2seq.runs.split_roles import roles_of_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 # Enough to see a pattern, few enough for every model to answer within seconds.
@@ -121,9 +122,12 @@ def _draw_errors(
     directory = directory or str(trained.description["data_directory"])
     manifest = load_manifest(directory)
     check_fits(trained.recipe.space, trained.codec, manifest)
-    training = trained.sections.training
-    validation = choose_validation_split(manifest, training.validation_split, training.train_split)
-    split = choose_test_split(manifest, split or training.test_split, training.train_split, validation)
+    splits = Recipe.from_dict(manifest["recipe"]).splits
+    split = roles_of_run(trained.description, splits, trained.sections.training, split).test
+    if split is None:
+        raise UserError(
+            f"{directory} has no split besides the one that the model was trained on: choose it by `--split`"
+        )
     whole = load_tokens(directory, split, codec, manifest=manifest)
     table = _take_some(whole, limit or _MAX_EXAMPLES)
     is_right, mistakes = _judge(trained, table)

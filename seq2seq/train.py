@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.shard_batches import TokenTable, load_manifest, load_tokens
-from eqstream.data.permutation import Permutation, derive_seed
+from eqstream.data.loading.shard_batches import TokenTable, load_manifest
+from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.models.base import EquationModel
@@ -25,7 +25,7 @@ from eqstream.seq2seq.runs.compatibility import (
     describe_other_versions,
 )
 from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run
-from eqstream.seq2seq.runs.split_roles import choose_validation_split
+from eqstream.seq2seq.runs.split_roles import SplitRoles, choose_roles, roles_of_run
 from eqstream.seq2seq.training.batches import Stage, TrainingSource, make_source, make_stages, with_targets
 from eqstream.seq2seq.training.callbacks import (
     BestKeeper,
@@ -39,6 +39,7 @@ from eqstream.seq2seq.training.event_files import check_tensorboard, make_event_
 from eqstream.seq2seq.training.interrupts import interrupts_noted_by
 from eqstream.seq2seq.training.report import TrainingReport
 from eqstream.seq2seq.training.state import TrainingProgress, build_metrics, restore_state, save_model, save_state
+from eqstream.seq2seq.training.validation import load_validation_sample
 
 __all__ = ["TrainingInterruptedError", "TrainingReport", "train"]
 
@@ -51,6 +52,7 @@ class _Task:
     codec: Codec
     stages: tuple[Stage, ...]
     sample: TokenTable
+    roles: SplitRoles
 
     @property
     def source(self) -> TrainingSource:
@@ -99,10 +101,15 @@ def train(
             report(change)
     if sections.training.tensorboard:
         check_tensorboard()
-    task = _prepare(sections.training, codec, data_directory, manifest)
+    splits = Recipe.from_dict(manifest["recipe"]).splits
+    if resume:
+        roles = roles_of_run(run.read_description(), splits, sections.training)
+    else:
+        roles = choose_roles(splits, sections.training)
+    task = _prepare(sections.training, roles, codec, data_directory, manifest)
     if not resume:
         run.create(overwrite=overwrite)
-    _write_papers(run, describe_run(recipe, data_directory, manifest), codec, report)
+    _write_papers(run, describe_run(recipe, data_directory, manifest, roles.validation), codec, report)
     keras.utils.set_random_seed(derive_seed(sections.training.seed, "training") % 2**32)
     with dtype_policy(sections.training.precision):
         model = make_model(sections.model, codec)
@@ -150,15 +157,18 @@ def _report_task(kind: str, model: EquationModel, task: _Task, report: Callable[
             f"epochs {stage.first_epoch + 1} to {stage.end_epoch}: {stage.name}, "
             f"{stage.source.num_examples:,} examples, {stage.source.num_batches} steps an epoch"
         )
+    roles = task.roles
+    chosen_on = "equations of no split" if roles.validation is None else f"of `{roles.validation}`"
+    evaluated_on = "every unseen equation" if roles.test is None else f"`{roles.test}`"
+    report(f"validation: {len(task.sample):,} {chosen_on} (the best epoch is chosen on it); report: {evaluated_on}")
 
 
-def _prepare(recipe: TrainingRecipe, codec: Codec, data_directory: str | Path, manifest: Mapping[str, Any]) -> _Task:
-    validation = choose_validation_split(manifest, recipe.validation_split, recipe.train_split)
-    judged = load_tokens(data_directory, validation, codec, manifest=manifest, storage=recipe.storage)
+def _prepare(
+    recipe: TrainingRecipe, roles: SplitRoles, codec: Codec, data_directory: str | Path, manifest: Mapping[str, Any]
+) -> _Task:
+    sample = load_validation_sample(recipe, roles.validation, codec, data_directory=data_directory, manifest=manifest)
     stages = make_stages(recipe, make_source(recipe, codec, data_directory, manifest))
-    chosen = np.arange(min(recipe.validation_examples, len(judged)))
-    sample = judged.take(Permutation(len(judged), derive_seed(recipe.seed, "validation")).forward(chosen))
-    return _Task(recipe, codec, stages, sample)
+    return _Task(recipe, codec, stages, sample, roles)
 
 
 def _compile(model: EquationModel, task: _Task) -> None:

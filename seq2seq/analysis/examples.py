@@ -19,7 +19,7 @@ from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.tfrecord_fallback import read_tfrecord_shard
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.unseen import unseen_equations
-from eqstream.seq2seq.runs.split_roles import choose_test_split, choose_validation_split
+from eqstream.seq2seq.runs.split_roles import roles_of_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 ALL_UNSEEN = "all-unseen"  # no split can have this name
@@ -77,7 +77,7 @@ def choose_examples(
         trained: the model to judge.
         directory: the dataset.
         manifest: the dataset's.
-        split: None for the recipe's `test_split`, or the usual one.
+        split: None for the recipe's `test_split`, or the usual one, or else what is unseen.
         unseen: whether the whole space is meant, equations of no split included.
 
     Raises:
@@ -85,7 +85,9 @@ def choose_examples(
     """
     training = trained.sections.training
     is_own = manifest["fingerprint"] == trained.description["data_fingerprint"]
-    if unseen:
+    splits = Recipe.from_dict(manifest["recipe"]).splits
+    roles = roles_of_run(trained.description, splits, training, split)
+    if unseen or roles.test is None:
         if not is_own:
             raise UserError("what is unseen can be told only of the dataset that the model was trained on")
         recipe = Recipe.from_dict(manifest["recipe"])
@@ -95,22 +97,23 @@ def choose_examples(
         about = "every equation of the space that the model was not trained on"
         if recipe.commuted == "ignore":
             about += ", twins of trained ones included"
+        if roles.validation is None:
+            about += ", the few on which the best epoch was chosen included"
         return Examples(name=ALL_UNSEEN, about=about, total=equations.total, is_sample=False, read=equations.blocks)
-    validation = choose_validation_split(manifest, training.validation_split, training.train_split)
-    name = choose_test_split(manifest, split or training.test_split, training.train_split, validation)
+    name = roles.test
     about = f"`{name}`"
     if not is_own:
         about += ", of a dataset that may share equations with the one the model was trained on"
     elif name == training.train_split:
         about += ", which the model was TRAINED on"
-    elif name == validation:
+    elif name == roles.validation:
         about += ", on which the best epoch was chosen"
-    (recipe,) = (each for each in manifest["recipe"]["splits"] if each["name"] == name)
+    (recipe,) = (each for each in splits if each.name == name)
     return Examples(
         name=name,
         about=about,
         total=manifest["splits"][name]["num_equations"],
-        is_sample=not recipe["rest"],
+        is_sample=not recipe.rest,
         read=lambda: read_split(directory, manifest, name),
     )
 

@@ -70,13 +70,14 @@ class EarlyStoppingRecipe:
 class TrainingRecipe:
     """How a model is trained.
 
-    `validation_split`, on which the best epoch is chosen, defaults to `validation`, or else `test`; `test_split`, for
-    evaluation, to `test`, or else `unseen`, whichever the best epoch was not chosen on. `validation_examples` is the
-    size of the fixed sample that each epoch is judged on, `samples` how many of it are shown. The state for
-    `--resume` is saved after each epoch and every `save_steps` steps. `storage` is the format to read, None for what
-    there is. `mask_loss` leaves pad tokens out of the loss. `source: fresh` trains on an endless stream of what the
-    train split may take from and no other split holds (see `eqstream.data.streams.equation_stream`),
-    `epoch_examples` of it in an epoch, by default as many as the split has.
+    The best epoch is chosen on `validation_split`: by default `validation`, `dev`, `test` or the first other split of
+    the recipe, whichever has the `where` of the train split, or else equations of that `where` that no split has. The
+    model is evaluated on `test_split`: by default `test`, `unseen` or the first other split, if possible one on which
+    the best epoch was not chosen. `validation_examples` is the size of the fixed sample that each epoch is judged on,
+    `samples` how many of it are shown. The state for `--resume` is saved after each epoch and every `save_steps`
+    steps. `storage` is the format to read, None for what there is. `mask_loss` leaves pad tokens out of the loss.
+    `source: fresh` trains on an endless stream of what the train split may take from and no other split holds (see
+    `eqstream.data.streams.equation_stream`), `epoch_examples` of it in an epoch, by default as many as the split has.
 
     `curriculum` is a list of stages that come first, each of so many epochs of some of the examples; early stopping
     counts from the first epoch after them. `weights` makes rare kinds of examples count more in the training loss.

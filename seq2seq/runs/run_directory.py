@@ -2,7 +2,7 @@
 
 | file | holds |
 | --- | --- |
-| `run.json` | resolved recipe, where the data is and its fingerprint, versions, whether the training is finished |
+| `run.json` | recipe, data and its fingerprint, validation split (null: equations of no split), versions, if finished |
 | `codec.json` | from text to tokens and back |
 | `log.csv` | one row of metrics per finished epoch |
 | `samples.txt` | sample predictions of each epoch |
@@ -138,14 +138,17 @@ class RunDirectory:
         return Codec.load(self.codec_json)
 
 
-def describe_run(recipe: Recipe, data_directory: str | Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the contents of `run.json` for a training that begins."""
+def describe_run(
+    recipe: Recipe, data_directory: str | Path, manifest: Mapping[str, Any], validation_split: str | None
+) -> dict[str, Any]:
+    """Returns the contents of `run.json` for a training that begins, of which None chooses on equations of no split."""
     return {
         "run_version": RUN_VERSION,
         "recipe": recipe.to_dict(),
         "data_directory": str(Path(data_directory).resolve()),
         "data_fingerprint": manifest["fingerprint"],
         "data_name": f"{manifest['name']} {manifest['version']}",
+        "validation_split": validation_split,
         "versions": {"python": platform.python_version()} | {name: _version_of(name) for name in _TOOLS},
         "is_finished": False,
     }

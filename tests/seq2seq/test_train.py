@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -111,6 +112,49 @@ def test_a_run_holds_all_that_is_needed_to_use_and_repeat_it(finished, dataset):
     assert report.num_epochs == 3
     assert "exact match" in report.to_text()
     assert sum(line.lstrip().startswith(("☑", "☒")) for line in lines) == 6
+
+
+SHORT, LONG = {"digits": 1}, {"digits": 2}
+HELD_OUT = {"name": "far", "count": 40, "where": LONG}
+
+
+def train_on(splits, tmp_path, **training):
+    """The lines that a training of one epoch reports, and the manifest of its data."""
+    mapping = {**RECIPE, "splits": splits, "training": {**RECIPE["training"], "epochs": 1, **training}}
+    recipe, lines = Recipe.from_dict(mapping), []
+    build(recipe, tmp_path / "data")
+    train(recipe, tmp_path / "data", tmp_path / "run", report=lines.append)
+    return lines, json.loads((tmp_path / "run" / "run.json").read_text())
+
+
+def test_the_best_epoch_is_not_chosen_on_a_split_that_is_held_out(tmp_path):
+    near = {"name": "near", "rest": True, "where": SHORT}
+    lines, description = train_on([{"name": "train", "count": 50, "where": SHORT}, HELD_OUT, near], tmp_path)
+    assert "validation: 20 of `near` (the best epoch is chosen on it); report: `far`" in lines
+    assert description["validation_split"] == "near"
+
+
+def test_without_a_fit_split_the_best_epoch_is_chosen_on_equations_of_no_split(tmp_path):
+    lines, description = train_on([{"name": "train", "count": 50, "where": SHORT}, HELD_OUT], tmp_path)
+    assert "validation: 20 equations of no split (the best epoch is chosen on it); report: `far`" in lines
+    assert description["validation_split"] is None
+
+
+@pytest.mark.parametrize(
+    ("size", "source", "reason"),
+    [
+        ({"rest": True}, "shards", "`train` leaves no equation over"),
+        ({"count": 50}, "fresh", "a fresh stream trains on all the rest"),
+    ],
+)
+def test_without_anything_to_choose_the_best_epoch_on_the_cure_is_named(tmp_path, size, source, reason):
+    message = (
+        f"no split to choose the best epoch on: `far` is held out by `where`, and {reason}; add a split with the "
+        "`where` of `train` to the recipe and build it anew, or name one by `training.validation_split`"
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        train_on([{"name": "train", "where": SHORT, **size}, HELD_OUT], tmp_path, source=source)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_same_recipe_gives_the_same_weights_bit_for_bit(finished, dataset, tmp_path):
