@@ -15,9 +15,8 @@ import pyarrow
 from pyarrow import parquet
 
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
-from eqstream.data.recipe import Range, Recipe, SplitRecipe, exact
+from eqstream.data.recipe import Recipe, SplitRecipe, exact
 from eqstream.data.space.conditions import selection_of
-from eqstream.data.space.equation_space import whole_space
 from eqstream.data.splits.counting import Census, Counter, CountingTask
 from eqstream.data.splits.enumeration import BLOCK, Walk
 from eqstream.data.splits.plan import Segment, ShardTask, SplitPlan, plan_splits
@@ -116,8 +115,8 @@ def preview(recipe: Recipe) -> Preview:
             format_to_bytes[format] += sample.format_to_bytes[format] / (sample.num_equations or 1) * size
     return Preview(
         title=f"{recipe.name} {recipe.version}: {recipe.description}",
-        space_size=whole_space(recipe.space).size,
-        is_all_valid="/" not in recipe.space.operators and recipe.space.answer == Range(),
+        space_size=census.space.whole.size,
+        is_all_valid=not census.space.has_division and not census.space.is_bounded,
         splits=tuple(
             SplitPreview(
                 name=split.name,

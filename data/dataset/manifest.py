@@ -25,10 +25,11 @@ from eqstream.data.configuration import describe_type
 from eqstream.data.dataset.histograms import add_histograms
 from eqstream.data.dataset.layout import COLUMNS, MANIFEST, shard_path
 from eqstream.data.dataset.manifest_schema import check_form
-from eqstream.data.dataset.shard_writer import ShardReceipt, make_text_encoder
+from eqstream.data.dataset.shard_writer import ShardReceipt
 from eqstream.data.errors import UserError
+from eqstream.data.formats.text_encoder import TextEncoder
 from eqstream.data.recipe import FORMAT_VERSION, Recipe
-from eqstream.data.space.equation_space import whole_space
+from eqstream.data.space.prepared_space import prepare_space
 from eqstream.data.splits.plan import SplitPlan
 
 _TOOLS = ("numpy", "pyarrow", "apache-beam")
@@ -99,19 +100,19 @@ def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardR
 
 def describe_space(recipe: Recipe) -> dict[str, Any]:
     """Returns the manifest's `space`: size, and bounds on the text that it holds."""
-    space = whole_space(recipe.space)
-    text = make_text_encoder(recipe, space.shapes)
+    space = prepare_space(recipe.space)
+    text = TextEncoder(space)
     letters = {letter for shape in space.shapes for part in shape.literals(recipe.space.spacing) for letter in part}
     letters |= set("0123456789")
-    if recipe.space.operands.min < 0 or "-" in recipe.space.operators:
+    if space.has_negative_operands or "-" in recipe.space.operators:
         letters.add("-")
-    if "/" in recipe.space.operators and recipe.space.division == "fraction":
+    if space.has_fractions:
         letters.add("/")
-    rounds = "/" in recipe.space.operators and recipe.space.division == "decimal" and recipe.space.places
-    if recipe.space.operands.decimals or rounds:
+    rounds = space.has_division and recipe.space.division == "decimal" and recipe.space.places
+    if space.decimals or rounds:
         letters.add(".")
     return {
-        "size": str(space.size),
+        "size": str(space.whole.size),
         "num_shapes": len(space.shapes),
         "max_question_length": text.max_question_length,
         "max_answer_length": text.max_answer_length,

@@ -6,7 +6,7 @@ A shard depends on the recipe and its task alone, so any worker can write it, in
 import functools
 import gzip
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
@@ -18,10 +18,8 @@ from eqstream.data.formats.string_tables import total_lengths
 from eqstream.data.formats.text_encoder import TextEncoder
 from eqstream.data.formats.tfrecord_writer import TFRecordEncoder
 from eqstream.data.recipe import Recipe
-from eqstream.data.space.arithmetic import Arithmetic
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
-from eqstream.data.space.equation_space import operand_domain
-from eqstream.data.space.shapes import Shape, list_shapes
+from eqstream.data.space.prepared_space import prepare_space
 from eqstream.data.splits.enumeration import BLOCK, Walk
 from eqstream.data.splits.plan import Segment, ShardTask, deal
 from eqstream.data.splits.strata import list_sources
@@ -125,22 +123,16 @@ class _ParquetFile:
         self._sink.close()
 
 
-def make_text_encoder(recipe: Recipe, shapes: Sequence[Shape]) -> TextEncoder:
-    """Returns the encoder of the text of a recipe's equations; `shapes` are those of its space."""
-    arithmetic = Arithmetic(recipe.space, operand_domain(recipe.space).bound, shapes)
-    return TextEncoder(recipe.space, shapes, arithmetic)
-
-
 class ShardWriter:
     """Writes the shards of one recipe; make it once a process, as its tables take a while to build."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._shapes = list_shapes(recipe.space)
-        self._sources = list_sources(recipe)
+        self._space = prepare_space(recipe.space)
+        self._sources = list_sources(recipe, self._space)
         self._walks: dict[int, Walk] = {}
-        self._terms = np.array([shape.num_terms for shape in self._shapes], dtype=np.int64)
-        self.text = make_text_encoder(recipe, self._shapes)
+        self._terms = np.array([shape.num_terms for shape in self._space.shapes], dtype=np.int64)
+        self.text = TextEncoder(self._space)
 
     def equations(self, task: ShardTask) -> Iterator[EquationBlock]:
         """Yields the equations of a shard in the order of its records, in blocks of at most some 100,000."""
@@ -163,7 +155,7 @@ class ShardWriter:
         """
         meters = {format: _MeteredFile(sink) for format, sink in sinks.items()}
         files = [self._open(format, meter) for format, meter in meters.items()]
-        histograms = HistogramCounter(self._shapes)
+        histograms = HistogramCounter(self._space.shapes)
         num_equations = 0
         try:
             for block in self.equations(task):
@@ -184,8 +176,7 @@ class ShardWriter:
     # Whoever only wants the equations, or one format, does without the tables of the other.
     @functools.cached_property
     def _tfrecord(self) -> TFRecordEncoder:
-        longest = len(str(operand_domain(self._recipe.space).bound // 10**self._recipe.space.operands.decimals))
-        return TFRecordEncoder(self.text, self._terms, longest)
+        return TFRecordEncoder(self.text, self._terms, self._space.operand_digits)
 
     @functools.cached_property
     def _parquet(self) -> ParquetEncoder:
@@ -198,7 +189,7 @@ class ShardWriter:
 
     def _walk(self, source: int) -> Walk:
         if source not in self._walks:
-            self._walks[source] = self._sources[source].walk(self._recipe, self._shapes)
+            self._walks[source] = self._sources[source].walk(self._recipe, self._space)
         return self._walks[source]
 
     def _segment(self, segment: Segment) -> Iterator[EquationBlock]:

@@ -6,15 +6,11 @@ padded ones (``0007``), the last groups behind the point from those without trai
 groups are the empty text.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from eqstream.data.formats.string_tables import Piece, PieceTable
-from eqstream.data.recipe import SpaceRecipe
-from eqstream.data.space.arithmetic import Arithmetic
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.shapes import Shape
+from eqstream.data.space.prepared_space import PreparedSpace
 
 _GROUP = 4
 _BASE = 10**_GROUP
@@ -26,22 +22,21 @@ class TextEncoder:
     """Turns blocks of equations of one space into pieces of text.
 
     Args:
-        space: the recipe of the space.
-        shapes: the shapes of the space.
-        arithmetic: knows how large answers get.
+        space: the space.
     """
 
-    def __init__(self, space: SpaceRecipe, shapes: Sequence[Shape], arithmetic: Arithmetic) -> None:
-        self._decimals = space.operands.decimals
+    def __init__(self, space: PreparedSpace) -> None:
+        recipe, shapes, arithmetic = space.recipe, space.shapes, space.arithmetic
+        self._decimals = space.decimals
         self._shapes = shapes
-        self._answer_decimals = 0 if arithmetic.is_fraction else arithmetic.answer_decimals
-        self._operand_bound = max(abs(space.operands.min), abs(space.operands.max)) * 10**self._decimals
-        self._operand_has_sign = space.operands.min < 0
+        self._answer_decimals = 0 if space.has_fractions else arithmetic.answer_decimals
+        self._operand_bound = space.operand_domain.bound
+        self._operand_has_sign = space.has_negative_operands
         self._answer_bound = arithmetic.answer_bound
-        self._answer_has_sign = self._operand_has_sign or "-" in space.operators
-        self._smallest = space.operands.min
-        self._num_operands = space.operands.max - space.operands.min + 1
-        literals = [shape.literals(space.spacing) for shape in shapes]
+        self._answer_has_sign = self._operand_has_sign or "-" in recipe.operators
+        self._smallest = recipe.operands.min
+        self._num_operands = recipe.operands.max - recipe.operands.min + 1
+        literals = [shape.literals(recipe.spacing) for shape in shapes]
         behind = {text for texts in literals for text in texts[1:]}
         # Ids have 32 bits, and operands are added to them.
         is_narrow = not self._decimals and self._operand_bound < 1 << 30
@@ -52,7 +47,7 @@ class TextEncoder:
         self._literals_by_slot = [self._literal_ids(slot) for slot in range(self._terms.max() + 1)]
         self._joined_by_slot = [self._joined_ids(literals, slot) for slot in range(1, self._terms.max() + 1)]
         self.max_question_length = self._longest_question()
-        self.max_answer_length = self._longest_answer(arithmetic.is_fraction)
+        self.max_answer_length = self._longest_answer(space.has_fractions)
 
     def questions(self, block: EquationBlock) -> list[Piece]:
         """Returns the pieces of the questions, in reading order; their ids have shape (n,)."""

@@ -68,7 +68,7 @@ class FreshBatches:
         seed: int = 0,
     ) -> None:
         self._stream = FreshStream(recipe, split, num_examples=epoch_examples, seed=seed)
-        self._columns = ColumnEncoder(recipe, self._stream.shapes)
+        self._columns = ColumnEncoder(self._stream.space)
         self._codec, self._batch_size = codec, batch_size
         self.num_examples = self._stream.num_examples
         self.num_batches = self.num_examples // batch_size if batch_size > 0 else 0

@@ -6,7 +6,6 @@ express is checked equation by equation; to be safe the whole condition is.
 """
 
 import dataclasses
-import hashlib
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -17,14 +16,11 @@ import numpy as np
 from eqstream.data.recipe import Range, SpaceRecipe, SplitRecipe, Where, exact
 from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.digits import digit_count
-from eqstream.data.space.equation_space import Box, Domain, operand_domain
-from eqstream.data.space.shapes import Shape, Tree
+from eqstream.data.space.equation_space import Box, Domain
+from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.shapes import Shape
 
-_HASH_SPACE = 1 << 64
-_MIX_A = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_B = np.uint64(0x94D049BB133111EB)
 _RANGES = ("terms", "digits", "operands", "carries", "answer")
-_OPERATOR_CODES = {"+": 0x9E3779B97F4A7C15, "-": 0xC2B2AE3D27D4EB4F, "*": 0x165667B19E3779F9, "/": 0x27D4EB2F165667C5}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,21 +95,18 @@ def _excludes_contained(first: Where, second: Where) -> bool:
     return not values
 
 
-def boxes_of(
-    where: Where | None, space: SpaceRecipe, shapes: Sequence[Shape], *, with_twins: bool = False
-) -> list[Box]:
+def boxes_of(where: Where | None, space: PreparedSpace, *, with_twins: bool = False) -> list[Box]:
     """Returns disjoint boxes that together hold every equation that meets `where`, in the order of shapes.
 
     Args:
         where: the condition.
         space: of the equations.
-        shapes: of the space.
         with_twins: whether the boxes are to hold all commuted twins of these equations, too.
     """
     if where is None:
         where = Where(terms=Range())
     boxes = []
-    for number, shape in enumerate(shapes):
+    for number, shape in enumerate(space.shapes):
         if _fits_shape(where, shape, with_twins):
             boxes += [Box(number, domains) for domains in _split_domains(where, space, shape.num_terms)]
     return [box for box in boxes if box.size]
@@ -129,9 +122,8 @@ def _fits_shape(where: Where, shape: Shape, with_twins: bool) -> bool:
     return where.brackets in shape.brackets_of_twins
 
 
-def _split_domains(where: Where, space: SpaceRecipe, num_terms: int) -> Iterator[tuple[Domain, ...]]:
-    scale = 10**space.operands.decimals
-    base = operand_domain(space)
+def _split_domains(where: Where, space: PreparedSpace, num_terms: int) -> Iterator[tuple[Domain, ...]]:
+    scale, base = space.scale, space.operand_domain
     if where.operands is not None:
         base = base.intersect(_range_domain(where.operands, scale, base))
     if where.excludes is not None:
@@ -257,58 +249,3 @@ def _holds_any(operands: Sequence[np.ndarray], values: Sequence[int | float], sc
 def in_answer_range(answers: Answers, bounds: Range) -> np.ndarray:
     """Returns whether each answer lies within the bounds of the space, shape (n,)."""
     return _in_range(answers.numerators, answers.denominators, bounds)
-
-
-def in_buckets(hashes: np.ndarray, buckets: Sequence[float]) -> np.ndarray:
-    """Returns whether each hash (n,), uint64, falls into the half-open range of buckets within [0, 1)."""
-    low, high = (int(exact(edge) * _HASH_SPACE) for edge in buckets)
-    above = hashes >= np.uint64(low)
-    return above if high == _HASH_SPACE else above & (hashes < np.uint64(high))
-
-
-def class_hash(shape: Shape, operands: Sequence[np.ndarray], decimals: int, salt: str) -> np.ndarray:
-    """Returns a salted hash of each equation's class, uint64 (n,).
-
-    Twins have equal hashes, because the two sides of ``+`` and ``*`` enter as a sum. It depends on the values and the
-    tree alone, so it stays put when the space grows in any direction.
-    """
-    seed = int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
-    leaves = [_hash_number(operand, decimals, seed) for operand in operands]
-    return _mix(_hash_tree(shape.tree, leaves))
-
-
-def _hash_tree(tree: Tree, leaves: Sequence[np.ndarray]) -> np.ndarray:
-    if isinstance(tree, int):
-        return leaves[tree]
-    operator, left, right = tree[0], _hash_tree(tree[1], leaves), _hash_tree(tree[2], leaves)
-    if operator in "-/":
-        right = _mix(right)
-    return _mix((left + right) ^ np.uint64(_OPERATOR_CODES[operator]))
-
-
-def _hash_number(values: np.ndarray, decimals: int, seed: int) -> np.ndarray:
-    """Hashes the number, not its grid: 1.5 hashes the same with one decimal and with three."""
-    places = np.full(len(values), decimals, dtype=np.uint64)
-    for _ in range(decimals):
-        is_round = (values % 10 == 0).astype(bool) & (places > 0)
-        values = np.where(is_round, values // 10, values)
-        places = places - is_round.astype(np.uint64)
-    state = _mix(places ^ np.uint64(seed))
-    if values.dtype != object:
-        return _mix(state + values.astype(np.uint64) * _MIX_A)
-    low = np.array([value & _HASH_SPACE - 1 for value in values], dtype=np.uint64)
-    high = [value >> 63 for value in values]
-    state = _mix(state + low * _MIX_A)
-    # Numbers that fit 64 bits with their sign have only copies of the sign above: they hash as int64 would.
-    wide = [row for row, part in enumerate(high) if part not in (0, -1)]
-    for row in wide:
-        digest = hashlib.blake2b(str(values[row]).encode(), digest_size=8).digest()
-        state[row] ^= np.uint64(int.from_bytes(digest, "little"))
-    return state
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Scrambles 64-bit values; the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * _MIX_A
-    values = (values ^ (values >> np.uint64(27))) * _MIX_B
-    return values ^ (values >> np.uint64(31))

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eqstream.data.permutation import index_dtype
-from eqstream.data.recipe import SpaceRecipe
-from eqstream.data.space.shapes import Shape, list_shapes
+from eqstream.data.space.shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,8 @@ class Group:
 class EquationSpace:
     """The union of boxes, in their order.
 
-    >>> from eqstream.data.recipe import Operands, SpaceRecipe
-    >>> space = whole_space(SpaceRecipe(operands=Operands(min=0, max=9)))
+    >>> digit = Domain(((0, 9),))
+    >>> space = EquationSpace((Shape(("+", 0, 1), brackets=False),), (Box(0, (digit, digit)),))
     >>> space.size
     100
     >>> [operand.tolist() for operand in space.unrank(np.array([37]))[0].operands]
@@ -213,20 +212,3 @@ def _is_in_box(box: Box, operands: list[np.ndarray]) -> np.ndarray:
         matches = [(operand >= low) & (operand <= high) for low, high in domain.intervals]
         inside &= np.logical_or.reduce(matches).astype(bool)
     return inside
-
-
-def operand_domain(space: SpaceRecipe) -> Domain:
-    """Returns the operands of a space, in grid steps."""
-    scale = 10**space.operands.decimals
-    return Domain(((space.operands.min * scale, space.operands.max * scale),))
-
-
-def whole_space(space: SpaceRecipe) -> EquationSpace:
-    """Returns the space of a recipe: a box for each shape, every operand free.
-
-    Equations in which a division is not defined still have a place; the walk leaves them out.
-    """
-    shapes = list_shapes(space)
-    domain = operand_domain(space)
-    boxes = [Box(number, (domain,) * shape.num_terms) for number, shape in enumerate(shapes)]
-    return EquationSpace(shapes, tuple(boxes))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
-from eqstream.data.space.shapes import list_shapes
+from eqstream.data.space.prepared_space import prepare_space
 from eqstream.data.splits.apportionment import fill_evenly
 from eqstream.data.splits.enumeration import Walk
 from eqstream.data.splits.strata import Source, list_sources
@@ -75,8 +75,8 @@ class Counter:
     """Counts tasks of one recipe; make it once a process, as the sources take a while to list."""
 
     def __init__(self, recipe: Recipe) -> None:
-        shapes = list_shapes(recipe.space)
-        self._walks = [source.walk(recipe, shapes) for source in list_sources(recipe)]
+        space = prepare_space(recipe.space)
+        self._walks = [source.walk(recipe, space) for source in list_sources(recipe, space)]
 
     def count(self, task: CountingTask) -> CountingResult:
         """Returns what one counting task finds; a pure function of the recipe and the task."""
@@ -104,9 +104,9 @@ class Census:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.shapes = list_shapes(recipe.space)
-        self.sources: list[Source] = list_sources(recipe)
-        self.walks = [source.walk(recipe, self.shapes) for source in self.sources]
+        self.space = prepare_space(recipe.space)
+        self.sources: list[Source] = list_sources(recipe, self.space)
+        self.walks = [source.walk(recipe, self.space) for source in self.sources]
         self._counts: list[dict[int, int]] = [{} for _ in self.sources]
         self._left_out: list[dict[int, int]] = [{} for _ in self.sources]
 
@@ -301,4 +301,4 @@ class Census:
         """The most members that a class can have."""
         if self.recipe.commuted != "together":
             return 1
-        return 1 << max(len(shape.swaps) for shape in self.shapes)
+        return 1 << max(len(shape.swaps) for shape in self.space.shapes)

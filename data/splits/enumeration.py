@@ -18,18 +18,18 @@ import numpy as np
 
 from eqstream.data.permutation import Permutation, derive_seed, draw_bits, index_dtype
 from eqstream.data.recipe import Recipe, Where
-from eqstream.data.space.arithmetic import Answers, Arithmetic
+from eqstream.data.space.arithmetic import Answers
+from eqstream.data.space.class_hash import class_hash, in_buckets
 from eqstream.data.space.conditions import (
     Selection,
-    class_hash,
     fits,
     has_brackets_of,
     in_answer_range,
-    in_buckets,
     longest_digits,
 )
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.equation_space import EquationSpace, Group, operand_domain
+from eqstream.data.space.equation_space import EquationSpace, Group
+from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.shapes import Shape, Variant
 
 # Positions whose equations are computed and written together. It bounds memory, and twins stay within it; 2 ** 16 lets
@@ -81,7 +81,8 @@ class Walk:
     """One shuffled walk through some boxes of a space.
 
     Args:
-        recipe: the recipe; its `commuted`, `seed` and space count.
+        recipe: the recipe; its `commuted` and `seed` count.
+        prepared: its space.
         space: the boxes to walk.
         selection: what to keep.
         others: selections whose equations are not to be kept; with `commuted: together`, nor any twin of one.
@@ -93,6 +94,7 @@ class Walk:
     def __init__(
         self,
         recipe: Recipe,
+        prepared: PreparedSpace,
         space: EquationSpace,
         selection: Selection,
         others: Sequence[Selection],
@@ -101,11 +103,12 @@ class Walk:
         is_omitted: Callable[[int, list[np.ndarray]], np.ndarray] | None = None,
     ) -> None:
         self._recipe = recipe
+        self._prepared = prepared
         self._space = space
         self._selection = selection
         self._others = tuple(others)
         self._is_omitted = is_omitted
-        self.arithmetic = Arithmetic(recipe.space, operand_domain(recipe.space).bound, space.shapes)
+        self.arithmetic = prepared.arithmetic
         self._permutation = Permutation(max(space.size, 1), derive_seed(recipe.seed, "walk", scope))
         self._orientation_seed = derive_seed(recipe.seed, "orientation", scope)
         self._shape_numbers = {shape.tree: number for number, shape in enumerate(space.shapes)}
@@ -130,17 +133,10 @@ class Walk:
         return 4 * self.block if self._recipe.sampling == "uniform" else self.block
 
     @property
-    def scale(self) -> int:
-        """Grid steps in 1."""
-        return 10**self._recipe.space.operands.decimals
-
-    @property
     def keeps_everything(self) -> bool:
         """Whether every equation of the boxes is a member of a kept class, so that their number has a closed form."""
         has_division = any("/" in self._space.shapes[box.shape].operators for box in self._space.boxes)
-        bounds = self._recipe.space.answer
-        is_bounded = bounds.min is not None or bounds.max is not None
-        narrows = has_division or is_bounded or not self._selection.is_everything or self._others
+        narrows = has_division or self._prepared.is_bounded or not self._selection.is_everything or self._others
         return not narrows and self._is_omitted is None and self._recipe.commuted != "drop"
 
     @property
@@ -258,7 +254,7 @@ class Walk:
             return None
         if "/" in shape.operators or self._needs_answers:
             answers = self.arithmetic.evaluate(shape, classes.operands, with_carries=self._needs_carries)
-            is_valid = answers.is_valid & in_answer_range(answers, self._recipe.space.answer)
+            is_valid = answers.is_valid & in_answer_range(answers, self._prepared.recipe.answer)
             classes = dataclasses.replace(classes, answers=answers).take(is_valid)
         classes = classes.take(self._selected(shape, classes))
         if self._is_omitted is not None:
@@ -318,11 +314,13 @@ class Walk:
             if answers is None:
                 answers = Answers(result, 1, result, np.zeros(0, dtype=np.int64))
             with_twins = self._keeps_twins
-            result &= fits(selection.where, shape, classes.operands, answers, self.scale, with_twins=with_twins)
+            result &= fits(
+                selection.where, shape, classes.operands, answers, self._prepared.scale, with_twins=with_twins
+            )
         return result
 
     def _hash(self, shape: Shape, classes: Classes) -> np.ndarray:
-        return class_hash(shape, classes.operands, self._recipe.space.operands.decimals, self._recipe.hash_salt)
+        return class_hash(shape, classes.operands, self._prepared.decimals, self._recipe.hash_salt)
 
     @property
     def _conditions(self) -> list[Where]:
@@ -335,9 +333,11 @@ class Walk:
 
     @property
     def _needs_answers(self) -> bool:
-        bounds = self._recipe.space.answer
-        is_bounded = bounds.min is not None or bounds.max is not None
-        return is_bounded or self._needs_carries or any(where.answer is not None for where in self._conditions)
+        return (
+            self._prepared.is_bounded
+            or self._needs_carries
+            or any(where.answer is not None for where in self._conditions)
+        )
 
     def _list_variants(self, number: int) -> list[tuple[Variant, int]]:
         """Returns the variants of a shape that may be written, each with the number of its own shape."""
@@ -388,7 +388,7 @@ class Walk:
         drawn for each class, so that no stretch of a shard holds canonical members alone.
         """
         group = self._with_answers(group)
-        digits = longest_digits(group.operands, self.scale)
+        digits = longest_digits(group.operands, self._prepared.scale)
         start, rank, counts = starts[group.rows], ranks[group.rows], group.member_counts
         distance = num_classes / counts
         # 32 drawn bits times the number of members, shifted down: uniform over the members.

@@ -18,8 +18,9 @@ from eqstream.data.space.conditions import (
     length_domain,
     selection_of,
 )
-from eqstream.data.space.equation_space import Box, EquationSpace, operand_domain
-from eqstream.data.space.shapes import Shape, list_shapes
+from eqstream.data.space.equation_space import Box, EquationSpace
+from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.shapes import Shape
 from eqstream.data.splits.enumeration import Walk
 
 MAX_STRATA = 20_000
@@ -43,9 +44,9 @@ class Source:
     weight: int
     scope: str
 
-    def walk(self, recipe: Recipe, shapes: tuple[Shape, ...]) -> Walk:
+    def walk(self, recipe: Recipe, space: PreparedSpace) -> Walk:
         """Returns the walk through the source."""
-        return Walk(recipe, EquationSpace(shapes, self.boxes), self.selection, self.others, self.scope)
+        return Walk(recipe, space, EquationSpace(space.shapes, self.boxes), self.selection, self.others, self.scope)
 
 
 def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
@@ -67,23 +68,22 @@ def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
     return tuple(splits)
 
 
-def list_sources(recipe: Recipe) -> list[Source]:
+def list_sources(recipe: Recipe, space: PreparedSpace) -> list[Source]:
     """Returns all sources of a recipe, those of one selection side by side; a source is known by its place here.
 
     Raises:
         UserError: two splits could share an equation, or there are too many strata.
     """
     selections = list_selections(recipe)
-    shapes = list_shapes(recipe.space)
     sources = []
     for selection in selections:
         others = tuple(_list_others(recipe, selection, selections))
         with_twins = recipe.commuted == "together"
-        boxes = tuple(boxes_of(selection.where, recipe.space, shapes, with_twins=with_twins))
+        boxes = tuple(boxes_of(selection.where, space, with_twins=with_twins))
         if recipe.sampling == "uniform":
             sources.append(Source(selection, others, boxes, 1, selection.describe()))
         else:
-            sources += _list_strata(recipe, shapes, selection, others, boxes)
+            sources += _list_strata(recipe, space, selection, others, boxes)
     return sources
 
 
@@ -97,15 +97,16 @@ def _list_others(recipe: Recipe, selection: Selection, selections: Sequence[Sele
 
 def _list_strata(
     recipe: Recipe,
-    shapes: tuple[Shape, ...],
+    space: PreparedSpace,
     selection: Selection,
     others: tuple[Selection, ...],
     boxes: tuple[Box, ...],
 ) -> Iterator[Source]:
+    shapes = space.shapes
     numbers = {shape.tree: number for number, shape in enumerate(shapes)}
     strata: dict[tuple, dict[tuple, list[Box]]] = {}
     for box in boxes:
-        for lengths, part in _split_by_lengths(recipe, box):
+        for lengths, part in _split_by_lengths(space, box):
             combination = (box.shape, lengths)
             key = combination
             if recipe.commuted != "ignore":
@@ -124,12 +125,10 @@ def _list_strata(
         yield Source(selection, others, tuple(itertools.chain(*combinations.values())), weight, scope)
 
 
-def _split_by_lengths(recipe: Recipe, box: Box) -> Iterator[tuple[tuple[int, ...], Box]]:
-    scale = 10**recipe.space.operands.decimals
-    longest = len(str(operand_domain(recipe.space).bound // scale))
-    for lengths in itertools.product(range(1, longest + 1), repeat=len(box.domains)):
+def _split_by_lengths(space: PreparedSpace, box: Box) -> Iterator[tuple[tuple[int, ...], Box]]:
+    for lengths in itertools.product(range(1, space.operand_digits + 1), repeat=len(box.domains)):
         domains = tuple(
-            domain.intersect(length_domain(length, length, scale))
+            domain.intersect(length_domain(length, length, space.scale))
             for domain, length in zip(box.domains, lengths, strict=True)
         )
         part = Box(box.shape, domains)

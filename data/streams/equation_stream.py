@@ -28,7 +28,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
-from eqstream.data.space.shapes import Shape
+from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.apportionment import fill_evenly
 from eqstream.data.splits.enumeration import BLOCK
 from eqstream.data.splits.plan import deal
@@ -55,7 +55,7 @@ class FreshStream:
 
     Attributes:
         num_examples: equations in an epoch.
-        shapes: the shapes that the numbers in a block of equations mean.
+        space: the space whose shapes the numbers in a block of equations mean.
 
     Raises:
         UserError: there is no such split, or the splits cannot be planned.
@@ -66,7 +66,7 @@ class FreshStream:
             raise UserError(f"`num_examples` must be at least 1, got {num_examples}")
         found = find_territory(recipe, split)
         self.num_examples = num_examples or found.num_equations
-        self.shapes: tuple[Shape, ...] = found.shapes
+        self.space: PreparedSpace = found.space
         self._seed = derive_seed(seed, "fresh", recipe.seed, split)
         rounds = _list_rounds(found.territories, self.num_examples, self._seed)
         self._quotas = tuple(quota for quota, _ in rounds)

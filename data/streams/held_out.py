@@ -11,7 +11,7 @@ from eqstream.data.configuration import nearest
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
-from eqstream.data.space.shapes import Shape
+from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.counting import Census
 from eqstream.data.splits.enumeration import Walk
 from eqstream.data.splits.plan import Segment, SplitPlan, plan_splits
@@ -72,12 +72,12 @@ class SplitTerritory:
     Attributes:
         territories: the walks of its selection.
         num_equations: how many equations the split itself has.
-        shapes: the shapes of the space.
+        space: the space.
     """
 
     territories: tuple[Territory, ...]
     num_equations: int
-    shapes: tuple[Shape, ...]
+    space: PreparedSpace
 
 
 def find_territory(recipe: Recipe, split: str) -> SplitTerritory:
@@ -104,7 +104,7 @@ def find_territory(recipe: Recipe, split: str) -> SplitTerritory:
         walk = census.walks[number]
         territories.append(Territory(walk, source.weight, own, tuple(taken), census.estimate(number)))
     (num_equations,) = (count.num_equations for count in plan.splits if count.name == split)
-    return SplitTerritory(tuple(territories), num_equations, census.shapes)
+    return SplitTerritory(tuple(territories), num_equations, census.space)
 
 
 def _find_stretches(census: Census, plan: SplitPlan, split: str) -> dict[int, Stretch]:

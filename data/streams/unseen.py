@@ -25,7 +25,8 @@ from eqstream.data.formats.columns import ColumnEncoder
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import Selection
-from eqstream.data.space.equation_space import EquationSpace, Group, whole_space
+from eqstream.data.space.equation_space import EquationSpace, Group
+from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.splits.enumeration import BLOCK, Walk
 from eqstream.data.streams.held_out import Territory, find_territory
 
@@ -41,8 +42,8 @@ class UnseenEquations:
         total: their number, exact.
     """
 
-    def __init__(self, recipe: Recipe, space: EquationSpace, walk: Walk, total: int) -> None:
-        self._columns = ColumnEncoder(recipe, space.shapes)
+    def __init__(self, space: PreparedSpace, walk: Walk, total: int) -> None:
+        self._columns = ColumnEncoder(space)
         self._walk = walk
         self.total = total
 
@@ -67,7 +68,8 @@ def unseen_equations(
         UserError: there is no such split, there are more unseen equations than `limit` (says how many), or far too
             many candidates to count them.
     """
-    space = whole_space(recipe.space)
+    prepared = prepare_space(recipe.space)
+    space = prepared.whole
     if space.size > _MOST_CANDIDATES:
         raise UserError(
             f"the space has {space.size} candidates, too many to judge a model on all that it was not trained on "
@@ -85,14 +87,14 @@ def unseen_equations(
     whole = dataclasses.replace(
         recipe, commuted="ignore" if recipe.commuted == "ignore" else "together", sampling="uniform"
     )
-    walk = Walk(whole, space, Selection(None, None), (), "unseen", is_omitted=is_omitted)
+    walk = Walk(whole, prepared, space, Selection(None, None), (), "unseen", is_omitted=is_omitted)
     total = walk.count(0, walk.size)
     if total > limit:
         raise UserError(
             f"{total} equations of the space were not trained on, more than the {limit} that can be judged at once; "
             "judge the model on a split"
         )
-    return UnseenEquations(recipe, space, walk, total)
+    return UnseenEquations(prepared, walk, total)
 
 
 def _trained_positions(territory: Territory, *, from_stream: bool) -> Iterator[tuple[int, int]]:

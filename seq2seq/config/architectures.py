@@ -7,9 +7,7 @@ from eqstream.data.configuration import describe_type, from_mapping, nearest
 from eqstream.data.errors import UserError
 from eqstream.data.field_checks import check_positive, check_share
 from eqstream.data.recipe import SpaceRecipe
-from eqstream.data.space.arithmetic import Arithmetic
-from eqstream.data.space.equation_space import operand_domain
-from eqstream.data.space.shapes import list_shapes
+from eqstream.data.space.prepared_space import prepare_space
 
 # Beyond, not every whole number is a float32.
 _LARGEST_NUMBER = 1 << 24
@@ -186,8 +184,8 @@ def check_regression_space(model: RegressionRecipe, space: SpaceRecipe) -> None:
             f"`model.terms` must be the number of terms of the space, got {model.terms} for "
             f"{space.terms.min} to {space.terms.max}"
         )
-    operand_bound = operand_domain(space).bound
-    answer_bound = Arithmetic(space, operand_bound, list_shapes(space)).answer_bound
+    prepared = prepare_space(space)
+    operand_bound, answer_bound = prepared.operand_domain.bound, prepared.arithmetic.answer_bound
     if space.answer.min is not None and space.answer.max is not None:
         answer_bound = min(answer_bound, max(abs(space.answer.min), abs(space.answer.max)))
     if max(operand_bound, answer_bound) > _LARGEST_NUMBER:

@@ -12,10 +12,8 @@ from eqstream.data.formats.crc32c import append_zero, checksum, constants, mask,
 from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths, write_joined
 from eqstream.data.formats.text_encoder import TextEncoder
 from eqstream.data.reference.evaluation import answer_text, evaluate, render
-from eqstream.data.space.arithmetic import Arithmetic
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
-from eqstream.data.space.equation_space import operand_domain
-from eqstream.data.space.shapes import list_shapes
+from eqstream.data.space.prepared_space import prepare_space
 from tests.brute_force import make_recipe, plant
 
 
@@ -64,7 +62,8 @@ spaces = st.builds(
 @given(spaces, st.data())
 def test_texts_of_a_block_are_those_printed_one_by_one(mapping, data):
     space = make_recipe(mapping).space
-    shapes, scale = list_shapes(space), 10**space.operands.decimals
+    prepared = prepare_space(space)
+    shapes, scale = prepared.shapes, prepared.scale
     low, high = space.operands.min * scale, space.operands.max * scale
     corners = [
         step for power in range(0, 22, 4) for step in (10**power - 1, 10**power, -(10**power), scale * 10**power)
@@ -84,10 +83,9 @@ def test_texts_of_a_block_are_those_printed_one_by_one(mapping, data):
         rows.append((number, operands, value))
     if not rows:
         return
-    arithmetic = Arithmetic(space, operand_domain(space).bound, shapes)
-    text = TextEncoder(space, shapes, arithmetic)
+    text = TextEncoder(prepared)
     is_huge = max(abs(low), abs(high)) >= 1 << 62
-    block = make_block(shapes, arithmetic, [row[:2] for row in rows], is_huge)
+    block = make_block(shapes, prepared.arithmetic, [row[:2] for row in rows], is_huge)
     questions, answers = split_joined(text.questions(block)), split_joined(text.answers(block))
     division = space.division if "/" in space.operators else "exact"
     for (number, operands, value), question, answer in zip(rows, questions, answers, strict=True):
@@ -101,10 +99,7 @@ def test_texts_of_a_block_are_those_printed_one_by_one(mapping, data):
 @pytest.mark.parametrize("decimals", [1, 3, 4, 5, 8, 9, 12])
 def test_groups_of_digits_behind_the_point_keep_their_inner_zeros_and_lose_the_last(decimals):
     mapping = {"operands": {"min": -11_000, "max": 100_000_000, "decimals": decimals}, "operators": "-", "terms": 1}
-    space = make_recipe(mapping).space
-    shapes = list_shapes(space)
-    arithmetic = Arithmetic(space, operand_domain(space).bound, shapes)
-    text, scale = TextEncoder(space, shapes, arithmetic), 10**decimals
+    text, scale = TextEncoder(prepare_space(make_recipe(mapping).space)), 10**decimals
     steps = [whole * scale + part for whole in (0, 9, 9_999, 10_000, 10_001, 99_999_999) for part in
              (0, 1, 10, scale // 10, scale - 1, 5 * scale // 10, scale // 10 + 1)]  # fmt: skip
     steps += [-step for step in steps if step <= 11_000 * scale]

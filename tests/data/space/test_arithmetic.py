@@ -13,7 +13,6 @@ from eqstream.data.reference.evaluation import answer_text as oracle_answer
 from eqstream.data.reference.evaluation import count_carries as oracle_carries
 from eqstream.data.space.arithmetic import Arithmetic
 from eqstream.data.space.digits import count_carries, digit_count, digit_sum
-from eqstream.data.space.equation_space import operand_domain
 from eqstream.data.space.shapes import Shape, list_shapes
 from tests.brute_force import make_recipe, plant
 
@@ -23,7 +22,7 @@ DIVISIONS = ["exact", "quotient", "decimal", "fraction"]
 def check(space, shape, shapes, rows):
     """Evaluates rows of grid integers at once and one by one."""
     scale = 10**space.operands.decimals
-    arithmetic = Arithmetic(space, operand_domain(space).bound, shapes)
+    arithmetic = Arithmetic(space, max(abs(space.operands.min), abs(space.operands.max)) * scale, shapes)
     columns = [np.array(column, dtype=object) for column in zip(*rows, strict=True)]
     if max((abs(value) for row in rows for value in row), default=0) < 1 << 62:
         columns = [column.astype(np.int64) for column in columns]

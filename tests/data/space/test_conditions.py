@@ -1,8 +1,5 @@
 """Conditions and hash buckets against plain Python, over whole small spaces."""
 
-import itertools
-from collections import defaultdict
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,10 +8,9 @@ from hypothesis import strategies as st
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.errors import UserError
 from eqstream.data.reference.evaluation import canonical_key, list_operands, parse, render
-from eqstream.data.space.arithmetic import Arithmetic
-from eqstream.data.space.conditions import Selection, are_disjoint, boxes_of, class_hash, fits, in_buckets, selection_of
-from eqstream.data.space.equation_space import EquationSpace, operand_domain, whole_space
-from eqstream.data.space.shapes import Shape, list_shapes
+from eqstream.data.space.conditions import Selection, are_disjoint, boxes_of, fits, selection_of
+from eqstream.data.space.equation_space import EquationSpace
+from eqstream.data.space.prepared_space import prepare_space
 from eqstream.data.splits.counting import Census
 from eqstream.data.splits.plan import plan_splits
 from tests.brute_force import (
@@ -109,18 +105,17 @@ def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
     splits = [{"name": "chosen", "rest": True, "where": where}]
     recipe = make_recipe(space, splits)
     condition = recipe.splits[0].where
-    shapes, scale = list_shapes(recipe.space), 10**recipe.space.operands.decimals
-    boxes = boxes_of(condition, recipe.space, shapes)
+    prepared = prepare_space(recipe.space)
+    shapes, boxes = prepared.shapes, boxes_of(condition, prepared)
     assert all(box.size for box in boxes)
-    arithmetic = Arithmetic(recipe.space, operand_domain(recipe.space).bound, shapes)
     boxed = EquationSpace(shapes, tuple(boxes))
     seen, chosen = set(), set()
     for group in boxed.unrank(np.arange(boxed.size)):
         shape = shapes[group.shape]
-        answers = arithmetic.evaluate(shape, group.operands)
-        is_chosen = fits(condition, shape, group.operands, answers, scale) & answers.is_valid
+        answers = prepared.arithmetic.evaluate(shape, group.operands)
+        is_chosen = fits(condition, shape, group.operands, answers, prepared.scale) & answers.is_valid
         for row, operands in enumerate(zip(*group.operands, strict=True)):
-            question = render(plant(shape.tree, operands, scale))
+            question = render(plant(shape.tree, operands, prepared.scale))
             assert question not in seen
             seen.add(question)
             if is_chosen[row]:
@@ -131,7 +126,7 @@ def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
 def test_boxes_are_no_larger_than_operands_need_them_to_be():
     """Conditions on operands alone are walked without a single miss."""
     space = make_recipe({"operands": {"min": -12, "max": 101}, "operators": "+-"})
-    shapes = list_shapes(space.space)
+    prepared = prepare_space(space.space)
     for where in (
         {"digits": {"min": 2, "max": 2}},
         {"contains": [7, 99]},
@@ -140,7 +135,7 @@ def test_boxes_are_no_larger_than_operands_need_them_to_be():
         {"contains": [7, 101], "digits": 3, "excludes": [8], "operators": "+"},
     ):
         condition = make_recipe({"operands": {"min": 0, "max": 0}}, [{"name": "a", "rest": True, "where": where}])
-        boxes = boxes_of(condition.splits[0].where, space.space, shapes)
+        boxes = boxes_of(condition.splits[0].where, prepared)
         assert sum(box.size for box in boxes) == sum(meets(one, where) for one in examine_space(space.space))
 
 
@@ -446,79 +441,6 @@ def test_buckets_may_be_narrowed_by_counts_and_conditions():
 def find_splits_of_halves() -> dict[str, list[str]]:
     halves = [{"name": "low", "hash": [0, 0.5]}, {"name": "high", "hash": [0.5, 1]}]
     return pick(make_recipe(GROWN["more numbers"], halves, commuted="ignore"))
-
-
-def hash_everything(mapping: dict, dtype=np.int64, salt: str = "") -> dict[str, int]:
-    """Each question of a space with the hash of its class."""
-    recipe = make_recipe(mapping).space
-    space, scale = whole_space(recipe), 10**recipe.operands.decimals
-    result = {}
-    for group in space.unrank(np.arange(space.size)):
-        shape = space.shapes[group.shape]
-        hashes = class_hash(
-            shape, [operand.astype(dtype) for operand in group.operands], recipe.operands.decimals, salt
-        )
-        for operands, value in zip(zip(*group.operands, strict=True), hashes.tolist(), strict=True):
-            result[render(plant(shape.tree, operands, scale))] = value
-    return result
-
-
-@pytest.mark.parametrize(
-    "mapping",
-    [
-        {"operands": {"min": -1, "max": 2}, "operators": "+-*/", "terms": {"min": 1, "max": 3}, "brackets": True},
-        {"operands": {"min": 0, "max": 1}, "operators": "+-*", "terms": 4, "brackets": True},
-        {"operands": {"min": 0, "max": 2}, "operators": "+", "terms": {"min": 1, "max": 5}, "brackets": True},
-        {"operands": {"min": -2, "max": 2, "decimals": 1}, "operators": "+*"},
-    ],
-)
-def test_twins_have_one_hash_and_strangers_another(mapping):
-    hashes = hash_everything(mapping)
-    class_to_hashes, hash_to_classes = defaultdict(set), defaultdict(set)
-    for question, value in hashes.items():
-        key = canonical_key(parse(question))
-        class_to_hashes[key].add(value)
-        hash_to_classes[value].add(key)
-    assert {len(values) for values in class_to_hashes.values()} == {1}
-    assert {len(keys) for keys in hash_to_classes.values()} == {1}
-    assert hash_everything(mapping, object) == hashes
-
-
-def test_hash_is_of_the_number_and_not_of_its_grid():
-    coarse = hash_everything({"operands": {"min": -3, "max": 3}, "operators": "-"})
-    fine = hash_everything({"operands": {"min": -3, "max": 3, "decimals": 1}, "operators": "-"})
-    assert coarse == {question: fine[question] for question in coarse}
-    (shape,) = list_shapes(make_recipe(SMALL).space)
-    grids = {decimals: [np.array([-25 * 10**decimals // 10, 0, 7 * 10**decimals])] * 2 for decimals in (1, 2, 12)}
-    hashes = {decimals: class_hash(shape, operands, decimals, "s").tolist() for decimals, operands in grids.items()}
-    assert hashes[1] == hashes[2] == hashes[12]
-
-
-def test_hash_of_a_number_beyond_64_bits_depends_on_all_of_it():
-    (shape,) = list_shapes(make_recipe(SMALL).space)
-    numbers = [5, 5 + 2**64, 5 - 2**64, 5 + 2**65, 5 + 2**128, 2**63, -(2**63), -(2**63) - 1, -1, 2**64 - 1, 10**30]
-    hashes = class_hash(shape, [np.array(numbers, dtype=object), np.zeros(len(numbers), dtype=object)], 0, "")
-    assert len(set(hashes.tolist())) == len(numbers)
-    native = class_hash(shape, [np.array([5, -(2**63), -1]), np.zeros(3, dtype=np.int64)], 0, "")
-    assert native.tolist() == [hashes.tolist()[numbers.index(number)] for number in (5, -(2**63), -1)]
-
-
-def test_hash_is_the_same_everywhere():
-    # A change of these numbers moves equations between buckets: it needs a new format version.
-    shape = Shape(("-", ("+", 0, 1), ("*", 2, 3)), brackets=False)
-    operands = [np.array([number]) for number in (31, 87, -5, 250)]
-    assert class_hash(shape, operands, 0, "").tolist() == [7732649477542714276]
-    assert class_hash(shape, operands, 2, "pepper").tolist() == [8934013828460778226]
-    huge = [np.array([10**30], dtype=object)] * 4
-    assert class_hash(shape, huge, 0, "").tolist() == [16628120282826259155]
-
-
-@given(st.lists(st.integers(0, 2**64 - 1), min_size=1), st.lists(st.floats(0, 1), max_size=6, unique=True))
-def test_adjoining_buckets_take_every_hash_once(hashes, edges):
-    array = np.array([0, 2**64 - 1, *hashes], dtype=np.uint64)
-    edges = sorted({0.0, 1.0, *edges})
-    taken = sum(in_buckets(array, pair).astype(int) for pair in itertools.pairwise(edges))
-    assert (taken == 1).all()
 
 
 def test_selection_is_named_by_its_conditions():

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqstream.data.permutation import index_dtype
-from eqstream.data.space.equation_space import Box, Domain, EquationSpace, Group, operand_domain, whole_space
+from eqstream.data.space.equation_space import Box, Domain, EquationSpace, Group
+from eqstream.data.space.prepared_space import prepare_space
 from tests.brute_force import list_numbers, make_recipe
 
 # Sorted numbers in pairs are disjoint intervals.
@@ -71,7 +72,7 @@ def list_rows(space: EquationSpace, indices: np.ndarray) -> list[tuple]:
 )
 def test_enumeration_is_shape_by_shape_with_the_last_operand_fastest(mapping):
     recipe = make_recipe(mapping).space
-    space = whole_space(recipe)
+    space = prepare_space(recipe).whole
     scale = 10**recipe.operands.decimals
     numbers = [
         int(number * scale)
@@ -92,7 +93,7 @@ def test_enumeration_is_shape_by_shape_with_the_last_operand_fastest(mapping):
 
 @given(st.lists(st.tuples(st.integers(0, 2), domains, domains), min_size=1, max_size=5), st.booleans())
 def test_boxes_follow_each_other_and_empty_ones_take_no_place(parts, is_huge):
-    shapes = whole_space(make_recipe({"operands": {"min": 0, "max": 1}, "operators": "+-*"}).space).shapes
+    shapes = prepare_space(make_recipe({"operands": {"min": 0, "max": 1}, "operators": "+-*"}).space).whole.shapes
     boxes = tuple(Box(number, (first, second)) for number, first, second in parts)
     space = EquationSpace(shapes, boxes)
     expected = [(box.shape, *operands) for box in boxes for operands in itertools.product(*map(members, box.domains))]
@@ -121,7 +122,7 @@ huge_spaces = st.builds(
 @given(huge_spaces, st.data())
 def test_rank_undoes_unrank_in_spaces_of_every_size(mapping, data):
     recipe = make_recipe(mapping).space
-    space = whole_space(recipe)
+    space = prepare_space(recipe).whole
     num_numbers = (recipe.operands.max - recipe.operands.min) * 10**recipe.operands.decimals + 1
     assert space.size == sum(num_numbers**shape.num_terms for shape in space.shapes)
     inside = st.integers(0, space.size - 1)
@@ -129,7 +130,7 @@ def test_rank_undoes_unrank_in_spaces_of_every_size(mapping, data):
     indices = np.array(places, dtype=index_dtype(space.size))
     groups = space.unrank(indices)
     assert space.rank(groups).tolist() == places
-    domain = operand_domain(recipe)
+    domain = prepare_space(recipe).operand_domain
     for group in groups:
         assert len(group.operands) == space.shapes[group.shape].num_terms
         for operand in group.operands:
@@ -148,7 +149,7 @@ def test_rank_undoes_unrank_in_spaces_of_every_size(mapping, data):
     ],
 )
 def test_rank_undoes_unrank_at_the_sizes_where_types_change(high, terms, size):
-    space = whole_space(make_recipe({"operands": {"min": 0, "max": high}, "terms": terms}).space)
+    space = prepare_space(make_recipe({"operands": {"min": 0, "max": high}, "terms": terms}).space).whole
     assert space.size == size
     places = [0, 1, high, size // 3, size // 2, math.isqrt(size), size - 2, size - 1]
     groups = space.unrank(np.array(places, dtype=index_dtype(size)))
@@ -159,11 +160,14 @@ def test_rank_undoes_unrank_at_the_sizes_where_types_change(high, terms, size):
 
 
 def test_no_index_gives_no_equation():
-    assert whole_space(make_recipe({"operands": {"min": 0, "max": 9}}).space).unrank(np.array([], dtype=np.int64)) == []
+    assert (
+        prepare_space(make_recipe({"operands": {"min": 0, "max": 9}}).space).whole.unrank(np.array([], dtype=np.int64))
+        == []
+    )
 
 
 def test_equation_outside_the_space_has_no_rank():
-    space = whole_space(make_recipe({"operands": {"min": 0, "max": 9}}).space)
+    space = prepare_space(make_recipe({"operands": {"min": 0, "max": 9}}).space).whole
     operands = [np.array([1, 10, 11]), np.array([2, 3, 4])]
     with pytest.raises(ValueError, match="the equation in row 2 is not in the space"):
         space.rank([Group(0, np.array([1, 2, 0]), operands)])
@@ -172,7 +176,7 @@ def test_equation_outside_the_space_has_no_rank():
 @pytest.mark.parametrize("operands", [{"min": 0, "max": 9}, {"min": 0, "max": 10**10 - 1}], ids=["small", "huge"])
 @pytest.mark.parametrize("operators", ["+", "+-"], ids=["one box", "two boxes"])
 def test_index_out_of_range_is_refused(operands, operators):
-    space = whole_space(make_recipe({"operands": operands, "operators": operators}).space)
+    space = prepare_space(make_recipe({"operands": operands, "operators": operators}).space).whole
     for indices in ([-1], [0, space.size], [space.size + 5, 0]):
         wrong = next(index for index in indices if not 0 <= index < space.size)
         with pytest.raises(ValueError, match=rf"index {wrong} is not in \[0, {space.size}\)"):
@@ -184,7 +188,7 @@ def test_index_out_of_range_is_refused(operands, operators):
 @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint64, object])
 def test_indices_of_any_width_are_places_in_a_space_of_any_size(operators, dtype):
     for largest in (9, 10**10 - 1, 10**40):
-        space = whole_space(make_recipe({"operands": {"min": 0, "max": largest}, "operators": operators}).space)
+        space = prepare_space(make_recipe({"operands": {"min": 0, "max": largest}, "operators": operators}).space).whole
         indices = np.array([0, 99, 57], dtype=dtype)
         rows = [(0, *divmod(int(index), largest + 1)) for index in indices]
         assert list_rows(space, indices) == rows

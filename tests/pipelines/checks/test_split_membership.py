@@ -9,7 +9,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.reference.evaluation import Number, parse
 from eqstream.data.reference.hash_bucket import hash_bucket
-from eqstream.data.space.conditions import class_hash
+from eqstream.data.space.class_hash import class_hash
 from eqstream.data.space.shapes import Shape
 from eqstream.pipelines.checks.split_membership import Judge
 
