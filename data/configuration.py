@@ -1,51 +1,36 @@
 """Plain mappings (YAML, JSON) to frozen dataclasses and back, with errors a user can act on."""
 
 import dataclasses
+import datetime
 import difflib
 import math
+import re
 import types
 import typing
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any, TypeVar
 
-import yaml
-
 from eqstream.data.errors import UserError
+from eqstream.data.yaml_text import MAX_DEPTH, MAX_VALUES, load_yaml
 
 Config = TypeVar("Config")
 
-
-class _StrictLoader(yaml.SafeLoader):
-    """A safe YAML loader that refuses a key given twice, where PyYAML would keep the last one in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise UserError(f"a key must not be a list or mapping, as on line {key_node.start_mark.line + 1}")
-            if key in seen:
-                raise UserError(f"key `{key}` is given twice, the second time on line {key_node.start_mark.line + 1}")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+# Of a whole number in a recipe. Python refuses to write numbers of more than 4,300 digits.
+MAX_DIGITS = 300
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_WHOLE_WITH_COMMAS = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+")
+_WHOLE_WITH_EXPONENT = re.compile(r"-?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]{1,2}")
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a mapping"}
 
 
 def parse_yaml(text: str, source: str) -> dict[str, Any]:
     """Returns the mapping that `text` holds; `source` names it in errors.
 
     Raises:
-        UserError: `text` is no YAML, or is YAML of something else than a mapping.
+        UserError: `text` is no YAML, is YAML of something else than a mapping, or breaks a rule of `yaml_text`.
     """
-    try:
-        value = yaml.load(text, Loader=_StrictLoader)
-    except UserError as error:
-        raise UserError(f"{source}: {error}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        # PyYAML leaves a date such as 2026-02-30 to Python, which raises a ValueError.
-        mark = getattr(error, "problem_mark", None)
-        place = f" on line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise UserError(f"{source} is not valid YAML{place}: {problem}") from error
+    value = load_yaml(text, source)
     if not isinstance(value, dict):
         raise UserError(f"{source} must hold a mapping of keys to values, got {describe_type(value)}")
     return value
@@ -66,7 +51,11 @@ def describe_type(value: Any) -> str:
     if type(value) in names:
         return names[type(value)]
     if isinstance(value, str):
-        return f"the text {value!r}"
+        return f"the text {(value if len(value) <= 80 else value[:77] + '...')!r}"
+    if isinstance(value, int) and _is_too_long(value):
+        return f"a number of more than {MAX_DIGITS} digits"
+    if isinstance(value, datetime.date):
+        return f"the date {value}"
     return repr(value).lower() if isinstance(value, bool) else repr(value)
 
 
@@ -74,7 +63,9 @@ def from_mapping(cls: type[Config], mapping: Any, path: str = "") -> Config:
     """Returns a `cls`, a dataclass, with the values of `mapping`.
 
     Nested dataclasses, tuples, optional values and literals follow the annotations. A dataclass may define a
-    class method `expand` that turns a shorthand (such as ``2`` for a range) into a mapping.
+    class method `expand` that turns a shorthand (such as ``2`` for a range) into a mapping, and a text `form` that
+    errors use for what it may be written as. A number of type ``int | float | str`` is exact: it may be given as a
+    text, and stays one where a float would round it.
 
     Args:
         cls: a dataclass whose fields are all keyword-only.
@@ -88,7 +79,8 @@ def from_mapping(cls: type[Config], mapping: Any, path: str = "") -> Config:
     if expand is not None:
         mapping = expand(mapping)
     if not isinstance(mapping, Mapping):
-        raise UserError(f"`{path}` must be a mapping, got {describe_type(mapping)}")
+        form = getattr(cls, "form", _TYPE_NAMES[dict])
+        raise UserError(f"{f'`{path}`' if path else 'the top level'} must be {form}, got {describe_type(mapping)}")
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls)) if field.init}
     for key in mapping:
@@ -116,6 +108,19 @@ def to_mapping(config: Any) -> Any:
     return config
 
 
+def is_number(value: Any) -> bool:
+    """Returns whether a value is a finite number, or a text of decimals that stands for one.
+
+    >>> is_number(3), is_number("0.1234567890123456789"), is_number(float("inf")), is_number(True)
+    (True, True, False, False)
+    """
+    if isinstance(value, str):
+        return _DECIMAL.fullmatch(value) is not None
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def apply_override(mapping: dict[str, Any], override: str) -> None:
     """Sets one value in `mapping` in place; `override` is ``dotted.key=value``, the value in YAML.
 
@@ -131,12 +136,9 @@ def apply_override(mapping: dict[str, Any], override: str) -> None:
     place: Any = mapping
     for depth, name in enumerate(parents):
         place = _step(place, name, ".".join(parents[: depth + 1]))
-    try:
-        value = yaml.load(text, Loader=_StrictLoader)
-    except UserError:
-        raise
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"the value of override `{override}` is not valid YAML") from error
+    # The shell takes one pair of quotes away.
+    hint = f"; if a text is meant, write \"{key}='{text}'\"" if "'" not in text else ""
+    value = load_yaml(text, f"the value of override `{override}`", hint)
     if isinstance(place, list):
         place[_list_index(place, last, key)] = value
     elif isinstance(place, dict):
@@ -157,7 +159,8 @@ def _step(place: Any, name: str, path: str) -> Any:
 
 
 def _list_index(place: list, name: str, path: str) -> int:
-    if not name.isdecimal() or int(name) >= len(place):
+    # Python refuses to read thousands of digits.
+    if not re.fullmatch("[0-9]{1,9}", name) or int(name) >= len(place):
         raise UserError(f"override of `{path}`: expected a number from 0 to {len(place) - 1}, got `{name}`")
     return int(name)
 
@@ -193,20 +196,121 @@ def _convert_union(hints: tuple, value: Any, path: str) -> Any:
     if value is None and type(None) in hints:
         return None
     remaining = [hint for hint in hints if hint is not type(None)]
-    if len(remaining) > 1 and all(hint in (int, float) for hint in remaining):
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or (isinstance(value, float) and not math.isfinite(value)):
-            raise UserError(f"`{path}` must be a number, got {describe_type(value)}")
-        return value
+    if set(remaining) == {int, float, str}:
+        return _convert_exact(value, path)
     return _convert(remaining[0], value, path)
 
 
+def _convert_exact(value: Any, path: str) -> int | float | str:
+    if not is_number(value):
+        raise UserError(f"`{path}` must be a number, got {describe_type(value)}")
+    _check_length(value, path)
+    return _shorten(value) if isinstance(value, str) else value
+
+
+def _shorten(text: str) -> int | float | str:
+    """Returns a decimal number as an `int` or a `float` where that is exact, else as its shortest text.
+
+    >>> _shorten("7.0"), _shorten("-0.50"), _shorten("01234567.1234567890120")
+    (7, -0.5, '1234567.123456789012')
+    """
+    whole, _, decimals = text.partition(".")
+    decimals = decimals.rstrip("0")
+    if not decimals:
+        return int(whole)
+    if math.isfinite(number := float(text)) and Fraction(repr(number)) == Fraction(text):
+        return number
+    return f"{'-' if text.startswith('-') else ''}{abs(int(whole))}.{decimals}"
+
+
 def _convert_scalar(hint: type, value: Any, path: str) -> Any:
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a mapping"}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        _check_length(value, path)
         return float(value)
-    if hint is dict and isinstance(value, dict):
-        return value
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise UserError(f"`{path}` must be {names.get(hint, hint.__name__)}, got {describe_type(value)}")
+        name = _TYPE_NAMES.get(hint, hint.__name__)
+        raise UserError(f"`{path}` must be {name}, got {describe_type(value)}{_spelling_hint(hint, value)}")
+    _check_plain(value, path)
     return value
+
+
+def _spelling_hint(hint: type, value: Any) -> str:
+    if hint is str and isinstance(value, (int, float, datetime.date)):
+        return "; put quotes around it"
+    if hint is int and isinstance(value, str) and _WHOLE_WITH_COMMAS.fullmatch(value):
+        return f"; write {value.replace(',', '')}"
+    if hint is int and isinstance(value, str) and _WHOLE_WITH_EXPONENT.fullmatch(value):
+        number = Fraction(value)
+        return f"; write {number}" if number.denominator == 1 else ""
+    return ""
+
+
+def _check_plain(value: Any, path: str) -> None:
+    """Refuses a value that no JSON file can hold, or that is too deep or too large to be meant."""
+    pending = [(value, path, 1)]
+    num_values = 0
+    while pending:
+        each, place, depth = pending.pop()
+        num_values += 1
+        if depth > MAX_DEPTH or num_values > MAX_VALUES:
+            raise UserError(f"`{path}` must hold at most {MAX_VALUES:,} values, nested at most {MAX_DEPTH} deep")
+        if isinstance(each, dict):
+            for key in each:
+                if not isinstance(key, str):
+                    raise UserError(f"a key of `{place}` must be a text, got {describe_type(key)}")
+                _check_text(key, place)
+            pending += [(item, f"{place}.{key}", depth + 1) for key, item in each.items()]
+        elif isinstance(each, (list, tuple)):
+            pending += [(item, f"{place}.{position}", depth + 1) for position, item in enumerate(each)]
+        else:
+            _check_leaf(each, place)
+
+
+def _check_leaf(value: Any, path: str) -> None:
+    if isinstance(value, str):
+        _check_text(value, path)
+    elif value is not None and not isinstance(value, (int, float)):
+        hint = "; put quotes around it" if isinstance(value, datetime.date) else ""
+        raise UserError(
+            f"`{path}` must be a text, a number, true, false, a list or a mapping, got {describe_type(value)}{hint}"
+        )
+    else:
+        _check_length(value, path)
+
+
+def _check_text(text: str, path: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"`{path}` holds a character that UTF-8 cannot encode: {describe_type(text)}") from error
+
+
+def _check_length(value: Any, path: str) -> None:
+    if _is_too_long(value):
+        raise UserError(f"`{path}` must have at most {MAX_DIGITS} digits, got more")
+
+
+def _is_too_long(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) > MAX_DIGITS
+    return isinstance(value, int) and abs(value) >= 10**MAX_DIGITS
+
+
+def check_positive(config: Any, *names: str) -> None:
+    """Refuses fields of a configuration that are not above 0."""
+    for name in names:
+        if getattr(config, name) <= 0:
+            raise UserError(f"`{name}` must be above 0, got {getattr(config, name)}")
+
+
+def check_not_negative(config: Any, *names: str) -> None:
+    """Refuses fields of a configuration that are below 0."""
+    for name in names:
+        if getattr(config, name) < 0:
+            raise UserError(f"`{name}` must not be below 0, got {getattr(config, name)}")
+
+
+def check_share(config: Any, name: str) -> None:
+    """Refuses a field of a configuration that is not in [0, 1)."""
+    if not 0 <= getattr(config, name) < 1:
+        raise UserError(f"`{name}` must be from 0 up to but without 1, got {getattr(config, name)}")

@@ -13,6 +13,9 @@ A recipe is a YAML file. Its keys, with their defaults:
 | `splits` | a list of `SplitRecipe` |
 | `storage` | formats, compression and size of shards: see `StorageRecipe` |
 | `codec`, `model`, `training` | for the models; nothing in a dataset depends on them |
+
+A whole number has at most 300 digits, and operands must be so short that no answer passes 4,000. A number in a
+condition that has more digits than a float holds is written in quotes, and taken exactly.
 """
 
 import dataclasses
@@ -24,9 +27,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
-from eqstream.data.configuration import apply_override, from_mapping, nearest, parse_yaml, to_mapping
+from eqstream.data.configuration import (
+    apply_override,
+    describe_type,
+    from_mapping,
+    is_number,
+    nearest,
+    parse_yaml,
+    to_mapping,
+)
 from eqstream.data.errors import UserError
 
 OPERATORS = "+-*/"
@@ -35,20 +46,27 @@ MODEL_SECTIONS = ("codec", "model", "training")
 FORMAT_VERSION = 1
 MAX_TERMS = 32
 MAX_DECIMALS = 12
+# Of an answer and of every value on the way to it. Python refuses to write numbers of more than 4,300 digits.
+MAX_ANSWER_DIGITS = 4_000
+# A shard's file name, with its number and suffixes, must stay below the 255 bytes of most file systems.
+MAX_SPLIT_NAME_LENGTH = 100
+# A number in a condition; a text holds one that a float would round.
+ExactNumber: TypeAlias = int | float | str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
     """A range of numbers, both ends included; an end that is None is open. ``3`` is short for 3..3."""
 
-    min: int | float | None = None
-    max: int | float | None = None
+    form: ClassVar[str] = "a number or a range such as {min: 2, max: 3}"
+
+    min: ExactNumber | None = None
+    max: ExactNumber | None = None
 
     @classmethod
     def expand(cls, value: Any) -> Any:
         """Returns the mapping that a single number is short for."""
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return {"min": value, "max": value} if is_number else value
+        return {"min": value, "max": value} if is_number(value) else value
 
     def __post_init__(self) -> None:
         if self.min is not None and self.max is not None and exact(self.min) > exact(self.max):
@@ -69,6 +87,8 @@ class Range:
 class Operands:
     """Operands: the numbers from `min` to `max`, both included, in steps of 10 ** -`decimals`."""
 
+    form: ClassVar[str] = "a range such as {min: 0, max: 999}"
+
     min: int
     max: int
     decimals: int = 0
@@ -83,6 +103,8 @@ class Operands:
 @dataclass(frozen=True, kw_only=True)
 class Terms:
     """Number of operands of an equation, both ends included; ``2`` is short for 2..2."""
+
+    form: ClassVar[str] = "a number or a range such as {min: 2, max: 3}"
 
     min: int = 2
     max: int = 2
@@ -118,14 +140,20 @@ class SpaceRecipe:
     @classmethod
     def expand(cls, value: Any) -> Any:
         """Returns the mapping with a list of operators as one text."""
-        if isinstance(value, dict) and isinstance(value.get("operators"), (list, tuple)):
-            value = {**value, "operators": "".join(str(operator) for operator in value["operators"])}
-        return value
+        return _join_operators(value)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "operators", check_operators(self.operators))
         if not 0 <= self.places <= MAX_DECIMALS:
             raise UserError(f"`places` must be from 0 to {MAX_DECIMALS}, got {self.places}")
+        # A product, and each side of a fraction, can have the digits of all operands together.
+        num_factors = self.terms.max if set(self.operators) & {"*", "/"} else 1
+        num_digits = len(str(max(abs(self.operands.min), abs(self.operands.max)))) + self.operands.decimals
+        if num_factors * num_digits > MAX_ANSWER_DIGITS:
+            raise UserError(
+                f"{num_factors} operands of {num_digits} digits can give a number of {num_factors * num_digits:,} "
+                f"digits, at most {MAX_ANSWER_DIGITS:,} are supported; use shorter `operands` or fewer `terms`"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +169,8 @@ class Where:
     terms: Range | None = None
     digits: Range | None = None
     operands: Range | None = None
-    contains: tuple[int | float, ...] | None = None
-    excludes: tuple[int | float, ...] | None = None
+    contains: tuple[ExactNumber, ...] | None = None
+    excludes: tuple[ExactNumber, ...] | None = None
     carries: Range | None = None
     operators: str | None = None
     brackets: bool | None = None
@@ -153,11 +181,9 @@ class Where:
         """Returns the mapping with lists for single values, and operators as one text."""
         if not isinstance(value, dict):
             return value
-        value = dict(value)
-        if isinstance(value.get("operators"), (list, tuple)):
-            value["operators"] = "".join(str(operator) for operator in value["operators"])
+        value = dict(_join_operators(value))
         for key in ("contains", "excludes"):
-            if isinstance(value.get(key), (int, float)):
+            if is_number(value.get(key)):
                 value[key] = [value[key]]
         return value
 
@@ -193,6 +219,11 @@ class SplitRecipe:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             # Readers take the name from a file name and accept word characters alone.
             raise UserError(f"a split's `name` must be lower-case letters, digits and `_`, got {self.name!r}")
+        if len(self.name) > MAX_SPLIT_NAME_LENGTH:
+            raise UserError(
+                f"a split's `name` must have at most {MAX_SPLIT_NAME_LENGTH} characters, as it is part of the names "
+                f"of files, got {len(self.name)}"
+            )
         if self.name == "all":
             raise UserError("a split's `name` must not be `all`: to readers that means every split")
         if self.hash is not None and self.count is None and self.fraction is None:
@@ -245,7 +276,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", self.name):
             raise UserError(f"`name` must be lower-case letters, digits, `-` and `_`, got {self.name!r}")
-        if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", self.version):
+        if not re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}", self.version):
             raise UserError(f"`version` must be three numbers such as 1.0.0, got {self.version!r}")
         if not self.splits:
             raise UserError("`splits` must name at least one split")
@@ -253,6 +284,13 @@ class Recipe:
         for name in names:
             if names.count(name) > 1:
                 raise UserError(f"two splits have the name `{name}`")
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        """Returns the mapping unless its `version` is a number, where a text of three is wanted."""
+        if isinstance(value, dict) and isinstance(value.get("version"), (int, float)):
+            raise UserError(f"`version` must be three numbers such as 1.0.0, got {describe_type(value['version'])}")
+        return value
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> "Recipe":
@@ -284,9 +322,18 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def exact(number: int | float) -> Fraction:
+def exact(number: ExactNumber) -> Fraction:
     """Returns the number as it was written: 0.1 is one tenth, not the nearest binary fraction."""
     return Fraction(str(number))
+
+
+def _join_operators(value: Any) -> Any:
+    """Returns a mapping with a list of `operators` as one text, and anything else unchanged."""
+    if not isinstance(value, dict) or not isinstance(value.get("operators"), (list, tuple)):
+        return value
+    if not all(isinstance(operator, str) for operator in value["operators"]):
+        raise UserError('`operators` must be texts, got a list of something else; put quotes around each: "+-"')
+    return {**value, "operators": "".join(value["operators"])}
 
 
 def check_operators(operators: str) -> str:

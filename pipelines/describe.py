@@ -107,7 +107,8 @@ def _render_facts(description: Mapping[str, Any]) -> list[str]:
     space, recipe = description["space"], description["recipe"]
     operands = f"operands {space['operands']['min']} to {space['operands']['max']}"
     if space["operands"]["decimals"]:
-        operands += f" with {space['operands']['decimals']} decimals"
+        decimals = space["operands"]["decimals"]
+        operands += f" with {decimals} decimal{'s' if decimals > 1 else ''}"
     terms = space["terms"]
     facts = [operands, f"operators {' '.join(space['operators'])}"]
     facts.append(f"{terms['min']} terms" if terms["min"] == terms["max"] else f"{terms['min']} to {terms['max']} terms")

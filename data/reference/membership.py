@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.reference.evaluation import answer_text, evaluate, has_brackets, list_operands, list_operators
-from eqstream.data.reference.parsing import Tree, parse, render
+from eqstream.data.reference.parsing import Tree, decimal_text, parse, render
 
 
 class KnownQuestion(NamedTuple):
@@ -41,7 +41,8 @@ def read_question(text: str, space: SpaceRecipe) -> KnownQuestion:
 def _check_form(question: str, tree: Tree, space: SpaceRecipe) -> None:
     num_terms = len(list_operands(tree))
     if not space.terms.min <= num_terms <= space.terms.max:
-        raise _not_contained(question, f"it has {num_terms} terms, not {_describe_range(space.terms)}")
+        terms = "1 term" if num_terms == 1 else f"{num_terms} terms"
+        raise _not_contained(question, f"it has {terms}, not {_describe_range(space.terms)}")
     for operator in list_operators(tree):
         if operator not in space.operators:
             raise _not_contained(question, f"`{operator}` is none of the operators {' '.join(space.operators)}")
@@ -52,9 +53,16 @@ def _check_form(question: str, tree: Tree, space: SpaceRecipe) -> None:
 def _check_operands(question: str, tree: Tree, space: SpaceRecipe) -> None:
     for operand in list_operands(tree):
         if not space.operands.min <= operand <= space.operands.max:
-            raise _not_contained(question, f"operand {operand} is not {_describe_range(space.operands)}")
+            reason = f"operand {decimal_text(operand)} is not {_describe_range(space.operands)}"
+            raise _not_contained(question, reason)
         if (operand * 10**space.operands.decimals) % 1:
-            raise _not_contained(question, f"an operand has more than {space.operands.decimals} decimals")
+            raise _not_contained(question, f"operand {decimal_text(operand)} {_too_fine(space.operands.decimals)}")
+
+
+def _too_fine(decimals: int) -> str:
+    if decimals == 0:
+        return "is not a whole number"
+    return f"has more than {decimals} decimal{'s' if decimals > 1 else ''}"
 
 
 def _describe_range(limits) -> str:

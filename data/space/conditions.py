@@ -10,9 +10,12 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+import yaml
 
+from eqstream.data.configuration import to_mapping
 from eqstream.data.recipe import Range, SpaceRecipe, SplitRecipe, Where, exact
 from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.digits import digit_count
@@ -35,8 +38,20 @@ class Selection:
         """Whether nothing narrows it but what other selections take."""
         return self.where is None and self.hash is None
 
+    def to_text(self) -> str:
+        """Returns the selection as a recipe would write it: ``where {digits: {max: 2}}, hash [0.0, 0.5]``."""
+        parts = []
+        if self.where is not None:
+            flow = yaml.safe_dump(
+                _drop_nothing(to_mapping(self.where)), default_flow_style=True, sort_keys=False, width=math.inf
+            )
+            parts.append(f"where {flow.strip()}")
+        if self.hash is not None:
+            parts.append(f"hash {list(self.hash)}")
+        return ", ".join(parts) or "everything"
+
     def describe(self) -> str:
-        """Returns a short name for messages and seeds; equal selections have equal names."""
+        """Returns a name that seeds are derived from; equal selections have equal names."""
         parts = []
         if self.where is not None:
             given = {key: value for key, value in dataclasses.asdict(self.where).items() if value is not None}
@@ -44,6 +59,15 @@ class Selection:
         if self.hash is not None:
             parts.append(f"hash {list(self.hash)}")
         return ", ".join(parts) or "everything"
+
+
+def _drop_nothing(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Returns a mapping without the keys, at any depth, that hold None."""
+    return {
+        key: _drop_nothing(value) if isinstance(value, dict) else value
+        for key, value in mapping.items()
+        if value is not None
+    }
 
 
 def selection_of(split: SplitRecipe) -> Selection:
@@ -130,13 +154,13 @@ def _split_domains(where: Where, space: PreparedSpace, num_terms: int) -> Iterat
         base = base.without(_values_domain(where.excludes, scale))
     # No operand is longer than this; a bound beyond it may be too large a power of ten to write down.
     longest = len(str(base.bound // scale))
-    if where.digits is not None and where.digits.max is not None and where.digits.max < longest:
-        base = base.intersect(length_domain(1, int(where.digits.max), scale))
+    if where.digits is not None and where.digits.max is not None and exact(where.digits.max) < longest:
+        base = base.intersect(length_domain(1, int(exact(where.digits.max)), scale))
     needed = []
     if where.contains is not None:
         needed.append(_values_domain(where.contains, scale))
-    if where.digits is not None and where.digits.min is not None and where.digits.min > 1:
-        needed.append(base.without(length_domain(1, min(int(where.digits.min) - 1, longest), scale)))
+    if where.digits is not None and where.digits.min is not None and exact(where.digits.min) > 1:
+        needed.append(base.without(length_domain(1, min(int(exact(where.digits.min)) - 1, longest), scale)))
     yield from _require((base,) * num_terms, needed)
 
 

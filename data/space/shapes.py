@@ -111,7 +111,7 @@ def list_shapes(space: SpaceRecipe) -> tuple[Shape, ...]:
     count = sum(count_shapes(terms, space) for terms in range(space.terms.min, space.terms.max + 1))
     if count > MAX_SHAPES:
         raise UserError(
-            f"the space has {count} shapes, at most {MAX_SHAPES} are supported; "
+            f"the space has {count:,} shapes, at most {MAX_SHAPES:,} are supported; "
             "lower `space.terms.max` or use fewer operators"
         )
     shapes = []

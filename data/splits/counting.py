@@ -243,7 +243,7 @@ class Census:
         if needed is None:
             if walk.size > _MOST_POSITIONS:
                 raise UserError(
-                    f"`rest` and `fraction` need every equation to be counted, and there are {walk.size} candidates; "
+                    f"`rest` and `fraction` need every equation to be counted, and there are {walk.size:,} candidates; "
                     "use `count`, or narrow the `space` or the `where`"
                 )
             return self._num_blocks(source)
@@ -264,8 +264,8 @@ class Census:
         is_known = done * walk.count_block >= _HOPELESS_POSITIONS
         if is_known and min(wanted * walk.count_block, walk.size) > _MOST_POSITIONS:
             raise UserError(
-                f"so many equations of {self.sources[source].selection.describe()} would take days to find: there are "
-                f"{found} among the first {done * walk.count_block} of {walk.size} candidates; ask for fewer, or "
+                f"so many equations of {self.sources[source].selection.to_text()} would take days to find: there are "
+                f"{found:,} among the first {done * walk.count_block:,} of {walk.size:,} candidates; ask for fewer, or "
                 "narrow the `space`"
             )
 

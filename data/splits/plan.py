@@ -160,7 +160,7 @@ def _count_cut_off(census: Census, part: _Part) -> int:
 def _explain_nothing(selection: Selection) -> str:
     if selection.is_everything:
         return "the space has no valid equation, or none that no other split selects"
-    return f"its {selection.describe()} selects no equation of the space"
+    return f"its {selection.to_text()} selects no equation of the space"
 
 
 class _Allocation:
@@ -222,7 +222,7 @@ class _Allocation:
             if not is_possible:
                 possible = min(lower, possible - 1) if len(result) == place else possible - 1
         raise UserError(
-            f"split `{self._splits[place].name}` asks for {counts[place]} equations, but only {left} are left; "
+            f"split `{self._splits[place].name}` asks for {counts[place]:,} equations, but only {left:,} are left; "
             f"the largest possible count is {possible}"
         )
 

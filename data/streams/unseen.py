@@ -72,8 +72,8 @@ def unseen_equations(
     space = prepared.whole
     if space.size > _MOST_CANDIDATES:
         raise UserError(
-            f"the space has {space.size} candidates, too many to judge a model on all that it was not trained on "
-            f"(at most {_MOST_CANDIDATES}); judge it on a split"
+            f"the space has {space.size:,} candidates, too many to judge a model on all that it was not trained on "
+            f"(at most {_MOST_CANDIDATES:,}); judge it on a split"
         )
     is_trained = np.zeros(space.size, dtype=bool)
     for territory in find_territory(recipe, train_split).territories:

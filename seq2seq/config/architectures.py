@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eqstream.data.configuration import describe_type, from_mapping, nearest
+from eqstream.data.configuration import check_positive, check_share, describe_type, from_mapping, nearest
 from eqstream.data.errors import UserError
-from eqstream.data.field_checks import check_positive, check_share
-from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.recipe import SpaceRecipe, exact
 from eqstream.data.space.prepared_space import prepare_space
 
 # Beyond, not every whole number is a float32.
@@ -187,7 +186,7 @@ def check_regression_space(model: RegressionRecipe, space: SpaceRecipe) -> None:
     prepared = prepare_space(space)
     operand_bound, answer_bound = prepared.operand_domain.bound, prepared.arithmetic.answer_bound
     if space.answer.min is not None and space.answer.max is not None:
-        answer_bound = min(answer_bound, max(abs(space.answer.min), abs(space.answer.max)))
+        answer_bound = min(answer_bound, max(abs(exact(space.answer.min)), abs(exact(space.answer.max))))
     if max(operand_bound, answer_bound) > _LARGEST_NUMBER:
         raise UserError(
             f"`model.kind: {model.kind}` takes numbers as float32, exact up to {_LARGEST_NUMBER:,}: "

@@ -3,14 +3,15 @@
 Imports no TensorFlow.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from eqstream.data.configuration import check_positive
 from eqstream.data.errors import UserError
-from eqstream.data.field_checks import check_positive
-from eqstream.data.recipe import Range
+from eqstream.data.recipe import Range, exact
 
 _COLUMNS = ("terms", "digits", "carries")
 
@@ -46,9 +47,9 @@ class StageRecipe:
         is_in = np.ones(len(numbers[_COLUMNS[0]]), bool)
         for name, bounds in self._ranges.items():
             if bounds.min is not None:
-                is_in &= numbers[name] >= bounds.min
+                is_in &= numbers[name] >= math.ceil(exact(bounds.min))
             if bounds.max is not None:
-                is_in &= numbers[name] <= bounds.max
+                is_in &= numbers[name] <= math.floor(exact(bounds.max))
         return np.flatnonzero(is_in)
 
     def to_text(self) -> str:

@@ -6,9 +6,8 @@ Imports no TensorFlow: a recipe is refused before anything slow begins.
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from eqstream.data.configuration import from_mapping, to_mapping
+from eqstream.data.configuration import check_not_negative, check_positive, from_mapping, to_mapping
 from eqstream.data.errors import UserError
-from eqstream.data.field_checks import check_not_negative, check_positive
 from eqstream.data.loading.codec import CodecOptions
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.config.architectures import (

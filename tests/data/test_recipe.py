@@ -2,6 +2,8 @@
 
 import copy
 import json
+from datetime import date
+from fractions import Fraction
 
 import pytest
 import yaml
@@ -40,11 +42,19 @@ FULL = {
     "training": {"epochs": 3},
 }
 SMALL = {"name": "small", "space": {"operands": {"min": 0, "max": 9}}, "splits": [{"name": "train", "rest": True}]}
+RECURSIVE: list = []
+RECURSIVE.append(RECURSIVE)
+# Ten times itself, five times over.
+BOMB = [1] * 10
+for _ in range(5):
+    BOMB = [BOMB] * 10
 SPLIT_NAME = "`splits.0`: a split's `name` must be lower-case letters, digits and `_`, got "
 FRACTION = "`splits.1`: split `test`: `fraction` must be above 0 and at most 1, got "
 HASH = "`splits.0`: split `train`: `hash` must be [low, high) within 0 and 1, got "
 OPERATORS = "`operators` must be some of `+-*/`, each once, got "
 FORMATS = "`storage`: `formats` must name tfrecord, parquet or both, once each, got "
+RANGE = "a number or a range such as {min: 2, max: 3}, got "
+NO_YAML = " is not valid YAML on line 1, column 2: expected "
 UPSIDE_DOWN = "`min` must not be above `max`, got "
 
 
@@ -96,22 +106,23 @@ def test_misspelt_word_is_refused_with_the_nearest_or_with_all(path, value, mess
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("name", 7, "`name` must be a text, got 7"),
+        ("name", 7, "`name` must be a text, got 7; put quotes around it"),
         ("seed", "0", "`seed` must be a whole number, got the text '0'"),
         ("seed", 1.5, "`seed` must be a whole number, got 1.5"),
         ("seed", True, "`seed` must be a whole number, got true"),
         ("seed", None, "`seed` must be a whole number, got nothing"),
         ("space", [], "`space` must be a mapping, got a list"),
-        ("space.operands", 9, "`space.operands` must be a mapping, got 9"),
+        ("space.operands", 9, "`space.operands` must be a range such as {min: 0, max: 999}, got 9"),
         ("space.operands.min", "a", "`space.operands.min` must be a whole number, got the text 'a'"),
         ("space.operands.max", 2.5, "`space.operands.max` must be a whole number, got 2.5"),
-        ("space.terms", "two", "`space.terms` must be a mapping, got the text 'two'"),
-        ("space.terms", True, "`space.terms` must be a mapping, got true"),
+        ("space.terms", "two", "`space.terms` must be " + RANGE + "the text 'two'"),
+        ("space.terms", True, "`space.terms` must be " + RANGE + "true"),
         ("space.brackets", 1, "`space.brackets` must be true or false, got 1"),
         ("space.spacing", "yes", "`space.spacing` must be true or false, got the text 'yes'"),
-        ("space.operators", 3, "`space.operators` must be a text, got 3"),
-        ("space.answer", True, "`space.answer` must be a mapping, got true"),
-        ("space.answer.min", "1", "`space.answer.min` must be a number, got the text '1'"),
+        ("space.operators", 3, "`space.operators` must be a text, got 3; put quotes around it"),
+        ("space.answer", True, "`space.answer` must be " + RANGE + "true"),
+        ("space.answer.min", "1e6", "`space.answer.min` must be a number, got the text '1e6'"),
+        ("splits.0.where.terms", [2, 3], "`splits.0.where.terms` must be " + RANGE + "a list"),
         ("space.answer.min", False, "`space.answer.min` must be a number, got false"),
         ("space.answer.max", float("inf"), "`space.answer.max` must be a number, got inf"),
         ("space.answer.max", float("nan"), "`space.answer.max` must be a number, got nan"),
@@ -120,15 +131,26 @@ def test_misspelt_word_is_refused_with_the_nearest_or_with_all(path, value, mess
         ("splits.0.count", 1.0, "`splits.0.count` must be a whole number, got 1.0"),
         ("splits.1.fraction", "half", "`splits.1.fraction` must be a number, got the text 'half'"),
         ("splits.0.where", [], "`splits.0.where` must be a mapping, got a list"),
-        ("splits.0.where.contains", "3", "`splits.0.where.contains` must be a list, got the text '3'"),
+        ("splits.0.where.contains", "x", "`splits.0.where.contains` must be a list, got the text 'x'"),
         ("splits.0.where.contains", [True], "`splits.0.where.contains.0` must be a number, got true"),
         ("splits.0.where.contains", [float("-inf")], "`splits.0.where.contains.0` must be a number, got -inf"),
         ("splits.0.hash", 0.5, "`splits.0.hash` must be a list, got 0.5"),
+        ("description", "\ud800", "`description` holds a character that UTF-8 cannot encode: the text '\\ud800'"),
+        ("hash_salt", "\ud800", "`hash_salt` holds a character that UTF-8 cannot encode: the text '\\ud800'"),
+        ("model.kind", "\ud800", "`model.kind` holds a character that UTF-8 cannot encode: the text '\\ud800'"),
+        ("model", {"\ud800": 1}, "`model` holds a character that UTF-8 cannot encode: the text '\\ud800'"),
+        ("model", {1: 2, "a": 3}, "a key of `model` must be a text, got 1"),
+        ("training.epochs", date(2026, 1, 1), "`training.epochs` must be a text, a number, true, false, a list or a "
+         "mapping, got the date 2026-01-01; put quotes around it"),
+        ("training.epochs", RECURSIVE, "`training` must hold at most 100,000 values, nested at most 64 deep"),
+        ("training.epochs", BOMB, "`training` must hold at most 100,000 values, nested at most 64 deep"),
+        ("space.operands.max", "1e6", "`space.operands.max` must be a whole number, got the text '1e6'; write 1000000"),
+        ("splits.0.count", "1,000", "`splits.0.count` must be a whole number, got the text '1,000'; write 1000"),
         ("splits.0.hash", [0, "1"], "`splits.0.hash.1` must be a number, got the text '1'"),
         ("storage.formats", "parquet", "`storage.formats` must be a list, got the text 'parquet'"),
         ("model", "transformer", "`model` must be a mapping, got the text 'transformer'"),
     ],
-)
+)  # fmt: skip
 def test_value_of_another_type_is_refused_with_its_place(path, value, message):
     assert refuse(changed(FULL, path, value)) == message
 
@@ -138,6 +160,12 @@ def test_value_of_another_type_is_refused_with_its_place(path, value, message):
     [
         ("name", "Sums", "`name` must be lower-case letters, digits, `-` and `_`, got 'Sums'"),
         ("version", "1.0", "`version` must be three numbers such as 1.0.0, got '1.0'"),
+        ("version", 1, "`version` must be three numbers such as 1.0.0, got 1"),
+        ("version", "1.0.\u0663", "`version` must be three numbers such as 1.0.0, got '1.0.\u0663'"),
+        ("space.operators", [None], "`operators` must be texts, got a list of something else; put quotes around each: "
+         '"+-"'),
+        ("splits.0.name", "a" * 101, "`splits.0`: a split's `name` must have at most 100 characters, as it is part of "
+         "the names of files, got 101"),
         ("version", "1.02.0", "`version` must be three numbers such as 1.0.0, got '1.02.0'"),
         ("space", ..., "`space` is missing"),
         ("space.operands", ..., "`space.operands` is missing"),
@@ -177,6 +205,37 @@ def test_value_of_another_type_is_refused_with_its_place(path, value, message):
 )  # fmt: skip
 def test_broken_rule_is_refused_with_its_place(path, value, message):
     assert refuse(changed(FULL, path, value)) == message
+
+
+def test_numbers_are_bounded_so_that_every_answer_can_be_written():
+    space = {"operands": {"min": 0, "max": 10**200 - 1}, "operators": "+*", "terms": 20}
+    assert Recipe.from_dict({**SMALL, "space": space})
+    assert Recipe.from_dict({**SMALL, "space": {**space, "terms": 32, "operators": "+-"}})
+    message = (
+        "`space`: 21 operands of 200 digits can give a number of 4,200 digits, at most 4,000 are supported; use "
+        "shorter `operands` or fewer `terms`"
+    )
+    assert refuse({**SMALL, "space": {**space, "terms": 21}}) == message
+    assert refuse({**SMALL, "space": {**space, "terms": 21, "operators": "/"}}) == message
+
+
+@pytest.mark.parametrize(
+    "path", ["seed", "space.operands.max", "splits.0.count", "storage.shard_size", "space.answer.max", "training.steps"]
+)
+def test_number_of_thousands_of_digits_is_refused_by_its_name(path):
+    base = changed(changed(FULL, "splits.0.where", None), "space.operands.min", 0)
+    assert refuse(changed(base, path, 16**5000)) == f"`{path}` must have at most 300 digits, got more"
+
+
+def test_number_that_a_float_would_round_is_exact_as_a_text():
+    precise = changed(SMALL, "splits.0.where", {"contains": "1234567.1234567890120", "answer": {"min": "-0.50"}})
+    where = Recipe.from_dict(precise).splits[0].where
+    assert where.contains == ("1234567.123456789012",)
+    assert where.answer == Range(min=-0.5)
+    assert Range(max="1234567.123456789012").contains(Fraction(1234567_123456789012, 10**12))
+    assert not Range(max="1234567.123456789012").contains(Fraction(1234567_123456789013, 10**12))
+    again = Recipe.from_dict(json.loads(json.dumps(Recipe.from_dict(precise).to_dict())))
+    assert again == Recipe.from_dict(precise)
 
 
 def test_defaults_are_spelled_out():
@@ -483,9 +542,14 @@ def test_overrides_are_applied_in_order(tmp_path):
         ("space.opernads.max=5", "unknown key `space.opernads`; did you mean `operands`?"),
         ("seed=five", "`seed` must be a whole number, got the text 'five'"),
         ("seed=", "`seed` must be a whole number, got nothing"),
-        ("seed=[", "the value of override `seed=[` is not valid YAML"),
-        ("version=2026-02-30", "the value of override `version=2026-02-30` is not valid YAML"),
-        ("space.answer={min: 1, min: 2}", "key `min` is given twice, the second time on line 1"),
+        ("seed=[", "the value of override `seed=[`" + NO_YAML + "the node content, but found "
+         "'<stream end>'; if a text is meant, write \"seed='['\""),
+        ("space.operators=%", "the value of override `space.operators=%`" + NO_YAML +
+         "alphabetic or numeric character, but found '\\x00'; if a text is meant, write \"space.operators='%'\""),
+        ("version=2026-02-30", "the value of override `version=2026-02-30` is not valid YAML: day is out of range for "
+         "month; if a text is meant, write \"version='2026-02-30'\""),
+        ("space.answer={min: 1, min: 2}",
+         "the value of override `space.answer={min: 1, min: 2}`: key `min` is given twice, the second time on line 1"),
         ("splits.1.count=3", "override of `splits.1`: expected a number from 0 to 0, got `1`"),
         ("splits.train.count=3", "override of `splits.train`: expected a number from 0 to 0, got `train`"),
         ("splits.-1.count=3", "override of `splits.-1`: expected a number from 0 to 0, got `-1`"),
@@ -509,7 +573,7 @@ def test_override_through_a_value_without_keys_is_refused():
 
 
 def test_mapping_of_a_whole_recipe_must_be_one():
-    with pytest.raises(UserError, match="must be a mapping, got a list"):
+    with pytest.raises(UserError, match=r"^the top level must be a mapping, got a list$"):
         from_mapping(Recipe, [])
 
 

@@ -612,7 +612,7 @@ def test_a_recipe_that_cannot_be_planned_leaves_the_order_unproven(dataset_dir):
 
     edit_manifest(dataset_dir, edit)
     lines = fault_lines(dataset_dir)
-    assert any("its recipe cannot be planned: split `train` asks for 1000000 equations" in line for line in lines)
+    assert any("its recipe cannot be planned: split `train` asks for 1,000,000 equations" in line for line in lines)
     assert not any("the recipe plans" in sentence for sentence in verify(dataset_dir).proven)
 
 

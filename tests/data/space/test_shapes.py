@@ -94,8 +94,8 @@ def test_shapes_come_in_the_order_of_terms_then_trees_then_operators():
 
 
 def test_too_many_shapes_are_refused_before_they_are_listed():
-    with pytest.raises(UserError, match=r"the space has \d{30,} shapes, at most 65536 are supported"):
+    with pytest.raises(UserError, match=r"the space has [\d,]{30,} shapes, at most 65,536 are supported"):
         shapes_of("+-*/", 32, True)
     assert len(shapes_of("+-*/", 9, False)) == MAX_SHAPES
-    with pytest.raises(UserError, match=r"the space has 262144 shapes, .*; lower `space\.terms\.max` or use fewer"):
+    with pytest.raises(UserError, match=r"the space has 262,144 shapes, .*; lower `space\.terms\.max` or use fewer"):
         shapes_of("+-*/", 10, False)

@@ -49,7 +49,8 @@ def test_count_may_be_everything_and_not_one_more(space, commuted, sampling):
     assert len(set(written.questions("one"))) == total
     message = refuse(space, [{"name": "one", "count": total + 1}], commuted=commuted, sampling=sampling)
     assert message == (
-        f"split `one` asks for {total + 1} equations, but only {total} are left; the largest possible count is {total}"
+        f"split `one` asks for {total + 1:,} equations, but only {total:,} are left; "
+        f"the largest possible count is {total}"
     )
 
 
@@ -221,7 +222,7 @@ def test_too_many_shards_are_refused_at_once():
 def test_what_would_take_days_to_count_is_refused(size):
     message = refuse({"operands": {"min": 0, "max": 10**9}}, [{"name": "one", **size}])
     assert message.startswith(
-        "`rest` and `fraction` need every equation to be counted, and there are 1000000002000000001"
+        "`rest` and `fraction` need every equation to be counted, and there are 1,000,000,002,000,000,001"
     )
 
 

@@ -141,7 +141,7 @@ def test_too_many_unseen_equations_are_refused_with_their_number():
 
 def test_space_that_nobody_could_list_is_refused_at_once():
     recipe = make_recipe(space(0, 10**20), [{"name": "train", "count": 1000}])
-    with pytest.raises(UserError, match=f"the space has {(10**20 + 1) ** 2} candidates, too many"):
+    with pytest.raises(UserError, match=f"the space has {(10**20 + 1) ** 2:,} candidates, too many"):
         unseen_equations(recipe)
 
 
