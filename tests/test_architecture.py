@@ -20,7 +20,7 @@ FORBIDDEN = {
     "seq2seq": {"eqstream.pipelines", "eqstream.cli", "apache_beam"},
 }
 # Tensors are made in these modules of `data` alone, so that a Beam worker needs no TensorFlow.
-TENSOR_MODULES = {"data/loading/shard_batches.py", "data/loading/fresh_batches.py", "data/loading/tfrecord_fallback.py"}
+TENSOR_MODULES = {"data/loading/shard_batches.py", "data/loading/fresh_batches.py"}
 TEST_TOOLS = {"pytest", "hypothesis", "tests", "bench"}
 # What no source imports: formats that run code when they are read.
 UNSAFE_MODULES = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}

@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 from eqstream.data.dataset.shard_reader import EquationColumns, read_parquet_shard, read_shard, split_shards
+from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.formats.tfrecord_writer import read_records
-from eqstream.data.loading.tfrecord_fallback import read_tfrecord_shard
 from eqstream.data.recipe import load_recipe
 from eqstream.pipelines.build import build
 

@@ -1,9 +1,10 @@
-"""TFRecord shards of our own layout to columns in bulk, every checksum checked; needs no TensorFlow.
+"""TFRecord shards of `tf.train.Example` to columns, every checksum checked; needs no TensorFlow.
 
 Records of one length whose answers are of one length share a template (see `eqstream.data.formats.tfrecord_writer` for
 the layout), so a group of them is one byte matrix: all bytes but those of question, answer and numbers are
 compared with the template at once, and as a CRC-32C is affine over GF(2) (see `eqstream.data.formats.crc32c`) only
-those few bytes affect the checksum.
+those few bytes affect the checksum. Records that are laid out otherwise, by another writer or as they hold a text or
+number that is not short, are parsed one at a time.
 """
 
 import itertools
@@ -17,10 +18,10 @@ from typing import BinaryIO
 import google_crc32c
 import numpy as np
 
-from eqstream.data.dataset.shard_reader import NUMBER_COLUMNS, EquationColumns, ShardFile
+from eqstream.data.dataset.shard_reader import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns, ShardFile
 from eqstream.data.errors import UserError
 from eqstream.data.formats.crc32c import append_zero, byte_table, mask
-from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry
+from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry, parse_example
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum, open_uncompressed
 
@@ -30,10 +31,6 @@ _HEADER_BYTES = 12
 _LENGTH = struct.Struct("<Q")
 # Where a number of one byte ends the entry of its feature; larger ones make a record irregular.
 _NUMBER_BEFORE_ANSWER = ("carries", "digits")
-
-
-class IrregularLayoutError(Exception):
-    """A record is whole, but laid out as another writer does: a parser of protocol buffers must read the shard."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +61,13 @@ class _Template:
     checksum: np.uint32
 
 
-def read_regular_shard(shard: ShardFile) -> EquationColumns:
-    """Returns the equations of a TFRecord shard, plain or gzip, in the order of its records.
+def read_tfrecord_shard(shard: ShardFile) -> EquationColumns:
+    """Returns the equations of a TFRecord shard, plain or gzip, whoever wrote it, in the order of its records.
 
     Reads some megabytes at once; nothing but the columns grows with the shard.
 
     Raises:
-        IrregularLayoutError: another writer laid out a record, or one has a text or number that is not short.
-        UserError: a record is damaged or cut; names shard and record.
+        UserError: a record is damaged or cut, or is no example with the columns; names shard and record.
     """
     compression = "gzip" if shard.path.suffix == ".gz" else "none"
     parts: list[EquationColumns] = []
@@ -182,9 +178,23 @@ def _read_records(chunk: np.ndarray, starts: np.ndarray, shard: ShardFile, first
         begin = starts[row] + _HEADER_BYTES
         if masked_checksum(chunk[begin : begin + lengths[row]].tobytes()) != stored[row]:
             raise _damage(shard, first + int(row))
-    if not is_read.all():
-        raise IrregularLayoutError(f"shard {shard.name}, record {first + int(np.argmin(is_read))}")
+        columns.fill_one(row, _parse_record(chunk[begin : begin + lengths[row]].tobytes(), shard, first + int(row)))
     return columns.finish()
+
+
+def _parse_record(payload: bytes, shard: ShardFile, record: int) -> EquationColumns:
+    """Returns the one equation of a payload, whoever wrote it."""
+    wanted = dict.fromkeys(TEXT_COLUMNS, bytes) | dict.fromkeys(NUMBER_COLUMNS, int)
+    try:
+        values = parse_example(payload)
+        if not all(isinstance(values.get(name), kind) for name, kind in wanted.items()):
+            raise ValueError("a column is missing or of another type")
+        texts = {name: ByteRows.from_texts([values[name]]) for name in TEXT_COLUMNS}
+    except ValueError as error:
+        raise UserError(
+            f"shard {shard.name}, record {record}: it is no tf.train.Example of {', '.join(wanted)}"
+        ) from error
+    return EquationColumns(**texts, numbers={name: np.array([values[name]], np.int64) for name in NUMBER_COLUMNS})
 
 
 def _length_checksums(lengths: np.ndarray) -> np.ndarray:
@@ -307,6 +317,15 @@ class _Columns:
             self._numbers[name][rows] = payloads[:, place]
         self._texts["question"].append((rows, payloads[:, template.question]))
         self._texts["answer"].append((rows, payloads[:, template.answer]))
+
+    def fill_one(self, row: np.intp, equation: EquationColumns) -> None:
+        """Takes over an equation that was parsed by itself."""
+        for name, values in equation.numbers.items():
+            self._numbers[name] = self._numbers[name].astype(np.int64, copy=False)
+            self._numbers[name][row] = values[0]
+        for name in TEXT_COLUMNS:
+            text = getattr(equation, name)
+            self._texts[name].append((np.array([row]), text.matrix[:, : text.lengths[0]]))
 
     def finish(self) -> EquationColumns:
         """Returns the columns."""

@@ -32,9 +32,9 @@ from eqstream.data.dataset.shard_reader import (
     split_shards,
 )
 from eqstream.data.errors import UserError
+from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.sampler import EpochSampler
-from eqstream.data.loading.tfrecord_fallback import read_tfrecord_shard
 
 _READERS = {"parquet": read_parquet_shard, "tfrecord": read_tfrecord_shard}
 # One call from TensorFlow into Python per block of so many examples: the call costs more than a batch.

@@ -16,7 +16,7 @@ from eqstream.data.dataset.shard_reader import (
 )
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.loading.tfrecord_fallback import read_tfrecord_shard
+from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.unseen import unseen_equations
 from eqstream.seq2seq.runs.split_roles import roles_of_run
