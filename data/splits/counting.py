@@ -5,6 +5,7 @@ of its own and all are kept, since position and ordinal are then one. A source f
 is walked only until it has delivered them.
 """
 
+import bisect
 import dataclasses
 import itertools
 from collections.abc import Iterable
@@ -109,6 +110,8 @@ class Census:
         self.walks = [source.walk(recipe, self.space) for source in self.sources]
         self._counts: list[dict[int, int]] = [{} for _ in self.sources]
         self._left_out: list[dict[int, int]] = [{} for _ in self.sources]
+        # For each source the numbers of equations up to the end of each block, made when it is first asked for.
+        self._ends: dict[int, list[int]] = {}
 
     def next_tasks(self) -> list[CountingTask]:
         """Returns what must be counted before the splits can be planned; nothing if that is known.
@@ -128,6 +131,7 @@ class Census:
         for result in results:
             for offset, number in enumerate(result.counts):
                 self._counts[result.source][result.first_block + offset] = number
+            self._ends.pop(result.source, None)
             for offset, number in enumerate(result.left_out):
                 self._left_out[result.source][result.first_block + offset] = number
 
@@ -182,13 +186,19 @@ class Census:
         if self.is_identity(source):
             position = ordinal // walk.block * walk.block
             return position, position
-        before = 0
-        counts = self._counts[source]
-        for block in range(len(counts)):
-            if before + counts[block] > ordinal:
-                return block * walk.count_block, before
-            before += counts[block]
-        raise ValueError(f"ordinal {ordinal} of source {source} was not counted, only {before} were")
+        ends = self._list_ends(source)
+        block = bisect.bisect_right(ends, ordinal)
+        if block == len(ends):
+            raise ValueError(
+                f"ordinal {ordinal} of source {source} was not counted, only {ends[-1] if ends else 0} were"
+            )
+        return block * walk.count_block, ends[block - 1] if block else 0
+
+    def _list_ends(self, source: int) -> list[int]:
+        if source not in self._ends:
+            counts = self._counts[source]
+            self._ends[source] = list(itertools.accumulate(counts[block] for block in range(len(counts))))
+        return self._ends[source]
 
     def next_class(self, source: int, ordinal: int) -> int:
         """Returns the first ordinal, at or after `ordinal`, at which a class of twins begins."""
@@ -215,15 +225,14 @@ class Census:
         walk, left_out = self.walks[source], self._left_out[source]
         if not walk.leaves_twins_out:
             return 0
-        total = before = 0
-        for block, count in sorted(self._counts[source].items()):
-            if before + count > ordinal:
-                start = block * walk.count_block
-                stop = min(start + walk.count_block, walk.size)
-                return total + walk.count_left_out(start, stop, ordinal - before)
-            total += left_out.get(block, 0)
-            before += count
-        return total
+        ends = self._list_ends(source)
+        whole = bisect.bisect_right(ends, ordinal)
+        total = sum(left_out.get(block, 0) for block in range(whole))
+        if whole == len(ends):
+            return total
+        start = whole * walk.count_block
+        stop = min(start + walk.count_block, walk.size)
+        return total + walk.count_left_out(start, stop, ordinal - (ends[whole - 1] if whole else 0))
 
     def _num_blocks(self, source: int) -> int:
         return -(-self.walks[source].size // self.walks[source].count_block)

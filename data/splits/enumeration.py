@@ -10,6 +10,7 @@ selection takes a class if any member meets its condition; the members that don'
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -120,19 +121,19 @@ class Walk:
         """Number of positions."""
         return self._space.size
 
-    @property
+    @functools.cached_property
     def block(self) -> int:
         """Number of positions whose equations are computed and written together."""
         if index_dtype(self.size) is object or not self.arithmetic.is_native:
             return BLOCK_OF_HUGE_SPACE
         return BLOCK if self._recipe.sampling == "uniform" else BLOCK_OF_STRATUM
 
-    @property
+    @functools.cached_property
     def count_block(self) -> int:
         """Number of positions counted as one: few enough to find an ordinal fast, enough to keep the counts few."""
         return 4 * self.block if self._recipe.sampling == "uniform" else self.block
 
-    @property
+    @functools.cached_property
     def keeps_everything(self) -> bool:
         """Whether every equation of the boxes is a member of a kept class, so that their number has a closed form."""
         has_division = any("/" in self._space.shapes[box.shape].operators for box in self._space.boxes)

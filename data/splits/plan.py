@@ -7,9 +7,11 @@ Balanced sampling gives each stratum a quota by filling all strata to the same l
 takes its share of each stratum, and a seeded permutation of its own deals its equations out.
 """
 
+import bisect
 import dataclasses
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import add, sub
 from typing import NoReturn
@@ -28,7 +30,7 @@ MAX_SHARDS = 99_999
 _SLOTS_AT_ONCE = 1 << 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """The equations `first` to `first + count - 1` of a source, and where to start walking towards them."""
 
@@ -275,27 +277,22 @@ def _plan_shards(recipe: Recipe, census: Census, split: SplitRecipe, parts: Sequ
     edges = [total * shard // num_shards for shard in range(num_shards + 1)]
     deal_seed = derive_seed(recipe.seed, "deal", split.name)
     quotas = tuple(part.count for part in parts)
-    progress = [0] * len(parts)
+    is_dealt = len(parts) > 1
+    next_ordinals = [part.first for part in parts]
     shards = []
-    for index in range(num_shards):
-        start, count = edges[index], edges[index + 1] - edges[index]
-        taken = [count]
-        if len(parts) > 1:
-            taken = np.bincount(deal(total, deal_seed, quotas, start, count), minlength=len(parts)).tolist()
+    for index, numbers in enumerate(_numbers_by_shard(edges, deal_seed, quotas)):
         segments = []
-        for place, (part, number) in enumerate(zip(parts, taken, strict=True)):
-            first = part.first + progress[place]
-            position, ordinal = census.locate(part.source, first) if number else (0, 0)
-            segments.append(Segment(part.source, first, number, position, ordinal))
-            progress[place] += number
-        is_dealt = len(parts) > 1
+        for place, number in numbers:
+            source, first = parts[place].source, next_ordinals[place]
+            segments.append(Segment(source, first, number, *census.locate(source, first)))
+            next_ordinals[place] = first + number
         shards.append(
             ShardTask(
                 split=split.name,
                 shard_index=index,
                 num_shards=num_shards,
-                first_ordinal=start,
-                num_equations=count,
+                first_ordinal=edges[index],
+                num_equations=edges[index + 1] - edges[index],
                 segments=tuple(segments),
                 num_slots=total if is_dealt else 0,
                 deal_seed=deal_seed if is_dealt else 0,
@@ -303,6 +300,30 @@ def _plan_shards(recipe: Recipe, census: Census, split: SplitRecipe, parts: Sequ
             )
         )
     return shards
+
+
+def _numbers_by_shard(edges: Sequence[int], seed: int, quotas: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
+    """Yields for each shard (part, number of its equations) of all parts that it takes from, by rising part.
+
+    Args:
+        edges: first slot of each shard, and their number.
+        seed: see `deal`.
+        quotas: see `deal`.
+    """
+    if len(quotas) == 1:
+        yield from ([(0, stop - start)] for start, stop in itertools.pairwise(edges))
+        return
+    shard = 0
+    while shard < len(edges) - 1:
+        # Many small shards at once: a call for each would cost more than the slots.
+        last = max(bisect.bisect_right(edges, edges[shard] + _SLOTS_AT_ONCE) - 1, shard + 1)
+        turns = deal(edges[-1], seed, quotas, edges[shard], edges[last] - edges[shard])
+        shards = np.repeat(np.arange(last - shard), np.diff(edges[shard : last + 1]))
+        keys, numbers = np.unique(shards * len(quotas) + turns, return_counts=True)
+        starts = np.searchsorted(keys, np.arange(last - shard + 1) * len(quotas)).tolist()
+        pairs = list(zip((keys % len(quotas)).tolist(), numbers.tolist(), strict=True))
+        yield from (pairs[start:stop] for start, stop in itertools.pairwise(starts))
+        shard = last
 
 
 def deal(num_slots: int, seed: int, quotas: Sequence[int], start: int, count: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 from collections import Counter
 from fractions import Fraction
 
@@ -205,6 +206,33 @@ def test_shards_are_nearly_equal_and_full(shard_size):
     assert max(sizes) - min(sizes) <= 1
     assert sum(sizes) == 100
     assert [task.name for task in plan.shards][-1] == f"one-{len(sizes) - 1:05d}-of-{len(sizes):05d}"
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+def test_steps_of_planning_grow_with_the_number_of_shards_and_not_with_its_square(sampling, monkeypatch):
+    monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK", 16)
+    monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK_OF_STRATUM", 16)
+
+    def count_steps(num_shards) -> int:
+        splits, storage = [{"name": "one", "count": 20 * num_shards}], {"shard_size": 20}
+        recipe = make_recipe({"operands": {"min": 0, "max": 300}}, splits, sampling=sampling, storage=storage)
+        census, num_steps = Census(recipe).run(), 0
+
+        def count_lines(frame, event, argument):
+            nonlocal num_steps
+            num_steps += event == "line"
+            return count_lines
+
+        tracer = sys.gettrace()
+        sys.settrace(count_lines)
+        try:
+            plan = plan_splits(recipe, census)
+        finally:
+            sys.settrace(tracer)
+        assert len(plan.shards) == num_shards
+        return num_steps
+
+    assert count_steps(1600) < 4.4 * count_steps(400)
 
 
 def test_too_many_shards_are_refused_at_once():
