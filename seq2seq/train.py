@@ -13,6 +13,7 @@ from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.shard_batches import TokenTable, load_manifest
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
+from eqstream.seq2seq.config.architectures import DEFAULT_KIND
 from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.precision import dtype_policy
@@ -24,7 +25,7 @@ from eqstream.seq2seq.runs.compatibility import (
     describe_new_schedule,
     describe_other_versions,
 )
-from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run
+from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run, with_kind
 from eqstream.seq2seq.runs.split_roles import SplitRoles, choose_roles, roles_of_run
 from eqstream.seq2seq.training.batches import Stage, TrainingSource, make_source, make_stages, with_targets
 from eqstream.seq2seq.training.callbacks import (
@@ -89,11 +90,14 @@ def train(
         UserError: the recipe, the dataset or the directory is not as it must be.
         TrainingInterruptedError: the user pressed Ctrl-C; the state is saved.
     """
+    run = RunDirectory(run_directory)
+    names_model = "kind" in recipe.sections["model"]
+    if not names_model:
+        recipe = with_kind(recipe, run.read_recipe().sections["model"]["kind"] if resume else DEFAULT_KIND)
     sections = ModelRecipe.from_recipe(recipe)
     manifest = load_manifest(data_directory)
     check_same_space(recipe, manifest)
     codec = Codec.for_dataset(manifest, sections.codec)
-    run = RunDirectory(run_directory)
     if resume:
         check_resumable(run, recipe, codec, manifest)
         change = describe_new_schedule(ModelRecipe.from_dict(run.read_recipe().sections).training, sections.training)
@@ -121,8 +125,8 @@ def train(
         report(f"going on at epoch {progress.epoch + 1}, step {progress.step}{ended}")
     else:
         save_state(run.state_npz, model, progress)
-    if "model" not in recipe.sections:
-        report(f"the recipe names no model: the default of `{sections.model.kind}` is trained")
+    if not names_model:
+        report(f"the recipe names no model: a {sections.model.kind} is trained, which is not tuned for this space")
     _report_task(sections.model.kind, model, task, report)
     try:
         _fit(model, task, progress, run, report)

@@ -159,12 +159,21 @@ ARCHITECTURES: dict[str, type] = {
 }
 
 
+# Fits every space; the smaller kinds don't learn most of them.
+DEFAULT_KIND = "transformer"
+
+
 def read_architecture(section: dict[str, Any]) -> ArchitectureRecipe:
-    """Returns the checked section `model`, of the kind that it names."""
-    kind = section.get("kind", "repeat-vector")
+    """Returns the checked section `model`, of the kind that it names, or else of `DEFAULT_KIND`."""
+    kind = section.get("kind", DEFAULT_KIND)
     if not isinstance(kind, str) or kind not in ARCHITECTURES:
         raise UserError(f"`model.kind` is unknown: {describe_type(kind)}{nearest(str(kind), ARCHITECTURES)}")
-    return from_mapping(ARCHITECTURES[kind], section, "model")
+    try:
+        return from_mapping(ARCHITECTURES[kind], section, "model")
+    except UserError as error:
+        if "kind" in section:
+            raise
+        raise UserError(f"without `model.kind` the model is a {kind}: {error}") from error
 
 
 def check_regression_space(model: RegressionRecipe, space: SpaceRecipe) -> None:

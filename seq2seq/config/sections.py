@@ -13,7 +13,6 @@ from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.config.architectures import (
     ArchitectureRecipe,
     RegressionRecipe,
-    RepeatVectorRecipe,
     TransformerRecipe,
     check_regression_space,
     check_transformer_space,
@@ -126,7 +125,7 @@ class ModelRecipe:
     """The three sections of a recipe that are about models."""
 
     codec: CodecOptions = field(default_factory=CodecOptions)
-    model: ArchitectureRecipe = field(default_factory=RepeatVectorRecipe)
+    model: ArchitectureRecipe = field(default_factory=TransformerRecipe)
     training: TrainingRecipe = TrainingRecipe()
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@
 | `tensorboard/` | event files, if the recipe wants them |
 """
 
+import dataclasses
 import json
 import os
 import platform
@@ -130,12 +131,21 @@ class RunDirectory:
         return description
 
     def read_recipe(self) -> Recipe:
-        """Returns the recipe that the run was trained by."""
-        return Recipe.from_dict(self.read_description()["recipe"])
+        """Returns the recipe that the run was trained by; its model always has a `kind`.
+
+        Runs of the first releases may lack it: at the time that meant `repeat-vector`.
+        """
+        recipe = Recipe.from_dict(self.read_description()["recipe"])
+        return with_kind(recipe, "repeat-vector")
 
     def read_codec(self) -> Codec:
         """Returns the codec that the model was trained with."""
         return Codec.load(self.codec_json)
+
+
+def with_kind(recipe: Recipe, kind: str) -> Recipe:
+    """Returns the recipe with `model.kind` written out; `kind` is taken where it names none."""
+    return dataclasses.replace(recipe, model={"kind": kind, **recipe.sections["model"]})
 
 
 def describe_run(

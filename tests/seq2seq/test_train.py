@@ -157,6 +157,18 @@ def test_without_anything_to_choose_the_best_epoch_on_the_cure_is_named(tmp_path
     assert not (tmp_path / "run").exists()
 
 
+def test_without_a_model_in_the_recipe_it_says_what_is_trained(dataset, tmp_path):
+    def stop(line):
+        if "no model" in line:
+            raise KilledError(line)
+
+    recipe = Recipe.from_dict({key: value for key, value in RECIPE.items() if key != "model"})
+    message = "the recipe names no model: a transformer is trained, which is not tuned for this space"
+    with pytest.raises(KilledError, match=f"^{message}$"):
+        train(recipe, dataset, tmp_path / "run", report=stop)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["model"] == {"kind": "transformer"}
+
+
 def test_the_same_recipe_gives_the_same_weights_bit_for_bit(finished, dataset, tmp_path):
     train(recipe_with(), dataset, tmp_path / "again", report=silently)
     assert_same_state(finished[0], tmp_path / "again")

@@ -2,7 +2,7 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe, load_recipe, shipped_recipes
-from eqstream.seq2seq.config.architectures import RepeatVectorRecipe, TransformerRecipe
+from eqstream.seq2seq.config.architectures import TransformerRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 
 
@@ -12,7 +12,7 @@ def read(**sections):
 
 def test_defaults_are_spelled_out_and_come_back():
     recipe = read()
-    assert recipe.model == RepeatVectorRecipe()
+    assert recipe.model == TransformerRecipe()
     assert ModelRecipe.from_dict(recipe.to_dict()) == recipe
 
 
@@ -79,7 +79,10 @@ def test_every_recipe_that_is_shipped_can_be_trained(name):
             "`model.kind` is unknown: the text 'transfomer'; did you mean `transformer`",
         ),
         ({"model": {"kind": 3}}, "`model.kind` is unknown: 3"),
-        ({"model": {"encoder_widht": 3}}, "unknown key `model.encoder_widht`; did you mean `encoder_width`"),
+        (
+            {"model": {"wdith": 3}},
+            r"^without `model.kind` the model is a transformer: unknown key `model.wdith`; did you mean `width`\?$",
+        ),
         ({"model": {"kind": "transformer", "encoder_width": 3}}, "unknown key `model.encoder_width`"),
         ({"model": {"kind": "transformer", "width": 10, "heads": 3}}, "`width` must be a multiple of `heads`"),
         ({"model": {"kind": "transformer", "places": "relativ"}}, "`model.places` is unknown: the text 'relativ'"),
