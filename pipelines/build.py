@@ -239,7 +239,8 @@ def _finish_again(found: Found, recipe: Recipe) -> BuildResult:
     is_marked = filesystem.read_bytes(workspace.path(SUCCESS)) is not None
     if not is_marked:
         filesystem.write_bytes(workspace.path(SUCCESS), b"", workspace.temporary_path(SUCCESS))
-    if not is_marked or found.journal is not None:
+    # An attempt that counts for another recipe has no journal yet.
+    if not is_marked or found.journal is not None or not workspace.has_attempts():
         workspace.remove()
     shards = [shard for split in found.manifest["splits"].values() for shard in split["shards"]]
     return BuildResult(

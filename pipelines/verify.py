@@ -48,7 +48,6 @@ from eqstream.pipelines.checks.findings import FaultList
 from eqstream.pipelines.checks.plan import plan_questions
 from eqstream.pipelines.checks.report import VerifyReport, make_report
 from eqstream.pipelines.checks.shard import ShardCheck, ShardFindings
-from eqstream.pipelines.checks.shard_records import open_file
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements, wait_for
@@ -241,7 +240,7 @@ class _Verification:
             yield from find_pairs(parts, shard_to_split, self._recipe.commuted)
 
     def _read_keys(self, number: int, start: int, end: int) -> np.ndarray:
-        with open_file(filesystem.join(self._staging, f"{number}.keys")) as file:
+        with filesystem.open_file(filesystem.join(self._staging, f"{number}.keys")) as file:
             file.seek(start * KEYS.itemsize)
             return np.frombuffer(file.read((end - start) * KEYS.itemsize), KEYS)
 

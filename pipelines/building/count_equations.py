@@ -12,7 +12,7 @@ import apache_beam as beam
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting import Census, Counter, CountingResult, CountingTask
 from eqstream.pipelines.building.receipts import read_counts, write_counts
-from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements, wait_for
 
@@ -37,7 +37,7 @@ class CountBatch(beam.DoFn):
     def process(self, element: str) -> Iterator[str]:
         """Writes the results of the batch into the workspace."""
         batch = tuple(CountingTask.from_dict(task) for task in json.loads(element))
-        with report_failures("counting"):
+        with report_failures("counting", GO_ON):
             self._workspace.check_attempt()
             if read_counts(self._workspace, batch) is None:
                 write_counts(self._workspace, batch, [self._counter.count(task) for task in batch])

@@ -9,8 +9,8 @@
 | `attempts/<attempt>/<shard>…` | files on their way to their final names |
 | `attempts/<attempt>/done/<shard>` | marks that this attempt has written or checked the shard; feeds the progress bar |
 
-Each run of a build is an attempt of its own. Starting one removes the attempts before it, with their temporary files
-and tokens, so that a worker that outlived its killed driver finds no token and stops.
+Each run of a build is an attempt of its own. Starting one removes the tokens and temporary files of all others, so that
+a worker that outlived its killed driver finds no token and stops.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime import filesystem
 
 JOURNAL = f"{STAGING}/build.json"
+GO_ON = "run the same command again to go on from what is finished"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +75,15 @@ class Workspace:
         return self.staged(f"attempts/{self.attempt}/token")
 
     def begin_attempt(self) -> None:
-        """Ends every earlier attempt, removes what it left half written, and permits workers of this one to write."""
-        filesystem.delete_tree(self.staged("attempts"))
+        """Permits workers of this attempt to write, ends every other one, and removes what those left half written.
+
+        A worker whose driver was killed may go on for a moment and write a file of its own attempt once more. No other
+        attempt reads it, and `remove` deletes it.
+        """
         filesystem.write_bytes(self.token_path, b"")
+        attempts = self.staged("attempts")
+        others = [path for path in filesystem.list_files(attempts) if not path.startswith(f"{self.attempt}/")]
+        filesystem.delete_files(filesystem.join(attempts, path) for path in others)
 
     def check_attempt(self) -> None:
         """Does nothing while this attempt may write.

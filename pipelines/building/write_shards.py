@@ -19,7 +19,7 @@ from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.plan import ShardTask
 from eqstream.pipelines.building.receipts import read_receipt, write_receipt
-from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements, wait_for
@@ -66,9 +66,14 @@ class WriteShard(beam.DoFn):
     def process(self, element: str) -> Iterator[str]:
         """Writes files and receipt, and marks the shard as done."""
         job = ShardJob.from_dict(json.loads(element))
-        with report_failures(f"shard {job.task.name}"):
-            written = self._keeper.complete(job)
-            filesystem.write_bytes(self._workspace.done_path(job.task.name), " ".join(written).encode())
+        with report_failures(f"shard {job.task.name}", GO_ON):
+            try:
+                written = self._keeper.complete(job)
+                filesystem.write_bytes(self._workspace.done_path(job.task.name), " ".join(written).encode())
+            except OSError:
+                # Another build that took over deletes the files of this one, and that is what there is to say.
+                self._workspace.check_attempt()
+                raise
         yield job.task.name
 
 

@@ -21,7 +21,6 @@ from eqstream.pipelines.checks.plan import PlanCheck
 from eqstream.pipelines.checks.shard_records import (
     Record,
     compare_blocks,
-    open_file,
     read_parquet_blocks,
     read_payloads,
     read_tfrecord_blocks,
@@ -148,7 +147,7 @@ class ShardCheck:
         """Yields the records, Parquet's where it can be read; compares the formats on the way."""
         try:
             with contextlib.ExitStack() as stack:
-                files = {format: stack.enter_context(open_file(self._path(format))) for format in formats}
+                files = {format: stack.enter_context(filesystem.open_file(self._path(format))) for format in formats}
                 payloads = self._read_payloads(files["tfrecord"]) if "tfrecord" in files else iter(())
                 if "parquet" not in files:
                     yield from read_tfrecord_blocks(payloads, self._report)

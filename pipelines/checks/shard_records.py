@@ -16,8 +16,6 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.tfrecord_writer import open_uncompressed, read_records
@@ -161,17 +159,12 @@ def read_sample(directory: str, files: Mapping[str, Any], compression: str, coun
         OSError: there is no such file.
     """
     format = "parquet" if "parquet" in files else "tfrecord"
-    with open_file(filesystem.join(directory, files[format]["path"])) as file:
+    with filesystem.open_file(filesystem.join(directory, files[format]["path"])) as file:
         if format == "parquet":
             return next(read_parquet_blocks(file), [])[:count]
         return list(
             map(decode_payload, itertools.islice(read_payloads(file, compression, files[format]["path"]), count))
         )
-
-
-def open_file(path: str) -> BinaryIO:
-    """Returns a file open for reading its bytes as they are, whatever its name."""
-    return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
 
 
 def _describe_difference(record: Record, payload: bytes) -> str:

@@ -7,18 +7,24 @@ A file is written under a temporary name and renamed; nothing here knows what a 
 import contextlib
 import hashlib
 import os
+import stat
 import uuid
 from collections.abc import Iterable
 from typing import Any, BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.localfilesystem import LocalFileSystem
 
 from eqstream.data.errors import UserError
 
 READ_SIZE_BYTES = 1 << 20
 # Beam reads these as parts of a pattern, and a deletion by pattern is no way to treat someone's files.
 PATTERN_CHARACTERS = "*?["
+
+
+class NotRegularFileError(UserError, OSError):
+    """A directory, named pipe, socket or device lies where a file is expected."""
 
 
 def check_directory(directory: str) -> str:
@@ -46,6 +52,33 @@ def check_directory(directory: str) -> str:
 def join(directory: str, relative_path: str) -> str:
     """Returns the path of a file, given with forward slashes, below the directory."""
     return FileSystems.join(directory, *relative_path.split("/"))
+
+
+def is_local(path: str) -> bool:
+    """Returns whether a path is of this machine's own filesystem."""
+    return isinstance(FileSystems.get_filesystem(path), LocalFileSystem)
+
+
+def is_regular_file(path: str) -> bool:
+    """Returns whether a file lies at a path, or a link to one; reading anything else might never end."""
+    return os.path.isfile(path) if is_local(path) else FileSystems.exists(path)
+
+
+def open_file(path: str) -> BinaryIO:
+    """Returns a file open for reading; bytes come as they are, whatever its name.
+
+    Raises:
+        NotRegularFileError: something else than a file lies there.
+        OSError: it cannot be read.
+    """
+    if is_local(path) and os.path.exists(path) and not os.path.isfile(path):
+        raise NotRegularFileError(f"{path} is {_describe_kind(path)}, where a file is expected; move it away")
+    return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
+
+
+def _describe_kind(path: str) -> str:
+    mode = os.stat(path).st_mode
+    return "a directory" if stat.S_ISDIR(mode) else "a named pipe" if stat.S_ISFIFO(mode) else "a device or socket"
 
 
 def create(path: str) -> BinaryIO:
@@ -82,11 +115,11 @@ class Sink:
 
 
 def read_bytes(path: str) -> bytes | None:
-    """Returns the contents of a file, None where there is no such file."""
+    """Returns the contents of a file, None where there is no such file; errors are those of `open_file`."""
     if not FileSystems.exists(path):
         return None
     try:
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        with open_file(path) as file:
             return file.read()
     except FileNotFoundError:
         return None
@@ -111,8 +144,14 @@ def write_bytes(path: str, contents: bytes, temporary: str | None = None) -> Non
 
 
 def publish(temporary_to_final: dict[str, str]) -> None:
-    """Gives finished files their final names, in the mapping's order; replaces files of those names."""
+    """Gives finished files their final names, in the mapping's order; replaces files of those names.
+
+    Raises:
+        NotRegularFileError: one of the names is taken by a directory.
+    """
     for temporary, final in temporary_to_final.items():
+        if is_local(final) and os.path.isdir(final):
+            raise NotRegularFileError(f"{final} is a directory, where a file is to be written; move it away")
         make_directory(FileSystems.split(final)[0])
         try:
             FileSystems.rename([temporary], [final])
@@ -149,26 +188,40 @@ def list_files(directory: str, limit: int | None = None) -> dict[str, int]:
 
 
 def delete_files(paths: Iterable[str]) -> None:
-    """Deletes those of the files that are there."""
-    present = [path for path in paths if FileSystems.exists(path)]
+    """Deletes those of the files that are there; a local directory among them is an error."""
+    remote = []
+    for path in paths:
+        if not is_local(path):
+            remote.append(path)
+            continue
+        # `FileSystems.delete` would delete a directory with all that is in it, and take a name for a pattern.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+    present = [path for path in remote if FileSystems.exists(path)]
     try:
         FileSystems.delete(present)
     except BeamIOError:
-        # Someone else may have been faster; only a file that stays is an error.
+        # Another process may have deleted them first; only a file that stays is an error.
         if any(FileSystems.exists(path) for path in present):
             raise
 
 
 def delete_tree(directory: str) -> None:
-    """Deletes all files below the directory, and the directory where the filesystem has such a thing."""
+    """Deletes all files below the directory, and the directory; files that are made meanwhile may stay, and it then."""
     delete_files(join(directory, path) for path in list_files(directory))
     delete_if_empty(directory)
 
 
 def delete_if_empty(directory: str) -> None:
-    """Deletes a directory, and the directories in it, if there is no file below it."""
-    if FileSystems.exists(directory) and not list_files(directory, limit=1):
-        FileSystems.delete([directory])
+    """Deletes a directory, and the directories in it, if there is no file below it, also none made meanwhile."""
+    if not is_local(directory):
+        if FileSystems.exists(directory) and not list_files(directory, limit=1):
+            FileSystems.delete([directory])
+    elif not list_files(directory, limit=1):
+        for folder, _, _ in os.walk(directory, topdown=False):
+            # One that has just got a file stays, and the directories above it.
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
 
 
 def first_missing(directory: str) -> str | None:
@@ -184,10 +237,10 @@ def first_missing(directory: str) -> str | None:
 
 
 def sha256_of(path: str) -> tuple[int, str]:
-    """Returns the size in bytes and the hexadecimal SHA-256 of a file."""
+    """Returns the size in bytes and the hexadecimal SHA-256 of a file; errors are those of `open_file`."""
     digest = hashlib.sha256()
     num_bytes = 0
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+    with open_file(path) as file:
         while block := file.read(READ_SIZE_BYTES):
             digest.update(block)
             num_bytes += len(block)
@@ -196,7 +249,7 @@ def sha256_of(path: str) -> tuple[int, str]:
 
 def has_contents(path: str, num_bytes: int, sha256: str) -> bool:
     """Returns whether the file is there with exactly these contents."""
-    return FileSystems.exists(path) and sha256_of(path) == (num_bytes, sha256)
+    return is_regular_file(path) and sha256_of(path) == (num_bytes, sha256)
 
 
 def describe_error(error: BaseException) -> str:

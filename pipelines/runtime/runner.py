@@ -43,12 +43,18 @@ class WorkerError(RuntimeError):
 
 
 @contextlib.contextmanager
-def report_failures(subject: str) -> Iterator[None]:
-    """Turns errors of files and of users into a `WorkerError` that names what the worker was at."""
+def report_failures(subject: str, advice: str = "") -> Iterator[None]:
+    """Turns errors of files and of users into a `WorkerError`.
+
+    Args:
+        subject: what the worker was at.
+        advice: what to do about an error of a file, such as a full disk; errors of users say it themselves.
+    """
     try:
         yield
     except (OSError, UserError) as error:
-        raise WorkerError(f"{subject}: {filesystem.describe_error(error)}") from error
+        ending = "" if isinstance(error, UserError) or not advice else f"; {advice}"
+        raise WorkerError(f"{subject}: {filesystem.describe_error(error)}{ending}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,9 +131,7 @@ class Execution:
         except Exception as error:
             reported = FAILURE.search(str(error))
             if reported:
-                raise RunError(
-                    f"{reported.group(1)}; run the same command again to go on from what is finished"
-                ) from error
+                raise RunError(reported.group(1)) from error
             raise
         if (state or result.state) != PipelineState.DONE:
             raise RunError(f"the runner ended the pipeline in the state {state or result.state}")

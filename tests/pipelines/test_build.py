@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -276,6 +277,27 @@ def test_full_disk_ends_in_one_line_and_the_build_goes_on_when_there_is_space(bu
     disk.capacity = None
     assert build(make_recipe(), "memtest://disk/out").num_shards_kept > 0
     assert {path.removeprefix("memtest://disk/out/"): data for path, data in disk.files.items()} == read_tree(built)
+
+
+@pytest.mark.parametrize("place", ["data/test-00000-of-00001.parquet", "README.md"])
+def test_directory_in_place_of_a_file_is_named_with_what_to_do(tmp_path, place):
+    (tmp_path / place).mkdir(parents=True)
+    subject = "shard test-00000-of-00001: " if place.startswith("data/") else ""
+    message = f"^{subject}{tmp_path}/{place} is a directory, where a file is (to be written|expected); move it away$"
+    with pytest.raises(UserError, match=message):
+        build(make_recipe(), tmp_path)
+    (tmp_path / place).rmdir()
+    assert build(make_recipe(), tmp_path).state == "built"
+
+
+@pytest.mark.parametrize("place", ["data/test-00000-of-00001.parquet", "README.md"])
+def test_named_pipe_in_place_of_a_file_is_replaced(built, tmp_path, place):
+    directory = Path(shutil.copytree(built, tmp_path / "copy"))
+    (directory / place).unlink()
+    os.mkfifo(directory / place)
+    build(make_recipe(), directory, only="test-00000")
+    build(make_recipe(), directory)
+    assert read_tree(directory) == read_tree(built)
 
 
 def test_disk_that_is_full_from_the_start_stays_as_it_is(disk):

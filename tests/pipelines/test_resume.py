@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +27,10 @@ QUOTIENTS = {
     "splits": [{"name": "train", "count": 150}, {"name": "rest", "rest": True}],
     "storage": {"shard_size": 100},
 }
+# Many small ones, so that a build makes many changes to files.
+MANY_SHARDS = {**QUOTIENTS, "storage": {"shard_size": 5}}
+# About so many, of a build of them.
+NUM_CHANGES = 949
 
 
 def make_recipe(**changes) -> Recipe:
@@ -58,6 +61,13 @@ def _count_with_beam(monkeypatch):
 def built(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("built") / "quotients"
     build(make_recipe(), directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def many_shards(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("many") / "quotients"
+    build(Recipe.from_dict(MANY_SHARDS), directory)
     return directory
 
 
@@ -135,31 +145,75 @@ def test_power_may_fail_while_another_recipe_is_replaced(built, disk):
     assert num_operations > 60
 
 
-@pytest.mark.parametrize(("workers", "num_receipts"), [(1, 1), (2, 3)])
-def test_killed_build_ends_in_the_same_bytes(tmp_path, workers, num_receipts):
-    recipe = {**QUOTIENTS, "storage": {"shard_size": 5}}
-    (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
-    out = tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "eqstream.pipelines.build",
-        tmp_path / "recipe.yaml",
-        "--out",
-        out,
-        f"--workers={workers}",
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    receipts = out / ".build" / "receipts"
-    while process.poll() is None and len(list(receipts.glob("*.json"))) < num_receipts:
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (out / "manifest.json").exists()
-    result = build(Recipe.from_dict(recipe), out)
-    assert 0 < result.num_shards_kept < result.num_shards
-    build(Recipe.from_dict(recipe), tmp_path / "whole")
-    assert read_tree(out) == read_tree(tmp_path / "whole")
+def run_stopped(directory: Path, *, workers: int, stop_at: int, stop_signal: str) -> subprocess.CompletedProcess:
+    """Builds 65 shards into `directory`/out by the command, stopped at its `stop_at`-th change to a file there."""
+    recipe = directory / "recipe.yaml"
+    recipe.write_text(json.dumps(MANY_SHARDS))
+    stop = {
+        "STOP_BELOW": str(directory / "out"),
+        "STOP_COUNTER": str(directory / "counter"),
+        "STOP_AT": str(stop_at),
+        "STOP_SIGNAL": stop_signal,
+    }
+    path = os.pathsep.join([str(ROOT / "tests" / "interruption"), str(ROOT)])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "eqstream", "build", recipe, "--out", directory / "out", f"--workers={workers}"],
+        cwd=directory,
+        env={**os.environ, **stop, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    output, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def assert_ends_in_the_same_bytes(directory: Path, whole: Path, *, workers: int, stop_at: int) -> None:
+    ended = run_stopped(directory, workers=workers, stop_at=stop_at, stop_signal="SIGKILL")
+    assert ended.returncode == -signal.SIGKILL, ended
+    # At once: workers of the killed build may still be there, and write.
+    assert build(Recipe.from_dict(MANY_SHARDS), directory / "out").num_equations == 321
+    # One that came late may have left a file of its own, which another run removes.
+    assert build(Recipe.from_dict(MANY_SHARDS), directory / "out").state == "unchanged"
+    assert read_tree(directory / "out") == read_tree(whole), f"stopped at change {stop_at}"
+    assert not (directory / "out" / ".build").exists()
+
+
+@pytest.mark.parametrize(("workers", "stop_at"), [(1, 160), (2, 240)])
+def test_killed_build_ends_in_the_same_bytes(tmp_path, many_shards, workers, stop_at):
+    assert_ends_in_the_same_bytes(tmp_path, many_shards, workers=workers, stop_at=stop_at)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_build_may_be_killed_at_any_change_to_a_file(tmp_path, many_shards, workers):
+    for stop_at in range(1, NUM_CHANGES, 9):
+        directory = tmp_path / str(stop_at)
+        directory.mkdir()
+        assert_ends_in_the_same_bytes(directory, many_shards, workers=workers, stop_at=stop_at)
+        shutil.rmtree(directory)
+
+
+def test_attempt_begins_and_ends_while_a_worker_of_a_killed_one_still_writes(tmp_path, monkeypatch):
+    killed, second = (Workspace.of(str(tmp_path), "f" * 64) for _ in range(2))
+    killed.begin_attempt()
+    remove_directory = os.rmdir
+
+    def write_first(path, **arguments):
+        late = Path(killed.temporary_path("late"))
+        late.parent.mkdir(parents=True, exist_ok=True)
+        late.write_bytes(b"half")
+        remove_directory(path, **arguments)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(os, "rmdir", write_first)
+        second.begin_attempt()
+        second.check_attempt()
+        assert killed.is_taken_over()
+        second.remove()
+    second.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_finished_shards_are_kept(built, half_built):
@@ -230,6 +284,14 @@ def test_missing_shard_of_a_finished_dataset_is_written_again(built, copy):
     (copy / "data" / "rest-00001-of-00002.parquet").unlink()
     assert build(make_recipe(), copy).num_shards_kept == 3
     assert read_tree(copy) == read_tree(built)
+
+
+@pytest.mark.parametrize("leftover", ["", "attempts/0123456789ab/done", "receipts"])
+def test_leftover_of_an_interrupted_end_is_removed_by_the_next_run(built, copy, leftover):
+    (copy / ".build" / leftover).mkdir(parents=True)
+    assert build(make_recipe(), copy).state == "unchanged"
+    assert read_tree(copy) == read_tree(built)
+    assert not (copy / ".build").exists()
 
 
 def test_missing_mark_of_success_is_set_again(built, copy):
@@ -457,19 +519,12 @@ def test_workers_with_other_versions_of_the_tools_are_told_by_name(built, tmp_pa
 
 
 def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path):
-    recipe = {**QUOTIENTS, "storage": {"shard_size": 4}}
-    (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "eqstream", "build", tmp_path / "recipe.yaml", "--out", out, "--workers", "2"]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while process.poll() is None and not list((out / ".build" / "receipts").glob("*.json")):
-        time.sleep(0.001)
-    # To the whole group, as a terminal sends it.
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate()
-    assert process.returncode == 130
-    assert errors.strip() == "eqstream: interrupted; what is finished is kept, run the same command again to go on"
-    assert build(Recipe.from_dict(recipe), out).num_shards_kept > 0
+    ended = run_stopped(tmp_path, workers=2, stop_at=300, stop_signal="SIGINT")
+    assert ended.returncode == 130
+    assert (
+        ended.stderr.strip() == "eqstream: interrupted; what is finished is kept, run the same command again to go on"
+    )
+    assert build(Recipe.from_dict(MANY_SHARDS), tmp_path / "out").num_shards_kept > 0
 
 
 def test_broken_seal_reads_as_no_file():
