@@ -3,13 +3,16 @@
 Nothing heavy is imported before a command runs, so that help comes at once.
 """
 
+import contextlib
+import functools
 import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
+from typing import NoReturn
 
 import click
 
@@ -37,6 +40,16 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what 
 
 class InterruptedWorkError(Exception):
     """Ctrl-C has ended a command that can go on later; the message says how."""
+
+
+@contextlib.contextmanager
+def kept_when_interrupted() -> Iterator[None]:
+    """Says on Ctrl-C that the same command goes on with what is finished."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        message = "interrupted; what is finished is kept, run the same command again to go on"
+        raise InterruptedWorkError(message) from error
 
 
 def print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
@@ -177,7 +190,13 @@ def evaluate(
     """
     if as_json and as_csv:
         raise click.UsageError("Choose one of --json and --csv.")
-    _keep_tensorflow_quiet()
+    from eqstream.seq2seq.runs.run_directory import RunDirectory, check_output_file
+
+    # What is wrong must not come to light after TensorFlow is loaded.
+    RunDirectory(run).read_description()
+    if wrong_file is not None:
+        check_output_file(wrong_file)
+    _load_tensorflow()
     from eqstream.seq2seq.analysis.report_text import render_report
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
@@ -203,29 +222,38 @@ def predict(run: str, questions: Sequence[str], path: str | None, explain: bool,
     """Let the model in RUN answer questions such as "123+456".
 
     Without a question they come from standard input, or from you at a prompt. One that begins with a minus sign must
-    come after --. In files, blank lines and what follows # are skipped; a line that is refused is named on standard
-    error, the others are answered, and the exit status is 1.
+    come after --. In files, blank lines and what follows # are skipped. A question that is refused is named on standard
+    error, the others are answered, and the exit status is 1. Objects of --json have line (or number of the argument),
+    question, predicted (by the model), expected (the right answer) and is_correct, or line, question and error.
     """
     if questions and path is not None:
         raise click.UsageError("Questions come from arguments or from --file, not from both.")
     if tuple(questions) == ("-",) or (not questions and path is None and not _is_at_terminal()):
         questions, path = (), "-"
-    from eqstream.questions import open_questions
+    from eqstream.prompt import answer_questions, converse, open_questions, read_arguments, read_lines
+    from eqstream.seq2seq.runs.run_directory import RunDirectory
 
-    # A missing file must not come to light after TensorFlow.
-    file = open_questions(path) if path is not None else None
-    _keep_tensorflow_quiet()
-    from eqstream.prompt import Conversation
-    from eqstream.seq2seq.predict import Predictor
+    space = RunDirectory(run).read_recipe().space
 
-    conversation = Conversation(Predictor.load(run), explain=explain, as_json=as_json, report=_report)
-    if file is not None and path is not None:
-        with file:
-            return 0 if conversation.answer_lines(file, path) else BAD_DATA_STATUS
+    @functools.cache
+    def load_predictor():
+        _load_tensorflow()
+        from eqstream.seq2seq.predict import Predictor
+
+        return Predictor.load(run)
+
+    answer = functools.partial(
+        answer_questions, predictor=load_predictor, explain=explain, as_json=as_json, report=_report
+    )
+    if path is not None:
+        place = f"{'<stdin>' if path == '-' else path}:"
+        with open_questions(path) as file:
+            return 0 if answer(read_lines(file, space), place=place) else BAD_DATA_STATUS
     if questions:
-        conversation.answer_all(questions)
-    else:
-        conversation.answer_prompt()
+        return 0 if answer(read_arguments(questions, space), place="question ") else BAD_DATA_STATUS
+    _report("loading the model ...")
+    load_predictor()
+    converse(functools.partial(answer, place=""), space, _report)
     return 0
 
 
@@ -240,10 +268,19 @@ def plot(
     run: str, directory: str | None, data: str | None, split: str | None, limit: int | None, question: str | None
 ) -> None:
     """Plot the training in RUN and what its model gets right and wrong, as PNG and SVG."""
-    _keep_tensorflow_quiet()
+    from eqstream.data.reference.membership import read_question
+    from eqstream.seq2seq.runs.run_directory import RunDirectory
+
+    space = RunDirectory(run).read_recipe().space
+    if question is not None:
+        read_question(question, space)
+    _load_tensorflow()
     from eqstream.seq2seq.plot import plot as plot_run
 
-    for path in plot_run(run, out=directory, data_directory=data, split=split, limit=limit, question=question):
+    paths = plot_run(
+        run, out=directory, data_directory=data, split=split, limit=limit, question=question, report=_report
+    )
+    for path in paths:
         click.echo(path)
 
 
@@ -259,21 +296,12 @@ def run_all(recipe: str, directory: str, overrides: Sequence[str], workers: int,
     Whatever of this is done is not done again when the same command is run again.
     """
     from eqstream.seq2seq.config.sections import ModelRecipe
-    from eqstream.seq2seq.runs.run_directory import RunDirectory
 
     checked = _load(recipe, overrides, None)
     # A mistake in the model's part must not come to light after the build.
     ModelRecipe.from_recipe(checked)
-    data, run = os.path.join(directory, "data"), os.path.join(directory, "run")
-    _build(checked, data, workers=workers, beam_options=(), only=None, overwrite=overwrite)
-    resume = RunDirectory(run).exists and not overwrite
-    advice = f"the same command{' without --overwrite' if overwrite else ''}"
-    _train(checked, data, run, resume=resume, overwrite=overwrite, advice=advice)
-
-    from eqstream.seq2seq.analysis.report_text import render_report
-    from eqstream.seq2seq.evaluate import evaluate as evaluate_run
-
-    click.echo(render_report(evaluate_run(run, report=_report)))
+    with kept_when_interrupted():
+        _run_all(checked, directory, workers=workers, overwrite=overwrite)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -295,18 +323,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = USER_ERROR_STATUS
     except InterruptedWorkError as error:
         click.echo(f"\neqstream: {error}", err=True)
-        status = INTERRUPTED_STATUS
+        leave_at_once(INTERRUPTED_STATUS)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\neqstream: interrupted; what is finished is kept, run the same command again to go on", err=True)
-        # The threads of a pipeline that was given up must not keep the process.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(INTERRUPTED_STATUS)
+        click.echo("\neqstream: interrupted", err=True)
+        leave_at_once(INTERRUPTED_STATUS)
     except BrokenPipeError:
         # The reader of the output has had enough; what is left in the buffer goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = BAD_DATA_STATUS
     sys.exit(status or 0)
+
+
+def leave_at_once(status: int) -> NoReturn:
+    """Ends the process though threads still run, such as those of a pipeline that was given up."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _load(recipe: str, overrides: Sequence[str], formats: str | None):
@@ -322,20 +354,21 @@ def _build(recipe, directory: str, *, workers: int, beam_options: Sequence[str],
     from eqstream.pipelines.build import build as build_dataset
     from eqstream.pipelines.runtime.progress import progress_on
 
-    result = build_dataset(
-        recipe,
-        directory,
-        workers=workers,
-        pipeline_options=beam_options,
-        only=only,
-        overwrite=overwrite,
-        progress=progress_on(sys.stderr),
-    )
+    with kept_when_interrupted():
+        result = build_dataset(
+            recipe,
+            directory,
+            workers=workers,
+            pipeline_options=beam_options,
+            only=only,
+            overwrite=overwrite,
+            progress=progress_on(sys.stderr),
+        )
     click.echo(result.to_text())
 
 
 def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool, advice: str) -> None:
-    _keep_tensorflow_quiet()
+    _load_tensorflow()
     from eqstream.seq2seq.train import TrainingInterruptedError
     from eqstream.seq2seq.train import train as train_model
 
@@ -344,6 +377,21 @@ def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool, advice
     except TrainingInterruptedError as error:
         raise InterruptedWorkError(f"{error}; {advice} goes on from there") from error
     click.echo(report.to_text())
+
+
+def _run_all(recipe, directory: str, *, workers: int, overwrite: bool) -> None:
+    from eqstream.seq2seq.runs.run_directory import RunDirectory
+
+    data, run = os.path.join(directory, "data"), os.path.join(directory, "run")
+    _build(recipe, data, workers=workers, beam_options=(), only=None, overwrite=overwrite)
+    resume = RunDirectory(run).exists and not overwrite
+    advice = f"the same command{' without --overwrite' if overwrite else ''}"
+    _train(recipe, data, run, resume=resume, overwrite=overwrite, advice=advice)
+
+    from eqstream.seq2seq.analysis.report_text import render_report
+    from eqstream.seq2seq.evaluate import evaluate as evaluate_run
+
+    click.echo(render_report(evaluate_run(run, report=_report)))
 
 
 def _is_at_terminal() -> bool:
@@ -368,13 +416,12 @@ def _keep_beam_quiet(beam_options: Sequence[str]) -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-def _keep_tensorflow_quiet() -> None:
-    """Loads TensorFlow without its reports on the machine, unless its own switch is set: who sets it wants them."""
-    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-        from eqstream.tensorflow_startup import load_tensorflow
+def _load_tensorflow() -> None:
+    """Loads TensorFlow, whatever backend Keras is set to for other programs."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    from eqstream.tensorflow_startup import load_tensorflow
 
-        load_tensorflow()
+    load_tensorflow()
 
 
 if __name__ == "__main__":

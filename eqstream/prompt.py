@@ -1,62 +1,174 @@
-"""Questions from arguments, a file or a prompt, and what is written about them."""
+"""Questions from arguments, a file or a prompt, read before any model is loaded, and what is written about them."""
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from eqstream.data.errors import UserError
-from eqstream.questions import read_batches
-from eqstream.seq2seq.predict import Prediction, Predictor
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.reference.membership import KnownQuestion, read_question
+
+if TYPE_CHECKING:
+    from eqstream.seq2seq.predict import Predictor
+
+STANDARD_INPUT = "-"
+_COMMENT = "#"
+# Bounds memory however long a file is, and is enough for the compiled graph to pay.
+_QUESTIONS_PER_BATCH = 20_000
+_QUIT = ("quit", "exit", "q")
+_HELP = ("help", "?")
+
+Report = Callable[[str], None]
 
 
-class Conversation:
-    """Asks a model and writes its answers to standard output, as text or one JSON object a line.
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Something that a person asked.
 
-    Args:
-        predictor: the model.
-        explain: whether each character is shown with its probability.
-        as_json: whether answers are JSON.
-        report: called with each line that is no answer.
+    Attributes:
+        number: of the line in its file, or of the argument, from 1.
+        text: as it was written, without spaces at its ends.
+        known: the question, None if it is refused.
+        error: why it is refused.
     """
 
-    def __init__(self, predictor: Predictor, *, explain: bool, as_json: bool, report: Callable[[str], None]) -> None:
-        self._predictor, self._report = predictor, report
-        self._explain, self._as_json = explain, as_json
+    number: int
+    text: str
+    known: KnownQuestion | None = None
+    error: str = ""
 
-    def answer_all(self, questions: Sequence[str]) -> None:
-        """Answers all questions, or none of them.
 
-        Raises:
-            UserError: a question is no equation or not in the model's space.
-        """
-        self._show(self._predictor.predict(questions))
+def answer_questions(
+    questions: Iterable[Asked],
+    predictor: "Callable[[], Predictor]",
+    *,
+    place: str,
+    explain: bool,
+    as_json: bool,
+    report: Report,
+) -> bool:
+    """Answers questions in order on standard output and names those that are refused; returns whether none is.
 
-    def answer_lines(self, lines: Iterable[str], name: str) -> bool:
-        """Answers the lines of a file of that name in order, and names each that is refused; returns if none was."""
-        is_all_answered = True
-        for batch in read_batches(lines, name, self._predictor.trained.recipe.space):
-            self._show(self._predictor.answer(batch.known))
-            for refusal in batch.refused:
-                self._report(refusal)
-                is_all_answered = False
-        return is_all_answered
-
-    def answer_prompt(self) -> None:
-        """Asks for questions until Ctrl-D or Ctrl-C; one that is refused costs nothing but the reason."""
-        self._report("Ctrl-D ends")
-        while True:
-            try:
-                question = click.prompt("question", default="", show_default=False, err=True)
-            except click.Abort:
-                self._report("")
-                return
-            if question.strip():
-                try:
-                    self.answer_all([question])
-                except UserError as error:
-                    self._report(str(error))
-
-    def _show(self, predictions: Sequence[Prediction]) -> None:
-        lines = [each.to_json(self._explain) if self._as_json else each.to_text(self._explain) for each in predictions]
+    Args:
+        questions: taken in batches, so that a file of any length needs the same memory.
+        predictor: returns the model; called only when there is a question that it can answer.
+        place: stands before the number of a question that is refused; if empty, the number is left out.
+        explain: whether each character is shown with its probability.
+        as_json: whether each question, also one that is refused, becomes one line of JSON.
+        report: called with each line that is no answer.
+    """
+    is_all_answered = True
+    remaining = iter(questions)
+    while batch := list(islice(remaining, _QUESTIONS_PER_BATCH)):
+        known = [asked.known for asked in batch if asked.known is not None]
+        predictions = iter(predictor().answer(known) if known else ())
+        lines = []
+        for asked in batch:
+            if asked.known is not None:
+                prediction = next(predictions)
+                answer = prediction.to_dict(explain) if as_json else prediction.to_text(explain)
+                lines.append(_to_json(asked.number, answer) if isinstance(answer, dict) else answer)
+                continue
+            is_all_answered = False
+            if as_json:
+                lines.append(_to_json(asked.number, {"question": asked.text, "error": asked.error}))
+            else:
+                report(f"{place}{asked.number}: {asked.error}" if place else asked.error)
         if lines:
             click.echo("\n".join(lines))
+    return is_all_answered
+
+
+def _to_json(number: int, values: dict[str, Any]) -> str:
+    return json.dumps({"line": number} | values, ensure_ascii=False)
+
+
+def open_questions(path: str) -> TextIO:
+    """Returns the file, or standard input for `-`; bytes that are no UTF-8 become unknown characters of their line.
+
+    Raises:
+        UserError: the file cannot be opened.
+    """
+    try:
+        return click.open_file(path, encoding="utf-8-sig", errors="replace")  # type: ignore[return-value]
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def read_arguments(texts: Sequence[str], space: SpaceRecipe) -> Iterator[Asked]:
+    """Yields the questions in order; `space` must contain those that are to be answered."""
+    return (_read(number, text.strip(), space) for number, text in enumerate(texts, start=1))
+
+
+def read_lines(lines: Iterable[str], space: SpaceRecipe) -> Iterator[Asked]:
+    """Yields the question of each line as it is asked for; blank lines and what follows `#` are skipped."""
+    for number, line in enumerate(lines, start=1):
+        if text := line.partition(_COMMENT)[0].strip():
+            yield _read(number, text, space)
+
+
+def _read(number: int, text: str, space: SpaceRecipe) -> Asked:
+    try:
+        return Asked(number=number, text=text, known=read_question(text, space))
+    except UserError as error:
+        return Asked(number=number, text=text, error=str(error))
+
+
+def converse(answer: Callable[[list[Asked]], object], space: SpaceRecipe, report: Report) -> None:
+    """Asks for questions at a prompt until Ctrl-D, Ctrl-C or `quit`.
+
+    Args:
+        answer: called with a list of one question.
+        space: of the model.
+        report: called with each line of help.
+    """
+    # Importing it gives the prompt line editing and a history; some builds of Python are without.
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401
+    help_text = f"ask for {describe_questions(space)}; `quit` or Ctrl-D ends"
+    report(help_text)
+    number = 0
+    while (text := _ask()) is not None and text not in _QUIT:
+        if text in _HELP:
+            report(help_text)
+        elif text:
+            number += 1
+            answer([_read(number, text, space)])
+
+
+def describe_questions(space: SpaceRecipe) -> str:
+    """Returns in words which questions a space contains.
+
+    >>> from eqstream.data.recipe import Operands
+    >>> describe_questions(SpaceRecipe(operands=Operands(min=0, max=999), operators="+-", brackets=True))
+    '2 numbers from 0 to 999, joined by + or -, with or without brackets'
+    """
+    low, high = space.terms.min, space.terms.max
+    terms = f"{low} to {high} numbers" if low < high else f"{low} number{'s' if low > 1 else ''}"
+    operands = space.operands
+    decimals = f" with up to {operands.decimals} decimal{'s' if operands.decimals > 1 else ''}"
+    operators = " or ".join(filter(None, [", ".join(space.operators[:-1]), space.operators[-1]]))
+    return (
+        f"{terms} from {operands.min} to {operands.max}{decimals if operands.decimals else ''}, joined by {operators}"
+        f"{', with or without brackets' if space.brackets else ''}"
+    )
+
+
+def _ask() -> str | None:
+    """Returns the line that a person has typed, None at the end of the input."""
+    prompt = "question: "
+    if not sys.stdout.isatty():
+        # `input` would write it into the answers.
+        click.echo(prompt, nl=False, err=True)
+        prompt = ""
+    try:
+        return input(prompt).strip()
+    except (EOFError, KeyboardInterrupt):
+        click.echo(err=True)
+        return None

@@ -1,16 +1,19 @@
-"""Loads TensorFlow without the lines that it writes on every start; run as a program, it is the filter of such lines.
+"""Loads Keras and TensorFlow without the lines that TensorFlow writes on every start."""
 
-TensorFlow's own switch has no power over what is logged while its libraries are loaded. The filter is a process of its
-own so that the last words of a start that crashes still come out.
-"""
-
+import contextlib
+import faulthandler
 import os
 import re
-import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 
-# Reports on the machine, and that it has no driver for graphics cards at all. All warnings and other errors pass.
+from eqstream.data.errors import UserError
+
+_LIBRARIES = ("keras", "tensorflow")
+# Hides TensorFlow's lines of information, once its logging has begun; warnings and errors are shown.
+_LOG_LEVEL = "1"
+# Reports on the machine, and that it has no driver for graphics cards. All warnings and other errors pass.
 _NOISE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|I[0-9]{4} "
@@ -22,36 +25,66 @@ _NOISE = re.compile(
 
 
 def load_tensorflow() -> None:
-    """Imports Keras and TensorFlow and lets them look for devices, with the noise taken out of standard error.
+    """Imports Keras and TensorFlow and lets them look for devices.
+
+    Unless `TF_CPP_MIN_LOG_LEVEL` is set, TensorFlow's reports on the machine are taken out of standard error. Its log
+    level has no power over what is logged while its libraries are loaded, so standard error goes to a file meanwhile;
+    what is left of it is written when they are loaded, or when that fails.
 
     Raises:
-        ModuleNotFoundError: they are not installed.
+        ModuleNotFoundError: one of the two is not installed.
+        UserError: Keras is set to another backend.
     """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        _import_libraries()
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = _LOG_LEVEL
+    with _noise_removed():
+        _import_libraries()
+
+
+def _import_libraries() -> None:
+    cure = "set KERAS_BACKEND=tensorflow before Keras is imported"
+    try:
+        import keras
+        import tensorflow as tf
+    except ModuleNotFoundError as error:
+        if error.name in _LIBRARIES:
+            raise
+        raise UserError(f"the models need Keras' backend `tensorflow`, and {error.name} is missing: {cure}") from error
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(f"the models need Keras' backend `tensorflow`, got `{keras.backend.backend()}`: {cure}")
+    tf.config.list_logical_devices()
+
+
+@contextlib.contextmanager
+def _noise_removed() -> Iterator[None]:
+    """Holds back what is written to standard error, also by compiled code, and writes it without noise at the end."""
     try:
         original = os.dup(2)
     except OSError:
-        return  # standard error is closed: there is nothing to keep quiet
-    # In a session of its own: Ctrl-C is not meant for it.
-    command = [sys.executable, "-I", os.path.abspath(__file__)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=original, start_new_session=True) as process:
-        assert process.stdin is not None
-        os.dup2(process.stdin.fileno(), 2)
+        yield  # standard error is closed
+        return
+    # What a crash had to say is lost with the process; where it was is shown.
+    shows_crashes = not faulthandler.is_enabled()
+    with tempfile.TemporaryFile() as file:
+        if shows_crashes:
+            faulthandler.enable(original)
+        os.dup2(file.fileno(), 2)
         try:
-            import keras  # noqa: F401
-            import tensorflow as tf
-
-            tf.config.list_logical_devices()
+            yield
         finally:
+            if sys.stderr is not None:
+                sys.stderr.flush()
             os.dup2(original, 2)
+            if shows_crashes:
+                faulthandler.disable()
             os.close(original)
+            file.seek(0)
+            for line in remove_noise(file):
+                os.write(2, line)
 
 
 def remove_noise(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields the lines that tell something; those of the noise are known by how they begin."""
+    """Yields the lines that are no noise, which is known by how it begins."""
     return (line for line in lines if not _NOISE.match(line))
-
-
-if __name__ == "__main__":
-    for kept in remove_noise(sys.stdin.buffer):
-        sys.stdout.buffer.write(kept)
-        sys.stdout.buffer.flush()

@@ -24,7 +24,7 @@ from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
 from eqstream.seq2seq.models.regression import RegressionModel
 from eqstream.seq2seq.runs.compatibility import check_fits
-from eqstream.seq2seq.runs.run_directory import write_atomically
+from eqstream.seq2seq.runs.run_directory import check_output_file, write_atomically
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _MIN_QUESTIONS_TO_COMPILE = 4_000
@@ -64,6 +64,8 @@ def evaluate(
     """
     if split is not None and unseen:
         raise UserError("choose one of a split and `unseen`, not both")
+    if wrong_file is not None:
+        check_output_file(wrong_file)
     trained = load_trained_model(run_directory)
     directory = data_directory or trained.description["data_directory"]
     manifest = load_manifest(directory)
@@ -174,14 +176,13 @@ def _open_wrong_file(path: str | Path | None) -> Iterator[Callable[[list[WrongAn
     path = Path(path)
     aside = path.with_name(path.name + ".partial")
     try:
-        file = aside.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
-    with file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["question", "predicted", "expected"])
-        yield lambda wrong: writer.writerows([each.question, each.predicted, each.expected] for each in wrong)
-    os.replace(aside, path)
+        with aside.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["question", "predicted", "expected"])
+            yield lambda wrong: writer.writerows([each.question, each.predicted, each.expected] for each in wrong)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _save(evaluation: EvaluationReport, directory: Path, name: str, report: Report | None) -> None:

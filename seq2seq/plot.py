@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ def plot(
     question: str | None = None,
     split: str | None = None,
     limit: int | None = None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Returns the files of the pictures that it has drawn, a PNG and an SVG of each.
 
@@ -62,21 +63,24 @@ def plot(
         question: natural text.
         split: whose examples are judged; None for the recipe's `test_split`, or the usual one.
         limit: judge a sample of so many examples at most; None for 100,000.
+        report: called with lines of progress, and if the model has nothing to show for a question.
 
     Raises:
-        UserError: the run or its dataset is not as it must be, the question is none of the model's space, or the model
-            has nothing to show for a question.
+        UserError: the run or its dataset is not as it must be, or the question is none of the model's space.
     """
     trained = load_trained_model(run_directory)
     rows = _read_log(trained.run)
     pictures: dict[str, Figure] = {}
     with matplotlib.rc_context(_SETTINGS):
-        if question is not None:
+        if question is not None and type(trained.model).inspect is EquationModel.inspect:
+            kind = trained.sections.model.kind
+            report(f"a model of kind `{kind}` has neither attention nor activations: these are left out")
+        elif question is not None:
             pictures.update(_draw_question(trained, question))
         pictures["learning-curves"] = learning_curves.draw_learning_curves(
             f"training of {_name(trained)}", rows, _best_epoch(rows)
         )
-        pictures.update(_draw_errors(trained, data_directory, split, limit))
+        pictures.update(_draw_errors(trained, data_directory, split, limit, report))
         directory = Path(out) if out is not None else trained.run.path / "plots"
         return list(_save(directory, pictures))
 
@@ -116,7 +120,11 @@ def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
 
 
 def _draw_errors(
-    trained: TrainedModel, directory: str | Path | None, split: str | None, limit: int | None
+    trained: TrainedModel,
+    directory: str | Path | None,
+    split: str | None,
+    limit: int | None,
+    report: Callable[[str], None],
 ) -> dict[str, Figure]:
     codec = trained.codec
     directory = directory or str(trained.description["data_directory"])
@@ -130,6 +138,7 @@ def _draw_errors(
         )
     whole = load_tokens(directory, split, codec, manifest=manifest)
     table = _take_some(whole, limit or _MAX_EXAMPLES)
+    report(f"evaluating {len(table):,} examples of `{split}` ...")
     is_right, mistakes = _judge(trained, table)
     about = f"{_name(trained)}, split {split}"
     sample = f" (a sample of {len(whole):,})" if len(table) < len(whole) else ""
@@ -191,10 +200,6 @@ def _count_digits(number: str) -> int:
 
 def _draw_question(trained: TrainedModel, text: str) -> dict[str, Figure]:
     model, codec = trained.model, trained.codec
-    if type(model).inspect is EquationModel.inspect:
-        raise UserError(
-            f"a model of kind `{trained.sections.model.kind}` has neither attention nor activations to plot"
-        )
     known = read_question(text, trained.recipe.space)
     question = codec.encode_questions([known.question])
     answer = GreedyDecoder(model, batch_size=1, jit_compile=False).decode(question).tokens

@@ -1,11 +1,11 @@
 """Answers to questions that a person types."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.loading.codec import CodecOptions
 from eqstream.data.reference.membership import KnownQuestion, read_question
 from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
 from eqstream.seq2seq.models.regression import RegressionModel
@@ -26,6 +26,7 @@ class Prediction:
         expected: the right answer.
         characters: each emitted character, `∎` for the end, with its probability, in the order they were emitted; none
             of a regression, which has no probabilities.
+        writing: how the characters follow each other, for a person.
         estimate: of a regression, before it is rounded; None of other models.
     """
 
@@ -33,6 +34,7 @@ class Prediction:
     predicted: str
     expected: str
     characters: tuple[tuple[str, float], ...] = ()
+    writing: str = ""
     estimate: float | None = None
 
     @property
@@ -46,12 +48,13 @@ class Prediction:
         if not self.is_correct:
             line = f"☒ {self.question} = {self.predicted}  (expected {self.expected})"
         if explain:
+            line += f"\n    {self.writing}" if self.writing else ""
             line += "".join(f"\n    {character}  {share:8.4%}" for character, share in self.characters)
             line += "" if self.estimate is None else f"\n    {self.estimate:.6g} before rounding"
         return line
 
-    def to_json(self, explain: bool = False) -> str:
-        """Returns one line of JSON; with `explain`, it has the probability of each character, or the estimate."""
+    def to_dict(self, explain: bool = False) -> dict[str, Any]:
+        """Returns the prediction as JSON types; with `explain`, with each character's probability, or the estimate."""
         mapping: dict[str, Any] = {
             "question": self.question,
             "predicted": self.predicted,
@@ -64,7 +67,7 @@ class Prediction:
             mapping["characters"] = [
                 {"character": character, "probability": share} for character, share in self.characters
             ]
-        return json.dumps(mapping, ensure_ascii=False)
+        return mapping
 
 
 class Predictor:
@@ -105,7 +108,10 @@ class Predictor:
             ]
         else:
             explanations = [
-                {"characters": tuple(zip(codec.describe_tokens(tokens), shares.tolist(), strict=False))}
+                {
+                    "characters": tuple(zip(codec.describe_tokens(tokens), shares.tolist(), strict=False)),
+                    "writing": _describe_writing(codec.options),
+                }
                 for tokens, shares in zip(decoded.tokens, decoded.probabilities, strict=True)
             ]
         answers = codec.decode_predictions(decoded.tokens)
@@ -119,3 +125,9 @@ class Predictor:
         if self._compiled_decoder is None and num_questions >= _MIN_QUESTIONS_TO_COMPILE:
             self._compiled_decoder = GreedyDecoder(self.trained.model)
         return self._compiled_decoder or self._decoder
+
+
+def _describe_writing(options: CodecOptions) -> str:
+    parts = ["last character first"] if options.reverse_answer else []
+    parts += ["zeros fill it up"] if options.zero_padding else []
+    return f"as the model writes it: {', '.join([*parts, '∎ ends it'])}"

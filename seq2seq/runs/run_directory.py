@@ -178,6 +178,23 @@ def write_atomically(path: Path, text: str) -> None:
     os.replace(aside, path)
 
 
+def check_output_file(path: str | Path) -> None:
+    """Refuses a file that cannot be written, so that this comes to light before the work that fills it.
+
+    Raises:
+        UserError: the path is a directory, or its folder is missing or not writable.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} cannot be written: it is a directory, name a file")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} cannot be written: it is no ordinary file")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: there is no directory {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path} cannot be written: the directory {path.parent} is not writable")
+
+
 def format_csv(rows: Iterable[Mapping[str, Any]]) -> str:
     """Returns rows as CSV with a header of all their keys; floats keep all their digits."""
     rows = list(rows)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from eqstream import cli
 from eqstream.data.recipe import shipped_recipes
+from eqstream.pipelines import build, preview, verify
 from eqstream.seq2seq import train
 
 ROOT = Path(__file__).parents[2]
@@ -258,8 +259,31 @@ def test_an_interrupted_training_says_how_to_go_on(monkeypatch, tmp_path, datase
         raise train.TrainingInterruptedError("training interrupted at epoch 2, step 0, its state is saved")
 
     monkeypatch.setattr(train, "train", interrupted)
+    monkeypatch.setattr(cli, "leave_at_once", sys.exit)
     place = ["--data", dataset] if command == "train" else []
     status, _, errors = call(command, "addition-10", *place, "--out", tmp_path / "run", *options, capsys=capsys)
     assert status == cli.INTERRUPTED_STATUS
     last = errors.strip().splitlines()[-1]
     assert last == f"eqstream: training interrupted at epoch 2, step 0, its state is saved; {advice}"
+
+
+@pytest.mark.parametrize(
+    ("command", "promise"),
+    [
+        ("build", "interrupted; what is finished is kept, run the same command again to go on"),
+        ("run", "interrupted; what is finished is kept, run the same command again to go on"),
+        ("verify", "interrupted"),
+        ("preview", "interrupted"),
+    ],
+)
+def test_only_what_keeps_its_work_says_so_when_it_is_interrupted(monkeypatch, tmp_path, capsys, command, promise):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    for module in (build, verify, preview):
+        monkeypatch.setattr(module, module.__name__.rpartition(".")[2], interrupted)
+    monkeypatch.setattr(cli, "leave_at_once", sys.exit)
+    place = ["--out", tmp_path / "out"] if command in ("build", "run") else []
+    status, _, errors = call(command, "addition-10", *place, capsys=capsys)
+    assert status == 130
+    assert errors.strip() == f"eqstream: {promise}"

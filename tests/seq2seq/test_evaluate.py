@@ -6,6 +6,8 @@ import json
 import math
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from itertools import zip_longest
 
@@ -337,8 +339,50 @@ def test_a_run_that_cannot_be_written_is_judged_all_the_same(place, tmp_path):
     assert evaluate(run, limit=3, report=lines.append).num_examples == 3
     assert len(lines) == 1
     assert "the report is not saved" in lines[0]
-    with pytest.raises(UserError, match=r"wrong\.csv cannot be written: No such file"):
-        evaluate(run, limit=3, wrong_file=tmp_path / "nowhere" / "wrong.csv")
+
+
+def test_a_file_of_wrong_answers_that_cannot_be_written_is_refused_before_anything_is_loaded(place, tmp_path, capsys):
+    nowhere = tmp_path / "nowhere"
+    for path, reason in (
+        (tmp_path, "it is a directory, name a file"),
+        (nowhere / "wrong.csv", f"there is no directory {nowhere}"),
+        ("/dev/null", "it is no ordinary file"),
+    ):
+        with pytest.raises(UserError) as refused:
+            evaluate(tmp_path / "no run", wrong_file=path)
+        assert str(refused.value) == f"{path} cannot be written: {reason}"
+    program = (
+        "import sys; from eqstream import cli\n"
+        f"try: cli.main(['evaluate', {str(place / 'run')!r}, '--wrong', {str(tmp_path)!r}])\n"
+        "except SystemExit as ended: print(ended.code, 'tensorflow' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "2 False\n"
+    assert ended.stderr == f"eqstream: error: {tmp_path} cannot be written: it is a directory, name a file\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "question"),
+    [
+        ("12-3 =", "12 - 3"),
+        ("12 \u2212 3", "12 - 3"),
+        ("12\u20133", "12 - 3"),
+        ("\uff11\uff12 \uff0b \uff13 \uff1d", "12 + 3"),
+        ("1\u00a0+ 2", "1 + 2"),
+        ("3 \u00d7 4", "3 * 4"),
+        ("3\u00b74", "3 * 4"),
+        ("8 \u00f7 4", "8 / 4"),
+    ],
+)
+def test_what_people_write_for_the_operators_is_understood(typed, question):
+    assert read_question(typed, space_of(operators="+-*/")).question == question
+
+
+@pytest.mark.parametrize("typed", ["1+1==", "=1+1", "1=1", "2\u00b2"])
+def test_what_is_no_question_stays_one(typed):
+    with pytest.raises(UserError, match="is not an equation"):
+        read_question(typed, space_of())
 
 
 @pytest.mark.parametrize("sizes", [[5, 70_000, 1, 65_536], [200_000], [0, 3, 0], [1] * 9])
@@ -422,8 +466,10 @@ def test_an_explanation_shows_each_character_and_the_end(place):
     emitted = "".join(character for character, _ in prediction.characters)
     assert emitted.startswith(prediction.predicted.rstrip("?"))
     assert all(0 <= share <= 1 for _, share in prediction.characters)
-    assert prediction.to_text(explain=True).count("\n") == len(prediction.characters)
-    explained = json.loads(prediction.to_json(explain=True))["characters"]
+    lines = prediction.to_text(explain=True).splitlines()
+    assert lines[1] == "    as the model writes it: ∎ ends it"
+    assert len(lines) == 2 + len(prediction.characters)
+    explained = prediction.to_dict(explain=True)["characters"]
     assert [(each["character"], each["probability"]) for each in explained] == list(prediction.characters)
     assert prediction.to_text().startswith("☑ 10 + 11 = 21" if prediction.is_correct else "☒ 10 + 11 = ")
 

@@ -1,7 +1,5 @@
 """Numbers in, number out: reading and writing numerals in the graph, and the two models."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -135,11 +133,11 @@ def test_sums_are_learned_through_the_same_trainer_evaluation_and_prediction(tmp
     )
     assert evaluation.num_examples == 19 * 19 - 150
     predictions = Predictor.load(tmp_path / "run").predict(["-9 + -9", "9+-9", "8 + 9"])
-    assert [each.answer for each in predictions] == ["-18", "0", "17"]
+    assert [each.predicted for each in predictions] == ["-18", "0", "17"]
     assert [round(each.estimate) for each in predictions] == [-18, 0, 17]
     # A number has no probabilities: what explains it is what was rounded.
     assert predictions[0].to_text(explain=True).endswith(f"\n    {predictions[0].estimate:.6g} before rounding")
-    assert json.loads(predictions[0].to_json(explain=True))["estimate"] == predictions[0].estimate
+    assert predictions[0].to_dict(explain=True)["estimate"] == predictions[0].estimate
     assert "%" not in predictions[0].to_text(explain=True)
 
 
