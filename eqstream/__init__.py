@@ -1,1 +1,76 @@
-"""Datasets of arithmetic equations, exactly counted and split without leaks, and the models judged on them."""
+"""Datasets of arithmetic equations, exactly counted and split without leaks, and the models trained on them.
+
+| name | what it is for |
+| --- | --- |
+| `load_recipe`, `Recipe` | what a dataset and a model are made from |
+| `EquationSpace`, `Equation` | all equations of a recipe, by index and back |
+| `build`, `verify`, `describe` | datasets on disk |
+| `equations` | equations without files |
+| `UserError` | what they raise |
+
+Importing the package loads none of its modules: each name is imported when it is first used. What is not listed here
+may change without notice.
+"""
+
+# The name that type checkers take for true; importing it from `typing` would take longer than all the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from eqstream.building import build, describe, verify
+    from eqstream.data.errors import UserError
+    from eqstream.data.recipe import Recipe
+    from eqstream.equation import Equation
+    from eqstream.recipes import load_recipe
+    from eqstream.spaces import EquationSpace
+    from eqstream.streams import equations
+
+    __version__: str
+
+__all__ = [
+    "Equation",
+    "EquationSpace",
+    "Recipe",
+    "UserError",
+    "__version__",
+    "build",
+    "describe",
+    "equations",
+    "load_recipe",
+    "verify",
+]
+
+_MODULE_TO_NAMES = {
+    "eqstream.building": ("build", "describe", "verify"),
+    "eqstream.data.errors": ("UserError",),
+    "eqstream.data.recipe": ("Recipe",),
+    "eqstream.equation": ("Equation",),
+    "eqstream.recipes": ("load_recipe",),
+    "eqstream.spaces": ("EquationSpace",),
+    "eqstream.streams": ("equations",),
+}
+_SUBPACKAGES = ("data", "pipelines", "seq2seq")
+
+if not TYPE_CHECKING:  # a type checker would take any misspelt name for one that this function returns
+
+    def __getattr__(name: str):
+        """Returns a public name, imported on its first use."""
+        from importlib import import_module
+
+        if name == "__version__":
+            from eqstream.data.dataset.manifest import eqstream_version
+
+            value = eqstream_version()
+        elif name in _SUBPACKAGES:
+            return import_module(f"eqstream.{name}")
+        else:
+            for module, names in _MODULE_TO_NAMES.items():
+                if name in names:
+                    value = getattr(import_module(module), name)
+                    break
+            else:
+                raise AttributeError(f"module 'eqstream' has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBPACKAGES})

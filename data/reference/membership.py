@@ -99,4 +99,4 @@ def _describe_range(limits) -> str:
 
 
 def _not_contained(question: str, reason: str) -> UserError:
-    return UserError(f"the model's space does not contain `{question}`: {reason}")
+    return UserError(f"the space does not contain `{question}`: {reason}")

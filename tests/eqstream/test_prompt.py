@@ -59,7 +59,7 @@ def test_a_bad_argument_is_named_and_the_others_are_answered(run):
     status, output, errors = call(run, "3+4", "3+13", "1+1")
     assert status == 1
     assert [line.partition(" = ")[0] for line in output.splitlines() if "=" in line] == ["☒ 3 + 4", "☒ 1 + 1"]
-    assert errors == "question 2: the model's space does not contain `3 + 13`: operand 13 is not from 0 to 12\n"
+    assert errors == "question 2: the space does not contain `3 + 13`: operand 13 is not from 0 to 12\n"
 
 
 def test_json_has_an_object_for_each_question_also_for_a_refused_one(run):
@@ -68,7 +68,7 @@ def test_json_has_an_object_for_each_question_also_for_a_refused_one(run):
     answered, refused = map(json.loads, output.splitlines())
     assert answered.keys() == {"line", "question", "predicted", "expected", "is_correct"}
     assert (answered["line"], answered["expected"]) == (1, "2")
-    reason = "the model's space does not contain `1 + 13`: operand 13 is not from 0 to 12"
+    reason = "the space does not contain `1 + 13`: operand 13 is not from 0 to 12"
     assert refused == {"line": 3, "question": "1+13", "error": reason}
 
 
@@ -101,7 +101,7 @@ def test_standard_input_is_read_where_no_question_is_given(run, arguments):
     status, output, errors = call(run, *arguments, typed="1+1\n2+2+2\n")
     assert status == 1
     assert output.startswith("☒ 1 + 1 = ")
-    assert errors == "<stdin>:2: the model's space does not contain `2 + 2 + 2`: it has 3 terms, not 2\n"
+    assert errors == "<stdin>:2: the space does not contain `2 + 2 + 2`: it has 3 terms, not 2\n"
 
 
 def test_nothing_asked_is_nothing_answered(run):

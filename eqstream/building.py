@@ -1,0 +1,115 @@
+"""Datasets on disk: made, proven and described."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eqstream.data.recipe import Recipe
+from eqstream.recipes import as_recipe
+
+if TYPE_CHECKING:
+    from eqstream.pipelines.build import BuildResult
+    from eqstream.pipelines.checks.report import VerifyReport
+
+
+def build(
+    recipe: Recipe | str | Path,
+    directory: str | Path,
+    *,
+    workers: int = 1,
+    pipeline_options: Sequence[str] = (),
+    overwrite: bool = False,
+    only: str | None = None,
+    progress: bool = False,
+) -> "BuildResult":
+    """Makes the directory the dataset of a recipe, or goes on with making it; a finished dataset is left as it is.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     result = build("addition-10", directory)
+    >>> result.num_equations, result.state
+    (100, 'built')
+
+    The bytes depend on the recipe alone: not on the runner, the workers, the order or interruptions.
+
+    Args:
+        recipe: a recipe, the path of one, or the name of one that comes with eqstream.
+        directory: a path on any filesystem that Beam knows; need not be there.
+        workers: processes to work in, on this machine.
+        pipeline_options: Beam's command line; a runner named there wins over `workers`.
+        overwrite: replace a dataset of another recipe; removes files that builds have written and no others.
+        only: the name of one shard, such as ``train-00003``, to write alone.
+        progress: whether to report on standard error how far the build is.
+
+    Raises:
+        UserError: the recipe asks for the impossible, the directory holds something else, or a file cannot be written.
+            What was finished stays, and the same call again goes on from there.
+    """
+    with _beam_kept_quiet(pipeline_options):
+        from eqstream.pipelines.build import build as build_dataset
+        from eqstream.pipelines.runtime.progress import Progress, progress_on
+
+        return build_dataset(
+            as_recipe(recipe),
+            directory,
+            workers=workers,
+            pipeline_options=pipeline_options,
+            overwrite=overwrite,
+            only=only,
+            progress=progress_on(sys.stderr) if progress else Progress(),
+        )
+
+
+def verify(directory: str | Path, *, workers: int = 1, progress: bool = False) -> "VerifyReport":
+    """Returns what the files of a dataset prove about it, and the first of its faults.
+
+    Every equation is recomputed, and compared with those that the recipe plans; its `is_valid` sums it up.
+
+    Args:
+        directory: of the dataset, on any filesystem that Beam knows.
+        workers: processes to work in, on this machine.
+        progress: whether to report on standard error how far the check is.
+
+    Raises:
+        UserError: there is no dataset, or one that this version cannot read.
+    """
+    with _beam_kept_quiet():
+        from eqstream.pipelines.runtime.progress import Progress, progress_on
+        from eqstream.pipelines.verify import verify as verify_dataset
+
+        return verify_dataset(directory, workers=workers, progress=progress_on(sys.stderr) if progress else Progress())
+
+
+def describe(directory: str | Path, *, num_samples: int = 5) -> dict[str, Any]:
+    """Returns the sizes, histograms and first equations of a dataset's splits, of JSON types alone.
+
+    The same as ``eqstream describe --json`` prints; nothing but the samples' shards is read besides the manifest.
+
+    Args:
+        directory: of the dataset, on any filesystem that Beam knows.
+        num_samples: how many equations to read from the beginning of each split.
+
+    Raises:
+        UserError: there is no dataset, one that this version cannot read, or a shard is missing or damaged.
+    """
+    with _beam_kept_quiet():
+        from eqstream.pipelines.describe import describe as describe_dataset
+
+        return describe_dataset(directory, num_samples=num_samples)
+
+
+@contextlib.contextmanager
+def _beam_kept_quiet(pipeline_options: Sequence[str] = ()) -> Iterator[None]:
+    """Keeps Beam from giving the root logger a handler that prints, unless Beam was given options: then it may log."""
+    if pipeline_options:
+        yield
+        return
+    silent = logging.NullHandler()
+    logging.getLogger().addHandler(silent)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(silent)

@@ -1,0 +1,124 @@
+"""The names that `import eqstream` offers: lazily, typed, documented, and no others."""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+import eqstream
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_python(program: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    return ended.stdout
+
+
+def test_import_loads_no_module_but_the_package():
+    assert run_python("import sys; before = set(sys.modules); import eqstream; print(set(sys.modules) - before)") == (
+        "{'eqstream'}\n"
+    )
+
+
+def test_names_load_no_heavy_library_before_they_are_called():
+    program = (
+        "import sys, eqstream\n"
+        "for name in eqstream.__all__: getattr(eqstream, name)\n"
+        "print(sorted({'apache_beam', 'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert run_python(program) == "[]\n"
+
+
+def test_star_import_and_dir_offer_the_same_names():
+    assert eqstream.__all__ == sorted(eqstream.__all__)
+    assert set(eqstream.__all__) <= set(dir(eqstream))
+    namespace: dict = {}
+    exec("from eqstream import *", namespace)
+    assert set(eqstream.__all__) <= set(namespace)
+
+
+def test_unknown_name_is_refused_as_by_any_module():
+    with pytest.raises(AttributeError, match=r"^module 'eqstream' has no attribute 'bild'$"):
+        eqstream.bild  # pyright: ignore[reportAttributeAccessIssue]  # noqa: B018
+
+
+def test_subpackages_stay_modules_whatever_is_imported_first():
+    program = (
+        "import eqstream\n"
+        "names = [getattr(eqstream, name) for name in eqstream.__all__]\n"
+        "print(eqstream.data.__name__, eqstream.pipelines.__name__, eqstream.seq2seq.__name__)\n"
+        "import eqstream.pipelines.build, eqstream.pipelines.verify\n"
+        "print(callable(eqstream.build), callable(eqstream.verify))"
+    )
+    assert run_python(program) == "eqstream.data eqstream.pipelines eqstream.seq2seq\nTrue True\n"
+
+
+def test_no_module_has_the_name_of_a_public_name():
+    """Importing it would put the module in the name's place."""
+    modules = {path.stem for path in (ROOT / "eqstream").iterdir()}
+    assert modules & set(eqstream.__all__) == set()
+
+
+def test_version_is_that_of_the_distribution_or_unknown():
+    assert eqstream.__version__ == "unknown" or eqstream.__version__[0].isdigit()
+
+
+def test_build_writes_nothing_but_the_dataset_and_leaves_logging_alone(tmp_path):
+    program = (
+        f"import logging, eqstream; print(eqstream.build('addition-10', {str(tmp_path / 'ten')!r}).state)\n"
+        "print(logging.getLogger().handlers)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == "built\n[]\n"
+    assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("name", [name for name in eqstream.__all__ if name != "__version__"])
+def test_each_name_is_documented_and_typed(name):
+    thing = getattr(eqstream, name)
+    assert inspect.getdoc(thing)
+    if inspect.isfunction(thing):
+        signature = inspect.signature(thing)
+        assert signature.return_annotation is not inspect.Signature.empty
+        assert all(each.annotation is not inspect.Parameter.empty for each in signature.parameters.values())
+        positional = [each for each in signature.parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD]
+        assert len(positional) <= 3
+        assert "Raises:" in (inspect.getdoc(thing) or "")
+
+
+SNIPPET = """
+import eqstream
+
+recipe: eqstream.Recipe = eqstream.load_recipe("addition-10", {"seed": 1})
+space = eqstream.EquationSpace(recipe)
+equation: eqstream.Equation = space[37]
+several: list[eqstream.Equation] = space[2:9]
+place: int = space.index_of("3 + 4")
+result = eqstream.build(recipe, "out/ten", workers=2)
+count: int = result.num_equations
+sound: bool = eqstream.verify(result.directory).is_sound
+for each in eqstream.equations(recipe, "train", seed=3):
+    text: str = each.question
+print(eqstream.describe("out/ten")["name"], eqstream.__version__, equation, several, place, count, sound)
+"""
+
+
+def test_users_program_passes_a_strict_type_checker(tmp_path):
+    (tmp_path / "users.py").write_text(SNIPPET)
+    (tmp_path / "wrong.py").write_text("import eqstream\n\neqstream.bild('addition-10', 'out')\n")
+    (tmp_path / "eqstream").symlink_to(ROOT / "eqstream")
+    configuration = {"typeCheckingMode": "strict", "include": ["users.py", "wrong.py"]}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(configuration))
+    command = [Path(sysconfig.get_path("scripts")) / "pyright", "--outputjson", "--pythonpath", sys.executable]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    found = json.loads(ended.stdout)["generalDiagnostics"]
+    assert [each["message"] for each in found if each["file"].endswith("users.py")] == []
+    errors = [each["message"] for each in found if each["file"].endswith("wrong.py")]
+    assert '"bild" is not a known attribute of module "eqstream"' in errors
