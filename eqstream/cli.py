@@ -23,6 +23,8 @@ BAD_DATA_STATUS = 1
 INTERRUPTED_STATUS = 130
 # Left out where only datasets are built and verified.
 MODEL_LIBRARIES = ("tensorflow", "keras", "matplotlib")
+# A value of `evaluate --split`.
+ALL_SPLITS = "all"
 # How the names of recipes begin, and what these are.
 RECIPE_GROUPS = {
     "prior-": "Published experiments, repeated",
@@ -168,9 +170,9 @@ def train(recipe: str, data: str, run: str, overrides: Sequence[str], resume: bo
 @commands.command()
 @click.argument("run", metavar="RUN")
 @click.option("--data", metavar="DIR", help="Another dataset than the one that the model was trained on.")
-@click.option("--split", help="The split to judge the model on.")
+@click.option("--split", help="The split to evaluate on; `all` gives one line a split.")
 @click.option("--unseen", is_flag=True, help="Every equation of the space that was not trained on, instead.")
-@click.option("--limit", type=click.IntRange(min=1), help="Judge on so many examples at most.")
+@click.option("--limit", type=click.IntRange(min=1), help="Evaluate on so many examples at most, the first ones.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV, one row a group of examples.")
 @click.option("--wrong", "wrong_file", metavar="FILE", help="Write all wrong answers to FILE, as CSV.")
@@ -184,12 +186,16 @@ def evaluate(
     as_csv: bool,
     wrong_file: str | None,
 ) -> None:
-    """Judge the model in RUN by exact match.
+    """Evaluate the model in RUN by exact match.
 
-    The report is also saved in RUN/reports, as text, JSON and CSV.
+    The report is also saved in RUN/reports, as text, JSON and CSV. Wrong answers have predicted (by the model) and
+    expected (the right answer).
     """
     if as_json and as_csv:
         raise click.UsageError("Choose one of --json and --csv.")
+    is_all = split == ALL_SPLITS
+    if is_all and (as_csv or unseen or wrong_file is not None):
+        raise click.UsageError("--split all goes with none of --csv, --unseen and --wrong.")
     from eqstream.seq2seq.runs.run_directory import RunDirectory, check_output_file
 
     # What is wrong must not come to light after TensorFlow is loaded.
@@ -197,19 +203,19 @@ def evaluate(
     if wrong_file is not None:
         check_output_file(wrong_file)
     _load_tensorflow()
-    from eqstream.seq2seq.analysis.report_text import render_report
+    from eqstream.seq2seq.analysis.report_text import render_splits
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
+    from eqstream.seq2seq.evaluate import evaluate_all
 
-    evaluation = evaluate_run(
-        run,
-        data_directory=data,
-        split=split,
-        unseen=unseen,
-        limit=limit,
-        wrong_file=wrong_file,
-        report=_report,
+    if is_all:
+        reports = evaluate_all(run, data_directory=data, limit=limit, report=_report)
+        as_dicts = [report.to_dict() for report in reports]
+        click.echo(json.dumps(as_dicts, indent=2, sort_keys=True) if as_json else render_splits(reports))
+        return
+    report = evaluate_run(
+        run, data_directory=data, split=split, unseen=unseen, limit=limit, wrong_file=wrong_file, report=_report
     )
-    click.echo(evaluation.to_json() if as_json else evaluation.to_csv() if as_csv else render_report(evaluation))
+    click.echo(report.to_json() if as_json else report.to_csv() if as_csv else _render_report(report))
 
 
 @commands.command()
@@ -261,8 +267,8 @@ def predict(run: str, questions: Sequence[str], path: str | None, explain: bool,
 @click.argument("run", metavar="RUN")
 @click.option("--out", "directory", metavar="DIR", help="Where the plots go; into RUN by default.")
 @click.option("--data", metavar="DIR", help="Another dataset than the one that the model was trained on.")
-@click.option("--split", help="The split to judge the model on.")
-@click.option("--limit", type=click.IntRange(min=1), help="Judge on a sample of so many examples; 100,000 by default.")
+@click.option("--split", help="The split to evaluate on.")
+@click.option("--limit", type=click.IntRange(min=1), help="Evaluate on so many examples at most; 100,000 by default.")
 @click.option("--question", help="Also plot how the model answers this question.")
 def plot(
     run: str, directory: str | None, data: str | None, split: str | None, limit: int | None, question: str | None
@@ -388,10 +394,16 @@ def _run_all(recipe, directory: str, *, workers: int, overwrite: bool) -> None:
     advice = f"the same command{' without --overwrite' if overwrite else ''}"
     _train(recipe, data, run, resume=resume, overwrite=overwrite, advice=advice)
 
-    from eqstream.seq2seq.analysis.report_text import render_report
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
-    click.echo(render_report(evaluate_run(run, report=_report)))
+    click.echo(_render_report(evaluate_run(run, report=_report)))
+
+
+def _render_report(report) -> str:
+    """Returns the whole report as text, or at a terminal what a person wants to see first."""
+    from eqstream.seq2seq.analysis.report_text import render_brief_report, render_report
+
+    return render_brief_report(report) if sys.stdout.isatty() else render_report(report)
 
 
 def _is_at_terminal() -> bool:

@@ -1,7 +1,7 @@
 """Pictures of a run, as PNG and SVG: how it was trained, where it errs, what it looks at."""
 
 import csv
-import re
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,20 @@ from matplotlib.figure import Figure
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import PAD
-from eqstream.data.loading.shard_batches import TokenTable, load_manifest, load_tokens
-from eqstream.data.permutation import Permutation, derive_seed
-from eqstream.data.recipe import Recipe
+from eqstream.data.loading.shard_batches import load_manifest
 from eqstream.data.reference.membership import read_question
-from eqstream.seq2seq.analysis.errors import MistakeTally, WrongAnswer
+from eqstream.seq2seq.analysis.breakdown import OperandPairs, find_pairs
+from eqstream.seq2seq.analysis.evaluation import AnsweredBlock, evaluate_examples, make_decoder
+from eqstream.seq2seq.analysis.examples import choose_examples
 from eqstream.seq2seq.figures import learning_curves, maps
-from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.decoding import GreedyDecoder
 from eqstream.seq2seq.runs.compatibility import check_fits
 from eqstream.seq2seq.runs.run_directory import RunDirectory
-from eqstream.seq2seq.runs.split_roles import roles_of_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 # Enough to see a pattern, few enough for every model to answer within seconds.
 _MAX_EXAMPLES = 100_000
-_MIN_QUESTIONS_TO_COMPILE = 4_000
-_TWO_OPERANDS = re.compile(r"(-?[0-9.]+) ?([-+*/]) ?(-?[0-9.]+)")
 _RESOLUTION = 150  # dots per inch of a PNG
 # Signs that a font shows badly or not at all.
 _WORDS = {" ": "␣", "∎": "end", "□": "pad", "▷": "start"}
@@ -61,8 +57,8 @@ def plot(
         out: where the pictures go; None for the run's own folder `plots`.
         data_directory: the dataset; None for the one that the model was trained on, where it was then.
         question: natural text.
-        split: whose examples are judged; None for the recipe's `test_split`, or the usual one.
-        limit: judge a sample of so many examples at most; None for 100,000.
+        split: whose examples; None for the recipe's `test_split`, or the usual one.
+        limit: evaluate on so many examples at most, the first ones, which are a sample; None for 100,000.
         report: called with lines of progress, and if the model has nothing to show for a question.
 
     Raises:
@@ -80,7 +76,8 @@ def plot(
         pictures["learning-curves"] = learning_curves.draw_learning_curves(
             f"training of {_name(trained)}", rows, _best_epoch(rows)
         )
-        pictures.update(_draw_errors(trained, data_directory, split, limit, report))
+        data = data_directory or trained.description["data_directory"]
+        pictures.update(_draw_errors(trained, data, split, limit or _MAX_EXAMPLES, report))
         directory = Path(out) if out is not None else trained.run.path / "plots"
         return list(_save(directory, pictures))
 
@@ -121,81 +118,61 @@ def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
 
 def _draw_errors(
     trained: TrainedModel,
-    directory: str | Path | None,
+    directory: str | Path,
     split: str | None,
-    limit: int | None,
+    limit: int,
     report: Callable[[str], None],
 ) -> dict[str, Figure]:
-    codec = trained.codec
-    directory = directory or str(trained.description["data_directory"])
     manifest = load_manifest(directory)
     check_fits(trained.recipe.space, trained.codec, manifest)
-    splits = Recipe.from_dict(manifest["recipe"]).splits
-    split = roles_of_run(trained.description, splits, trained.sections.training, split).test
-    if split is None:
-        raise UserError(
-            f"{directory} has no split besides the one that the model was trained on: choose it by `--split`"
-        )
-    whole = load_tokens(directory, split, codec, manifest=manifest)
-    table = _take_some(whole, limit or _MAX_EXAMPLES)
-    report(f"evaluating {len(table):,} examples of `{split}` ...")
-    is_right, mistakes = _judge(trained, table)
-    about = f"{_name(trained)}, split {split}"
-    sample = f" (a sample of {len(whole):,})" if len(table) < len(whole) else ""
-    counted = f"{is_right.sum():,} of {len(table):,} answers right{sample}"
-    title = f"{about}\n{counted}"
-    pictures = {
-        "errors": learning_curves.draw_error_histogram(title, mistakes.errors(), mistakes.num_unreadable),
-        "positions": learning_curves.draw_position_accuracy(title, mistakes.places()),
+    examples = choose_examples(trained, directory, manifest, split=split, unseen=False)
+    report(f"evaluating {min(limit, examples.total):,} examples of `{examples.name}` ...")
+    points = _Points()
+    evaluation = evaluate_examples(
+        trained,
+        make_decoder(trained, min(limit, examples.total)),
+        manifest=manifest,
+        examples=examples,
+        limit=limit,
+        on_block=points.add,
+    )
+    about = f"{_name(trained)}, split {examples.name}"
+    title = f"{about}\n{_count(evaluation.num_right, evaluation.num_examples, examples.total)}"
+    figures = {
+        "errors": learning_curves.draw_error_histogram(title, evaluation.errors, evaluation.num_unreadable),
+        "positions": learning_curves.draw_position_accuracy(title, evaluation.places),
     }
-    pairs = [_TWO_OPERANDS.fullmatch(question) for question in codec.decode_questions(table.questions)]
-    rows = np.array([row for row, match in enumerate(pairs) if match], int)
-    if len(rows):
-        texts = [match.groups() for match in pairs if match]
-        operands = np.array([[first, second] for first, _, second in texts], float)
-        lengths = np.array([[_count_digits(first), _count_digits(second)] for first, _, second in texts])
-        operators = [operator for _, operator, _ in texts]
-        if len(rows) < len(table):
-            title = (
-                f"{about}, equations of two operands\n{is_right[rows].sum():,} of {len(rows):,} answers right{sample}"
-            )
-        pictures["error-map"] = maps.draw_error_map(title, operands, is_right[rows], operators)
-        pictures["length-map"] = maps.draw_length_map(title, lengths, is_right[rows], operators)
-    return pictures
+    pairs, is_right = points.join()
+    if len(is_right):
+        if len(is_right) < evaluation.num_examples:
+            title = f"{about}, equations of two operands\n{_count(int(is_right.sum()), len(is_right), len(is_right))}"
+        figures["error-map"] = maps.draw_error_map(title, pairs.operands, is_right, pairs.operators.tolist())
+        figures["length-map"] = maps.draw_length_map(title, pairs.lengths, is_right, pairs.operators.tolist())
+    return figures
 
 
-def _judge(trained: TrainedModel, table: TokenTable) -> tuple[np.ndarray, MistakeTally]:
-    """Returns which answers are right, bool (num_examples,), and what is wrong with the others."""
-    codec = trained.codec
-    decoder = GreedyDecoder(trained.model, jit_compile=len(table) >= _MIN_QUESTIONS_TO_COMPILE)
-    tokens = decoder.decode(table.questions).tokens
-    is_right = exact_matches(tokens, table.answers)
-    expected = codec.decode_answers(table.answers)
-    rows = np.flatnonzero(~is_right)
-    wrong = [
-        WrongAnswer(question=question, predicted=predicted, expected=expected[row])
-        for row, question, predicted in zip(
-            rows,
-            codec.decode_questions(table.questions[rows]),
-            codec.decode_predictions(tokens[rows]),
-            strict=True,
-        )
-    ]
-    mistakes = MistakeTally()
-    mistakes.add(np.array([len(text) for text in expected]), wrong)
-    return is_right, mistakes
+def _count(num_right: int, num_examples: int, total: int) -> str:
+    sample = f" (the first of {total:,})" if num_examples < total else ""
+    return f"{num_right:,} of {num_examples:,} answers right{sample}"
 
 
-def _take_some(table: TokenTable, limit: int) -> TokenTable:
-    """Returns the examples, or a sample that is always the same one."""
-    if len(table) <= limit:
-        return table
-    chosen = Permutation(len(table), derive_seed(0, "plots")).forward(np.arange(limit))
-    return table.take(chosen)
+class _Points:
+    """Gathers the equations of two operands, and which of them are answered right."""
 
+    def __init__(self) -> None:
+        self._blocks: list[tuple[OperandPairs, np.ndarray]] = []
 
-def _count_digits(number: str) -> int:
-    return len(number.partition(".")[0].lstrip("-"))
+    def add(self, block: AnsweredBlock) -> None:
+        pairs = find_pairs(block.examples.question)
+        self._blocks.append((pairs, block.is_right[pairs.rows]))
+
+    def join(self) -> tuple[OperandPairs, np.ndarray]:
+        """Returns all of them, and bool (num_pairs,); rows are those of their blocks."""
+        columns = {
+            field.name: np.concatenate([getattr(pairs, field.name) for pairs, _ in self._blocks])
+            for field in dataclasses.fields(OperandPairs)
+        }
+        return OperandPairs(**columns), np.concatenate([is_right for _, is_right in self._blocks])
 
 
 def _draw_question(trained: TrainedModel, text: str) -> dict[str, Figure]:

@@ -11,8 +11,8 @@ def add_zeros(rows: ByteRows, num_digits: int) -> ByteRows:
     >>> add_zeros(ByteRows.from_texts(["7+-31.5"]), 3).to_texts()
     ['007+-031.5']
     """
-    missing = np.maximum(num_digits - _digits_from_here(rows.matrix), 0)
-    return rows.insert(np.where(_is_number_start(rows.matrix), missing, 0), "0")
+    missing = np.maximum(num_digits - digits_from_here(rows.matrix), 0)
+    return rows.insert(np.where(is_number_start(rows.matrix), missing, 0), "0")
 
 
 def strip_zeros(rows: ByteRows) -> ByteRows:
@@ -21,11 +21,11 @@ def strip_zeros(rows: ByteRows) -> ByteRows:
     >>> strip_zeros(ByteRows.from_texts(["007+-031.50", "000"])).to_texts()
     ['7+-31.50', '0']
     """
-    matrix, is_leading = rows.matrix, _is_number_start(rows.matrix)
+    matrix, is_leading = rows.matrix, is_number_start(rows.matrix)
     is_dropped = np.zeros(matrix.shape, bool)
     for column in range(matrix.shape[1] - 1):
         # A zero goes only if a digit follows: `000` becomes `0`.
-        is_next_digit = _is_digit(matrix[:, column + 1])
+        is_next_digit = is_digit(matrix[:, column + 1])
         is_dropped[:, column] = is_leading[:, column] & (matrix[:, column] == ord("0")) & is_next_digit
         is_leading[:, column + 1] |= is_dropped[:, column]
     return rows.keep(~is_dropped)
@@ -40,28 +40,34 @@ def add_spaces(rows: ByteRows) -> ByteRows:
     matrix = rows.matrix
     if matrix.shape[1] == 0:
         return rows
+    is_before = is_operator(matrix)
+    is_after = np.pad(is_before, ((0, 0), (1, 0)))[:, :-1]
+    return rows.insert((is_before | is_after).astype(np.int64), " ")
+
+
+def is_operator(matrix: np.ndarray) -> np.ndarray:
+    """Returns bool like `matrix`, of texts without spaces: the binary operators, not the signs of numbers."""
     before = np.pad(matrix, ((0, 0), (1, 0)))[:, :-1]
     # An operator follows a number or a closing bracket; any other minus is the sign of a number.
-    is_operator = np.isin(matrix, np.frombuffer(b"+-*/", np.uint8)) & (_is_digit(before) | (before == ord(")")))
-    after_operator = np.pad(is_operator, ((0, 0), (1, 0)))[:, :-1]
-    return rows.insert((is_operator | after_operator).astype(np.int64), " ")
+    return np.isin(matrix, np.frombuffer(b"+-*/", np.uint8)) & (is_digit(before) | (before == ord(")")))
 
 
-def _is_digit(matrix: np.ndarray) -> np.ndarray:
+def is_digit(matrix: np.ndarray) -> np.ndarray:
+    """Returns bool like `matrix`: the decimal digits."""
     return (matrix >= ord("0")) & (matrix <= ord("9"))
 
 
-def _digits_from_here(matrix: np.ndarray) -> np.ndarray:
+def digits_from_here(matrix: np.ndarray) -> np.ndarray:
     """Returns int64 like `matrix`: how many digits follow each other from each cell on, itself included."""
     runs = np.zeros(matrix.shape, np.int64)
-    is_digit = _is_digit(matrix)
+    has_digit = is_digit(matrix)
     for column in reversed(range(matrix.shape[1])):
         following = runs[:, column + 1] if column + 1 < matrix.shape[1] else 0
-        runs[:, column] = np.where(is_digit[:, column], following + 1, 0)
+        runs[:, column] = np.where(has_digit[:, column], following + 1, 0)
     return runs
 
 
-def _is_number_start(matrix: np.ndarray) -> np.ndarray:
+def is_number_start(matrix: np.ndarray) -> np.ndarray:
     """Returns bool like `matrix`: the first digit of each number; digits after a decimal point start none."""
     before = np.pad(matrix, ((0, 0), (1, 0)))[:, :-1] if matrix.shape[1] else matrix
-    return _is_digit(matrix) & ~_is_digit(before) & (before != ord("."))
+    return is_digit(matrix) & ~is_digit(before) & (before != ord("."))

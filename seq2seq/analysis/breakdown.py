@@ -9,6 +9,7 @@ import numpy as np
 from eqstream.data.dataset.histograms import SIGNS
 from eqstream.data.dataset.shard_reader import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.loading.text_transforms import digits_from_here, is_number_start, is_operator
 from eqstream.data.recipe import OPERATORS, SpaceRecipe
 
 # More than an operand can have digits: separates the two lengths in one number.
@@ -60,7 +61,7 @@ class TableTally:
 
     def _keys(self, block: EquationColumns) -> dict[str, np.ndarray]:
         """Returns the group of each example in each table, as integers (num_examples,) from 0."""
-        bare = block.question.keep(block.question.matrix != ord(" "))
+        bare = without_spaces(block.question)
         keys = {"carries": block.numbers["carries"]}
         if self._has_two_operands:
             first, second = operand_lengths(bare)
@@ -98,16 +99,52 @@ def operand_lengths(bare: ByteRows) -> tuple[np.ndarray, np.ndarray]:
     Args:
         bare: questions without spaces.
     """
-    is_digit = _is_digit(bare.matrix)
-    # The digits from each place to the end of their run.
-    runs = np.zeros((len(bare), bare.matrix.shape[1] + 1), np.int64)
-    for column in reversed(range(bare.matrix.shape[1])):
-        runs[:, column] = np.where(is_digit[:, column], runs[:, column + 1] + 1, 0)
-    behind = is_digit | (bare.matrix == ord("."))
-    starts = is_digit & ~np.pad(behind, ((0, 0), (1, 0)))[:, :-1]
-    rows = np.arange(len(bare))
-    last = starts.shape[1] - 1 - starts[:, ::-1].argmax(axis=1)
+    runs, starts = digits_from_here(bare.matrix), is_number_start(bare.matrix)
+    rows, last = np.arange(len(bare)), starts.shape[1] - 1 - starts[:, ::-1].argmax(axis=1)
     return runs[rows, starts.argmax(axis=1)], runs[rows, last]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OperandPairs:
+    """The questions of two operands among many.
+
+    Attributes:
+        rows: their places, int64 (num_pairs,).
+        operands: float64 (num_pairs, 2).
+        lengths: digits before the point of each operand, int64 (num_pairs, 2).
+        operators: characters (num_pairs,).
+    """
+
+    rows: np.ndarray
+    operands: np.ndarray
+    lengths: np.ndarray
+    operators: np.ndarray
+
+
+def find_pairs(questions: ByteRows) -> OperandPairs:
+    """Returns what the questions of two operands ask for.
+
+    >>> pairs = find_pairs(ByteRows.from_texts(["31 + 8.5", "1 + 2 + 3", "-7 - -100"]))
+    >>> pairs.rows.tolist(), pairs.operands.tolist(), pairs.operators.tolist()
+    ([0, 2], [[31.0, 8.5], [-7.0, -100.0]], ['+', '-'])
+    """
+    bare = without_spaces(questions)
+    found = is_operator(bare.matrix)
+    rows = np.flatnonzero(found.sum(axis=1) == 1)
+    pairs, places = ByteRows(bare.matrix[rows], bare.lengths[rows]), found[rows].argmax(axis=1)
+    columns = np.arange(bare.matrix.shape[1])
+    sides = [pairs.keep(columns < places[:, None]), pairs.keep(columns > places[:, None])]
+    return OperandPairs(
+        rows=rows,
+        operands=np.array([side.to_texts() for side in sides], np.str_).astype(np.float64).T,
+        lengths=np.stack(operand_lengths(pairs), axis=1) if len(rows) else np.zeros((0, 2), np.int64),
+        operators=pairs.matrix[np.arange(len(rows)), places].view("S1").astype(np.str_),
+    )
+
+
+def without_spaces(questions: ByteRows) -> ByteRows:
+    """Returns the texts without their spaces."""
+    return questions.keep(questions.matrix != ord(" "))
 
 
 def operators_used(bare: ByteRows) -> np.ndarray:
@@ -119,11 +156,10 @@ def operators_used(bare: ByteRows) -> np.ndarray:
     Args:
         bare: questions without spaces.
     """
-    # A minus is a sign unless a number or a bracket ends before it.
-    ends_before = np.pad(_is_digit(bare.matrix) | (bare.matrix == ord(")")), ((0, 0), (1, 0)))[:, :-1]
+    found = np.where(is_operator(bare.matrix), bare.matrix, 0)
     bits = np.zeros(len(bare), np.int64)
     for place, operator in enumerate(OPERATORS):
-        bits |= ((bare.matrix == ord(operator)) & ends_before).any(axis=1).astype(np.int64) << place
+        bits |= (found == ord(operator)).any(axis=1).astype(np.int64) << place
     return bits
 
 
@@ -131,10 +167,6 @@ def _signs(answers: ByteRows) -> np.ndarray:
     first = answers.matrix[:, 0]
     is_zero = (first == ord("0")) & (answers.lengths == 1)
     return np.where(first == ord("-"), SIGNS.index("negative"), np.where(is_zero, SIGNS.index("zero"), 2))
-
-
-def _is_digit(matrix: np.ndarray) -> np.ndarray:
-    return (matrix >= ord("0")) & (matrix <= ord("9"))
 
 
 def _name_lengths(key: int) -> str:

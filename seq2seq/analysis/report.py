@@ -5,13 +5,14 @@ import io
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount, Tables
 from eqstream.seq2seq.analysis.errors import ErrorCount, WrongAnswer
 
-DECODED_BY = "greedy decoding, the whole answer and its end"
+BY_DECODING = "greedy decoding, the whole answer and its end"
+BY_ROUNDING = "rounding the estimate to the nearest answer"
 Seen = Literal["trained", "twin trained", "unseen", "unknown"]
 # Of the normal distribution, 95 % lies within so many standard deviations.
 _DEVIATIONS = 1.959964
@@ -45,10 +46,12 @@ class EvaluationReport:
 
     Attributes:
         run: the run's directory.
-        model_sha256: of the file with the weights that were judged.
+        model_sha256: of the file with the weights.
         data: name and version of the dataset.
-        split: what was judged: the split's name or `all-unseen`.
-        about: what that is, for a person.
+        split: whose examples: its name, or `all-unseen`.
+        name: of the report's files: the split, and if so which other dataset and how many of its examples.
+        about: what the examples are, for a person.
+        decoded_by: how the model's output became an answer, for a person.
         num_examples: all of them.
         num_right: with the whole answer right, decoded greedily.
         interval: 95 % confidence (Wilson) for the share of right answers in what the examples are a sample of; None
@@ -63,13 +66,16 @@ class EvaluationReport:
         edge_cases: the suite of the space.
         commuting: whether the model knows that sides can be swapped; None where no operation commutes.
         worst: some of the wrong answers, the largest error first.
+        files: where the report is saved, as text, JSON and CSV; none where it is not; no part of the report itself.
     """
 
     run: str
     model_sha256: str
     data: str
     split: str
+    name: str
     about: str
+    decoded_by: str
     num_examples: int
     num_right: int
     interval: tuple[float, float] | None
@@ -83,6 +89,7 @@ class EvaluationReport:
     edge_cases: tuple[EdgeCaseResult, ...]
     commuting: CommutingCount | None
     worst: tuple[WrongAnswer, ...]
+    files: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def exact_match(self) -> float:
@@ -104,8 +111,9 @@ class EvaluationReport:
         return groups
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the report as JSON types."""
-        mapping = asdict(self) | {"exact_match": self.exact_match, "decoded_by": DECODED_BY}
+        """Returns the report as JSON types: its attributes, `files` left out, and `exact_match`."""
+        mapping = asdict(self) | {"exact_match": self.exact_match}
+        del mapping["files"]
         mapping["errors"] = [{"value": error.value, **asdict(error)} for error in self.errors]
         mapping["wrong_characters"] = {str(number): count for number, count in self.wrong_characters.items()}
         return mapping

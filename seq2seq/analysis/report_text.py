@@ -1,18 +1,40 @@
 """An evaluation report as text for a person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount
-from eqstream.seq2seq.analysis.report import DECODED_BY, EvaluationReport
+from eqstream.seq2seq.analysis.report import BY_ROUNDING, EvaluationReport
+
+_WIDTH = 24
+_MAX_EDGE_CASES = 10
 
 
 def render_report(report: EvaluationReport) -> str:
     """Returns a report as aligned lines: the whole first, then the tables, the edges and the worst answers."""
-    parts = [_head(report), *(_table(f"by {name}", groups) for name, groups in report.tables.items())]
-    if report.num_wrong:
-        parts += [_table("by place *", report.places, "answers"), _errors(report)]
-    parts += [_edges(report), _worst(report)]
-    return "\n\n".join("\n".join(lines) for lines in map(list, parts) if lines)
+    return _render(report, len(report.edge_cases))
+
+
+def render_brief_report(report: EvaluationReport) -> str:
+    """Returns a report for a terminal: few of the wrong edge cases, and in the end the headline and the files again."""
+    lines = [_render(report, _MAX_EDGE_CASES), "", _headline(report)]
+    if report.files:
+        first, *others = report.files
+        lines.append(f"saved: {first}" + "".join(f", .{other.rpartition('.')[2]}" for other in others))
+    return "\n".join(lines)
+
+
+def render_splits(reports: Sequence[EvaluationReport]) -> str:
+    """Returns the reports on several splits as one table, and where each is saved."""
+    rows = [
+        GroupCount(value=report.name, num_examples=report.num_examples, num_right=report.num_right)
+        for report in reports
+    ]
+    abouts = [f"{report.name}: {report.about}" for report in reports if report.about != f"`{report.split}`"]
+    files = (
+        [f"saved: {', '.join(report.files[0] for report in reports)}"] if all(each.files for each in reports) else []
+    )
+    lines = [*_table("split", rows), *abouts, f"{reports[0].data}, by {reports[0].decoded_by}", *files]
+    return "\n".join(lines)
 
 
 def share_text(share: float) -> str:
@@ -27,20 +49,33 @@ def share_text(share: float) -> str:
     return {"100.0000%": "<100%", "0.0000%": ">0%"}.get(text, text)
 
 
-def _head(report: EvaluationReport) -> Iterator[str]:
-    yield (
+def _render(report: EvaluationReport, max_edge_cases: int) -> str:
+    parts = [_head(report), *(_table(f"by {name}", groups) for name, groups in report.tables.items())]
+    if report.num_wrong:
+        parts += [_places(report.places), _errors(report), _wrong_characters(report)]
+    parts += [_edges(report, max_edge_cases), _worst(report)]
+    return "\n\n".join("\n".join(lines) for lines in map(list, parts) if lines)
+
+
+def _headline(report: EvaluationReport) -> str:
+    return (
         f"exact match {share_text(report.exact_match)}: {report.num_right:,} of {report.num_examples:,} right, "
         f"{report.num_wrong:,} wrong"
     )
+
+
+def _head(report: EvaluationReport) -> Iterator[str]:
+    is_regression = report.decoded_by == BY_ROUNDING
+    yield _headline(report)
+    if is_regression:
+        yield from _rmse(report)
     yield f"on {report.about}"
-    yield f"of {report.data}, by {DECODED_BY}"
+    yield f"of {report.data}, by {report.decoded_by}"
     if report.interval is not None:
         low, high = report.interval
         yield f"95 % interval for what they are a sample of: {low:.4%} to {high:.4%}"
-    if report.rmse is not None:
-        unreadable = f", leaving out {report.num_unreadable:,} that are no number" if report.num_unreadable else ""
-        unrounded = "" if report.rmse_unrounded is None else f", {report.rmse_unrounded:.6g} before rounding"
-        yield f"RMSE {report.rmse:.6g} in units of the answer{unrounded}{unreadable}"
+    if not is_regression:
+        yield from _rmse(report)
     if report.commuting is not None:
         pairs = report.commuting
         yield (
@@ -49,31 +84,60 @@ def _head(report: EvaluationReport) -> Iterator[str]:
         )
 
 
-def _table(title: str, groups: tuple[GroupCount, ...], noun: str = "examples") -> Iterator[str]:
-    width = max(24, *(len(group.value) + 2 for group in groups))
-    yield f"{title:<{width}}{noun:>12}{'wrong':>12}{'exact match' if noun == 'examples' else 'right':>14}"
+def _rmse(report: EvaluationReport) -> Iterator[str]:
+    if report.rmse is not None:
+        unreadable = f", leaving out {report.num_unreadable:,} that are no number" if report.num_unreadable else ""
+        unrounded = "" if report.rmse_unrounded is None else f", {report.rmse_unrounded:.6g} before rounding"
+        yield f"RMSE {report.rmse:.6g} in units of the answer{unrounded}{unreadable}"
+
+
+def _table(title: str, groups: Sequence[GroupCount], noun: str = "examples", share: str = "exact match") -> list[str]:
+    """Returns a table of counts, or one line if it has but one row."""
+    if len(groups) == 1:
+        return [_single_row(title, groups[0].value, groups[0].num_examples, noun)]
+    width = _width(title, *(group.value for group in groups))
+    lines = [f"{title:<{width}}{noun:>12}{'wrong':>12}{share:>14}"]
     for group in groups:
         num_wrong = group.num_examples - group.num_right
-        yield f"{group.value:<{width}}{group.num_examples:>12,}{num_wrong:>12,}{share_text(group.exact_match):>14}"
-    if title.endswith("*"):
-        yield "* of a character in the right answer, 1 is the last one"
+        lines.append(
+            f"{group.value:<{width}}{group.num_examples:>12,}{num_wrong:>12,}{share_text(group.exact_match):>14}"
+        )
+    return lines
+
+
+def _single_row(title: str, value: str, count: int, noun: str) -> str:
+    return f"{title.rstrip(' *')}: {value} for all {count:,} {noun}"
+
+
+def _width(*values: str) -> int:
+    return max(_WIDTH, *(len(value) + 2 for value in values))
+
+
+def _places(places: Sequence[GroupCount]) -> list[str]:
+    note = "* of a character in the right answer, 1 is the last one"
+    return [*_table("by place *", places, "answers", "right"), *([note] if len(places) > 1 else [])]
 
 
 def _errors(report: EvaluationReport) -> Iterator[str]:
-    width = max(24, *(len(error.value) + 2 for error in report.errors)) if report.errors else 24
+    width = _width(*(error.value for error in report.errors), "")
     yield f"{'error *':<{width}}{'answers':>12}{'off by one':>12}"
     for error in report.errors:
         yield f"{error.value:<{width}}{error.num_answers:>12,}{error.num_off_by_one:>12,}"
     if report.num_unreadable:
         yield f"{'no number':<{width}}{report.num_unreadable:>12,}"
     yield "* answer minus what is right; off by one: exactly 1, 10, 100, … too much or too little"
-    yield ""
-    yield f"{'wrong characters':<{width}}{'answers':>12}"
-    for number, count in report.wrong_characters.items():
-        yield f"{number:<{width}}{count:>12,}"
 
 
-def _edges(report: EvaluationReport) -> Iterator[str]:
+def _wrong_characters(report: EvaluationReport) -> list[str]:
+    counts, title = report.wrong_characters, "wrong characters"
+    if len(counts) == 1:
+        ((number, count),) = counts.items()
+        return [_single_row(title, str(number), count, "wrong answers")]
+    rows = [f"{number:<{_WIDTH}}{count:>12,}" for number, count in counts.items()]
+    return [f"{title:<{_WIDTH}}{'answers':>12}", *rows]
+
+
+def _edges(report: EvaluationReport, max_cases: int) -> Iterator[str]:
     if not report.edge_cases:
         return
     is_known = any(case.seen != "unknown" for case in report.edge_cases)
@@ -84,9 +148,12 @@ def _edges(report: EvaluationReport) -> Iterator[str]:
             total, right = (unseen.num_examples, unseen.num_right) if unseen else (0, 0)
             line += f"{total:>12,}{total - right:>12,}"
         yield line
-    for case in report.edge_cases:
-        if not case.is_right:
-            yield f"  ☒ {case.question} = {case.predicted}  (expected {case.expected}; {case.seen})"
+    wrong = [case for case in report.edge_cases if not case.is_right]
+    for case in wrong[:max_cases]:
+        yield f"  ☒ {case.question} = {case.predicted}  (expected {case.expected}; {case.seen})"
+    if len(wrong) > max_cases:
+        place = f" in {report.files[0]}" if report.files else ""
+        yield f"  … {len(wrong) - max_cases:,} more{place}"
 
 
 def _worst(report: EvaluationReport) -> Iterator[str]:

@@ -27,7 +27,7 @@ from eqstream.pipelines.build import build
 from eqstream.seq2seq.analysis.examples import Examples
 from eqstream.seq2seq.analysis.report import wilson_interval
 from eqstream.seq2seq.analysis.report_text import render_report, share_text
-from eqstream.seq2seq.evaluate import evaluate
+from eqstream.seq2seq.evaluate import evaluate, evaluate_all
 from eqstream.seq2seq.plot import plot
 from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.runs.compatibility import check_fits
@@ -201,6 +201,8 @@ def test_text_json_and_csv_tell_the_same_and_are_saved(place):
     errors.pop("no number", None)
     assert errors == {error["value"]: error["num_answers"] for error in mapping["errors"]}
     saved = {path.name: path.read_text() for path in (place / "run" / "reports").glob("unseen.*")}
+    names = [f"unseen.{kind}" for kind in ("txt", "json", "csv")]
+    assert evaluation.files == tuple(str(place / "run" / "reports" / name) for name in names)
     assert saved == {
         "unseen.txt": text + "\n",
         "unseen.json": evaluation.to_json() + "\n",
@@ -329,6 +331,18 @@ def test_the_command_prints_what_it_saves(place, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main(["evaluate", str(place / "run"), "--json", "--csv"])
     assert "Choose one of --json and --csv" in capsys.readouterr().err
+
+
+def test_all_splits_are_evaluated_at_once(place, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["evaluate", str(place / "run"), "--split", "all", "--limit", "9"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:4]]
+    one_by_one = [evaluate(place / "run", split=split, limit=9) for split in ("train", "test", "unseen")]
+    assert [(row[0], int(row[2])) for row in rows] == [(each.name, each.num_wrong) for each in one_by_one]
+    assert evaluate_all(place / "run", limit=9) == one_by_one
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["evaluate", str(place / "run"), "--split", "all", "--unseen"])
+    assert "--split all goes with none of --csv, --unseen and --wrong" in capsys.readouterr().err
 
 
 def test_a_run_that_cannot_be_written_is_judged_all_the_same(place, tmp_path):

@@ -96,11 +96,11 @@ def test_another_split_and_a_sample_of_it_are_judged_on_request(run, pictures):
 
     whole = title()
     assert "split test\n" in whole
-    assert "a sample of" not in whole
+    assert "the first of" not in whole
     assert title(limit=10_000) == whole
     sample = title(split="train", limit=50)
     assert "split train\n" in sample
-    assert sample.endswith("of 50 answers right (a sample of 200)")
+    assert sample.endswith("of 50 answers right (the first of 200)")
     with pytest.raises(UserError, match="no split `trian`; did you mean `train`"):
         plot.plot(run, split="trian")
 

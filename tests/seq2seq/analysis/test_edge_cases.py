@@ -1,5 +1,6 @@
 """The edges of spaces, tables and mistakes of texts written by hand, and the text of a report, letter by letter."""
 
+import dataclasses
 from fractions import Fraction
 
 import numpy as np
@@ -9,11 +10,11 @@ from eqstream.data.dataset.shard_reader import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.recipe import Operands, SpaceRecipe, Terms, load_recipe, shipped_recipes
 from eqstream.data.reference.evaluation import count_carries, evaluate, parse, parse_strict
-from eqstream.seq2seq.analysis.breakdown import GroupCount, TableTally
+from eqstream.seq2seq.analysis.breakdown import GroupCount, TableTally, find_pairs
 from eqstream.seq2seq.analysis.edge_cases import list_edge_cases, list_twins, swap_sides
 from eqstream.seq2seq.analysis.errors import ErrorCount, MistakeTally, WrongAnswer
-from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, EvaluationReport
-from eqstream.seq2seq.analysis.report_text import render_report
+from eqstream.seq2seq.analysis.report import BY_DECODING, BY_ROUNDING, CommutingCount, EdgeCaseResult, EvaluationReport
+from eqstream.seq2seq.analysis.report_text import render_brief_report, render_report, render_splits
 
 
 @pytest.mark.parametrize("name", list(shipped_recipes()))
@@ -158,8 +159,7 @@ error *                      answers  off by one
 -10…-99                            1           1
 * answer minus what is right; off by one: exactly 1, 10, 100, … too much or too little
 
-wrong characters             answers
-1                                  1
+wrong characters: 1 for all 1 wrong answers
 
 edge cases                  examples       wrong      unseen       wrong
 zeros                              2           1           1           1
@@ -175,6 +175,8 @@ def report_of(**changes):
         "model_sha256": "ab",
         "data": "sums 1.0.0",
         "split": "test",
+        "name": "test",
+        "decoded_by": BY_DECODING,
         "about": "`test`",
         "num_examples": 4,
         "num_right": 3,
@@ -227,3 +229,48 @@ def test_a_perfect_report_speaks_of_no_mistakes():
         "of sums 1.0.0, by greedy decoding, the whole answer and its end",
         "RMSE 0 in units of the answer",
     ]
+
+
+def test_a_report_on_a_regression_says_so_and_begins_with_its_error():
+    lines = render_report(report_of(decoded_by=BY_ROUNDING)).splitlines()
+    assert lines[1:4] == [
+        "RMSE 5 in units of the answer, 4.5 before rounding",
+        "on `test`",
+        "of sums 1.0.0, by rounding the estimate to the nearest answer",
+    ]
+
+
+def test_a_report_at_a_terminal_shows_few_edge_cases_and_ends_with_the_headline_and_the_files():
+    wrong = [
+        EdgeCaseResult(kind="zeros", question=f"0 + {n}", predicted="x", expected=f"{n}", is_right=False, seen="unseen")
+        for n in range(13)
+    ]
+    files = ("run/reports/test.txt", "run/reports/test.json", "run/reports/test.csv")
+    lines = render_brief_report(report_of(edge_cases=tuple(wrong), files=files)).splitlines()
+    assert sum(line.startswith("  ☒ 0 + ") for line in lines) == 10
+    assert "  … 3 more in run/reports/test.txt" in lines
+    assert lines[-3:] == ["", "exact match 75.0000%: 3 of 4 right, 1 wrong", "saved: run/reports/test.txt, .json, .csv"]
+    assert render_report(report_of(edge_cases=tuple(wrong))).count("  ☒ 0 + ") == 13
+
+
+def test_several_splits_are_one_table():
+    files = ("run/reports/test.txt",)
+    held_out = report_of(split="far", name="far-first-2", about="the first 2 of `far`", num_examples=2, num_right=0)
+    reports = [dataclasses.replace(each, files=files) for each in (report_of(), held_out)]
+    assert render_splits(reports).splitlines() == [
+        "split                       examples       wrong   exact match",
+        "test                               4           1      75.0000%",
+        "far-first-2                        2           2            0%",
+        "far-first-2: the first 2 of `far`",
+        "sums 1.0.0, by greedy decoding, the whole answer and its end",
+        "saved: run/reports/test.txt, run/reports/test.txt",
+    ]
+
+
+def test_pairs_are_read_from_either_spacing_and_others_are_left_out():
+    pairs = find_pairs(ByteRows.from_texts(["12 - -5.5", "-3*4", "1 + 2 + 3", "7", "2 * (1 + 1)"]))
+    assert pairs.rows.tolist() == [0, 1]
+    assert pairs.operands.tolist() == [[12, -5.5], [-3, 4]]
+    assert pairs.lengths.tolist() == [[2, 1], [1, 1]]
+    assert pairs.operators.tolist() == ["-", "*"]
+    assert find_pairs(ByteRows.from_texts(["7", "1 + 2 + 3"])).operands.shape == (0, 2)
