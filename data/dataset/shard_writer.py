@@ -18,7 +18,7 @@ from eqstream.data.formats.string_tables import total_lengths
 from eqstream.data.formats.text_encoder import TextEncoder
 from eqstream.data.formats.tfrecord_writer import TFRecordEncoder
 from eqstream.data.recipe import Recipe
-from eqstream.data.space.equation_block import EquationBlock, join_blocks
+from eqstream.data.space.equation_block import EquationBlock, interleave_blocks
 from eqstream.data.space.prepared_space import prepare_space
 from eqstream.data.splits.enumeration import BLOCK, Walk
 from eqstream.data.splits.plan import Segment, ShardTask, deal
@@ -199,13 +199,10 @@ class ShardWriter:
     def _dealt(self, task: ShardTask) -> Iterator[EquationBlock]:
         """Yields the equations of many segments in the order in which they are dealt out."""
         pieces = [block for segment in task.segments if segment.count for block in self._segment(segment)]
-        joined = join_blocks(pieces)
         turns = deal(task.num_slots, task.deal_seed, task.quotas, task.first_ordinal, task.num_equations)
-        # The k-th turn of a segment takes its k-th equation: a stable sort of turns lists them segment by segment.
-        rows = np.empty(len(turns), dtype=np.int64)
-        rows[np.argsort(turns, kind="stable")] = np.arange(len(turns))
-        for start in range(0, len(rows), BLOCK):
-            yield joined.take(rows[start : start + BLOCK])
+        interleaved = interleave_blocks(pieces, turns)
+        for start in range(0, len(interleaved), BLOCK):
+            yield interleaved.take(slice(start, start + BLOCK))
 
 
 def write_shard(recipe: Recipe, task: ShardTask, sinks: Mapping[str, BinaryIO]) -> ShardReceipt:

@@ -49,3 +49,16 @@ def join_blocks(blocks: Sequence[EquationBlock]) -> EquationBlock:
     """Returns the equations of all blocks, of one space, one block after the other."""
     columns = zip(*(block.columns() for block in blocks), strict=True)
     return blocks[0]._with_columns([np.concatenate(column) for column in columns])
+
+
+def interleave_blocks(blocks: Sequence[EquationBlock], turns: np.ndarray) -> EquationBlock:
+    """Returns the equations of several parts in the order of `turns`.
+
+    Args:
+        blocks: those of part 0, then those of part 1, and so on; a part may be several blocks, or none.
+        turns: the part that each equation comes from, int64 (n,); its k-th turn takes its k-th equation.
+    """
+    rows = np.empty(len(turns), dtype=np.int64)
+    # A stable sort of the turns lists them part by part.
+    rows[np.argsort(turns, kind="stable")] = np.arange(len(turns))
+    return join_blocks(blocks).take(rows)

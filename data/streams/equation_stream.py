@@ -27,7 +27,7 @@ import numpy as np
 from eqstream.data.errors import UserError
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
-from eqstream.data.space.equation_block import EquationBlock, join_blocks
+from eqstream.data.space.equation_block import EquationBlock, interleave_blocks, join_blocks
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.apportionment import fill_evenly
 from eqstream.data.splits.enumeration import BLOCK
@@ -87,10 +87,7 @@ class FreshStream:
             turns = self._turns(seed, start, min(BLOCK, self.num_examples - start))
             numbers = np.bincount(turns, minlength=len(taps)).tolist()
             pieces = [tap.take(number) for tap, number in zip(taps, numbers, strict=True) if number]
-            # The k-th turn of a round takes its k-th equation: a stable sort of turns lists them round by round.
-            rows = np.empty(len(turns), dtype=np.int64)
-            rows[np.argsort(turns, kind="stable")] = np.arange(len(turns))
-            yield join_blocks(pieces).take(rows)
+            yield interleave_blocks(pieces, turns)
 
     def _turns(self, seed: int, start: int, count: int) -> np.ndarray:
         return deal(self.num_examples, seed, self._quotas, start, count)
