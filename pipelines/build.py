@@ -95,6 +95,7 @@ def build(
     """
     target = filesystem.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
+    execution.configure_filesystems()
     with _explain_file_errors(target):
         found = Found.in_directory(target, overwrite=overwrite)
         if not overwrite:

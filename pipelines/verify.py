@@ -50,7 +50,7 @@ from eqstream.pipelines.checks.report import VerifyReport, make_report
 from eqstream.pipelines.checks.shard import ShardCheck, ShardFindings
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
-from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements, wait_for
+from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
 
 
 def verify(
@@ -76,6 +76,7 @@ def verify(
     """
     source = filesystem.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
+    execution.configure_filesystems()
     manifest = load_manifest(source)
     with _staging(execution) as staging:
         return _Verification(source, manifest, staging, execution, max_faults, progress or Progress()).run()
@@ -192,7 +193,7 @@ class _Verification:
 
         total = sum(entry["num_equations"] for _, entry in self._entries)
         with self._progress.stage("verifying", len(jobs), num_equations=total):
-            wait_for(lambda: self._execution.run(construct, len(elements)), self._show_progress)
+            self._execution.run(construct, len(elements), self._show_progress)
         reports = [self._load_report(number) for number in range(len(jobs))]
         findings = [ShardFindings.from_dict(report["findings"]) for report in reports]
         return findings, [report["edges"] for report in reports]

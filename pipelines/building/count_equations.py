@@ -14,7 +14,7 @@ from eqstream.data.splits.counting import Census, Counter, CountingResult, Count
 from eqstream.pipelines.building.receipts import read_counts, write_counts
 from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.runtime.progress import Progress
-from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements, wait_for
+from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
 
 Batch = tuple[CountingTask, ...]
 # Balanced sampling asks for thousands of tiny counts, which would each cost a file.
@@ -26,12 +26,14 @@ BLOCKS_FOR_DRIVER = 32
 class CountBatch(beam.DoFn):
     """Counts the tasks of a batch, a JSON text, unless their results are there; gives the batch back."""
 
-    def __init__(self, recipe: Recipe, workspace: Workspace) -> None:
+    def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution) -> None:
         self._recipe = recipe.to_dict()
         self._workspace = workspace
+        self._execution = execution
 
     def setup(self) -> None:
         """Lays out what is to be walked, once per worker."""
+        self._execution.configure_filesystems()
         self._counter = Counter(Recipe.from_dict(self._recipe))
 
     def process(self, element: str) -> Iterator[str]:
@@ -102,14 +104,11 @@ def _count(
             pipeline
             | "ListBatches" >> beam.Create(elements, reshuffle=False)
             | "ShareOut" >> beam.Reshuffle()  # JSON of a Batch
-            | "Count" >> beam.ParDo(CountBatch(recipe, workspace))
+            | "Count" >> beam.ParDo(CountBatch(recipe, workspace, execution))
         )
 
     with progress.stage("counting", len(batches), unit="batches"):
-        wait_for(
-            lambda: execution.run(construct, len(elements)),
-            lambda: progress.show(len(names & workspace.counted_names())),
-        )
+        execution.run(construct, len(elements), lambda: progress.show(len(names & workspace.counted_names())))
 
 
 def _load(workspace: Workspace, batch: Batch) -> list[CountingResult]:

@@ -22,7 +22,7 @@ from eqstream.pipelines.building.receipts import read_receipt, write_receipt
 from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
-from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements, wait_for
+from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
 
 
 def tool_versions() -> dict[str, str]:
@@ -55,12 +55,15 @@ class ShardJob:
 class WriteShard(beam.DoFn):
     """Writes what is missing of a shard, whose job is a JSON text; gives back the shard's name."""
 
-    def __init__(self, recipe: Recipe, workspace: Workspace) -> None:
+    def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution) -> None:
         self._recipe = recipe.to_dict()
         self._workspace = workspace
+        self._execution = execution
 
     def setup(self) -> None:
         """Builds the writer's tables once per worker."""
+        # Workers of a worker pool come without the options of the pipeline.
+        self._execution.configure_filesystems()
         self._keeper = ShardKeeper(Recipe.from_dict(self._recipe), self._workspace)
 
     def process(self, element: str) -> Iterator[str]:
@@ -151,13 +154,13 @@ def write_shards(
         listed = pipeline | "ListShards" >> beam.Create(elements, reshuffle=False)  # JSON of a ShardJob
         if execution.shares_out:
             listed = listed | "ShareOut" >> beam.Reshuffle()
-        listed | "WriteShard" >> beam.ParDo(WriteShard(recipe, workspace))
+        listed | "WriteShard" >> beam.ParDo(WriteShard(recipe, workspace, execution))
 
     def watch() -> None:
         done = workspace.done_shards().keys() & name_to_size.keys()
         progress.show(len(done), sum(name_to_size[name] for name in done))
 
     with progress.stage("writing", len(jobs), num_equations=sum(name_to_size.values())):
-        wait_for(lambda: execution.run(construct, len(elements)), watch)
+        execution.run(construct, len(elements), watch)
     # The mark of a shard names the formats that were written.
     return {name for name, num_bytes in workspace.done_shards().items() if num_bytes == 0}

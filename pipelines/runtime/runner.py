@@ -19,8 +19,8 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
-from apache_beam.runners.portability.portable_runner import JobServiceHandle
-from apache_beam.runners.runner import PipelineState, create_runner
+from apache_beam.runners.portability.portable_runner import JobServiceHandle, PortableRunner
+from apache_beam.runners.runner import PipelineResult, PipelineState, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from eqstream.data.errors import UserError
@@ -72,15 +72,13 @@ class Execution:
     def __post_init__(self) -> None:
         if self.num_workers < 1:
             raise UserError(f"`workers` must be at least 1, got {self.num_workers}")
-        options = self.options()
         if self.runner_name is None:
+            options = self.options()
             known = options.get_all_options()
             unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
             # Runners in other languages have options of their own; ours has none.
             if unknown:
                 raise UserError(f"Beam knows no option `--{unknown[0]}`")
-        # The driver, too, reads and writes through filesystems that may need options.
-        FileSystems.set_options(options)
 
     @functools.cached_property
     def runner_name(self) -> str | None:
@@ -111,30 +109,59 @@ class Execution:
         setup.save_main_session = bool(setup.save_main_session)
         return options
 
-    def run(self, construct: Callable[[beam.Pipeline], Any], num_elements: int) -> None:
+    def configure_filesystems(self) -> None:
+        """Lets this process read and write with the options of the filesystems, such as `--s3_endpoint_url`."""
+        FileSystems.set_options(self.options())
+
+    def run(
+        self, construct: Callable[[beam.Pipeline], Any], num_elements: int, watch: Callable[[], None] | None = None
+    ) -> None:
         """Runs a pipeline to its end.
+
+        The caller's thread stays free for Ctrl-C: it starts the pipeline where a runner's job server is started with
+        it, for which Beam sets a handler of Ctrl-C, and otherwise only waits.
 
         Args:
             construct: adds the transforms to an empty pipeline.
             num_elements: how many elements there are to share out among workers.
+            watch: called again and again while the pipeline runs, and once after it.
 
         Raises:
             RunError: a worker reported a failure that a user can cure.
-            UserError: the runner cannot be had.
+            UserError: the runner cannot be had, or not in this thread.
         """
         options = self.options()
-        try:
-            pipeline = beam.Pipeline(runner=self._create_runner(options, num_elements), options=options)
+        runner = self._create_runner(options, num_elements)
+
+        def start() -> PipelineResult:
+            pipeline = beam.Pipeline(runner=runner, options=options)
             construct(pipeline)
-            result = pipeline.run()
-            state = result.wait_until_finish()
+            return pipeline.run()
+
+        try:
+            if isinstance(runner, PortableRunner):
+                result = self._start_in_main_thread(start)
+                wait_for(lambda: _finish(result), watch)
+            else:
+                wait_for(lambda: _finish(start()), watch)
+        except UserError:
+            raise
         except Exception as error:
             reported = FAILURE.search(str(error))
             if reported:
                 raise RunError(reported.group(1)) from error
             raise
-        if (state or result.state) != PipelineState.DONE:
-            raise RunError(f"the runner ended the pipeline in the state {state or result.state}")
+
+    def _start_in_main_thread(self, start: Callable[[], PipelineResult]) -> PipelineResult:
+        try:
+            return start()
+        except ValueError as error:
+            if threading.current_thread() is threading.main_thread() or "main thread" not in str(error):
+                raise
+            raise UserError(
+                f"runner `{self.runner_name}` starts a job server, which works in a program's main thread alone; start "
+                "one before and name it with --runner=PortableRunner --job_endpoint=HOST:PORT"
+            ) from error
 
     def _create_runner(self, options: PipelineOptions, num_elements: int) -> Any:
         if self.runner_name is not None:
@@ -160,15 +187,21 @@ class Execution:
         return fn_runner.FnApiRunner(default_environment=environment, provision_info=provision_info)
 
 
+def _finish(result: PipelineResult) -> None:
+    state = result.wait_until_finish() or result.state
+    if state != PipelineState.DONE:
+        raise RunError(f"the runner ended the pipeline in the state {state}")
+
+
 def worker_command() -> str:
     """Returns the shell command that starts a worker process of the local multi-process runner."""
     return f"exec {shlex.quote(sys.executable)} -m eqstream.pipelines.runtime.worker {os.getpid()}"
 
 
-def wait_for(work: Callable[[], None], watch: Callable[[], None]) -> None:
+def wait_for(work: Callable[[], None], watch: Callable[[], None] | None) -> None:
     """Runs `work` in a thread of its own, and `watch` again and again until it ends and once after.
 
-    The caller's thread stays free for Ctrl-C. An error in looking on is no reason to stop the work.
+    The caller's thread stays free for Ctrl-C. An `OSError` of `watch` does not stop the work.
 
     Raises:
         BaseException: whatever `work` raises.
@@ -191,7 +224,8 @@ def wait_for(work: Callable[[], None], watch: Callable[[], None]) -> None:
     while not has_ended:
         has_ended = ended.wait(POLL_SECONDS)
         with contextlib.suppress(OSError):
-            watch()
+            if watch is not None:
+                watch()
     if errors:
         raise errors[0]
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
@@ -109,6 +110,29 @@ def test_bytes_do_not_depend_on_the_runner(built, tmp_path):
     options = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
     build(make_recipe(), tmp_path / "out", pipeline_options=options)
     assert read_tree(tmp_path / "out") == read_tree(built)
+
+
+def test_runner_may_start_a_job_server(built, tmp_path):
+    program = (
+        "import json, sys; from eqstream.data.recipe import Recipe; from eqstream.pipelines.build import build\n"
+        "options = ['--runner=tests.job_server_runner.JobServerRunner', '--environment_type=LOOPBACK']\n"
+        "build(Recipe.from_dict(json.loads(sys.argv[1])), sys.argv[2], pipeline_options=options)"
+    )
+    command = [sys.executable, "-c", program, json.dumps(SUMS), tmp_path / "out"]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    assert read_tree(tmp_path / "out") == read_tree(built)
+
+
+def test_runner_that_must_start_a_job_server_is_refused_beside_the_main_thread(tmp_path):
+    options = ["--runner=tests.job_server_runner.JobServerRunner", "--environment_type=LOOPBACK"]
+    with ThreadPoolExecutor(1) as pool:
+        building = pool.submit(build, make_recipe(), tmp_path / "out", pipeline_options=options)
+        with pytest.raises(UserError) as caught:
+            building.result()
+    assert str(caught.value) == (
+        "runner `tests.job_server_runner.JobServerRunner` starts a job server, which works in a program's main thread "
+        "alone; start one before and name it with --runner=PortableRunner --job_endpoint=HOST:PORT"
+    )
 
 
 def test_any_filesystem_of_beam_will_do(built, tmp_path, monkeypatch, disk):

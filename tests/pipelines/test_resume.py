@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,9 @@ def test_power_may_fail_while_another_recipe_is_replaced(built, disk):
     assert num_operations > 60
 
 
-def run_stopped(directory: Path, *, workers: int, stop_at: int, stop_signal: str) -> subprocess.CompletedProcess:
+def run_stopped(
+    directory: Path, *, workers: int, stop_at: int, stop_signal: str, options: Sequence[str] = ()
+) -> subprocess.CompletedProcess:
     """Builds 65 shards into `directory`/out by the command, stopped at its `stop_at`-th change to a file there."""
     recipe = directory / "recipe.yaml"
     recipe.write_text(json.dumps(MANY_SHARDS))
@@ -157,7 +160,10 @@ def run_stopped(directory: Path, *, workers: int, stop_at: int, stop_signal: str
     }
     path = os.pathsep.join([str(ROOT / "tests" / "interruption"), str(ROOT)])
     process = subprocess.Popen(
-        [sys.executable, "-m", "eqstream", "build", recipe, "--out", directory / "out", f"--workers={workers}"],
+        [
+            *(sys.executable, "-m", "eqstream", "build", recipe, "--out", directory / "out", f"--workers={workers}"),
+            *(["--", *options] if options else []),
+        ],
         cwd=directory,
         env={**os.environ, **stop, "PYTHONPATH": path},
         stdout=subprocess.PIPE,
@@ -518,12 +524,16 @@ def test_workers_with_other_versions_of_the_tools_are_told_by_name(built, tmp_pa
     assert read_tree(tmp_path / "out") == read_tree(built)
 
 
-def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path):
-    ended = run_stopped(tmp_path, workers=2, stop_at=300, stop_signal="SIGINT")
+JOB_SERVER = ["--runner=tests.job_server_runner.JobServerRunner", "--environment_type=LOOPBACK"]
+
+
+@pytest.mark.parametrize("options", [(), pytest.param(JOB_SERVER, marks=pytest.mark.slow)])
+def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path, options):
+    ended = run_stopped(tmp_path, workers=2, stop_at=300, stop_signal="SIGINT", options=options)
     assert ended.returncode == 130
-    assert (
-        ended.stderr.strip() == "eqstream: interrupted; what is finished is kept, run the same command again to go on"
-    )
+    line = "eqstream: interrupted; what is finished is kept, run the same command again to go on"
+    # A runner that was named writes its log beside it.
+    assert line in ended.stderr if options else line == ended.stderr.strip()
     assert build(Recipe.from_dict(MANY_SHARDS), tmp_path / "out").num_shards_kept > 0
 
 
