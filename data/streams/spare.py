@@ -34,7 +34,7 @@ def spare_equations(recipe: Recipe, split: str, limit: int) -> list[EquationColu
     capacities = [_count_spare(territory) for territory in found.territories]
     weights = [territory.weight for territory in found.territories]
     quotas = fill_evenly(min(limit, sum(capacities)), capacities, weights)
-    columns = ColumnEncoder(recipe, found.shapes)
+    columns = ColumnEncoder(found.space)
     return [
         columns.encode(block)
         for territory, quota in zip(found.territories, quotas, strict=True)
