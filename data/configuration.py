@@ -62,9 +62,9 @@ def describe_type(value: Any) -> str:
 def from_mapping(cls: type[Config], mapping: Any, path: str = "") -> Config:
     """Returns a `cls`, a dataclass, with the values of `mapping`.
 
-    Nested dataclasses, tuples, optional values and literals follow the annotations. A dataclass may define a
-    class method `expand` that turns a shorthand (such as ``2`` for a range) into a mapping, and a text `form` that
-    errors use for what it may be written as. A number of type ``int | float | str`` is exact: it may be given as a
+    Nested dataclasses, tuples, ``dict[str, …]``, optional values and literals follow the annotations. A dataclass may
+    define a class method `expand` that turns a shorthand (such as ``2`` for a range) into a mapping, and a text `form`
+    that errors use for what it may be written as. A number of type ``int | float | str`` is exact: it may be given as a
     text, and stays one where a float would round it.
 
     Args:
@@ -187,6 +187,11 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
             raise UserError(f"`{path}` must be a list, got {describe_type(value)}")
         item = typing.get_args(hint)[0]
         return tuple(_convert(item, each, f"{path}.{position}") for position, each in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise UserError(f"`{path}` must be a mapping, got {describe_type(value)}")
+        item = typing.get_args(hint)[1]
+        return {key: _convert(item, each, f"{path}.{key}") for key, each in value.items()}
     if dataclasses.is_dataclass(hint):
         return from_mapping(typing.cast(type, hint), value, path)
     return _convert_scalar(hint, value, path)

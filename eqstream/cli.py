@@ -10,13 +10,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from typing import NoReturn
 
 import click
 
 from eqstream.data.errors import UserError
+from eqstream.data.versions import package_version
 
 USER_ERROR_STATUS = 2
 BAD_DATA_STATUS = 1
@@ -57,10 +56,8 @@ def kept_when_interrupted() -> Iterator[None]:
 def print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
     """Prints the version and ends, if that is wanted."""
     if is_wanted:
-        try:
-            click.echo(f"eqstream {installed_version('eqstream')}")
-        except PackageNotFoundError:
-            click.echo("eqstream, not installed")
+        version = package_version("eqstream", "")
+        click.echo(f"eqstream {version}" if version else "eqstream, not installed")
         context.exit()
 
 

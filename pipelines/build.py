@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Literal
 
 from eqstream.data.dataset.layout import STAGING, SUCCESS
-from eqstream.data.dataset.manifest import list_files
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe, load_recipe
 from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
+from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.count_equations import take_census
 from eqstream.pipelines.building.finalize import close_dataset
 from eqstream.pipelines.building.output_directory import Found, Journal, refuse_strangers
 from eqstream.pipelines.building.staging import Workspace
-from eqstream.pipelines.building.write_shards import ShardJob, tool_versions, write_shards
+from eqstream.pipelines.building.write_shards import ShardJob, write_shards
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress, progress_on
 from eqstream.pipelines.runtime.runner import Execution, RunError
@@ -186,9 +186,9 @@ class _Build:
         """Returns the tasks with what a finished dataset's manifest says of their files, if the tools are the same."""
         known_files: dict[str, dict] = {}
         manifest = self._found.manifest
-        if manifest is not None and not self._is_replacing and manifest["tools"].items() >= tool_versions().items():
-            for shard, format, entry in list_files(manifest):
-                known_files.setdefault(shard, {})[format] = entry
+        if manifest is not None and not self._is_replacing and manifest.tools.items() >= shard_versions().items():
+            for shard, format, file in manifest.list_files():
+                known_files.setdefault(shard, {})[format] = {"num_bytes": file.num_bytes, "sha256": file.sha256}
         return [ShardJob(task=task, known_files=known_files.get(task.name, {})) for task in tasks]
 
     @contextlib.contextmanager
@@ -243,13 +243,13 @@ def _finish_again(found: Found, recipe: Recipe) -> BuildResult:
     # An attempt that counts for another recipe has no journal yet.
     if not is_marked or found.journal is not None or not workspace.has_attempts():
         workspace.remove()
-    shards = [shard for split in found.manifest["splits"].values() for shard in split["shards"]]
+    num_shards = len(found.manifest.list_shards())
     return BuildResult(
         directory=found.directory,
         state="unchanged",
-        num_shards=len(shards),
-        num_shards_kept=len(shards),
-        num_equations=sum(shard["num_equations"] for shard in shards),
+        num_shards=num_shards,
+        num_shards_kept=num_shards,
+        num_equations=found.manifest.num_equations,
     )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.configuration import to_mapping
 from eqstream.data.dataset.histograms import SIGNS
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import OPERATORS
+from eqstream.data.recipe import OPERATORS, SplitRecipe
 from eqstream.pipelines.checks.files import load_manifest
 from eqstream.pipelines.checks.shard_records import read_sample
 from eqstream.pipelines.runtime import filesystem
@@ -39,38 +41,37 @@ def describe(directory: str | Path, *, num_samples: int = 5) -> dict[str, Any]:
     """
     source = filesystem.check_directory(str(directory))
     manifest = load_manifest(source)
-    recipe = manifest["recipe"]
-    splits = {split["name"]: _describe_split(source, manifest, split, num_samples) for split in recipe["splits"]}
+    recipe = manifest.recipe.to_dict()
+    splits = {split.name: _describe_split(source, manifest, split, num_samples) for split in manifest.recipe.splits}
     return {
-        **{key: manifest[key] for key in ("name", "version", "description", "format_version", "fingerprint")},
-        "space": {"size": manifest["space"]["size"], **recipe["space"]},
+        **{key: getattr(manifest, key) for key in ("name", "version", "description", "format_version", "fingerprint")},
+        "space": {"size": str(manifest.space.size), **recipe["space"]},
         "recipe": {key: recipe[key] for key in ("seed", "commuted", "sampling", "storage")},
-        "num_equations": sum(split["num_equations"] for split in splits.values()),
+        "num_equations": manifest.num_equations,
         "num_shards": sum(split["num_shards"] for split in splits.values()),
         "num_bytes": _add_up(split["num_bytes"] for split in splits.values()),
-        "num_left_out": sum(split["num_left_out"] for split in manifest["splits"].values()),
+        "num_left_out": sum(split.num_left_out for split in manifest.splits.values()),
         "splits": splits,
     }
 
 
-def _describe_split(
-    directory: str, manifest: dict[str, Any], split: dict[str, Any], num_samples: int
-) -> dict[str, Any]:
-    entry = manifest["splits"][split["name"]]
-    files = [{format: file["num_bytes"] for format, file in shard["files"].items()} for shard in entry["shards"]]
-    first = entry["shards"][0]
+def _describe_split(directory: str, manifest: Manifest, split: SplitRecipe, num_samples: int) -> dict[str, Any]:
+    entry = manifest.splits[split.name]
+    files = [{format: file.num_bytes for format, file in shard.files.items()} for shard in entry.shards]
+    first = entry.shards[0]
     try:
-        samples = read_sample(directory, first["files"], manifest["recipe"]["storage"]["compression"], num_samples)
+        samples = read_sample(directory, first.files, manifest.recipe.storage.compression, num_samples)
     except (UserError, OSError) as error:
-        raise UserError(f"shard {first['shard']} cannot be read: {filesystem.describe_error(error)}") from error
+        raise UserError(f"shard {first.shard} cannot be read: {filesystem.describe_error(error)}") from error
+    source = {"where": to_mapping(split.where), "hash": to_mapping(split.hash)}
     return {
-        "num_equations": entry["num_equations"],
-        "num_shards": len(entry["shards"]),
+        "num_equations": entry.num_equations,
+        "num_shards": len(entry.shards),
         "num_bytes": _add_up(files),
-        "source": {key: split[key] for key in ("where", "hash") if split[key] is not None},
+        "source": {key: value for key, value in source.items() if value is not None},
         "histograms": {
             name: {value: counts[value] for value in sorted(counts, key=_order)}
-            for name, counts in sorted(entry["histograms"].items())
+            for name, counts in sorted(entry.histograms.items())
         },
         "samples": [{"question": record.question, "answer": record.answer} for record in samples],
     }

@@ -25,7 +25,9 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
+from eqstream.data.configuration import from_mapping, to_mapping
 from eqstream.data.dataset import layout
+from eqstream.data.dataset.manifest import Manifest, ShardInfo
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
@@ -43,7 +45,7 @@ from eqstream.pipelines.checks.duplicates import (
     find_pairs,
     sort_into_partitions,
 )
-from eqstream.pipelines.checks.files import check_files, list_entries, load_manifest
+from eqstream.pipelines.checks.files import check_files, load_manifest
 from eqstream.pipelines.checks.findings import FaultList
 from eqstream.pipelines.checks.plan import plan_questions
 from eqstream.pipelines.checks.report import VerifyReport, make_report
@@ -112,9 +114,10 @@ class CheckShard(beam.DoFn):
         """Writes keys and findings into the staging directory, the findings last."""
         job = json.loads(element)
         recipe = Recipe.from_dict(self._recipe)
-        with report_failures(f"shard {job['entry']['shard']}"):
+        entry = from_mapping(ShardInfo, job["entry"])
+        with report_failures(f"shard {entry.shard}"):
             planned = self._plan_questions(recipe, job["task"])
-            check = ShardCheck(self._directory, recipe, job["split"], job["entry"], self._max_faults, planned)
+            check = ShardCheck(self._directory, recipe, job["split"], entry, self._max_faults, planned)
             findings, keys = check.run()
             keys, edges = sort_into_partitions(keys, self._num_partitions)
             report = {"findings": findings.to_dict(), "edges": edges}
@@ -137,7 +140,7 @@ class _Verification:
     def __init__(
         self,
         directory: str,
-        manifest: dict[str, Any],
+        manifest: Manifest,
         staging: str,
         execution: Execution,
         max_faults: int,
@@ -148,10 +151,10 @@ class _Verification:
         self._staging = staging
         self._execution = execution
         self._progress = progress
-        self._recipe = Recipe.from_dict(manifest["recipe"])
+        self._recipe = manifest.recipe
         self._faults = FaultList(max_faults)
-        self._entries = list_entries(manifest)
-        total = sum(entry["num_equations"] for _, entry in self._entries)
+        self._entries = manifest.list_shards()
+        total = sum(entry.num_equations for _, entry in self._entries)
         self._num_partitions = choose_partitions(total)
 
     def run(self) -> VerifyReport:
@@ -177,7 +180,7 @@ class _Verification:
         """Returns the findings of each shard, and where its keys' partitions begin."""
         name_to_task = {task.name: task.to_dict() for task in plan.shards} if plan else {}
         jobs = [
-            {"number": number, "split": split, "entry": entry, "task": name_to_task.get(entry["shard"])}
+            {"number": number, "split": split, "entry": to_mapping(entry), "task": name_to_task.get(entry.shard)}
             for number, (split, entry) in enumerate(self._entries)
         ]
         elements = to_elements(jobs)
@@ -191,7 +194,7 @@ class _Verification:
                 | "Check" >> beam.ParDo(check)
             )
 
-        total = sum(entry["num_equations"] for _, entry in self._entries)
+        total = sum(entry.num_equations for _, entry in self._entries)
         with self._progress.stage("verifying", len(jobs), num_equations=total):
             self._execution.run(construct, len(elements), self._show_progress)
         reports = [self._load_report(number) for number in range(len(jobs))]
@@ -203,7 +206,7 @@ class _Verification:
             filesystem.list_files(self._staging)
         )
         done = [int(name.removesuffix(".json")) for name in finished]
-        self._progress.show(len(done), sum(self._entries[number][1]["num_equations"] for number in done))
+        self._progress.show(len(done), sum(self._entries[number][1].num_equations for number in done))
 
     def _load_report(self, number: int) -> dict[str, Any]:
         contents = filesystem.read_bytes(filesystem.join(self._staging, f"{number}.json"))
@@ -224,9 +227,9 @@ class _Verification:
                 candidates.append(pair)
         confirmed = confirm_pairs(candidates, self._read_questions, lambda question: canonical_key(parse(question)))
         for pair, first, second in confirmed:
-            place = f"{self._entries[pair.first.shard][1]['shard']}, record {pair.first.record}"
+            place = f"{self._entries[pair.first.shard][1].shard}, record {pair.first.record}"
             relation = "stands also" if pair.is_repeated else f"is a commuted twin of `{first}`"
-            shard = self._entries[pair.second.shard][1]["shard"]
+            shard = self._entries[pair.second.shard][1].shard
             self._faults.add("twins", shard, f"`{second}` {relation} in {place}", pair.second.record)
         # Keys collide so rarely that the rest may be counted unseen.
         self._faults.count_more("twins", num_candidates - len(candidates))

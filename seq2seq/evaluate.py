@@ -1,10 +1,10 @@
 """The evaluation of a trained model: every example is answered greedily, and the report is saved in the run."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.shard_batches import load_manifest
 from eqstream.seq2seq.analysis.evaluation import evaluate_examples, make_decoder
@@ -78,17 +78,12 @@ def evaluate_all(
         UserError: as of `evaluate`.
     """
     trained, directory, manifest = _load(run_directory, data_directory)
-    splits = [
-        choose_examples(trained, directory, manifest, split=split["name"], unseen=False)
-        for split in manifest["recipe"]["splits"]
-    ]
+    splits = [choose_examples(trained, directory, manifest, split=name, unseen=False) for name in manifest.splits]
     decoder = make_decoder(trained, max(_total(examples, limit) for examples in splits))
     return [_evaluate(trained, decoder, manifest, examples, limit=limit, report=report) for examples in splits]
 
 
-def _load(
-    run_directory: str | Path, data_directory: str | Path | None
-) -> tuple[TrainedModel, str | Path, Mapping[str, Any]]:
+def _load(run_directory: str | Path, data_directory: str | Path | None) -> tuple[TrainedModel, str | Path, Manifest]:
     trained = load_trained_model(run_directory)
     directory = data_directory or trained.description["data_directory"]
     manifest = load_manifest(directory)
@@ -99,7 +94,7 @@ def _load(
 def _evaluate(
     trained: TrainedModel,
     decoder: GreedyDecoder,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     examples: Examples,
     *,
     limit: int | None,

@@ -1,6 +1,6 @@
 """Trains the model of a recipe on a dataset, from the shards to the best weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.shard_batches import TokenTable, load_manifest
 from eqstream.data.permutation import derive_seed
@@ -105,7 +106,7 @@ def train(
             report(change)
     if sections.training.tensorboard:
         check_tensorboard()
-    splits = Recipe.from_dict(manifest["recipe"]).splits
+    splits = manifest.recipe.splits
     if resume:
         roles = roles_of_run(run.read_description(), splits, sections.training)
     else:
@@ -168,7 +169,7 @@ def _report_task(kind: str, model: EquationModel, task: _Task, report: Callable[
 
 
 def _prepare(
-    recipe: TrainingRecipe, roles: SplitRoles, codec: Codec, data_directory: str | Path, manifest: Mapping[str, Any]
+    recipe: TrainingRecipe, roles: SplitRoles, codec: Codec, data_directory: str | Path, manifest: Manifest
 ) -> _Task:
     sample = load_validation_sample(recipe, roles.validation, codec, data_directory=data_directory, manifest=manifest)
     stages = make_stages(recipe, make_source(recipe, codec, data_directory, manifest))

@@ -1,7 +1,6 @@
 """Readers of other projects read a dataset as it stands: the same equations, in the order they were written in."""
 
 import itertools
-import json
 from pathlib import Path
 
 import duckdb
@@ -14,6 +13,7 @@ import tensorflow as tf
 from eqstream.data.dataset.shard_reader import EquationColumns, read_parquet_shard, read_shard, split_shards
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.formats.tfrecord_writer import read_records
+from eqstream.data.loading.shard_batches import load_manifest
 from eqstream.data.recipe import load_recipe
 from eqstream.pipelines.build import build
 
@@ -40,13 +40,9 @@ def split_to_rows(dataset_dir: Path) -> dict[str, list[tuple]]:
     return {split: [row for path in shard_paths(dataset_dir, split) for row in record_rows(path)] for split in SPLITS}
 
 
-def load_manifest(dataset_dir: Path) -> dict:
-    return json.loads((dataset_dir / "manifest.json").read_text(encoding="utf-8"))
-
-
 def shard_paths(dataset_dir: Path, split: str, storage_format: str = "tfrecord") -> list[Path]:
-    shards = load_manifest(dataset_dir)["splits"][split]["shards"]
-    return [dataset_dir / shard["files"][storage_format]["path"] for shard in shards]
+    shards = load_manifest(dataset_dir).splits[split].shards
+    return [dataset_dir / shard.files[storage_format].path for shard in shards]
 
 
 def record_rows(path: Path) -> list[tuple]:

@@ -5,11 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from eqstream.data.configuration import describe_type
+from eqstream.data.errors import UserError
 from eqstream.data.recipe import OPERATORS
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.shapes import Shape
 
 Histograms = dict[str, dict[str, int]]
+# In the order in which people want to see them.
+HISTOGRAMS = ("terms", "operators", "digits", "carries", "question_length", "answer_length", "answer_sign")
 SIGNS = ("negative", "zero", "positive")
 
 
@@ -68,6 +72,23 @@ def add_histograms(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Histogra
         for name, counts in part.items():
             total.setdefault(name, Counter()).update(counts)
     return {name: {value: counts[value] for value in sorted(counts, key=_order)} for name, counts in total.items()}
+
+
+def check_histograms(histograms: Histograms) -> None:
+    """Does nothing if all histograms are there and count values that equations can have.
+
+    Raises:
+        UserError: with the key that is missing or wrong.
+    """
+    for name in HISTOGRAMS:
+        if name not in histograms:
+            raise UserError(f"`histograms.{name}` is missing")
+    for name, counts in histograms.items():
+        for value, count in counts.items():
+            if not value.isdecimal() and value not in (*SIGNS, *OPERATORS):
+                raise UserError(f"`histograms.{name}` counts an unknown value, {value!r}")
+            if count < 0:
+                raise UserError(f"`histograms.{name}.{value}` must not be below 0, got {describe_type(count)}")
 
 
 def _order(value: str) -> tuple[int, str]:

@@ -1,140 +1,249 @@
-"""The manifest: what is in a dataset, and the proof of it. Written last; a directory without it is no dataset.
+"""The manifest: what is in a dataset, and the checksums that prove it. Written last; without it there is no dataset.
 
-| key | what |
+| field of `Manifest` | what |
 | --- | --- |
 | `format_version` | of enumeration, permutation, record layout; readers refuse a newer one |
 | `eqstream_version`, `tools` | versions of what wrote it; `unknown` where eqstream ran without being installed |
 | `name`, `version`, `description`, `fingerprint`, `recipe` | the resolved recipe and its fingerprint |
 | `columns` | name and type of each column |
-| `space` | `size` as text, `num_shapes`, `max_question_length`, `max_answer_length`, `alphabet` |
-| `splits` | by name: `num_equations`, `first_ordinal`, `num_left_out`, `histograms`, `shards` |
+| `space` | `SpaceFacts` |
+| `splits` | name to `SplitInfo`, in the order of the recipe |
 
-Each of a split's `shards` has its `shard` (name), `num_equations`, `first_ordinal` within the split and `files`: by
-format `path`, `num_bytes` and `sha256`.
+`manifest.json` has the same keys, sorted; the size of the space is a text there, as it may pass what JSON readers take
+for a number. Reading checks the form alone: whether the numbers are right is for `eqstream verify` to say.
 """
 
+import dataclasses
 import hashlib
 import json
-import platform
-import zlib
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from importlib import metadata
+from dataclasses import dataclass
 from typing import Any
 
-from eqstream.data.configuration import describe_type
-from eqstream.data.dataset.histograms import add_histograms
-from eqstream.data.dataset.layout import COLUMNS, MANIFEST, shard_path
-from eqstream.data.dataset.manifest_schema import check_form
-from eqstream.data.dataset.shard_writer import ShardReceipt
+from eqstream.data.configuration import check_not_negative, describe_type, from_mapping, nearest, to_mapping
+from eqstream.data.dataset.histograms import Histograms, check_histograms
+from eqstream.data.dataset.layout import MANIFEST
 from eqstream.data.errors import UserError
-from eqstream.data.formats.text_encoder import TextEncoder
-from eqstream.data.recipe import FORMAT_VERSION, Recipe
-from eqstream.data.space.prepared_space import prepare_space
-from eqstream.data.splits.plan import SplitPlan
+from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe
 
-_TOOLS = ("numpy", "pyarrow", "apache-beam")
-UNKNOWN_VERSION = "unknown"
+_SHA256 = re.compile("[0-9a-f]{64}")
+# Python's own limit on numbers in text.
+_MAX_DIGITS = 4300
 
 
 class DamagedManifestError(UserError):
     """A manifest that was cut or changed, and of which nothing can be believed."""
 
 
-def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardReceipt]) -> dict[str, Any]:
-    """Returns the manifest of a finished dataset.
+class _Part:
+    """A part of a manifest: keys that this version does not know are left alone."""
 
-    Args:
-        recipe: the recipe.
-        plan: the plan of its shards.
-        receipts: for each shard's name the receipt of its writer, with all formats of the recipe.
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        """Returns the mapping without the keys that this version does not know."""
+        if not isinstance(value, Mapping):
+            return value
+        names = {field.name for field in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
+        return {key: item for key, item in value.items() if key in names}
 
-    Raises:
-        ValueError: a receipt is missing or tells of another number of equations than planned.
+
+@dataclass(frozen=True, kw_only=True)
+class FileInfo(_Part):
+    """A file of a shard.
+
+    Attributes:
+        path: within the dataset, with forward slashes.
+        num_bytes: its size.
+        sha256: of its bytes, hexadecimal.
     """
-    splits = {}
-    for split in plan.splits:
-        tasks = [task for task in plan.shards if task.split == split.name]
-        shards = []
-        for task in tasks:
-            receipt = receipts.get(task.name)
-            if receipt is None or receipt.num_equations != task.num_equations:
-                raise ValueError(f"shard {task.name} has no receipt for its {task.num_equations} equations")
-            files = {
-                format: {
-                    "path": shard_path(
-                        format, task.split, task.shard_index, task.num_shards, recipe.storage.compression
-                    ),
-                    **receipt.files[format],
-                }
-                for format in recipe.storage.formats
-            }
-            shards.append(
-                {
-                    "shard": task.name,
-                    "num_equations": task.num_equations,
-                    "first_ordinal": task.first_ordinal,
-                    "files": files,
-                }
-            )
-        splits[split.name] = {
-            "num_equations": split.num_equations,
-            "first_ordinal": split.first_ordinal,
-            "num_left_out": split.num_left_out,
-            "histograms": add_histograms(receipts[task.name].histograms for task in tasks),
-            "shards": shards,
-        }
-    return {
-        "format_version": FORMAT_VERSION,
-        "eqstream_version": eqstream_version(),
-        "tools": _tool_versions(),
-        "name": recipe.name,
-        "version": recipe.version,
-        "description": recipe.description,
-        "fingerprint": recipe.fingerprint(),
-        "recipe": {key: value for key, value in recipe.to_dict().items() if key not in ("codec", "model", "training")},
-        "columns": COLUMNS,
-        "space": describe_space(recipe),
-        "splits": splits,
-    }
+
+    path: str
+    num_bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, "num_bytes")
+        if not _SHA256.fullmatch(self.sha256):
+            raise UserError(f"`sha256` must be 64 hexadecimal digits, got {self.sha256!r}")
 
 
-def describe_space(recipe: Recipe) -> dict[str, Any]:
-    """Returns the manifest's `space`: size, and bounds on the text that it holds."""
-    space = prepare_space(recipe.space)
-    text = TextEncoder(space)
-    letters = {letter for shape in space.shapes for part in shape.literals(recipe.space.spacing) for letter in part}
-    letters |= set("0123456789")
-    if space.has_negative_operands or "-" in recipe.space.operators:
-        letters.add("-")
-    if space.has_fractions:
-        letters.add("/")
-    rounds = space.has_division and recipe.space.division == "decimal" and recipe.space.places
-    if space.decimals or rounds:
-        letters.add(".")
-    return {
-        "size": str(space.whole.size),
-        "num_shapes": len(space.shapes),
-        "max_question_length": text.max_question_length,
-        "max_answer_length": text.max_answer_length,
-        "alphabet": "".join(sorted(letters)),
-    }
+@dataclass(frozen=True, kw_only=True)
+class ShardInfo(_Part):
+    """A shard.
+
+    Attributes:
+        shard: its name.
+        num_equations: how many it holds.
+        first_ordinal: of its first equation, within the split.
+        files: format to file, a file for each format of the recipe.
+    """
+
+    shard: str
+    num_equations: int
+    first_ordinal: int
+    files: dict[str, FileInfo]
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, "num_equations", "first_ordinal")
 
 
-def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
-    """Returns the manifest as it is stored; equal manifests give equal bytes."""
-    return (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+@dataclass(frozen=True, kw_only=True)
+class SplitInfo(_Part):
+    """A split.
+
+    Attributes:
+        num_equations: how many it holds.
+        first_ordinal: of its first equation among those of its source.
+        num_left_out: equations in no split although a twin of theirs is in this one.
+        histograms: see `eqstream.data.dataset.histograms`.
+        shards: in the order of their numbers, at least one.
+    """
+
+    num_equations: int
+    first_ordinal: int
+    num_left_out: int
+    histograms: Histograms
+    shards: tuple[ShardInfo, ...]
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, "num_equations", "first_ordinal", "num_left_out")
+        check_histograms(self.histograms)
+        if not self.shards:
+            raise UserError("`shards` must list at least one shard, got an empty list")
 
 
-def parse_manifest(data: bytes, source: str = MANIFEST) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class SpaceFacts(_Part):
+    """The size of a space, and bounds on its text.
+
+    Attributes:
+        size: number of candidates, those without an answer included.
+        num_shapes: number of expression templates.
+        max_question_length: characters of the longest question, or more.
+        max_answer_length: characters of the longest answer, or more.
+        alphabet: the characters of questions and answers, sorted.
+    """
+
+    size: int
+    num_shapes: int
+    max_question_length: int
+    max_answer_length: int
+    alphabet: str
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        """Returns the mapping with the size as a number."""
+        value = super().expand(value)
+        size = value.get("size") if isinstance(value, dict) else None
+        if isinstance(size, str) and size.isdecimal() and len(size) <= _MAX_DIGITS:
+            value["size"] = int(size)
+        return value
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, "size", "num_shapes", "max_question_length", "max_answer_length")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(_Part):
+    """A checked manifest; the module's docstring lists its fields."""
+
+    format_version: int
+    eqstream_version: str
+    tools: dict[str, str]
+    name: str
+    version: str
+    description: str
+    fingerprint: str
+    recipe: Recipe
+    columns: dict[str, str]
+    space: SpaceFacts
+    splits: dict[str, SplitInfo]
+
+    def __post_init__(self) -> None:
+        names = [split.name for split in self.recipe.splits]
+        for name in names:
+            if name not in self.splits:
+                raise UserError(f"`splits.{name}` is missing")
+        if len(self.splits) > len(names):
+            raise UserError(f"`splits` must be those of the recipe, {', '.join(names)}, got {', '.join(self.splits)}")
+        # JSON has them sorted by name.
+        object.__setattr__(self, "splits", {name: self.splits[name] for name in names})
+        object.__setattr__(self, "recipe", dataclasses.replace(self.recipe, **dict.fromkeys(MODEL_SECTIONS)))
+        self._check_shards()
+
+    def _check_shards(self) -> None:
+        for split, info in self.splits.items():
+            for number, shard in enumerate(info.shards):
+                if set(shard.files) != set(self.formats):
+                    raise UserError(
+                        f"`splits.{split}.shards.{number}.files` must be of the recipe's formats, "
+                        f"{', '.join(self.formats)}, got {', '.join(shard.files)}"
+                    )
+        names = Counter(shard.shard for _, shard in self.list_shards())
+        for name, number in names.items():
+            if number > 1:
+                raise UserError(f"`splits` must list each shard once, got {name} {number} times")
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats in which every shard is stored."""
+        return self.recipe.storage.formats
+
+    @property
+    def has_plain_tfrecord(self) -> bool:
+        """Whether the dataset holds uncompressed TFRecord files."""
+        return "tfrecord" in self.formats and self.recipe.storage.compression == "none"
+
+    @property
+    def num_equations(self) -> int:
+        """Number of equations in all splits."""
+        return sum(split.num_equations for split in self.splits.values())
+
+    def split(self, name: str) -> SplitInfo:
+        """Returns the split of that name.
+
+        Raises:
+            UserError: there is no such split.
+        """
+        if name not in self.splits:
+            raise UserError(f"the dataset has no split `{name}`{nearest(name, self.splits)}")
+        return self.splits[name]
+
+    def list_shards(self) -> list[tuple[str, ShardInfo]]:
+        """Returns (name of the split, shard) for all shards, in the order of the recipe's splits and then by number."""
+        return [(name, shard) for name, split in self.splits.items() for shard in split.shards]
+
+    def list_files(self) -> Iterator[tuple[str, str, FileInfo]]:
+        """Yields (name of the shard, format, file) for all files of all shards, in the order of `list_shards`."""
+        for _, shard in self.list_shards():
+            for format, file in shard.files.items():
+                yield shard.shard, format, file
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the manifest as JSON types."""
+        mapping = to_mapping(self)
+        mapping["space"]["size"] = str(self.space.size)
+        for section in MODEL_SECTIONS:
+            del mapping["recipe"][section]
+        return mapping
+
+    def to_bytes(self) -> bytes:
+        """Returns the contents of `manifest.json`; equal manifests give equal bytes."""
+        return (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def parse_manifest(data: bytes, source: str = MANIFEST) -> Manifest:
     """Returns the manifest that `data` holds; `source` names it in errors.
 
     Raises:
-        DamagedManifestError: it is no manifest, or a key that some reader uses is missing or of the wrong type.
+        DamagedManifestError: it is no manifest, or a key is missing or its value is of the wrong type.
         UserError: it is of a newer format version.
     """
     try:
-        manifest = json.loads(data)
-        version = manifest["format_version"]
+        mapping = json.loads(data)
+        version = mapping["format_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedManifestError(f"{source} is not a manifest of eqstream") from error
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
@@ -146,34 +255,11 @@ def parse_manifest(data: bytes, source: str = MANIFEST) -> dict[str, Any]:
             f"{source} has format version {version}, this eqstream reads up to {FORMAT_VERSION}; update eqstream"
         )
     try:
-        check_form(manifest)
+        return from_mapping(Manifest, mapping)
     except UserError as error:
         raise DamagedManifestError(f"{source} is damaged: {error}") from error
-    return manifest
-
-
-def list_files(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yields (shard name, format, file entry) for all files of all shards, in order."""
-    for split in manifest["splits"].values():
-        for shard in split["shards"]:
-            for format, entry in shard["files"].items():
-                yield shard["shard"], format, entry
 
 
 def sha256_of(data: bytes) -> str:
     """Returns the SHA-256 of `data` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
-
-
-def eqstream_version() -> str:
-    """Returns the version of the installed eqstream, `unknown` where a checkout is run that is not installed."""
-    try:
-        return metadata.version("eqstream")
-    except metadata.PackageNotFoundError:
-        return UNKNOWN_VERSION
-
-
-def _tool_versions() -> dict[str, str]:
-    """Returns the versions on which bytes may depend: pyarrow names itself in Parquet's footer, zlib packs gzip."""
-    versions = {name: metadata.version(name) for name in _TOOLS}
-    return {"python": platform.python_version(), "zlib": zlib.ZLIB_RUNTIME_VERSION, **versions}

@@ -7,15 +7,14 @@
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from eqstream.data.configuration import nearest
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
 
@@ -54,39 +53,33 @@ class ShardFile:
     sha256: str
 
 
-def choose_format(manifest: Mapping[str, Any], wanted: str | None = None) -> str:
+def choose_format(manifest: Manifest, wanted: str | None = None) -> str:
     """Returns the format to read: `wanted` if the dataset has it, by default Parquet before TFRecord.
 
     Raises:
         UserError: the dataset is not stored in the format that is wanted.
     """
-    formats = {name for split in manifest["splits"].values() for shard in split["shards"] for name in shard["files"]}
-    if wanted is not None and wanted not in formats:
-        raise UserError(f"the dataset is not stored as {wanted}, only as {', '.join(sorted(formats))}")
-    return wanted or ("parquet" if "parquet" in formats else "tfrecord")
+    if wanted is not None and wanted not in manifest.formats:
+        raise UserError(f"the dataset is not stored as {wanted}, only as {', '.join(sorted(manifest.formats))}")
+    return wanted or ("parquet" if "parquet" in manifest.formats else "tfrecord")
 
 
-def split_shards(directory: str | Path, manifest: Mapping[str, Any], split: str, storage: str) -> list[ShardFile]:
+def split_shards(directory: str | Path, manifest: Manifest, split: str, storage: str) -> list[ShardFile]:
     """Returns the shards of a split in the order of their numbers.
 
     Raises:
         UserError: there is no such split.
     """
-    if split not in manifest["splits"]:
-        raise UserError(f"the dataset has no split `{split}`{nearest(split, manifest['splits'])}")
-    shards = []
-    for shard in manifest["splits"][split]["shards"]:
-        file = shard["files"][storage]
-        shards.append(
-            ShardFile(
-                name=shard["shard"],
-                path=Path(directory) / file["path"],
-                num_equations=shard["num_equations"],
-                num_bytes=file["num_bytes"],
-                sha256=file["sha256"],
-            )
+    return [
+        ShardFile(
+            name=shard.shard,
+            path=Path(directory) / shard.files[storage].path,
+            num_equations=shard.num_equations,
+            num_bytes=shard.files[storage].num_bytes,
+            sha256=shard.files[storage].sha256,
         )
-    return shards
+        for shard in manifest.split(split).shards
+    ]
 
 
 def read_shard(

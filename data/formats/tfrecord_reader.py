@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import google_crc32c
 import numpy as np
@@ -189,7 +189,7 @@ def _parse_record(payload: bytes, shard: ShardFile, record: int) -> EquationColu
         values = parse_example(payload)
         if not all(isinstance(values.get(name), kind) for name, kind in wanted.items()):
             raise ValueError("a column is missing or of another type")
-        texts = {name: ByteRows.from_texts([values[name]]) for name in TEXT_COLUMNS}
+        texts = {name: ByteRows.from_texts([cast(bytes, values[name])]) for name in TEXT_COLUMNS}
     except ValueError as error:
         raise UserError(
             f"shard {shard.name}, record {record}: it is no tf.train.Example of {', '.join(wanted)}"
@@ -308,7 +308,7 @@ class _Columns:
     def __init__(self, num_records: int) -> None:
         self._num_records = num_records
         # What has no more than seven bits; wider once, when all chunks are joined.
-        self._numbers = {name: np.zeros(num_records, np.uint8) for name in NUMBER_COLUMNS}
+        self._numbers: dict[str, np.ndarray] = {name: np.zeros(num_records, np.uint8) for name in NUMBER_COLUMNS}
         self._texts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"question": [], "answer": []}
 
     def fill(self, rows: np.ndarray, template: _Template, payloads: np.ndarray) -> None:

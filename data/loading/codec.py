@@ -22,9 +22,11 @@ from typing import Any, Literal
 import numpy as np
 
 from eqstream.data.configuration import from_mapping
+from eqstream.data.dataset.manifest import Manifest, SpaceFacts
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.text_transforms import add_spaces, add_zeros, strip_zeros
+from eqstream.data.recipe import Operands, SpaceRecipe
 
 PAD, START, END = 0, 1, 2
 NUM_RESERVED = 3
@@ -85,38 +87,47 @@ class Codec:
             raise UserError("the lengths of a codec must be at least 1")
 
     @classmethod
-    def for_dataset(cls, manifest: Mapping[str, Any], options: CodecOptions | None = None) -> "Codec":
-        """Returns the codec for the space that a dataset's manifest describes.
+    def for_dataset(cls, manifest: Manifest, options: CodecOptions | None = None) -> "Codec":
+        """Returns the codec for the equations of a dataset; see `for_space`."""
+        return cls.for_space(manifest.recipe.space, manifest.space, options)
+
+    @classmethod
+    def for_space(cls, space: SpaceRecipe, facts: SpaceFacts, options: CodecOptions | None = None) -> "Codec":
+        """Returns the codec for the equations of a space.
+
+        Args:
+            space: the space.
+            facts: bounds on its text.
+            options: what the recipe says of the codec.
 
         Raises:
             UserError: zero padding is asked for where answers are fractions.
         """
         options = options or CodecOptions()
-        space, recipe = manifest["space"], manifest["recipe"]["space"]
-        alphabet = set(space["alphabet"])
-        operands, terms = recipe["operands"], recipe["terms"]
-        digits = max(len(str(abs(operands["min"]))), len(str(abs(operands["max"]))))
-        drops_spaces = options.spaces == "drop" and recipe["spacing"]
+        alphabet = set(facts.alphabet)
+        operands, num_terms = space.operands, space.terms.max
+        digits = max(len(str(abs(operands.min))), len(str(abs(operands.max))))
+        drops_spaces = options.spaces == "drop" and space.spacing
         longest = _longest_operand(operands, digits if options.zero_padding else 1)
-        # The longest question has the most terms. The manifest's bound takes each of them for the longest number with a
+        # The longest question has the most terms. The bound of `facts` takes each of them for the longest number with a
         # sign, if there are signs, and all decimals; what is left are operators, brackets and spaces.
-        bound = digits + (operands["min"] < 0) + (operands["decimals"] + 1 if operands["decimals"] else 0)
-        question_width = space["max_question_length"] + (longest - bound) * terms["max"]
-        question_width -= 2 * (terms["max"] - 1) * drops_spaces
-        answer_width = space["max_answer_length"]
+        bound = digits + (operands.min < 0) + (operands.decimals + 1 if operands.decimals else 0)
+        question_width = facts.max_question_length + (longest - bound) * num_terms
+        question_width -= 2 * (num_terms - 1) * drops_spaces
+        answer_width = facts.max_answer_length
         if drops_spaces:
             alphabet -= {" "}
         if options.zero_padding:
-            if recipe["division"] == "fraction" and "/" in recipe["operators"]:
+            if space.division == "fraction" and "/" in space.operators:
                 raise UserError("`codec.zero_padding` does not go with `space.division: fraction`")
             alphabet |= {"0"}
             # A sign or a decimal part comes on top of the leading zeros.
             answer_width += 1 if alphabet.isdisjoint(".") else answer_width
         return cls(
             alphabet="".join(sorted(alphabet)),
-            spacing=recipe["spacing"],
-            max_question_length=space["max_question_length"],
-            max_answer_length=space["max_answer_length"],
+            spacing=space.spacing,
+            max_question_length=facts.max_question_length,
+            max_answer_length=facts.max_answer_length,
             question_digits=digits,
             question_width=question_width,
             answer_width=answer_width + 1,
@@ -226,21 +237,24 @@ class Codec:
         texts = [signs.get(int(token), "?") for token in tokens]
         return texts[: texts.index("∎") + 1] if "∎" in texts else texts
 
-    def check_dataset(self, manifest: Mapping[str, Any]) -> None:
-        """Refuses a dataset whose texts this codec cannot encode.
+    def check_dataset(self, manifest: Manifest) -> None:
+        """Refuses a dataset whose texts this codec cannot encode; see `check_space`."""
+        self.check_space(manifest.recipe.space, manifest.space)
+
+    def check_space(self, space: SpaceRecipe, facts: SpaceFacts) -> None:
+        """Refuses a space whose texts this codec cannot encode.
 
         Raises:
             UserError: with the reason.
         """
-        space, recipe = manifest["space"], manifest["recipe"]["space"]
-        missing = sorted(set(space["alphabet"]) - set(self.alphabet) - ({" "} if self._drops_spaces else set()))
+        missing = sorted(set(facts.alphabet) - set(self.alphabet) - ({" "} if self._drops_spaces else set()))
         if missing:
             raise UserError(f"the model does not know the dataset's characters {' '.join(map(repr, missing))}")
-        if recipe["spacing"] != self.spacing:
-            ours, theirs = ("with" if spacing else "without" for spacing in (self.spacing, recipe["spacing"]))
+        if space.spacing != self.spacing:
+            ours, theirs = ("with" if each else "without" for each in (self.spacing, space.spacing))
             raise UserError(f"the model was trained on questions {ours} spaces, the dataset's are {theirs}")
         for noun in ("question", "answer"):
-            ours, theirs = getattr(self, f"max_{noun}_length"), space[f"max_{noun}_length"]
+            ours, theirs = (getattr(each, f"max_{noun}_length") for each in (self, facts))
             if theirs > ours:
                 raise UserError(f"the model takes {noun}s of up to {ours} characters, the dataset has {theirs}")
 
@@ -312,15 +326,15 @@ def _make_table(values: Mapping[str, int]) -> bytes:
     return bytes(table)
 
 
-def _longest_operand(operands: Mapping[str, int], digits: int) -> int:
+def _longest_operand(operands: Operands, digits: int) -> int:
     """Returns the characters of the longest operand, when each is filled up to `digits` before the point.
 
-    >>> _longest_operand({"min": -5, "max": 120, "decimals": 0}, 1)
+    >>> _longest_operand(Operands(min=-5, max=120), 1)
     3
-    >>> _longest_operand({"min": -5, "max": 100, "decimals": 1}, 3)
+    >>> _longest_operand(Operands(min=-5, max=100, decimals=1), 3)
     6
     """
-    low, high, decimals = operands["min"], operands["max"], operands["decimals"]
+    low, high, decimals = operands.min, operands.max, operands.decimals
     numbers = [(low, 0), (high, 0)]
     if decimals and low < high:
         # The ends are whole; the numbers with all decimals nearest to them have a whole part that is one smaller.

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from eqstream.data.dataset.manifest import describe_space
+from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.dataset.shard_reader import NUMBER_COLUMNS
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import ColumnEncoder
@@ -34,7 +34,7 @@ def make_codec(recipe: Recipe, options: CodecOptions | None = None) -> Codec:
     Raises:
         UserError: zero padding is asked for where answers are fractions.
     """
-    return Codec.for_dataset({"space": describe_space(recipe), "recipe": recipe.to_dict()}, options)
+    return Codec.for_space(recipe.space, describe_space(recipe), options)
 
 
 class FreshBatches:

@@ -17,13 +17,12 @@ import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from eqstream.data.dataset.layout import MANIFEST
-from eqstream.data.dataset.manifest import parse_manifest
+from eqstream.data.dataset.manifest import Manifest, parse_manifest
 from eqstream.data.dataset.shard_reader import (
     NUMBER_COLUMNS,
     choose_format,
@@ -65,7 +64,7 @@ class TokenTable:
         return TokenTable(self.questions[indices], self.answers[indices], numbers)
 
 
-def load_manifest(directory: str | Path) -> dict[str, Any]:
+def load_manifest(directory: str | Path) -> Manifest:
     """Returns the manifest of a dataset.
 
     Raises:
@@ -82,7 +81,7 @@ def load_tokens(
     split: str,
     codec: Codec,
     *,
-    manifest: Mapping[str, Any] | None = None,
+    manifest: Manifest | None = None,
     storage: str | None = None,
     check_sha256: bool = True,
 ) -> TokenTable:

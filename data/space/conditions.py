@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from eqstream.data.configuration import to_mapping
-from eqstream.data.recipe import Range, SpaceRecipe, SplitRecipe, Where, exact
+from eqstream.data.recipe import ExactNumber, Range, SpaceRecipe, SplitRecipe, Where, exact
 from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.digits import digit_count
 from eqstream.data.space.equation_space import Box, Domain
@@ -181,7 +181,7 @@ def _range_domain(bounds: Range, scale: int, base: Domain) -> Domain:
     return Domain(((low, high),) if low <= high else ())
 
 
-def _values_domain(values: Sequence[int | float], scale: int) -> Domain:
+def _values_domain(values: Sequence[ExactNumber], scale: int) -> Domain:
     steps = sorted({exact(value) * scale for value in values})
     return Domain(tuple((int(step), int(step)) for step in steps if step.denominator == 1))
 
@@ -263,7 +263,7 @@ def _compare(numerators: np.ndarray, denominators: np.ndarray | int, bound: Frac
     return comparison(left, denominators.astype(object) * bound.numerator).astype(bool)
 
 
-def _holds_any(operands: Sequence[np.ndarray], values: Sequence[int | float], scale: int) -> np.ndarray:
+def _holds_any(operands: Sequence[np.ndarray], values: Sequence[ExactNumber], scale: int) -> np.ndarray:
     found = np.zeros(len(operands[0]), dtype=bool)
     for (low, _), operand in itertools.product(_values_domain(values, scale).intervals, operands):
         found |= (operand == low).astype(bool)

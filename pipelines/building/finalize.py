@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from eqstream.data.dataset import layout
-from eqstream.data.dataset.manifest import list_files, make_manifest, manifest_bytes, sha256_of
+from eqstream.data.dataset.manifest import sha256_of
+from eqstream.data.dataset.manifest_maker import make_manifest
 from eqstream.data.dataset.shard_writer import ShardReceipt
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.plan import SplitPlan
+from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.receipts import read_receipt, read_receipt_tools
 from eqstream.pipelines.building.staging import Workspace
-from eqstream.pipelines.building.write_shards import tool_versions
 from eqstream.pipelines.metadata.dataset_card import render_papers
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.runner import RunError
@@ -28,9 +29,9 @@ def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> None
         RunError: a shard or its receipt is missing, whatever the runner said.
     """
     manifest = make_manifest(recipe, plan, load_receipts(workspace, plan))
-    path_to_contents = {**render_papers(manifest), layout.MANIFEST: manifest_bytes(manifest)}
+    path_to_contents = {**render_papers(manifest), layout.MANIFEST: manifest.to_bytes()}
     path_to_sha256 = {path: sha256_of(contents) for path, contents in path_to_contents.items()}
-    path_to_sha256 |= {entry["path"]: entry["sha256"] for _, _, entry in list_files(manifest)}
+    path_to_sha256 |= {file.path: file.sha256 for _, _, file in manifest.list_files()}
     path_to_contents |= {layout.CHECKSUMS: render_checksums(path_to_sha256), layout.SUCCESS: b""}
     # The mark of an earlier end must not stand beside papers of today.
     filesystem.delete_files([workspace.path(layout.SUCCESS)])
@@ -45,7 +46,7 @@ def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardRecei
         RunError: a receipt is missing, is of other versions of tools than this machine has, or tells of another number
             of equations.
     """
-    tools = tool_versions()
+    tools = shard_versions()
     with ThreadPoolExecutor(NUM_READERS) as pool:
         receipts = list(pool.map(lambda task: read_receipt(workspace, task, tools), plan.shards))
     name_to_receipt = {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eqstream.data.dataset import layout
-from eqstream.data.dataset.manifest import DamagedManifestError, list_files, parse_manifest
+from eqstream.data.dataset.manifest import DamagedManifestError, Manifest, parse_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe
 from eqstream.pipelines.building.receipts import seal, unseal
@@ -80,7 +80,7 @@ class Found:
     """What lies in the directory that a build is to fill."""
 
     directory: str
-    manifest: dict[str, Any] | None
+    manifest: Manifest | None
     journal: Journal | None
     # Whether anything lies there beside a journal and the results of counting.
     has_shards: bool
@@ -112,9 +112,16 @@ class Found:
         return cls(directory=directory, manifest=manifest, journal=journal, has_shards=has_shards)
 
     @property
-    def latest(self) -> dict[str, Any] | None:
-        """`recipe`, `fingerprint` and `format_version` of what lies there; the journal is later than the manifest."""
-        return vars(self.journal) if self.journal else self.manifest
+    def latest(self) -> Journal | None:
+        """The journal of what lies there, for a finished build as it would be; it is later than the manifest."""
+        if self.journal or self.manifest is None:
+            return self.journal
+        return Journal(
+            recipe=self.manifest.recipe.to_dict(),
+            fingerprint=self.manifest.fingerprint,
+            format_version=self.manifest.format_version,
+            num_shards={name: len(split.shards) for name, split in self.manifest.splits.items()},
+        )
 
     def refuse_other_recipe(self, recipe: Recipe) -> None:
         """Does nothing where building the recipe would go on with what lies there.
@@ -125,13 +132,13 @@ class Found:
         latest = self.latest
         if latest is None or not self.has_shards:
             return
-        differences = list_differences(latest["recipe"], recipe.to_dict())
-        if latest["format_version"] != FORMAT_VERSION:
-            differences.insert(0, f"format version: {latest['format_version']} -> {FORMAT_VERSION}")
-        if latest["fingerprint"] == recipe.fingerprint():
+        differences = list_differences(latest.recipe, recipe.to_dict())
+        if latest.format_version != FORMAT_VERSION:
+            differences.insert(0, f"format version: {latest.format_version} -> {FORMAT_VERSION}")
+        if latest.fingerprint == recipe.fingerprint():
             # A format more is welcome; for one less, files would have to go.
             differences = [line for line in differences if line.startswith("storage.formats:")]
-            if set(latest["recipe"]["storage"]["formats"]) <= set(recipe.storage.formats):
+            if set(latest.recipe["storage"]["formats"]) <= set(recipe.storage.formats):
                 return
         shown = ", ".join(differences[:MAX_DIFFERENCES]) or "the fingerprint"
         more = f" and {len(differences) - MAX_DIFFERENCES} more" if len(differences) > MAX_DIFFERENCES else ""
@@ -142,16 +149,14 @@ class Found:
     def is_finished(self, recipe: Recipe) -> bool:
         """Returns whether the dataset of this recipe lies there, every file with its size; contents are not read."""
         manifest = self.manifest
-        if manifest is None or manifest["fingerprint"] != recipe.fingerprint():
+        if manifest is None or manifest.fingerprint != recipe.fingerprint():
             return False
-        if set(manifest["recipe"]["storage"]["formats"]) != set(recipe.storage.formats):
+        if set(manifest.formats) != set(recipe.storage.formats):
             return False
         path_to_size = filesystem.list_files(self.directory)
         # A named pipe in place of one has the size 0, too.
         has_papers = all(path_to_size.get(path) for path in (layout.CHECKSUMS, *paper_names(manifest)))
-        return has_papers and all(
-            path_to_size.get(entry["path"]) == entry["num_bytes"] for _, _, entry in list_files(manifest)
-        )
+        return has_papers and all(path_to_size.get(file.path) == file.num_bytes for _, _, file in manifest.list_files())
 
     def owned_files(self) -> tuple[str, ...]:
         """Returns the relative paths of the files in the directory that builds have written, the closing ones first.
@@ -160,7 +165,7 @@ class Found:
         """
         claimed = self.journal.paths() if self.journal else set()
         if self.manifest:
-            claimed |= {*CLOSING, *(entry["path"] for _, _, entry in list_files(self.manifest))}
+            claimed |= {*CLOSING, *(file.path for _, _, file in self.manifest.list_files())}
         present = [path for path in filesystem.list_files(self.directory) if path in claimed]
         mine = [path for path in present if path in CLOSING or layout.is_shard_path(path)]
         # Without these two the directory is no dataset, so they go first.
@@ -174,7 +179,7 @@ def _has_our_checksums(directory: str) -> bool:
     return layout.MANIFEST in paths and any(layout.is_shard_path(path) for path in paths)
 
 
-def _parse_or_ignore(contents: bytes, directory: str, *, has_journal: bool, overwrite: bool) -> dict[str, Any] | None:
+def _parse_or_ignore(contents: bytes, directory: str, *, has_journal: bool, overwrite: bool) -> Manifest | None:
     """Returns the manifest, None if it is damaged and that is of no account."""
     try:
         return parse_manifest(contents, filesystem.join(directory, layout.MANIFEST))

@@ -5,29 +5,22 @@ checksum stands in the receipt of that very task is kept, all others are written
 """
 
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import numpy
-import pyarrow
 
 from eqstream.data.dataset.layout import shard_path
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.plan import ShardTask
+from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.receipts import read_receipt, write_receipt
 from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
-
-
-def tool_versions() -> dict[str, str]:
-    """Returns the versions of the tools on which the bytes of shards may depend, on the machine that asks."""
-    return {"numpy": numpy.__version__, "pyarrow": pyarrow.__version__, "zlib": zlib.ZLIB_RUNTIME_VERSION}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +91,7 @@ class ShardKeeper:
             OSError: a file could not be written; nothing half written is left.
             UserError: the build has been stopped meanwhile.
         """
-        workspace, task, tools = self._workspace, job.task, tool_versions()
+        workspace, task, tools = self._workspace, job.task, shard_versions()
         workspace.check_attempt()
         receipt = read_receipt(workspace, task, tools)
         files = {

@@ -3,37 +3,36 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from eqstream.data.dataset.layout import COLUMNS, shard_path
+from eqstream.data.dataset.manifest import Manifest, ShardInfo, SpaceFacts, SplitInfo
 from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.splits.plan import ShardTask, SplitPlan
-from eqstream.pipelines.checks.files import list_entries
 from eqstream.pipelines.checks.findings import FaultList
 from eqstream.pipelines.checks.shard import HISTOGRAMS, ShardFindings
 
 PLACE = "manifest.json"
 
 
-def check_plan(manifest: Mapping[str, Any], recipe: Recipe, plan: SplitPlan, faults: FaultList) -> None:
+def check_plan(manifest: Manifest, recipe: Recipe, plan: SplitPlan, faults: FaultList) -> None:
     """Adds where splits and shards are not what the recipe asks for.
 
     Args:
-        manifest: the mapping that `manifest.json` holds.
+        manifest: of the dataset.
         recipe: of the dataset.
         plan: made anew from the recipe.
         faults: is added to.
     """
     for split in plan.splits:
-        found = manifest["splits"][split.name]
         for name in ("num_equations", "first_ordinal", "num_left_out"):
+            found, expected = getattr(manifest.splits[split.name], name), getattr(split, name)
             # Earlier versions did not count what the end of the last split cuts off.
-            is_earlier_count = name == "num_left_out" and found[name] == split.num_left_out - split.num_cut_off_behind
-            if found[name] != getattr(split, name) and not is_earlier_count:
-                reason = f"`{name}` is {found[name]}, the recipe asks for {getattr(split, name)}"
+            is_earlier_count = name == "num_left_out" and found == split.num_left_out - split.num_cut_off_behind
+            if found != expected and not is_earlier_count:
+                reason = f"`{name}` is {found}, the recipe asks for {expected}"
                 faults.add("counts", f"split {split.name}", reason)
     name_to_planned = {task.name: _describe_task(task, recipe) for task in plan.shards}
-    name_to_found = {entry["shard"]: _describe_entry(entry) for _, entry in list_entries(manifest)}
+    name_to_found = {shard.shard: _describe_entry(shard) for _, shard in manifest.list_shards()}
     for name in [*name_to_planned, *(name for name in name_to_found if name not in name_to_planned)]:
         planned, found = name_to_planned.get(name, "no such shard"), name_to_found.get(name, "no such shard")
         if planned != found:
@@ -48,9 +47,9 @@ def _describe_task(task: ShardTask, recipe: Recipe) -> str:
     return _describe_shard(task.num_equations, task.first_ordinal, paths)
 
 
-def _describe_entry(entry: Mapping[str, Any]) -> str:
-    paths = {format: file["path"] for format, file in entry["files"].items()}
-    return _describe_shard(entry["num_equations"], entry["first_ordinal"], paths)
+def _describe_entry(shard: ShardInfo) -> str:
+    paths = {format: file.path for format, file in shard.files.items()}
+    return _describe_shard(shard.num_equations, shard.first_ordinal, paths)
 
 
 def _describe_shard(num_equations: int, first_ordinal: int, format_to_path: Mapping[str, str]) -> str:
@@ -58,57 +57,57 @@ def _describe_shard(num_equations: int, first_ordinal: int, format_to_path: Mapp
     return f"{num_equations} equations from ordinal {first_ordinal} on in {paths}"
 
 
-def check_manifest(
-    manifest: Mapping[str, Any], recipe: Recipe, findings: Sequence[ShardFindings], faults: FaultList
-) -> None:
+def check_manifest(manifest: Manifest, recipe: Recipe, findings: Sequence[ShardFindings], faults: FaultList) -> None:
     """Adds where the manifest says something else of recipe, space and equations than was found.
 
     Args:
-        manifest: the mapping that `manifest.json` holds.
+        manifest: of the dataset.
         recipe: of the dataset.
-        findings: of each shard, in the order of `list_entries`.
+        findings: of each shard, in the order of `Manifest.list_shards`.
         faults: is added to.
     """
     for name in ("name", "version", "description"):
-        if manifest[name] != getattr(recipe, name):
-            faults.add("counts", PLACE, f"`{name}` is {manifest[name]!r}, the recipe says {getattr(recipe, name)!r}")
-    if manifest["fingerprint"] != recipe.fingerprint():
+        found, expected = getattr(manifest, name), getattr(recipe, name)
+        if found != expected:
+            faults.add("counts", PLACE, f"`{name}` is {found!r}, the recipe says {expected!r}")
+    if manifest.fingerprint != recipe.fingerprint():
         faults.add("counts", PLACE, f"`fingerprint` is not that of the recipe, {recipe.fingerprint()[:12]}…")
-    size = str(space_size(recipe.space))
-    if manifest["space"]["size"] != size:
-        faults.add("counts", PLACE, f"the `size` of the space is {manifest['space']['size']!r}, not {size!r}")
-    if manifest["columns"] != COLUMNS:
-        faults.add("counts", PLACE, f"`columns` are {manifest['columns']}, not {COLUMNS}")
-    _check_texts(manifest["space"], findings, faults)
+    size = space_size(recipe.space)
+    if manifest.space.size != size:
+        faults.add("counts", PLACE, f"the `size` of the space is {manifest.space.size}, not {size}")
+    if manifest.columns != COLUMNS:
+        faults.add("counts", PLACE, f"`columns` are {manifest.columns}, not {COLUMNS}")
+    _check_texts(manifest.space, findings, faults)
     split_to_findings: dict[str, list[ShardFindings]] = {}
-    for (split, _), found in zip(list_entries(manifest), findings, strict=True):
+    for (split, _), found in zip(manifest.list_shards(), findings, strict=True):
         split_to_findings.setdefault(split, []).append(found)
     for split, found in split_to_findings.items():
         # Sums over shards mean nothing where a record was not understood, which is a fault already.
         if all(each.is_read_whole for each in found):
-            _check_split(split, manifest["splits"][split], found, faults)
+            _check_split(split, manifest.splits[split], found, faults)
 
 
-def _check_split(split: str, entry: Mapping[str, Any], findings: list[ShardFindings], faults: FaultList) -> None:
+def _check_split(split: str, entry: SplitInfo, findings: list[ShardFindings], faults: FaultList) -> None:
     num_equations = sum(found.num_records for found in findings)
-    if entry["num_equations"] != num_equations:
-        reason = f"its shards hold {num_equations} equations, the manifest says {entry['num_equations']}"
+    if entry.num_equations != num_equations:
+        reason = f"its shards hold {num_equations} equations, the manifest says {entry.num_equations}"
         faults.add("counts", f"split {split}", reason)
     for name in HISTOGRAMS:
         counted = sum((found.histograms[name] for found in findings), Counter())
         # Values that never occur may be listed or not.
-        if Counter(entry["histograms"][name]) != counted:
+        if Counter(entry.histograms[name]) != counted:
             reason = f"the histogram of {name} is not that of its equations, {dict(sorted(counted.items()))}"
             faults.add("counts", f"split {split}", reason)
 
 
-def _check_texts(space: Mapping[str, Any], findings: Sequence[ShardFindings], faults: FaultList) -> None:
+def _check_texts(space: SpaceFacts, findings: Sequence[ShardFindings], faults: FaultList) -> None:
     for name in ("question", "answer"):
         longest = max((int(length) for found in findings for length in found.histograms[f"{name}_length"]), default=0)
-        if longest > space[f"max_{name}_length"]:
-            reason = f"`max_{name}_length` is {space[f'max_{name}_length']}, but one has {longest} characters"
+        bound = getattr(space, f"max_{name}_length")
+        if longest > bound:
+            reason = f"`max_{name}_length` is {bound}, but one has {longest} characters"
             faults.add("counts", PLACE, reason)
-    strangers = {character for found in findings for character in found.alphabet} - set(space["alphabet"])
+    strangers = {character for found in findings for character in found.alphabet} - set(space.alphabet)
     if strangers:
         faults.add("counts", PLACE, f"`alphabet` lacks {''.join(sorted(strangers))!r}")
 

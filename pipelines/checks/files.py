@@ -3,10 +3,10 @@
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from eqstream.data.dataset import layout
-from eqstream.data.dataset.manifest import parse_manifest
+from eqstream.data.dataset.manifest import FileInfo, Manifest, parse_manifest
 from eqstream.data.errors import UserError
 from eqstream.pipelines.checks.findings import FaultList
 from eqstream.pipelines.checks.metadata import check_papers
@@ -25,8 +25,8 @@ class CheckedFiles(NamedTuple):
     papers_reason: str | None
 
 
-def load_manifest(directory: str) -> dict[str, Any]:
-    """Returns the mapping that a dataset's manifest holds.
+def load_manifest(directory: str) -> Manifest:
+    """Returns the manifest of a dataset.
 
     Raises:
         UserError: there is none, it is damaged, or its format version is newer than ours.
@@ -38,27 +38,19 @@ def load_manifest(directory: str) -> dict[str, Any]:
     return parse_manifest(contents, path)
 
 
-def list_entries(manifest: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Returns each shard's split and entry, in the recipe's order of splits and then by number."""
-    splits = [split["name"] for split in manifest["recipe"]["splits"]]
-    return [(split, entry) for split in splits for entry in manifest["splits"][split]["shards"]]
-
-
 def check_files(
-    directory: str, manifest: Mapping[str, Any], path_to_found: Mapping[str, list], faults: FaultList
+    directory: str, manifest: Manifest, path_to_found: Mapping[str, list], faults: FaultList
 ) -> CheckedFiles:
     """Adds what is wrong with the files of a dataset, and returns what was compared.
 
     Args:
         directory: of the dataset.
-        manifest: the mapping that `manifest.json` holds.
+        manifest: of the dataset.
         path_to_found: relative path to `[num_bytes, sha256]` of each shard file that could be read.
         faults: is added to.
     """
     present = filesystem.list_files(directory)
-    listed = {
-        file["path"]: (entry["shard"], file) for _, entry in list_entries(manifest) for file in entry["files"].values()
-    }
+    listed = {file.path: (shard, file) for shard, _, file in manifest.list_files()}
     if layout.SUCCESS not in present:
         faults.add("files", layout.SUCCESS, "it is missing; the dataset is not finished")
     for path, (shard, file) in listed.items():
@@ -86,19 +78,19 @@ def _may_hold_records(path: str) -> bool:
     return any(suffix in name for suffix in RECORD_SUFFIXES)
 
 
-def _check_file(shard: str, file: Mapping[str, Any], found: list, listed: Mapping[str, Any], faults: FaultList) -> None:
+def _check_file(
+    shard: str, file: FileInfo, found: list, listed: Mapping[str, tuple[str, FileInfo]], faults: FaultList
+) -> None:
     num_bytes, sha256 = found
-    if sha256 == file["sha256"] and num_bytes == file["num_bytes"]:
+    if sha256 == file.sha256 and num_bytes == file.num_bytes:
         return
-    twin = next((name for name, other in listed.values() if other["sha256"] == sha256), None)
+    twin = next((name for name, other in listed.values() if other.sha256 == sha256), None)
     if twin is not None and twin != shard:
-        reason = f"{file['path']} holds the bytes of {twin}"
-    elif num_bytes != file["num_bytes"]:
-        reason = f"{file['path']} has {num_bytes} bytes, the manifest says {file['num_bytes']}: it was cut or replaced"
+        reason = f"{file.path} holds the bytes of {twin}"
+    elif num_bytes != file.num_bytes:
+        reason = f"{file.path} has {num_bytes} bytes, the manifest says {file.num_bytes}: it was cut or replaced"
     else:
-        reason = (
-            f"{file['path']} has the SHA-256 {sha256[:12]}…, the manifest says {file['sha256'][:12]}…: it was changed"
-        )
+        reason = f"{file.path} has the SHA-256 {sha256[:12]}…, the manifest says {file.sha256[:12]}…: it was changed"
     faults.add("files", shard, reason)
 
 
@@ -121,13 +113,13 @@ def _read_checksums(directory: str, faults: FaultList) -> dict[str, str] | None:
 def _check_checksums(
     directory: str,
     path_to_sha256: Mapping[str, str],
-    listed: Mapping[str, Any],
+    listed: Mapping[str, tuple[str, FileInfo]],
     present: Collection[str],
     faults: FaultList,
 ) -> int:
     """Adds where `SHA256SUMS` is wrong of shards and of the files beside them, and returns the number of the latter."""
     for path, (shard, file) in listed.items():
-        if path_to_sha256.get(path) != file["sha256"]:
+        if path_to_sha256.get(path) != file.sha256:
             faults.add("files", shard, f"{layout.CHECKSUMS} has not the manifest's checksum of {path}")
     others = [path for path in path_to_sha256 if path not in listed]
     for path in others:

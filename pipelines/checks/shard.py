@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from apache_beam.io.filesystems import FileSystems
 
+from eqstream.data.dataset.manifest import ShardInfo
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.checks.duplicates import KEYS, pack_keys, text_key
@@ -79,7 +80,7 @@ class ShardCheck:
         directory: str,
         recipe: Recipe,
         split: str,
-        entry: dict[str, Any],
+        entry: ShardInfo,
         max_faults: int,
         planned: Iterator[str] | None = None,
     ) -> None:
@@ -88,7 +89,7 @@ class ShardCheck:
         self._knows_twins = recipe.commuted != "ignore"
         self._judge = Judge(recipe, split)
         self._entry = entry
-        self._plan = None if planned is None else PlanCheck(entry["shard"], planned)
+        self._plan = None if planned is None else PlanCheck(entry.shard, planned)
         self._findings = ShardFindings(faults=FaultList(max_faults))
         self._alphabet: set[str] = set()
         self._keys = [np.empty(0, KEYS)]
@@ -96,10 +97,10 @@ class ShardCheck:
     def run(self) -> tuple[ShardFindings, np.ndarray]:
         """Returns the findings, and one element of `distinct.KEYS` for each equation that may stand in the split."""
         findings = self._findings
-        formats = [format for format in self._entry["files"] if self._measure(format)]
+        formats = [format for format in self._entry.files if self._measure(format)]
         for block in self._read_blocks(formats):
             self._judge_block(block)
-        expected = self._entry["num_equations"]
+        expected = self._entry.num_equations
         if formats and not findings.faults and findings.num_records != expected:
             self._add("contents", f"it holds {findings.num_records} records, the manifest says {expected}")
         findings.is_read_whole = bool(formats) and not findings.faults
@@ -110,7 +111,7 @@ class ShardCheck:
 
     def read_questions(self, records: set[int]) -> dict[int, str]:
         """Returns the questions of some records, by record number; those that cannot be read are left out."""
-        formats = sorted(format for format in self._entry["files"] if self._measure(format))
+        formats = sorted(format for format in self._entry.files if self._measure(format))
         questions = {}
         number = 0
         for block in self._read_blocks(formats[:1]):
@@ -121,27 +122,27 @@ class ShardCheck:
         return questions
 
     def _add(self, kind: str, reason: str, record: int | None = None) -> None:
-        self._findings.faults.add(kind, self._entry["shard"], reason, record)
+        self._findings.faults.add(kind, self._entry.shard, reason, record)
 
     def _report(self, reason: str, record: int | None) -> None:
         self._add("contents", reason, record)
 
     def _path(self, format: str) -> str:
-        return filesystem.join(self._directory, self._entry["files"][format]["path"])
+        return filesystem.join(self._directory, self._entry.files[format].path)
 
     def _measure(self, format: str) -> bool:
         """Returns whether a file is worth reading; what its size and checksum mean is for the driver to say."""
-        file = self._entry["files"][format]
+        file = self._entry.files[format]
         if not FileSystems.exists(self._path(format)):
             return False
         try:
             num_bytes, sha256 = filesystem.sha256_of(self._path(format))
         except OSError as error:
-            self._add("files", f"{file['path']} cannot be read: {filesystem.describe_error(error)}")
+            self._add("files", f"{file.path} cannot be read: {filesystem.describe_error(error)}")
             return False
-        self._findings.path_to_file[file["path"]] = [num_bytes, sha256]
+        self._findings.path_to_file[file.path] = [num_bytes, sha256]
         # A damaged TFRecord file can tell which record is hit; a damaged Parquet file only confuses its reader.
-        return sha256 == file["sha256"] or format == "tfrecord"
+        return sha256 == file.sha256 or format == "tfrecord"
 
     def _read_blocks(self, formats: list[str]) -> Iterator[list[Record]]:
         """Yields the records, Parquet's where it can be read; compares the formats on the way."""
@@ -159,7 +160,7 @@ class ShardCheck:
             self._add("contents", filesystem.describe_error(error))
 
     def _read_payloads(self, file: BinaryIO) -> Iterator[bytes]:
-        return read_payloads(file, self._compression, self._entry["files"]["tfrecord"]["path"])
+        return read_payloads(file, self._compression, self._entry.files["tfrecord"].path)
 
     def _judge_block(self, block: list[Record]) -> None:
         first = self._findings.num_records

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from eqstream.data.dataset.manifest import FileInfo
 from eqstream.data.errors import UserError
 from eqstream.data.formats.tfrecord_writer import open_uncompressed, read_records
 from eqstream.pipelines.runtime import filesystem
@@ -145,7 +146,7 @@ def compare_blocks(blocks: Iterator[list[Record]], payloads: Iterator[bytes], re
         report(f"TFRecord holds {stream.number} records, Parquet {num_records}", None)
 
 
-def read_sample(directory: str, files: Mapping[str, Any], compression: str, count: int) -> list[Record]:
+def read_sample(directory: str, files: Mapping[str, FileInfo], compression: str, count: int) -> list[Record]:
     """Returns the first records of a shard, Parquet's where there is such a file.
 
     Args:
@@ -159,12 +160,10 @@ def read_sample(directory: str, files: Mapping[str, Any], compression: str, coun
         OSError: there is no such file.
     """
     format = "parquet" if "parquet" in files else "tfrecord"
-    with filesystem.open_file(filesystem.join(directory, files[format]["path"])) as file:
+    with filesystem.open_file(filesystem.join(directory, files[format].path)) as file:
         if format == "parquet":
             return next(read_parquet_blocks(file), [])[:count]
-        return list(
-            map(decode_payload, itertools.islice(read_payloads(file, compression, files[format]["path"]), count))
-        )
+        return list(map(decode_payload, itertools.islice(read_payloads(file, compression, files[format].path), count)))
 
 
 def _describe_difference(record: Record, payload: bytes) -> str:

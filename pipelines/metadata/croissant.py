@@ -11,6 +11,8 @@ dataset's bytes depend on its recipe alone.
 
 from typing import Any
 
+from eqstream.data.dataset.manifest import FileInfo, Manifest
+
 FORMAT_TO_MEDIA_TYPE = {"parquet": "application/x-parquet", "tfrecord": "application/octet-stream"}
 
 # The official context, whole: readers warn of any other.
@@ -54,46 +56,43 @@ CONTEXT: dict[str, Any] = {
 }
 
 
-def render_croissant(manifest: dict[str, Any], license_name: str) -> dict[str, Any]:
+def render_croissant(manifest: Manifest, license_name: str) -> dict[str, Any]:
     """Returns the Croissant description, a JSON-LD mapping.
 
     Args:
-        manifest: the mapping that `manifest.json` holds.
+        manifest: of the dataset.
         license_name: identifier of the licence in the SPDX list.
     """
-    splits = manifest["splits"]
-    names = [split["name"] for split in manifest["recipe"]["splits"]]
-    has_parquet = "parquet" in manifest["recipe"]["storage"]["formats"]
+    names = list(manifest.splits) if "parquet" in manifest.formats else []
     file_objects = [
-        _file_object(media_format, file)
-        for name in names
-        for shard in splits[name]["shards"]
-        for media_format, file in sorted(shard["files"].items())
+        _file_object(format, shard.files[format])
+        for _, shard in manifest.list_shards()
+        for format in sorted(shard.files)
     ]
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": manifest["name"],
-        "description": manifest["description"] or manifest["name"],
-        "version": manifest["version"],
+        "name": manifest.name,
+        "description": manifest.description or manifest.name,
+        "version": manifest.version,
         "license": f"https://spdx.org/licenses/{license_name}.html",
-        "citeAs": f"{manifest['name']} {manifest['version']}, built by eqstream {manifest['eqstream_version']}, "
-        f"fingerprint {manifest['fingerprint']}",
-        "distribution": file_objects + [_file_set(name) for name in names if has_parquet],
-        "recordSet": [_record_set(name, manifest) for name in names if has_parquet],
+        "citeAs": f"{manifest.name} {manifest.version}, built by eqstream {manifest.eqstream_version}, "
+        f"fingerprint {manifest.fingerprint}",
+        "distribution": file_objects + [_file_set(name) for name in names],
+        "recordSet": [_record_set(name, manifest) for name in names],
     }
 
 
-def _file_object(media_format: str, file: dict[str, Any]) -> dict[str, Any]:
+def _file_object(format: str, file: FileInfo) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
-        "@id": file["path"],
-        "name": file["path"],
-        "contentUrl": file["path"],
-        "contentSize": f"{file['num_bytes']} B",
-        "encodingFormat": FORMAT_TO_MEDIA_TYPE[media_format],
-        "sha256": file["sha256"],
+        "@id": file.path,
+        "name": file.path,
+        "contentUrl": file.path,
+        "contentSize": f"{file.num_bytes} B",
+        "encodingFormat": FORMAT_TO_MEDIA_TYPE[format],
+        "sha256": file.sha256,
     }
 
 
@@ -108,15 +107,13 @@ def _file_set(split: str) -> dict[str, Any]:
     }
 
 
-def _record_set(split: str, manifest: dict[str, Any]) -> dict[str, Any]:
-    num_equations = manifest["splits"][split]["num_equations"]
-    columns = manifest["columns"]
+def _record_set(split: str, manifest: Manifest) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": split,
         "name": split,
-        "description": f"The {num_equations:,} equations of split {split}.",
-        "field": [_field(split, name, columns[name]) for name in sorted(columns)],
+        "description": f"The {manifest.splits[split].num_equations:,} equations of split {split}.",
+        "field": [_field(split, name, kind) for name, kind in sorted(manifest.columns.items())],
     }
 
 

@@ -10,12 +10,14 @@ All are functions of the manifest alone: same manifest, same bytes, whatever the
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
 from eqstream.data.dataset import layout
-from eqstream.data.recipe import MODEL_SECTIONS
+from eqstream.data.dataset.manifest import Manifest, ShardInfo
+from eqstream.data.recipe import Range
 from eqstream.pipelines.metadata.croissant import render_croissant
 
 # What a manifest calls a column of texts.
@@ -37,11 +39,11 @@ COMMUTED_TO_SENTENCE = {
 }
 
 
-def render_papers(manifest: dict[str, Any]) -> dict[str, bytes]:
+def render_papers(manifest: Manifest) -> dict[str, bytes]:
     """Returns the contents of the papers, file name to UTF-8 bytes, sorted by name.
 
     Args:
-        manifest: the mapping that `manifest.json` holds.
+        manifest: of the dataset.
 
     Returns:
         `README.md` and `croissant.json` always; `dataset_info.json` and `features.json` where TFDS can read the
@@ -51,56 +53,45 @@ def render_papers(manifest: dict[str, Any]) -> dict[str, bytes]:
         ValueError: a column has a type that no reader would know.
     """
     papers = {layout.README: render_card(manifest), layout.CROISSANT: _json_text(render_croissant(manifest, LICENSE))}
-    if has_plain_tfrecord(manifest):
+    if manifest.has_plain_tfrecord:
         papers[layout.DATASET_INFO] = _json_text(render_dataset_info(manifest))
         papers[layout.FEATURES] = _json_text(render_features(manifest))
     return {name: papers[name].encode("utf-8") for name in sorted(papers)}
 
 
-def paper_names(manifest: dict[str, Any]) -> set[str]:
+def paper_names(manifest: Manifest) -> set[str]:
     """Returns the names of the papers that `render_papers` gives, without rendering them."""
-    for_tfds = {layout.DATASET_INFO, layout.FEATURES} if has_plain_tfrecord(manifest) else set()
+    for_tfds = {layout.DATASET_INFO, layout.FEATURES} if manifest.has_plain_tfrecord else set()
     return {layout.README, layout.CROISSANT} | for_tfds
 
 
-def split_names(manifest: dict[str, Any]) -> list[str]:
-    """Returns the names of the splits in the recipe's order, which a manifest read from disk has lost."""
-    return [split["name"] for split in manifest["recipe"]["splits"]]
-
-
-def has_plain_tfrecord(manifest: dict[str, Any]) -> bool:
-    """Returns whether the dataset holds uncompressed TFRecord files."""
-    storage = manifest["recipe"]["storage"]
-    return "tfrecord" in storage["formats"] and storage["compression"] == "none"
-
-
-def render_dataset_info(manifest: dict[str, Any]) -> dict[str, Any]:
+def render_dataset_info(manifest: Manifest) -> dict[str, Any]:
     """Returns TFDS' description of the dataset; a key that TFDS does not know would be an error there.
 
     64-bit numbers are texts, as in every JSON form of a protocol buffer. Shuffling is marked as disabled, so that
     TFDS reads the shards one after the other, in the order of the manifest.
     """
     return {
-        "name": manifest["name"].replace("-", "_"),
-        "version": manifest["version"],
-        "description": manifest["description"],
+        "name": manifest.name.replace("-", "_"),
+        "version": manifest.version,
+        "description": manifest.description,
         "fileFormat": "tfrecord",
         "disableShuffling": True,
         "redistributionInfo": {"license": LICENSE},
-        "splits": [_tfds_split(name, manifest["splits"][name]["shards"]) for name in split_names(manifest)],
+        "splits": [_tfds_split(name, split.shards) for name, split in manifest.splits.items()],
     }
 
 
-def _tfds_split(name: str, shards: list[dict[str, Any]]) -> dict[str, Any]:
+def _tfds_split(name: str, shards: Sequence[ShardInfo]) -> dict[str, Any]:
     return {
         "name": name,
         "filepathTemplate": "tfrecord/{SPLIT}-{SHARD_X_OF_Y}.{FILEFORMAT}",
-        "numBytes": str(sum(shard["files"]["tfrecord"]["num_bytes"] for shard in shards)),
-        "shardLengths": [str(shard["num_equations"]) for shard in shards],
+        "numBytes": str(sum(shard.files["tfrecord"].num_bytes for shard in shards)),
+        "shardLengths": [str(shard.num_equations) for shard in shards],
     }
 
 
-def render_features(manifest: dict[str, Any]) -> dict[str, Any]:
+def render_features(manifest: Manifest) -> dict[str, Any]:
     """Returns TFDS' description of a record.
 
     Raises:
@@ -112,8 +103,7 @@ def render_features(manifest: dict[str, Any]) -> dict[str, Any]:
         "pythonClassName": f"{package}.scalar.Scalar",
         "tensor": {"shape": {}, "dtype": "int64", "encoding": "none"},
     }
-    columns = manifest["columns"]
-    features = {name: text if is_text(columns[name]) else number for name in sorted(columns)}
+    features = {name: text if is_text(kind) else number for name, kind in sorted(manifest.columns.items())}
     return {
         "pythonClassName": f"{package}.features_dict.FeaturesDict",
         "featuresDict": {"features": features},
@@ -133,16 +123,16 @@ def is_text(column_type: str) -> bool:
     return False
 
 
-def render_card(manifest: dict[str, Any]) -> str:
+def render_card(manifest: Manifest) -> str:
     """Returns the dataset card: a head in YAML for the readers, then Markdown for people."""
     head = yaml.safe_dump(_card_head(manifest), sort_keys=False, allow_unicode=True, width=120)
     recipe = yaml.safe_dump(_dataset_recipe(manifest), sort_keys=True, allow_unicode=True, width=120)
     sections = [
         f"---\n{head}---",
-        f"# {manifest['name']} {manifest['version']}",
-        manifest["description"],
-        f"{COMMUTED_TO_SENTENCE[manifest['recipe']['commuted']]} No equation is in the dataset twice. "
-        f"They are drawn from a space of {int(manifest['space']['size']):,} {_members(manifest)}.",
+        f"# {manifest.name} {manifest.version}",
+        manifest.description,
+        f"{COMMUTED_TO_SENTENCE[manifest.recipe.commuted]} No equation is in the dataset twice. "
+        f"They are drawn from a space of {manifest.space.size:,} {_members(manifest)}.",
         "## Splits",
         _split_table(manifest),
         "## Columns",
@@ -150,24 +140,24 @@ def render_card(manifest: dict[str, Any]) -> str:
         "## Reading",
         _reading_examples(manifest),
         "## Recipe",
-        f"Built by eqstream {manifest['eqstream_version']}; the same recipe gives the same bytes.\n"
-        f"Fingerprint: `{manifest['fingerprint']}`.\n`manifest.json` lists every shard with its number of equations "
+        f"Built by eqstream {manifest.eqstream_version}; the same recipe gives the same bytes.\n"
+        f"Fingerprint: `{manifest.fingerprint}`.\n`manifest.json` lists every shard with its number of equations "
         "and SHA-256.",
         f"```yaml\n{recipe}```",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _members(manifest: dict[str, Any]) -> str:
-    space = manifest["recipe"]["space"]
-    if "/" not in space["operators"] and not any(end is not None for end in (space["answer"] or {}).values()):
+def _members(manifest: Manifest) -> str:
+    space = manifest.recipe.space
+    if "/" not in space.operators and space.answer == Range():
         return "equations"
     return "candidates, of which those are equations whose answer is defined and within bounds"
 
 
-def _dataset_recipe(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Returns the recipe less the sections for models, on which no byte of a dataset depends, and less empty values."""
-    return _without_nothing({key: value for key, value in manifest["recipe"].items() if key not in MODEL_SECTIONS})
+def _dataset_recipe(manifest: Manifest) -> dict[str, Any]:
+    """Returns the recipe without empty values."""
+    return _without_nothing(manifest.recipe.to_dict())
 
 
 def _without_nothing(value: Any) -> Any:
@@ -179,63 +169,60 @@ def _without_nothing(value: Any) -> Any:
     return value
 
 
-def _card_head(manifest: dict[str, Any]) -> dict[str, Any]:
+def _card_head(manifest: Manifest) -> dict[str, Any]:
     head: dict[str, Any] = {
-        "pretty_name": f"{manifest['name']} {manifest['version']}",
+        "pretty_name": f"{manifest.name} {manifest.version}",
         "license": LICENSE.lower(),
         "tags": ["arithmetic", "synthetic"],
     }
-    if "parquet" not in manifest["recipe"]["storage"]["formats"]:
+    if "parquet" not in manifest.formats:
         return head
-    names = split_names(manifest)
-    columns = manifest["columns"]
     # Without the list of files per split, `datasets` guesses from file names and merges `test_length` into `test`.
     head["configs"] = [
         {
             "config_name": "default",
-            "data_files": [{"split": name, "path": f"data/{name}-*.parquet"} for name in names],
+            "data_files": [{"split": name, "path": f"data/{name}-*.parquet"} for name in manifest.splits],
         }
     ]
     # The numbers of examples make `datasets` refuse a directory in which a shard is missing.
     head["dataset_info"] = {
         "features": [
-            {"name": name, "dtype": "string" if is_text(columns[name]) else "int64"} for name in sorted(columns)
+            {"name": name, "dtype": "string" if is_text(kind) else "int64"}
+            for name, kind in sorted(manifest.columns.items())
         ],
-        "splits": [{"name": name, "num_examples": manifest["splits"][name]["num_equations"]} for name in names],
+        "splits": [{"name": name, "num_examples": split.num_equations} for name, split in manifest.splits.items()],
     }
     return head
 
 
-def _split_table(manifest: dict[str, Any]) -> str:
+def _split_table(manifest: Manifest) -> str:
     rows = ["| split | equations | shards |", "| --- | ---: | ---: |"]
-    for name in split_names(manifest):
-        split = manifest["splits"][name]
-        rows.append(f"| `{name}` | {split['num_equations']:,} | {len(split['shards'])} |")
+    rows += [f"| `{name}` | {split.num_equations:,} | {len(split.shards)} |" for name, split in manifest.splits.items()]
     return "\n".join(rows)
 
 
-def _column_table(manifest: dict[str, Any]) -> str:
+def _column_table(manifest: Manifest) -> str:
     rows = ["| column | type | meaning |", "| --- | --- | --- |"]
-    for name in sorted(manifest["columns"]):
-        kind = "text" if is_text(manifest["columns"][name]) else "int64"
+    for name, column_type in sorted(manifest.columns.items()):
+        kind = "text" if is_text(column_type) else "int64"
         rows.append(f"| `{name}` | {kind} | {COLUMN_TO_MEANING.get(name, '')} |")
     return "\n".join(rows)
 
 
-def _reading_examples(manifest: dict[str, Any]) -> str:
-    first = split_names(manifest)[0]
+def _reading_examples(manifest: Manifest) -> str:
+    first = next(iter(manifest.splits))
     lines = []
-    if "parquet" in manifest["recipe"]["storage"]["formats"]:
+    if "parquet" in manifest.formats:
         lines += [
             f'datasets.load_dataset("DIR", split="{first}")',
             f"duckdb.sql(\"SELECT question, answer FROM 'DIR/data/{first}-*.parquet'\")",
         ]
-    if has_plain_tfrecord(manifest):
+    if manifest.has_plain_tfrecord:
         lines += [
             f'tfds.builder_from_directory("DIR").as_dataset(split="{first}")',
             f'tf.data.TFRecordDataset(sorted(glob.glob("DIR/tfrecord/{first}-*")))',
         ]
-    elif "tfrecord" in manifest["recipe"]["storage"]["formats"]:
+    elif "tfrecord" in manifest.formats:
         lines.append(f'tf.data.TFRecordDataset(sorted(glob.glob("DIR/tfrecord/{first}-*")), compression_type="GZIP")')
     return "\n".join(["```python", *lines, "```"])
 

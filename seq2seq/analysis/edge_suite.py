@@ -1,10 +1,8 @@
 """How a model does at the edges of its space, which of them it was trained on, and whether it knows `a+b = b+a`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.shard_reader import EquationColumns
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
@@ -49,7 +47,7 @@ def _find_seen(trained: TrainedModel, cases: list[EdgeCase]) -> dict[str, Seen]:
     directory = trained.description["data_directory"]
     try:
         manifest = load_manifest(directory)
-        if manifest["fingerprint"] != trained.description["data_fingerprint"]:
+        if manifest.fingerprint != trained.description["data_fingerprint"]:
             raise UserError("another dataset")
         found = _find_trained(trained, directory, manifest, everything)
     except UserError:
@@ -61,16 +59,16 @@ def _find_seen(trained: TrainedModel, cases: list[EdgeCase]) -> dict[str, Seen]:
     }
 
 
-def _find_trained(trained: TrainedModel, directory: str, manifest: Mapping[str, Any], questions: set[str]) -> set[str]:
+def _find_trained(trained: TrainedModel, directory: str, manifest: Manifest, questions: set[str]) -> set[str]:
     train_split = trained.sections.training.train_split
     if not is_from_stream(trained):
         return find_questions(read_split(directory, manifest, train_split), questions)
     # A stream may have given everything but what other splits hold, and their twins.
     held_out: set[str] = set()
-    for split in manifest["splits"]:
+    for split in manifest.splits:
         if split != train_split:
             held_out |= find_questions(read_split(directory, manifest, split), questions)
-    if manifest["recipe"]["commuted"] != "ignore":
+    if manifest.recipe.commuted != "ignore":
         held_out = held_out.union(*map(list_twins, held_out))
     return questions - held_out
 

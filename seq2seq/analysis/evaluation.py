@@ -2,12 +2,12 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.shard_reader import EquationColumns
 from eqstream.seq2seq.analysis.breakdown import TableTally
 from eqstream.seq2seq.analysis.edge_suite import count_commuting, evaluate_edge_cases
@@ -57,11 +57,11 @@ def evaluate_examples(
     trained: TrainedModel,
     decoder: GreedyDecoder,
     *,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     examples: Examples,
     limit: int | None = None,
     on_batch: Callable[[int], None] | None = None,
-    on_block: Callable[[AnsweredBlock], None] = lambda block: None,
+    on_block: Callable[[AnsweredBlock], object] = lambda block: None,
 ) -> EvaluationReport:
     """Returns the report on examples and on the edge cases of the model's space.
 
@@ -94,7 +94,7 @@ def evaluate_examples(
     return EvaluationReport(
         run=str(trained.run.path),
         model_sha256=_sha256_of_model(trained),
-        data=f"{manifest['name']} {manifest['version']}",
+        data=f"{manifest.name} {manifest.version}",
         split=examples.name,
         name=_name_report(trained, manifest, examples, total),
         about=examples.about if total == examples.total else f"the first {total:,} of {examples.about}",
@@ -143,7 +143,7 @@ def _sha256_of_model(trained: TrainedModel) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _name_report(trained: TrainedModel, manifest: Mapping[str, Any], examples: Examples, total: int) -> str:
-    is_own = manifest["fingerprint"] == trained.description["data_fingerprint"]
-    other = "" if is_own else f"{manifest['name']}-{manifest['version']}-"
+def _name_report(trained: TrainedModel, manifest: Manifest, examples: Examples, total: int) -> str:
+    is_own = manifest.fingerprint == trained.description["data_fingerprint"]
+    other = "" if is_own else f"{manifest.name}-{manifest.version}-"
     return other + examples.name + ("" if total == examples.total else f"-first-{total}")

@@ -1,12 +1,12 @@
 """The examples that a model is evaluated on, block by block, so that memory does not grow with the space."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.shard_reader import (
     EquationColumns,
     choose_format,
@@ -17,7 +17,6 @@ from eqstream.data.dataset.shard_reader import (
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
-from eqstream.data.recipe import Recipe
 from eqstream.data.streams.unseen import unseen_equations
 from eqstream.seq2seq.runs.split_roles import roles_of_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel
@@ -69,7 +68,7 @@ class Examples:
 
 
 def choose_examples(
-    trained: TrainedModel, directory: str | Path, manifest: Mapping[str, Any], *, split: str | None, unseen: bool
+    trained: TrainedModel, directory: str | Path, manifest: Manifest, *, split: str | None, unseen: bool
 ) -> Examples:
     """Returns the examples of a split, or with `unseen` every equation that the model was not trained on.
 
@@ -84,13 +83,13 @@ def choose_examples(
         UserError: there is no such split, or what is unseen cannot be told or is too much.
     """
     training = trained.sections.training
-    is_own = manifest["fingerprint"] == trained.description["data_fingerprint"]
-    splits = Recipe.from_dict(manifest["recipe"]).splits
+    is_own = manifest.fingerprint == trained.description["data_fingerprint"]
+    splits = manifest.recipe.splits
     roles = roles_of_run(trained.description, splits, training, split)
     if unseen or roles.test is None:
         if not is_own:
             raise UserError("what is unseen can be told only of the dataset that the model was trained on")
-        recipe = Recipe.from_dict(manifest["recipe"])
+        recipe = manifest.recipe
         equations = unseen_equations(recipe, training.train_split, from_stream=is_from_stream(trained))
         if not equations.total:
             raise UserError("the model was trained on every equation of the space: none is unseen")
@@ -112,7 +111,7 @@ def choose_examples(
     return Examples(
         name=name,
         about=about,
-        total=manifest["splits"][name]["num_equations"],
+        total=manifest.splits[name].num_equations,
         is_sample=not recipe.rest,
         read=lambda: read_split(directory, manifest, name),
     )
@@ -123,7 +122,7 @@ def is_from_stream(trained: TrainedModel) -> bool:
     return trained.sections.training.source == "fresh"
 
 
-def read_split(directory: str | Path, manifest: Mapping[str, Any], split: str) -> Iterator[EquationColumns]:
+def read_split(directory: str | Path, manifest: Manifest, split: str) -> Iterator[EquationColumns]:
     """Yields the equations of a split, a shard at a time, checked against the manifest.
 
     Raises:

@@ -1,9 +1,9 @@
 """Whether a training may begin, or go on, with the recipe, the data and the run that it was given."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from eqstream.data.configuration import to_mapping
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.recipe import Recipe, SpaceRecipe
@@ -11,24 +11,24 @@ from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 
 
-def check_same_space(recipe: Recipe, manifest: Mapping[str, Any]) -> None:
+def check_same_space(recipe: Recipe, manifest: Manifest) -> None:
     """Refuses a dataset whose equations are not those that the recipe is about."""
-    ours, theirs = recipe.to_dict()["space"], manifest["recipe"]["space"]
+    ours, theirs = (each.to_dict()["space"] for each in (recipe, manifest.recipe))
     for key in ours:
-        if ours[key] != theirs.get(key):
+        if ours[key] != theirs[key]:
             raise UserError(
-                f"the dataset is of another space than the recipe: `space.{key}` is {theirs.get(key)} in the dataset "
+                f"the dataset is of another space than the recipe: `space.{key}` is {theirs[key]} in the dataset "
                 f"and {ours[key]} in the recipe"
             )
 
 
-def check_fits(space: SpaceRecipe, codec: Codec, manifest: Mapping[str, Any]) -> None:
+def check_fits(space: SpaceRecipe, codec: Codec, manifest: Manifest) -> None:
     """Refuses a dataset that a model of `space` cannot be judged on; longer operands are welcome if there is room.
 
     Raises:
         UserError: its equations are of a kind that the model's space has not, or `codec` cannot encode them.
     """
-    theirs = Recipe.from_dict(manifest["recipe"]).space
+    theirs = manifest.recipe.space
     has_division = "/" in theirs.operators
     broken = {
         "terms": theirs.terms.min < space.terms.min or theirs.terms.max > space.terms.max,
@@ -47,10 +47,10 @@ def check_fits(space: SpaceRecipe, codec: Codec, manifest: Mapping[str, Any]) ->
     codec.check_dataset(manifest)
 
 
-def check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: Mapping[str, Any]) -> None:
+def check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: Manifest) -> None:
     """Refuses to go on with a run of other data, of another recipe (but for the number of epochs) or another codec."""
     description = run.read_description()
-    if description["data_fingerprint"] != manifest["fingerprint"]:
+    if description["data_fingerprint"] != manifest.fingerprint:
         raise UserError(f"{run.path} was trained on other data ({description['data_name']}): it cannot be resumed")
     before, now = (ModelRecipe.from_dict(each.sections).to_dict() for each in (run.read_recipe(), recipe))
     # A longer training with the rest unchanged is the usual reason to come back.

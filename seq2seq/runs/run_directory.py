@@ -20,13 +20,14 @@ import platform
 import re
 import shutil
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.recipe import Recipe
+from eqstream.data.versions import package_version
 
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
 RUN_VERSION = 1
@@ -149,26 +150,20 @@ def with_kind(recipe: Recipe, kind: str) -> Recipe:
 
 
 def describe_run(
-    recipe: Recipe, data_directory: str | Path, manifest: Mapping[str, Any], validation_split: str | None
+    recipe: Recipe, data_directory: str | Path, manifest: Manifest, validation_split: str | None
 ) -> dict[str, Any]:
     """Returns the contents of `run.json` for a training that begins, of which None chooses on equations of no split."""
     return {
         "run_version": RUN_VERSION,
         "recipe": recipe.to_dict(),
         "data_directory": str(Path(data_directory).resolve()),
-        "data_fingerprint": manifest["fingerprint"],
-        "data_name": f"{manifest['name']} {manifest['version']}",
+        "data_fingerprint": manifest.fingerprint,
+        "data_name": f"{manifest.name} {manifest.version}",
         "validation_split": validation_split,
-        "versions": {"python": platform.python_version()} | {name: _version_of(name) for name in _TOOLS},
+        "versions": {"python": platform.python_version()}
+        | {name: package_version(name, "not installed") for name in _TOOLS},
         "is_finished": False,
     }
-
-
-def _version_of(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def write_atomically(path: Path, text: str) -> None:

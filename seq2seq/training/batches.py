@@ -6,20 +6,19 @@
 | `weight`, if the recipe has `weights` | float32 (batch,) |
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.fresh_batches import FreshBatches
 from eqstream.data.loading.sampler import EpochSampler
 from eqstream.data.loading.shard_batches import TokenTable, batches, load_tokens
-from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.config.curriculum import select_stages
 from eqstream.seq2seq.config.example_weights import WEIGHT_GROUP, weigh_examples
 from eqstream.seq2seq.config.sections import TrainingRecipe
@@ -126,9 +125,7 @@ def make_stages(recipe: TrainingRecipe, source: TrainingSource) -> tuple[Stage, 
     return (*stages, Stage("all", epoch, recipe.epochs, source))
 
 
-def make_source(
-    recipe: TrainingRecipe, codec: Codec, data_directory: str | Path, manifest: Mapping[str, Any]
-) -> TrainingSource:
+def make_source(recipe: TrainingRecipe, codec: Codec, data_directory: str | Path, manifest: Manifest) -> TrainingSource:
     """Returns the source of the batches that a recipe asks for.
 
     Raises:
@@ -164,10 +161,10 @@ def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: b
     return dataset.map(prepare).prefetch(_BATCHES_AHEAD)
 
 
-def _make_stream(recipe: TrainingRecipe, codec: Codec, manifest: Mapping[str, Any]) -> FreshBatches:
+def _make_stream(recipe: TrainingRecipe, codec: Codec, manifest: Manifest) -> FreshBatches:
     # The dataset's recipe, not the training's, says what is held out: it is planned anew, and must come out the same.
-    data_recipe = Recipe.from_dict(manifest["recipe"])
-    if data_recipe.fingerprint() != manifest["fingerprint"]:
+    data_recipe = manifest.recipe
+    if data_recipe.fingerprint() != manifest.fingerprint:
         raise UserError(
             "`training.source: fresh` needs a dataset of this version of eqstream, to know what it holds out; "
             "build it anew, or use `source: shards`"

@@ -1,11 +1,10 @@
 """The fixed sample on which the best epoch of a training is chosen."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.shard_batches import TokenTable, load_tokens
@@ -21,7 +20,7 @@ def load_validation_sample(
     codec: Codec,
     *,
     data_directory: str | Path,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
 ) -> TokenTable:
     """Returns at most `recipe.validation_examples` of a split, drawn by the recipe's seed.
 
@@ -36,7 +35,7 @@ def load_validation_sample(
         UserError: a shard is damaged, or `split` is None and the dataset leaves no equation over.
     """
     if split is None:
-        return _load_spare(recipe, codec, Recipe.from_dict(manifest["recipe"]), manifest["fingerprint"])
+        return _load_spare(recipe, codec, manifest.recipe, manifest.fingerprint)
     whole = load_tokens(data_directory, split, codec, manifest=manifest, storage=recipe.storage)
     chosen = np.arange(min(recipe.validation_examples, len(whole)))
     return whole.take(Permutation(len(whole), derive_seed(recipe.seed, "validation")).forward(chosen))

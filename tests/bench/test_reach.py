@@ -6,23 +6,12 @@ import pytest
 from bench.reach import LSTM, PARTS, SPEED, Task, list_tasks, run_task
 from bench.reach_table import render
 from bench.throughput import count_flops
-from eqstream.data.loading.codec import Codec
 from eqstream.seq2seq.config.architectures import MlpRegressionRecipe, TransformerRecipe
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.models.registry import make_model
+from tests.recipes import make_texts
 
-MANIFEST = {
-    "space": {"alphabet": "+0123456789", "max_question_length": 7, "max_answer_length": 4},
-    "recipe": {
-        "space": {
-            "operands": {"min": 0, "max": 999, "decimals": 0},
-            "operators": "+",
-            "terms": {"min": 2, "max": 2},
-            "spacing": False,
-            "division": "exact",
-        }
-    },
-}
+SUMS = make_texts("+0123456789", 7, 4, operands={"min": 0, "max": 999}, spacing=False)
 
 
 def training_row(recipe, seed, *, seconds, num_wrong, reached=None, target=None):
@@ -97,7 +86,7 @@ def test_a_failing_process_says_where_its_reason_is(tmp_path):
 
 def count(architecture):
     keras.utils.set_random_seed(1)
-    return count_flops(make_model(architecture, Codec.for_dataset(MANIFEST)), TrainingRecipe(), 8) / 8
+    return count_flops(make_model(architecture, SUMS.codec()), TrainingRecipe(), 8) / 8
 
 
 def test_products_are_counted_forward_and_backward():

@@ -207,7 +207,7 @@ def test_checkout_that_is_not_installed_builds_a_dataset_of_unknown_version(tmp_
             raise metadata.PackageNotFoundError(name)
         return versions[name]
 
-    monkeypatch.setattr("eqstream.data.dataset.manifest.metadata.version", version)
+    monkeypatch.setattr("eqstream.data.versions.metadata.version", version)
     assert build(make_recipe(), tmp_path / "out").state == "built"
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["eqstream_version"] == "unknown"
 

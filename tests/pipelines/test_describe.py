@@ -69,7 +69,7 @@ def test_text_has_every_split_with_its_condition_and_samples(dataset_dir):
     assert "recipe   twins: together, sampling: uniform, seed: 0" in lines
     assert "  train     60   75.0%  2 shards" in lines
     assert "  held_out  20   25.0%  1 shard" in lines
-    assert "  only     contains [7], digits at most 1" in lines
+    assert "  only     digits at most 1, contains [7]" in lines
     sample = description["splits"]["train"]["samples"][0]
     assert any(line.strip() == f"{sample['question']} = {sample['answer']}" for line in lines)
 

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from eqstream import cli
-from eqstream.data.dataset.manifest import describe_space
 from eqstream.data.dataset.shard_reader import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
@@ -33,6 +32,7 @@ from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.runs.compatibility import check_fits
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
+from tests.recipes import fake_manifest
 
 RECIPE = {
     "name": "sums",
@@ -266,18 +266,18 @@ def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_judged(tmp_p
 
 def test_division_must_mean_the_same(tmp_path):
     exact, rounded = manifest_of(division="exact"), manifest_of(division="decimal", places=2)
-    check_fits(Recipe.from_dict(exact["recipe"]).space, Codec.for_dataset(exact), exact)
+    check_fits(exact.recipe.space, Codec.for_dataset(exact), exact)
     with pytest.raises(UserError, match=r"`space\.division` is quotient in the dataset, and exact where"):
-        check_fits(Recipe.from_dict(exact["recipe"]).space, Codec.for_dataset(exact), manifest_of(division="quotient"))
+        check_fits(exact.recipe.space, Codec.for_dataset(exact), manifest_of(division="quotient"))
     finer = manifest_of(division="decimal", places=3)
     with pytest.raises(UserError, match=r"`space\.places` is 3 in the dataset, and 2 where"):
-        check_fits(Recipe.from_dict(rounded["recipe"]).space, Codec.for_dataset(finer), finer)
+        check_fits(rounded.recipe.space, Codec.for_dataset(finer), finer)
 
 
 def manifest_of(**changes):
     space = {"operands": {"min": 1, "max": 9}, "operators": "/", **changes}
     recipe = Recipe.from_dict({**RECIPE, "space": space, "splits": [{"name": "train", "count": 5}]})
-    return {"space": describe_space(recipe), "recipe": recipe.to_dict()}
+    return fake_manifest(recipe)
 
 
 def test_without_its_dataset_nobody_knows_what_was_trained_on(place, tmp_path):

@@ -8,31 +8,17 @@ from hypothesis import strategies as st
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec import CODEC_VERSION, END, NUM_RESERVED, PAD, START, Codec, CodecOptions
+from tests.recipes import ADDITION, make_texts
 
-ADDITION = {
-    "space": {"alphabet": " +0123456789", "max_question_length": 9, "max_answer_length": 4},
-    "recipe": {
-        "space": {
-            "operands": {"min": 0, "max": 999, "decimals": 0},
-            "operators": "+",
-            "terms": {"min": 2, "max": 2},
-            "spacing": True,
-            "division": "exact",
-        }
-    },
-}
-MIXED = {
-    "space": {"alphabet": " ()*+-./0123456789", "max_question_length": 29, "max_answer_length": 8},
-    "recipe": {
-        "space": {
-            "operands": {"min": -99, "max": 99, "decimals": 1},
-            "operators": "+-*/",
-            "terms": {"min": 1, "max": 3},
-            "spacing": True,
-            "division": "decimal",
-        }
-    },
-}
+MIXED = make_texts(
+    " ()*+-./0123456789",
+    29,
+    8,
+    operands={"min": -99, "max": 99, "decimals": 1},
+    operators="+-*/",
+    terms={"min": 1, "max": 3},
+    division="decimal",
+)
 ALL_OPTIONS = [
     CodecOptions(padding=padding, zero_padding=zeros, reverse_question=question, reverse_answer=answer, spaces=spaces)
     for padding, zeros, question, answer, spaces in itertools.product(
@@ -41,17 +27,9 @@ ALL_OPTIONS = [
 ]
 
 
-def with_space(manifest, **changes):
-    return {**manifest, "space": {**manifest["space"], **changes}}
-
-
-def with_recipe(manifest, **changes):
-    return {**manifest, "recipe": {"space": {**manifest["recipe"]["space"], **changes}}}
-
-
 @pytest.mark.parametrize("options", ALL_OPTIONS)
 def test_every_choice_of_options_comes_back_as_the_text_that_went_in(options):
-    codec = Codec.for_dataset(ADDITION, options)
+    codec = Codec.for_space(ADDITION.space, ADDITION.facts, options)
     questions = [f"{a} + {b}" for a in (0, 7, 10, 99, 100, 999) for b in (0, 5, 90, 705, 999)]
     answers = [str(sum(map(int, question.split(" + ")))) for question in questions]
     assert codec.decode_questions(codec.encode_questions(questions)) == questions
@@ -60,7 +38,7 @@ def test_every_choice_of_options_comes_back_as_the_text_that_went_in(options):
 
 @pytest.mark.parametrize("options", ALL_OPTIONS)
 def test_signs_decimals_and_brackets_come_back(options):
-    codec = Codec.for_dataset(MIXED, options)
+    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
     questions = ["3 - -5", "-0.5 * (-2 - -7)", "10", "(1.5 + 2) / -3", "0 - 0", "-99.9 + (-99.9 - -99.9)"]
     answers = ["-7", "0", "0.25", "-1000.02", "100", "-0.04"]
     assert codec.decode_questions(codec.encode_questions(questions)) == questions
@@ -75,7 +53,7 @@ numbers = st.decimals(min_value=-99, max_value=99, places=1).map(lambda value: f
     options=st.sampled_from(ALL_OPTIONS),
 )
 def test_any_batch_of_questions_comes_back(texts, options):
-    codec = Codec.for_dataset(MIXED, options)
+    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
     tokens = codec.encode_questions(texts)
     assert tokens.shape == (len(texts), codec.question_width)
     assert codec.decode_questions(tokens) == texts
@@ -86,7 +64,7 @@ def test_any_batch_of_questions_comes_back(texts, options):
     options=st.sampled_from(ALL_OPTIONS),
 )
 def test_any_batch_of_answers_comes_back_with_its_end(answers, options):
-    codec = Codec.for_dataset(MIXED, options)
+    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
     tokens = codec.encode_answers(answers)
     assert tokens.shape == (len(answers), codec.answer_width)
     assert ((tokens == END).sum(axis=1) == 1).all()
@@ -101,7 +79,7 @@ def test_any_batch_of_answers_comes_back_with_its_end(answers, options):
     data=st.data(),
 )
 def test_one_changed_token_is_refused_or_is_another_text(question, answer, options, data):
-    codec = Codec.for_dataset(MIXED, options)
+    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
     for tokens, decode, text in (
         (codec.encode_questions([question]), codec.decode_questions, question),
         (codec.encode_answers([answer]), codec.decode_answers, answer),
@@ -120,8 +98,8 @@ def test_one_changed_token_is_refused_or_is_another_text(question, answer, optio
     options=st.sampled_from(ALL_OPTIONS),
 )
 def test_random_tokens_are_refused_or_are_what_their_text_encodes_to(rows, options):
-    manifest = with_space(ADDITION, max_answer_length=3)
-    codec = Codec.for_dataset(manifest, options)
+    texts = ADDITION.with_facts(max_answer_length=3)
+    codec = Codec.for_space(texts.space, texts.facts, options)
     for width, decode, encode in (
         (codec.question_width, codec.decode_questions, codec.encode_questions),
         (codec.answer_width, codec.decode_answers, codec.encode_answers),
@@ -136,7 +114,7 @@ def test_random_tokens_are_refused_or_are_what_their_text_encodes_to(rows, optio
 
 
 def test_tokens_are_laid_out_as_documented():
-    codec = Codec.for_dataset(ADDITION)
+    codec = ADDITION.codec()
     ids = {character: NUM_RESERVED + place for place, character in enumerate("+0123456789")}
     assert codec.alphabet == "+0123456789"
     assert codec.num_tokens == 14
@@ -147,24 +125,24 @@ def test_tokens_are_laid_out_as_documented():
 
 def test_padding_zeros_and_reversal_do_what_they_say():
     options = CodecOptions(padding="left", zero_padding=True, reverse_answer=True, spaces="keep")
-    codec = Codec.for_dataset(ADDITION, options)
-    plain = Codec.for_dataset(ADDITION, CodecOptions(spaces="keep"))
+    codec = Codec.for_space(ADDITION.space, ADDITION.facts, options)
+    plain = ADDITION.codec(spaces="keep")
     assert codec.encode_questions(["31 + 7"])[0, -9:].tolist() == plain.encode_questions(["031 + 007"])[0].tolist()
     signs = codec.describe_tokens(codec.encode_answers(["38"])[0])
     assert signs == ["8", "3", "0", "0", "∎"]
-    backwards = Codec.for_dataset(ADDITION, CodecOptions(padding="left", reverse_question=True))
+    backwards = ADDITION.codec(padding="left", reverse_question=True)
     assert backwards.describe_tokens(backwards.encode_questions(["31 + 7"])[0]) == ["□", "□", "□", "7", "+", "1", "3"]
 
 
 def test_bytes_arrays_and_rows_give_the_tokens_of_strings():
-    codec, texts = Codec.for_dataset(ADDITION), ["1 + 2", "345 + 67"]
+    codec, texts = ADDITION.codec(), ["1 + 2", "345 + 67"]
     expected = codec.encode_questions(texts)
     for same in ([text.encode() for text in texts], np.array(texts), ByteRows.from_texts(texts)):
         assert np.array_equal(codec.encode_questions(same), expected)
 
 
 def test_no_texts_give_no_tokens():
-    codec = Codec.for_dataset(ADDITION, CodecOptions(zero_padding=True, reverse_question=True))
+    codec = ADDITION.codec(zero_padding=True, reverse_question=True)
     assert codec.encode_questions([]).shape == (0, codec.question_width)
     assert codec.decode_answers(codec.encode_answers([])) == []
 
@@ -182,16 +160,16 @@ def test_no_texts_give_no_tokens():
 )
 def test_questions_that_do_not_fit_are_refused_by_text_and_position(text, message):
     with pytest.raises(UserError, match=message):
-        Codec.for_dataset(ADDITION).encode_questions(["1 + 1", text])
+        ADDITION.codec().encode_questions(["1 + 1", text])
 
 
 def test_an_answer_may_not_have_spaces_even_if_questions_may():
     with pytest.raises(UserError, match="answer `1 2` has ' ' at position 2"):
-        Codec.for_dataset(ADDITION).encode_answers(["1 2"])
+        ADDITION.codec().encode_answers(["1 2"])
 
 
 def test_a_number_that_is_longer_than_its_zero_padding_still_fits_or_is_refused():
-    codec = Codec.for_dataset(ADDITION, CodecOptions(zero_padding=True))
+    codec = ADDITION.codec(zero_padding=True)
     with pytest.raises(UserError, match="has 6 characters, at most 4 fit"):
         codec.encode_answers(["123456"])
 
@@ -208,7 +186,7 @@ def test_a_number_that_is_longer_than_its_zero_padding_still_fits_or_is_refused(
     ],
 )
 def test_rows_that_are_no_encoded_question_are_refused(row):
-    codec = Codec.for_dataset(ADDITION)
+    codec = ADDITION.codec()
     with pytest.raises(UserError, match=r"row 1 of the tokens is not an encoded question|question 2 is empty"):
         codec.decode_questions(np.array([codec.encode_questions(["1 + 1"])[0], row]))
 
@@ -218,11 +196,11 @@ def test_rows_that_are_no_encoded_question_are_refused(row):
 )
 def test_rows_that_are_no_encoded_answer_are_refused(row):
     with pytest.raises(UserError, match="row 0 of the tokens is not an encoded answer"):
-        Codec.for_dataset(ADDITION).decode_answers(np.array([row]))
+        ADDITION.codec().decode_answers(np.array([row]))
 
 
 def test_malformed_predictions_are_shown_and_never_equal_an_answer():
-    codec = Codec.for_dataset(ADDITION)
+    codec = ADDITION.codec()
     one, two = codec.encode_answers(["12"])[0][:2]
     rows = [
         [one, two, END, two, START],  # what follows the end is not read
@@ -233,13 +211,13 @@ def test_malformed_predictions_are_shown_and_never_equal_an_answer():
         [PAD] * 5,
     ]
     assert codec.decode_predictions(np.array(rows)) == ["12", "12121?", "1?2", "1?2", "", "??????"]
-    backwards = Codec.for_dataset(ADDITION, CodecOptions(reverse_answer=True))
+    backwards = ADDITION.codec(reverse_answer=True)
     assert backwards.decode_predictions(np.array(rows))[:2] == ["21", "12121?"]
 
 
 @pytest.mark.parametrize("is_reversed", [False, True])
 def test_a_prediction_without_its_zeros_is_no_answer(is_reversed):
-    codec = Codec.for_dataset(ADDITION, CodecOptions(zero_padding=True, reverse_answer=is_reversed))
+    codec = ADDITION.codec(zero_padding=True, reverse_answer=is_reversed)
     whole = codec.encode_answers(["7", "18"])
     assert codec.decode_predictions(whole) == ["7", "18"]
     width = codec.answer_width
@@ -252,7 +230,7 @@ def test_a_prediction_without_its_zeros_is_no_answer(is_reversed):
 
 
 def test_tokens_of_the_wrong_shape_or_range_are_refused():
-    codec = Codec.for_dataset(ADDITION)
+    codec = ADDITION.codec()
     with pytest.raises(UserError, match=r"shape \(number of texts, 5\), got \(2, 4\)"):
         codec.decode_predictions(np.zeros((2, 4), int))
     with pytest.raises(UserError, match="from 0 to 255, got -1 to 300"):
@@ -261,7 +239,7 @@ def test_tokens_of_the_wrong_shape_or_range_are_refused():
 
 @pytest.mark.parametrize("options", ALL_OPTIONS[::5])
 def test_a_saved_codec_is_the_same_codec(options, tmp_path):
-    codec = Codec.for_dataset(MIXED, options)
+    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
     codec.save(tmp_path / "codec.json")
     assert Codec.load(tmp_path / "codec.json") == codec
 
@@ -273,7 +251,7 @@ def test_a_damaged_or_newer_codec_is_refused(tmp_path):
     path.write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
         Codec.load(path)
-    mapping = Codec.for_dataset(ADDITION).to_dict()
+    mapping = ADDITION.codec().to_dict()
     with pytest.raises(UserError, match=f"version {CODEC_VERSION + 1}.*update eqstream"):
         Codec.from_dict({**mapping, "version": CODEC_VERSION + 1})
     with pytest.raises(UserError, match="unknown key `alphabets`; did you mean `alphabet`"):
@@ -281,28 +259,27 @@ def test_a_damaged_or_newer_codec_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("manifest", "message"),
+    ("texts", "message"),
     [
-        (with_space(ADDITION, alphabet=" +-0123456789"), "does not know the dataset's characters '-'"),
-        (with_space(ADDITION, max_question_length=11), "takes questions of up to 9 characters, the dataset has 11"),
-        (with_space(ADDITION, max_answer_length=5), "takes answers of up to 4 characters, the dataset has 5"),
-        (with_recipe(ADDITION, spacing=False), "trained on questions with spaces, the dataset's are without"),
+        (ADDITION.with_facts(alphabet=" +-0123456789"), "does not know the dataset's characters '-'"),
+        (ADDITION.with_facts(max_question_length=11), "takes questions of up to 9 characters, the dataset has 11"),
+        (ADDITION.with_facts(max_answer_length=5), "takes answers of up to 4 characters, the dataset has 5"),
+        (ADDITION.with_space(spacing=False), "trained on questions with spaces, the dataset's are without"),
     ],
 )
-def test_a_dataset_that_does_not_fit_is_refused_with_the_reason(manifest, message):
-    codec = Codec.for_dataset(ADDITION)
-    codec.check_dataset(ADDITION)
+def test_a_dataset_that_does_not_fit_is_refused_with_the_reason(texts, message):
+    codec = ADDITION.codec()
+    codec.check_space(ADDITION.space, ADDITION.facts)
     with pytest.raises(UserError, match=message):
-        codec.check_dataset(manifest)
+        codec.check_space(texts.space, texts.facts)
 
 
 def test_zero_padding_does_not_go_with_fractions():
-    manifest = with_recipe(with_space(MIXED), division="fraction")
+    texts = MIXED.with_space(division="fraction")
     with pytest.raises(UserError, match=r"does not go with `space\.division: fraction`"):
-        Codec.for_dataset(manifest, CodecOptions(zero_padding=True))
+        texts.codec(zero_padding=True)
 
 
 def test_a_space_without_the_digit_zero_can_be_zero_padded():
-    manifest = with_space(ADDITION, alphabet=" +123456789")
-    codec = Codec.for_dataset(manifest, CodecOptions(zero_padding=True))
+    codec = ADDITION.with_facts(alphabet=" +123456789").codec(zero_padding=True)
     assert codec.decode_questions(codec.encode_questions(["1 + 23"])) == ["1 + 23"]

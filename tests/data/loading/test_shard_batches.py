@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -60,8 +61,8 @@ def test_gzip_gives_the_tables_of_plain_tfrecord(dataset, tmp_path):
 
 def test_the_table_is_what_tensorflow_reads_record_by_record(dataset):
     manifest, codec = load_manifest(dataset), Codec.for_dataset(load_manifest(dataset))
-    shards = manifest["splits"]["train"]["shards"]
-    paths = [str(dataset / shard["files"]["tfrecord"]["path"]) for shard in shards]
+    shards = manifest.splits["train"].shards
+    paths = [str(dataset / shard.files["tfrecord"].path) for shard in shards]
     examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(paths)]
     table = load(dataset)
     assert len(shards) == 3
@@ -74,7 +75,7 @@ def test_the_table_is_what_tensorflow_reads_record_by_record(dataset):
 
 
 def shard_file(directory, storage, number=1):
-    return directory / load_manifest(directory)["splits"]["train"]["shards"][number]["files"][storage]["path"]
+    return directory / load_manifest(directory).splits["train"].shards[number].files[storage].path
 
 
 def record_starts(data):
@@ -157,7 +158,8 @@ def test_a_record_that_is_no_equation_is_named(broken):
 
 def test_a_text_that_the_codec_cannot_encode_names_the_shard(dataset):
     manifest = load_manifest(dataset)
-    codec = Codec.for_dataset({**manifest, "space": {**manifest["space"], "alphabet": " +0123456789"}})
+    facts = dataclasses.replace(manifest.space, alphabet=" +0123456789")
+    codec = Codec.for_space(manifest.recipe.space, facts)
     with pytest.raises(UserError, match="does not know the dataset's characters '-'"):
         load_tokens(dataset, "train", codec)
     object.__setattr__(codec, "check_dataset", lambda manifest: None)

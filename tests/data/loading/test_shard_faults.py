@@ -33,9 +33,9 @@ def broken(dataset, tmp_path) -> Path:
 
 
 def second_shard(directory: Path, storage: str) -> Path:
-    shards = load_manifest(directory)["splits"]["train"]["shards"]
+    shards = load_manifest(directory).splits["train"].shards
     assert len(shards) == 2
-    return directory / shards[1]["files"][storage]["path"]
+    return directory / shards[1].files[storage].path
 
 
 def load(directory: Path, storage: str, **options: bool) -> TokenTable:

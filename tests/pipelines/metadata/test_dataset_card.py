@@ -1,4 +1,4 @@
-import hashlib
+import dataclasses
 import json
 import logging
 import re
@@ -7,55 +7,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eqstream.data.recipe import Recipe, load_recipe
+from eqstream.data.dataset.manifest import parse_manifest
+from eqstream.data.recipe import Recipe
 from eqstream.pipelines.metadata.dataset_card import render_papers
-
-COLUMNS = {"answer": "string", "carries": "int64", "digits": "int64", "question": "string", "terms": "int64"}
-
-
-def make_manifest(*overrides: str) -> dict:
-    """A manifest as a build of `length` writes it, with two shards a split and made-up checksums."""
-    recipe = load_recipe("length", overrides)
-    splits = {}
-    for split in recipe.splits:
-        shards = [make_shard(f"{split.name}-{index:05d}-of-00002", recipe) for index in range(2)]
-        splits[split.name] = {"num_equations": 50, "first_ordinal": 0, "num_left_out": 0, "shards": shards}
-    return {
-        "format_version": 1,
-        "eqstream_version": "0.1.0",
-        "name": recipe.name,
-        "version": recipe.version,
-        "description": recipe.description,
-        "fingerprint": recipe.fingerprint(),
-        "recipe": recipe.to_dict(),
-        "columns": COLUMNS,
-        "space": {"size": "1000000000000"},
-        "splits": splits,
-    }
-
-
-def make_shard(name: str, recipe: Recipe) -> dict:
-    paths = {"tfrecord": f"tfrecord/{name}.tfrecord", "parquet": f"data/{name}.parquet"}
-    files = {
-        storage_format: {
-            "path": paths[storage_format],
-            "num_bytes": 1000,
-            "sha256": hashlib.sha256(paths[storage_format].encode()).hexdigest(),
-        }
-        for storage_format in recipe.storage.formats
-    }
-    return {"shard": name, "num_equations": 25, "first_ordinal": 0, "files": files}
+from tests.recipes import make_manifest
 
 
 def card_head(papers: dict[str, bytes]) -> dict:
     return yaml.safe_load(papers["README.md"].decode().split("---\n")[1])
 
 
-def test_same_manifest_in_another_order_of_keys_gives_the_same_bytes():
+def test_manifest_read_from_disk_gives_the_same_bytes():
     manifest = make_manifest()
-    read_back = json.loads(json.dumps(manifest, sort_keys=True))
-    assert list(read_back["splits"]) != list(manifest["splits"])
-    assert render_papers(read_back) == render_papers(manifest)
+    assert list(json.loads(manifest.to_bytes())["splits"]) != list(manifest.splits)
+    assert render_papers(parse_manifest(manifest.to_bytes())) == render_papers(manifest)
 
 
 def test_papers_end_with_a_newline_and_hold_no_carriage_return():
@@ -78,7 +43,7 @@ def test_card_holds_a_recipe_that_loads_to_the_same_fingerprint():
     manifest = make_manifest("codec.reverse_answer=true")
     text = render_papers(manifest)["README.md"].decode()
     recipe = Recipe.from_dict(yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)[-1]))
-    assert recipe.fingerprint() == manifest["fingerprint"]
+    assert recipe.fingerprint() == manifest.fingerprint
 
 
 def test_papers_do_not_depend_on_the_sections_for_models():
@@ -135,8 +100,7 @@ def test_dataset_of_tfrecord_alone_promises_no_parquet_files():
 
 
 def test_column_of_an_unknown_type_is_an_error():
-    manifest = make_manifest()
-    manifest["columns"] = {**COLUMNS, "weight": "float32"}
+    manifest = dataclasses.replace(make_manifest(), columns={"weight": "float32"})
     with pytest.raises(ValueError, match="`column_type` must be one of string, bytes and int64, got 'float32'"):
         render_papers(manifest)
 
@@ -145,12 +109,11 @@ def test_croissant_lists_every_file_with_its_size_and_checksum():
     manifest = make_manifest()
     croissant = json.loads(render_papers(manifest)["croissant.json"])
     listed = {node["contentUrl"]: node for node in croissant["distribution"] if node["@type"] == "cr:FileObject"}
-    shards = [shard for split in manifest["splits"].values() for shard in split["shards"]]
-    files = [file for shard in shards for file in shard["files"].values()]
+    files = [file for _, _, file in manifest.list_files()]
     assert len(listed) == len(files) == 12
     for file in files:
-        assert listed[file["path"]]["sha256"] == file["sha256"]
-        assert listed[file["path"]]["contentSize"] == "1000 B"
+        assert listed[file.path]["sha256"] == file.sha256
+        assert listed[file.path]["contentSize"] == "1000 B"
 
 
 @pytest.mark.parametrize("formats", ["[tfrecord, parquet]", "[tfrecord]", "[parquet]"])

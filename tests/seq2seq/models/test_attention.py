@@ -4,22 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from eqstream.data.loading.codec import NUM_RESERVED, PAD, Codec, CodecOptions
+from eqstream.data.loading.codec import NUM_RESERVED, PAD
 from eqstream.seq2seq.config.architectures import AttentionRecipe, RepeatVectorRecipe, TransformerRecipe
 from eqstream.seq2seq.models.registry import make_model
+from tests.recipes import ADDITION
 
-MANIFEST = {
-    "space": {"alphabet": " +0123456789", "max_question_length": 9, "max_answer_length": 4},
-    "recipe": {
-        "space": {
-            "operands": {"min": 0, "max": 999, "decimals": 0},
-            "operators": "+",
-            "terms": {"min": 2, "max": 2},
-            "spacing": True,
-            "division": "exact",
-        }
-    },
-}
 QUESTIONS = ["3 + 4", "120 + 7", "999 + 999", "0 + 0"]
 ANSWERS = ["7", "127", "1998", "0"]
 ARCHITECTURES = {
@@ -33,7 +22,7 @@ ARCHITECTURES = {
 def make(architecture, padding="right", seed=3):
     keras.utils.set_random_seed(seed)
     recipe = ARCHITECTURES[architecture] if isinstance(architecture, str) else architecture
-    model = make_model(recipe, Codec.for_dataset(MANIFEST, CodecOptions(padding=padding)))
+    model = make_model(recipe, ADDITION.codec(padding=padding))
     generator = np.random.default_rng(seed)
     for weight in model.trainable_weights:
         if len(weight.shape) > 1:

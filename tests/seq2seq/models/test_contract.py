@@ -12,19 +12,17 @@ from eqstream.seq2seq.metrics import TokenAccuracy, exact_matches, token_loss, t
 from eqstream.seq2seq.models.decoding import GreedyDecoder
 from eqstream.seq2seq.models.registry import MODELS, make_model
 from eqstream.seq2seq.models.regression import RegressionModel
+from tests.recipes import make_texts
 
-MANIFEST = {
-    "space": {"alphabet": " ()*+-./0123456789", "max_question_length": 19, "max_answer_length": 6},
-    "recipe": {
-        "space": {
-            "operands": {"min": -99, "max": 99, "decimals": 1},
-            "operators": "+-*/",
-            "terms": {"min": 2, "max": 3},
-            "spacing": True,
-            "division": "decimal",
-        }
-    },
-}
+MIXED = make_texts(
+    " ()*+-./0123456789",
+    19,
+    6,
+    operands={"min": -99, "max": 99, "decimals": 1},
+    operators="+-*/",
+    terms={"min": 2, "max": 3},
+    division="decimal",
+)
 QUESTIONS = ["3 + 4", "12 - -7", "(1.5 + 2) * 98", "0 - 0", "99 * 99", "-0.5 + -31.5"]
 ANSWERS = ["7", "19", "343", "0", "9801", "-32"]
 
@@ -67,7 +65,7 @@ CODECS = {
 
 def make(architecture="transformer", codec="plain", seed=1):
     keras.utils.set_random_seed(seed)
-    return make_model(ARCHITECTURES[architecture], Codec.for_dataset(MANIFEST, CODECS[codec]))
+    return make_model(ARCHITECTURES[architecture], Codec.for_space(MIXED.space, MIXED.facts, CODECS[codec]))
 
 
 def scrambled(model, seed=5):
@@ -207,7 +205,7 @@ def slow_places(text, length):
 @pytest.mark.parametrize("is_reversed", [False, True])
 @pytest.mark.parametrize("spaces", ["keep", "drop"])
 def test_places_and_numbers_are_counted_as_numbers_are_read(padding, is_reversed, spaces):
-    codec = Codec.for_dataset(MANIFEST, CodecOptions(padding=padding, reverse_question=is_reversed, spaces=spaces))
+    codec = MIXED.codec(padding=padding, reverse_question=is_reversed, spaces=spaces)
     layer = DigitPlaces(codec.alphabet, codec.question_width, is_reversed)
     tokens = codec.encode_questions(QUESTIONS)
     places, numbers = (np.asarray(each) for each in layer(tokens))
@@ -220,7 +218,7 @@ def test_places_and_numbers_are_counted_as_numbers_are_read(padding, is_reversed
 
 
 def test_place_and_number_tell_all_tokens_of_a_question_apart():
-    codec = Codec.for_dataset(MANIFEST)
+    codec = MIXED.codec()
     layer = DigitPlaces(codec.alphabet, codec.question_width)
     tokens = codec.encode_questions(["(1.5 - -2) * (3)", "-10.1 - (-9.9)"])
     places, numbers = (np.asarray(each) for each in layer(tokens))
@@ -232,7 +230,7 @@ def test_place_and_number_tell_all_tokens_of_a_question_apart():
 
 
 def test_offsets_count_places_across_the_decimal_point_and_no_further_than_they_reach():
-    codec = Codec.for_dataset(MANIFEST)
+    codec = MIXED.codec()
     layer = DigitPlaces(codec.alphabet, codec.question_width)
     text = "(1234567.89)"
     places = layer(np.array([[NUM_RESERVED + codec.alphabet.index(each) for each in text] + [PAD]]))[0]
@@ -248,9 +246,8 @@ def test_offsets_count_places_across_the_decimal_point_and_no_further_than_they_
 
 
 def sums_model(**options):
-    space = {"alphabet": "+0123456789", "max_question_length": 13, "max_answer_length": 7}
-    recipe = {**MANIFEST["recipe"]["space"], "operands": {"min": 0, "max": 10**6 - 1, "decimals": 0}, "spacing": False}
-    codec = Codec.for_dataset({"space": space, "recipe": {"space": recipe}}, CodecOptions(**options))
+    texts = make_texts("+0123456789", 13, 7, operands={"min": 0, "max": 10**6 - 1}, spacing=False)
+    codec = texts.codec(**options)
     keras.utils.set_random_seed(4)
     architecture = TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative", number_embedding=False)
     return scrambled(make_model(architecture, codec))

@@ -5,29 +5,18 @@ import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import PAD, START, Codec, CodecOptions
+from eqstream.data.loading.codec import PAD, START
 from eqstream.seq2seq.config.architectures import FeedbackRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.models.registry import make_model
+from tests.recipes import ADDITION
 
-MANIFEST = {
-    "space": {"alphabet": " +0123456789", "max_question_length": 9, "max_answer_length": 4},
-    "recipe": {
-        "space": {
-            "operands": {"min": 0, "max": 999, "decimals": 0},
-            "operators": "+",
-            "terms": {"min": 2, "max": 2},
-            "spacing": True,
-            "division": "exact",
-        }
-    },
-}
 QUESTIONS = ["3 + 4", "120 + 7", "999 + 999", "0 + 0"]
 
 
 def make(padding="right", seed=3, **options):
     keras.utils.set_random_seed(seed)
-    codec = Codec.for_dataset(MANIFEST, CodecOptions(padding=padding))
+    codec = ADDITION.codec(padding=padding)
     model = make_model(FeedbackRecipe(**{"width": 7, **options}), codec)
     generator = np.random.default_rng(seed)
     for weight in model.trainable_weights:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import END, Codec, CodecOptions
+from eqstream.data.loading.codec import END
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.analysis.report_text import render_report
@@ -17,20 +17,12 @@ from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.models.regression import NumberError
 from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.train import train
+from tests.recipes import make_texts
 
 
-def manifest(spacing, alphabet=" -0123456789", question=12, answer=5, low=-999):
-    space = {
-        "operands": {"min": low, "max": 999, "decimals": 0},
-        "operators": "-",
-        "terms": {"min": 2, "max": 2},
-        "spacing": spacing,
-        "division": "exact",
-    }
-    return {
-        "space": {"alphabet": alphabet, "max_question_length": question, "max_answer_length": answer},
-        "recipe": {"space": space},
-    }
+def differences(spacing=True):
+    operands = {"min": -999, "max": 999}
+    return make_texts(" -0123456789", 12, 5, operands=operands, operators="-", spacing=spacing)
 
 
 EDGES = [-999, -100, -99, -10, -9, -1, 0, 1, 9, 10, 99, 100, 999]
@@ -47,8 +39,7 @@ every_model = pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("is_reversed", [False, True])
 @pytest.mark.parametrize(("spacing", "spaces"), [(True, "keep"), (True, "drop"), (False, "keep")])
 def test_operands_are_read_with_their_own_signs(padding, is_reversed, spacing, spaces):
-    options = CodecOptions(padding=padding, reverse_question=is_reversed, spaces=spaces)
-    codec = Codec.for_dataset(manifest(spacing), options)
+    codec = differences(spacing).codec(padding=padding, reverse_question=is_reversed, spaces=spaces)
     pairs = [(one, other) for one in EDGES for other in EDGES]
     texts = [f"{one} - {other}" if spacing else f"{one}-{other}" for one, other in pairs]
     numbers = read_numbers(codec.encode_questions(texts), codec.alphabet, num_numbers=2, is_reversed=is_reversed)
@@ -57,7 +48,7 @@ def test_operands_are_read_with_their_own_signs(padding, is_reversed, spacing, s
 
 @pytest.mark.parametrize("is_reversed", [False, True])
 def test_every_answer_is_written_as_the_codec_writes_it_and_read_back(is_reversed):
-    codec = Codec.for_dataset(manifest(True), CodecOptions(reverse_answer=is_reversed))
+    codec = differences().codec(reverse_answer=is_reversed)
     values = np.arange(-1998, 1999)
     options = {"is_reversed": is_reversed}
     tokens = np.asarray(write_numbers(values.astype(np.float32), codec.alphabet, width=codec.answer_width, **options))
@@ -83,7 +74,7 @@ def test_what_does_not_fit_is_cut_and_the_rest_rounded():
 
 @every_model
 def test_a_saved_model_loads_in_safe_mode_and_answers_the_same(architecture, tmp_path):
-    codec = Codec.for_dataset(manifest(True), CodecOptions(reverse_answer=True))
+    codec = differences().codec(reverse_answer=True)
     model = make_model(ARCHITECTURES[architecture], codec)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_stream_of_a_dataset_gives_what_its_files_do_not_hold_out(dataset):
         given.update(codec.decode_questions(batch["question"].numpy()))
     assert not {frozenset(text.split(" + ")) for text in given} & held_out
     # What an evaluation on unseen equations takes for seen is what the stream gives.
-    unseen = unseen_equations(Recipe.from_dict(manifest["recipe"]), from_stream=True)
+    unseen = unseen_equations(manifest.recipe, from_stream=True)
     texts = {text for columns in unseen.blocks() for text in columns.question.to_texts()}
     assert not texts & given
     assert len(texts) + len(given) == 13 * 13
@@ -116,7 +117,7 @@ def test_an_epoch_has_as_many_examples_as_the_split_unless_told_otherwise(datase
 
 
 def test_dataset_that_holds_out_who_knows_what_is_refused(dataset, tmp_path):
-    manifest = load_manifest(dataset) | {"fingerprint": "of another version"}
+    manifest = dataclasses.replace(load_manifest(dataset), fingerprint="of another version")
     sections = ModelRecipe.from_dict({"training": RECIPE["training"]})
     with pytest.raises(UserError, match=r"`training.source: fresh` needs a dataset of this version of eqstream"):
         make_source(sections.training, Codec.for_dataset(manifest), dataset, manifest)

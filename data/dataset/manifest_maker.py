@@ -1,0 +1,89 @@
+"""The manifest of a dataset that has just been built."""
+
+from collections.abc import Mapping
+
+from eqstream.data.dataset.histograms import add_histograms
+from eqstream.data.dataset.layout import COLUMNS, shard_path
+from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceFacts, SplitInfo
+from eqstream.data.dataset.shard_writer import ShardReceipt
+from eqstream.data.formats.text_encoder import TextEncoder
+from eqstream.data.recipe import FORMAT_VERSION, Recipe
+from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
+from eqstream.data.splits.plan import ShardTask, SplitPlan
+from eqstream.data.versions import build_versions, eqstream_version
+
+
+def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardReceipt]) -> Manifest:
+    """Returns the manifest of a finished dataset.
+
+    Args:
+        recipe: the recipe.
+        plan: the plan of its shards.
+        receipts: for each shard's name the receipt of its writer, with all formats of the recipe.
+
+    Raises:
+        ValueError: a receipt is missing or reports another number of equations than planned.
+    """
+    for task in plan.shards:
+        receipt = receipts.get(task.name)
+        if receipt is None or receipt.num_equations != task.num_equations:
+            raise ValueError(f"shard {task.name} has no receipt for its {task.num_equations} equations")
+    splits = {}
+    for split in plan.splits:
+        tasks = [task for task in plan.shards if task.split == split.name]
+        splits[split.name] = SplitInfo(
+            num_equations=split.num_equations,
+            first_ordinal=split.first_ordinal,
+            num_left_out=split.num_left_out,
+            histograms=add_histograms(receipts[task.name].histograms for task in tasks),
+            shards=tuple(_describe_shard(recipe, task, receipts[task.name]) for task in tasks),
+        )
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        eqstream_version=eqstream_version(),
+        tools=build_versions(),
+        name=recipe.name,
+        version=recipe.version,
+        description=recipe.description,
+        fingerprint=recipe.fingerprint(),
+        recipe=recipe,
+        columns=COLUMNS,
+        space=describe_space(recipe),
+        splits=splits,
+    )
+
+
+def _describe_shard(recipe: Recipe, task: ShardTask, receipt: ShardReceipt) -> ShardInfo:
+    files = {}
+    for format in recipe.storage.formats:
+        path = shard_path(format, task.split, task.shard_index, task.num_shards, recipe.storage.compression)
+        file = receipt.files[format]
+        files[format] = FileInfo(path=path, num_bytes=file["num_bytes"], sha256=file["sha256"])
+    return ShardInfo(shard=task.name, num_equations=task.num_equations, first_ordinal=task.first_ordinal, files=files)
+
+
+def describe_space(recipe: Recipe) -> SpaceFacts:
+    """Returns the size of the recipe's space, and bounds on the text that it holds."""
+    space = prepare_space(recipe.space)
+    text = TextEncoder(space)
+    return SpaceFacts(
+        size=space.whole.size,
+        num_shapes=len(space.shapes),
+        max_question_length=text.max_question_length,
+        max_answer_length=text.max_answer_length,
+        alphabet=_list_characters(space),
+    )
+
+
+def _list_characters(space: PreparedSpace) -> str:
+    """Returns the characters of digits, signs and decimal points, and those of the text between the operands."""
+    recipe = space.recipe
+    letters = {letter for shape in space.shapes for part in shape.literals(recipe.spacing) for letter in part}
+    letters |= set("0123456789")
+    if space.has_negative_operands or "-" in recipe.operators:
+        letters.add("-")
+    if space.has_fractions:
+        letters.add("/")
+    if space.decimals or (space.has_division and recipe.division == "decimal" and recipe.places):
+        letters.add(".")
+    return "".join(sorted(letters))
