@@ -163,7 +163,7 @@ class Where:
     `digits` counts the digits before the decimal point of the longest operand; `operands` holds for all operands;
     `contains` asks for at least one of the values, `excludes` forbids them all; `carries` counts the carries and
     borrows of written addition and subtraction; `operators` allows no others; `brackets` is about the text: see
-    `SplitRecipe` for what becomes of twins that differ in it, as ``1 + 2 + 3`` and ``3 + (1 + 2)`` do.
+    `SplitRecipe` for where it cannot be used.
     """
 
     terms: Range | None = None
@@ -201,11 +201,9 @@ class SplitRecipe:
     `where` and `hash` narrow the source; a split with neither takes from what no other split's `where` or `hash`
     selects. `hash` is a half-open range of buckets within [0, 1).
 
-    Commuted twins may differ in brackets, and a `where` may ask for them. With `commuted: together` a split takes from
-    every class of which some member meets its `where`; where several splits could take a class, ``brackets: true``
-    comes before ``brackets: false``, and that before a split without `where`. The members that don't meet it are in no
-    split, and the manifest counts them with the split's `num_left_out`. With `drop` a `where` is about the one member
-    that is written, which of a class with both kinds may be either.
+    Commuted twins may differ in brackets, as ``1 + 2 + 3`` and ``3 + (1 + 2)`` do, so `where.brackets` is refused
+    with `commuted: together`. With `drop` it is about the one member that is written, which of a class with both kinds
+    may be either.
     """
 
     name: str

@@ -29,7 +29,7 @@ def describe(directory: str | Path, *, num_samples: int = 5) -> dict[str, Any]:
     | `space` | `size` (an integer as text) and the recipe's `space` |
     | `recipe` | `seed`, `commuted`, `sampling`, `storage` |
     | `num_equations`, `num_shards`, `num_bytes` | of the whole dataset; bytes by format |
-    | `num_left_out` | equations in no split although a twin is in one, parted by its end or its condition on brackets |
+    | `num_left_out` | equations in no split although a twin is in one, which the end of the split cut off |
     | `splits` | by name: `num_equations`, `num_shards`, `num_bytes`, `source`, `histograms`, `samples` |
 
     Args:
@@ -116,7 +116,7 @@ def _render_facts(description: Mapping[str, Any]) -> list[str]:
     facts += ["brackets"] if space["brackets"] else []
     facts += [f"{space['division']} division"] if "/" in space["operators"] else []
     left_out = description["num_left_out"]
-    apart = f"; {left_out:,} left out, parted from their twins by a split's end or condition" if left_out else ""
+    apart = f"; {left_out:,} left out, cut off from their twins by the end of a split" if left_out else ""
     sizes = ", ".join(f"{FORMAT_TO_TITLE[name]} {_megabytes(size)}" for name, size in description["num_bytes"].items())
     return [
         f"space    {int(space['size']):,} candidates: {', '.join(facts)}",

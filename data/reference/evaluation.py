@@ -35,7 +35,6 @@ __all__ = [
     "decimal_text",
     "evaluate",
     "has_brackets",
-    "list_bracket_forms",
     "list_operands",
     "list_operators",
     "parse",
@@ -95,25 +94,6 @@ def has_brackets(tree: Tree) -> bool:
     (False, True)
     """
     return "(" in render(tree)
-
-
-def list_bracket_forms(tree: Tree) -> frozenset[bool]:
-    """Returns whether the texts of commuted twins of a tree, its own among them, need a bracket: some may, others not.
-
-    Takes time linear in the size of the tree, which can have 2**31 twins.
-
-    >>> sorted(list_bracket_forms(parse("1 + 2 - 3"))), sorted(list_bracket_forms(parse("1 + 2 + 3")))
-    ([False], [False, True])
-    """
-    if isinstance(tree, Number):
-        return frozenset([False])
-    operator, left, right = tree
-    # How strongly a side binds is all that its place depends on, and that is the same for all its twins.
-    first, second = (Number(1) if isinstance(side, Number) else Operation(side.operator, *ONES) for side in tree[1:])
-    orders = [(first, second), (second, first)] if operator in COMMUTATIVE else [(first, second)]
-    around = {has_brackets(Operation(operator, *order)) for order in orders}
-    inside = product(list_bracket_forms(left), list_bracket_forms(right))
-    return frozenset(any(forms) for forms in product({any(pair) for pair in inside}, around))
 
 
 def evaluate(tree: Tree, division: str = "exact", decimals: int = 0) -> Rational:

@@ -119,31 +119,28 @@ def _excludes_contained(first: Where, second: Where) -> bool:
     return not values
 
 
-def boxes_of(where: Where | None, space: PreparedSpace, *, with_twins: bool = False) -> list[Box]:
+def boxes_of(where: Where | None, space: PreparedSpace) -> list[Box]:
     """Returns disjoint boxes that together hold every equation that meets `where`, in the order of shapes.
 
     Args:
         where: the condition.
         space: of the equations.
-        with_twins: whether the boxes are to hold all commuted twins of these equations, too.
     """
     if where is None:
         where = Where(terms=Range())
     boxes = []
     for number, shape in enumerate(space.shapes):
-        if _fits_shape(where, shape, with_twins):
+        if _fits_shape(where, shape):
             boxes += [Box(number, domains) for domains in _split_domains(where, space, shape.num_terms)]
     return [box for box in boxes if box.size]
 
 
-def _fits_shape(where: Where, shape: Shape, with_twins: bool) -> bool:
+def _fits_shape(where: Where, shape: Shape) -> bool:
     if where.terms is not None and not where.terms.contains(shape.num_terms):
         return False
     if where.operators is not None and not set(shape.operators) <= set(where.operators):
         return False
-    if where.brackets is None or not with_twins:
-        return has_brackets_of(where, shape)
-    return where.brackets in shape.brackets_of_twins
+    return where.brackets is None or where.brackets == shape.has_brackets
 
 
 def _split_domains(where: Where, space: PreparedSpace, num_terms: int) -> Iterator[tuple[Domain, ...]]:
@@ -198,19 +195,10 @@ def length_domain(shortest: int, longest: int, scale: int) -> Domain:
 
 
 def fits(
-    where: Where,
-    shape: Shape,
-    operands: Sequence[np.ndarray],
-    answers: Answers,
-    scale: int,
-    *,
-    with_twins: bool = False,
+    where: Where, shape: Shape, operands: Sequence[np.ndarray], answers: Answers, scale: int
 ) -> np.ndarray | np.bool_:
-    """Returns whether each equation meets `where`, or, `with_twins`, some commuted twin of it does; shape (n,).
-
-    Twins differ in nothing that a condition can ask for, but in brackets.
-    """
-    if not _fits_shape(where, shape, with_twins):
+    """Returns whether each equation meets `where`, shape (n,); commuted twins can differ only in `brackets`."""
+    if not _fits_shape(where, shape):
         return np.zeros(len(operands[0]), dtype=bool)
     result = np.ones(len(operands[0]), dtype=bool)
     if where.digits is not None:
@@ -227,11 +215,6 @@ def fits(
     if where.answer is not None:
         result &= _in_range(answers.numerators, answers.denominators, where.answer)
     return result
-
-
-def has_brackets_of(where: Where | None, shape: Shape) -> bool:
-    """Returns whether an equation of this shape meets what may differ between twins, which is brackets alone."""
-    return where is None or where.brackets is None or where.brackets == shape.has_brackets
 
 
 def longest_digits(operands: Sequence[np.ndarray], scale: int) -> np.ndarray:

@@ -13,7 +13,6 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from eqstream.data.errors import UserError
@@ -72,11 +71,6 @@ class Shape:
     def has_brackets(self) -> bool:
         """Whether the text of an equation of this shape holds brackets."""
         return any("(" in literal for literal in self.literals(spacing=True))
-
-    @cached_property
-    def brackets_of_twins(self) -> frozenset[bool]:
-        """Whether twins of an equation of this shape hold brackets, itself among them: some may and others not."""
-        return frozenset(_list_bracket_forms(self.tree, self.brackets))
 
     def literals(self, spacing: bool) -> list[str]:
         """Returns the texts around the operands: before the first, between each two, after the last.
@@ -199,21 +193,6 @@ def _bracketed(tree: Tree, gap: str, *, needed: bool) -> Iterator[int | str]:
     yield from _infix(tree, gap)
     if needed:
         yield ")"
-
-
-def _list_bracket_forms(tree: Tree, brackets: bool) -> set[bool]:
-    """Returns whether the text has brackets, for each way of swapping sides; in time linear in the tree's size."""
-    if isinstance(tree, int):
-        return {False}
-    operator, left, right = tree
-    forms = {
-        here or there
-        for here, there in itertools.product(_list_bracket_forms(left, brackets), _list_bracket_forms(right, brackets))
-    }
-    # What a side itself looks like doesn't change how strongly it binds.
-    orders = [(left, right), (right, left)] if _can_swap(tree, brackets) else [(left, right)]
-    needed = {_binding(first) < BINDING[operator] or _binding(second) <= BINDING[operator] for first, second in orders}
-    return {inside or around for inside in forms for around in needed}
 
 
 def _binding(tree: Tree) -> int:

@@ -46,30 +46,20 @@ class CountingTask:
 
 @dataclass(frozen=True)
 class CountingResult:
-    """The number of equations in each block of a task, and of their twins that are left out.
-
-    `left_out` is empty where nothing is.
-    """
+    """The number of equations in each block of a task."""
 
     source: int
     first_block: int
     counts: tuple[int, ...]
-    left_out: tuple[int, ...] = ()
 
     def to_dict(self) -> dict:
         """Returns the result as JSON types."""
-        return {
-            "source": self.source,
-            "first_block": self.first_block,
-            "counts": list(self.counts),
-            "left_out": list(self.left_out),
-        }
+        return {"source": self.source, "first_block": self.first_block, "counts": list(self.counts)}
 
     @classmethod
     def from_dict(cls, mapping: dict) -> "CountingResult":
         """Returns the result that `to_dict` wrote."""
-        counts, left_out = tuple(mapping["counts"]), tuple(mapping["left_out"])
-        return cls(mapping["source"], mapping["first_block"], counts, left_out)
+        return cls(mapping["source"], mapping["first_block"], tuple(mapping["counts"]))
 
 
 class Counter:
@@ -86,9 +76,8 @@ class Counter:
 
 def _count(walk: Walk, task: CountingTask) -> CountingResult:
     edges = [min((task.first_block + block) * walk.count_block, walk.size) for block in range(task.num_blocks + 1)]
-    tallies = [walk.tally(start, stop) for start, stop in itertools.pairwise(edges)]
-    counts, left_out = (tuple(tally[place] for tally in tallies) for place in range(2))
-    return CountingResult(task.source, task.first_block, counts, left_out if any(left_out) else ())
+    counts = tuple(walk.count(start, stop) for start, stop in itertools.pairwise(edges))
+    return CountingResult(task.source, task.first_block, counts)
 
 
 class Census:
@@ -109,7 +98,6 @@ class Census:
         self.sources: list[Source] = list_sources(recipe, self.space)
         self.walks = [source.walk(recipe, self.space) for source in self.sources]
         self._counts: list[dict[int, int]] = [{} for _ in self.sources]
-        self._left_out: list[dict[int, int]] = [{} for _ in self.sources]
         # For each source the numbers of equations up to the end of each block, made when it is first asked for.
         self._ends: dict[int, list[int]] = {}
 
@@ -132,8 +120,6 @@ class Census:
             for offset, number in enumerate(result.counts):
                 self._counts[result.source][result.first_block + offset] = number
             self._ends.pop(result.source, None)
-            for offset, number in enumerate(result.left_out):
-                self._left_out[result.source][result.first_block + offset] = number
 
     def count(self, tasks: Iterable[CountingTask]) -> None:
         """Counts tasks in this process and takes in the results."""
@@ -215,24 +201,6 @@ class Census:
             before += walk.count(position, stop)
             position = stop
         return before
-
-    def left_out(self, source: int, ordinal: int) -> int:
-        """Returns how many twins are left out by the classes that begin before `ordinal`.
-
-        They don't meet the condition on brackets of a split that has a twin of theirs. What a split's end tears off is
-        not among them: see `next_class`.
-        """
-        walk, left_out = self.walks[source], self._left_out[source]
-        if not walk.leaves_twins_out:
-            return 0
-        ends = self._list_ends(source)
-        whole = bisect.bisect_right(ends, ordinal)
-        total = sum(left_out.get(block, 0) for block in range(whole))
-        if whole == len(ends):
-            return total
-        start = whole * walk.count_block
-        stop = min(start + walk.count_block, walk.size)
-        return total + walk.count_left_out(start, stop, ordinal - (ends[whole - 1] if whole else 0))
 
     def _num_blocks(self, source: int) -> int:
         return -(-self.walks[source].size // self.walks[source].count_block)

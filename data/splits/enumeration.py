@@ -5,8 +5,8 @@ each class (`commuted: ignore` takes every equation for a class of its own), if 
 lies within bounds and its selection takes it. A kept class stands for all its members: they have consecutive
 *ordinals*, numbered over the whole walk.
 
-Members of a class differ in nothing that a selection can ask for, but in brackets. With `commuted: together` a
-selection takes a class if any member meets its condition; the members that don't are left out, and counted.
+With `commuted: together` the members of a class differ in nothing that a selection can ask for, so that it takes all of
+them or none: see `list_selections` for the one condition that could distinguish them.
 """
 
 import dataclasses
@@ -24,7 +24,6 @@ from eqstream.data.space.class_hash import class_hash, in_buckets
 from eqstream.data.space.conditions import (
     Selection,
     fits,
-    has_brackets_of,
     in_answer_range,
     longest_digits,
 )
@@ -46,8 +45,7 @@ BLOCK_OF_HUGE_SPACE = 1 << 10
 class Classes:
     """The kept classes of one shape in a block; all arrays have shape (n,).
 
-    `swap_bits` says which swaps lead to another member; `member_counts` counts the members that are written,
-    `left_out_counts` those that are not, as they don't meet the selection's condition on brackets.
+    `swap_bits` says which swaps lead to another member; `member_counts` counts the members that are written.
     """
 
     shape: int
@@ -56,7 +54,6 @@ class Classes:
     answers: Answers | None
     swap_bits: np.ndarray | int
     member_counts: np.ndarray
-    left_out_counts: np.ndarray | int = 0
 
     def take(self, kept: np.ndarray) -> "Classes":
         """Returns the classes where `kept`, bool (n,), is true."""
@@ -70,7 +67,6 @@ class Classes:
             answers=self.answers and _take_answers(self.answers, places),
             swap_bits=self.swap_bits if isinstance(self.swap_bits, int) else self.swap_bits[places],
             member_counts=self.member_counts[places],
-            left_out_counts=0 if isinstance(self.left_out_counts, int) else self.left_out_counts[places],
         )
 
     def has_member(self, variant: Variant) -> np.ndarray:
@@ -86,7 +82,7 @@ class Walk:
         prepared: its space.
         space: the boxes to walk.
         selection: what to keep.
-        others: selections whose equations are not to be kept; with `commuted: together`, nor any twin of one.
+        others: selections whose equations are not to be kept.
         scope: names the walk among those of the recipe, for its seed.
         is_omitted: says of canonical equations, given the number of their shape and their operands, each (n,), which
             are not to be kept either; bool (n,).
@@ -114,7 +110,6 @@ class Walk:
         self._orientation_seed = derive_seed(recipe.seed, "orientation", scope)
         self._shape_numbers = {shape.tree: number for number, shape in enumerate(space.shapes)}
         self._variants: dict[int, list[tuple[Variant, int]]] = {}
-        self._keeps_twins = recipe.commuted == "together"
 
     @property
     def size(self) -> int:
@@ -140,34 +135,9 @@ class Walk:
         narrows = has_division or self._prepared.is_bounded or not self._selection.is_everything or self._others
         return not narrows and self._is_omitted is None and self._recipe.commuted != "drop"
 
-    @property
-    def leaves_twins_out(self) -> bool:
-        """Whether a kept class may have members that are not written."""
-        where = self._selection.where
-        return self._keeps_twins and where is not None and where.brackets is not None
-
     def count(self, start: int, stop: int) -> int:
         """Returns the number of equations kept from the positions start..stop-1."""
-        return self.tally(start, stop)[0]
-
-    def tally(self, start: int, stop: int) -> tuple[int, int]:
-        """Returns the numbers of equations kept from the positions start..stop-1, and of their twins left out."""
-        groups = self._kept(start, stop)
-        num_kept = sum(int(group.member_counts.sum()) for group in groups)
-        return num_kept, sum(int(np.sum(group.left_out_counts)) for group in groups)
-
-    def count_left_out(self, start: int, stop: int, num_kept: int) -> int:
-        """Returns how many twins are left out by those classes of the positions start..stop-1 that come first.
-
-        Args:
-            start: the first position.
-            stop: the last position, plus 1.
-            num_kept: only classes that begin before so many equations are counted.
-        """
-        groups = self._kept(start, stop)
-        counts = self._member_counts_by_row(groups, stop - start)
-        is_counted = np.cumsum(counts) - counts < num_kept
-        return sum(int(np.sum(group.left_out_counts * is_counted[group.rows])) for group in groups)
+        return sum(int(group.member_counts.sum()) for group in self._kept(start, stop))
 
     def class_starts(self, start: int, stop: int) -> np.ndarray:
         """Returns, for each kept class of the positions start..stop-1 in turn, how many equations come before it."""
@@ -287,12 +257,7 @@ class Walk:
         written = np.zeros(len(classes.rows), dtype=np.int64)
         for variant, _ in self._list_variants(classes.shape):
             written += classes.has_member(variant)
-        if not self.leaves_twins_out:
-            return dataclasses.replace(classes, member_counts=written)
-        left_out = -written
-        for variant in self._space.shapes[classes.shape].variants():
-            left_out += classes.has_member(variant)
-        return dataclasses.replace(classes, member_counts=written, left_out_counts=left_out)
+        return dataclasses.replace(classes, member_counts=written)
 
     def _selected(self, shape: Shape, classes: Classes) -> np.ndarray:
         selected = np.ones(len(classes.rows), dtype=bool)
@@ -314,10 +279,7 @@ class Walk:
             answers = classes.answers
             if answers is None:
                 answers = Answers(result, 1, result, np.zeros(0, dtype=np.int64))
-            with_twins = self._keeps_twins
-            result &= fits(
-                selection.where, shape, classes.operands, answers, self._prepared.scale, with_twins=with_twins
-            )
+            result &= fits(selection.where, shape, classes.operands, answers, self._prepared.scale)
         return result
 
     def _hash(self, shape: Shape, classes: Classes) -> np.ndarray:
@@ -341,13 +303,10 @@ class Walk:
         )
 
     def _list_variants(self, number: int) -> list[tuple[Variant, int]]:
-        """Returns the variants of a shape that may be written, each with the number of its own shape."""
+        """Returns the variants of a shape, each with the number of its own shape."""
         if number not in self._variants:
             shape = self._space.shapes[number]
-            variants = [(variant, self._shape_numbers[variant.tree]) for variant in shape.variants()]
-            self._variants[number] = [
-                pair for pair in variants if has_brackets_of(self._selection.where, self._space.shapes[pair[1]])
-            ]
+            self._variants[number] = [(variant, self._shape_numbers[variant.tree]) for variant in shape.variants()]
         return self._variants[number]
 
     def _member_counts_by_row(self, groups: list[Classes], num_rows: int) -> np.ndarray:

@@ -83,8 +83,7 @@ class SplitCount:
 
     `first_ordinal` is its start among the equations of its source (0 for balanced sampling, which has many sources);
     `num_left_out` counts equations that are in no split although a twin of theirs is: those between the split before
-    and this one, those behind the last split of a source, and twins of this split's equations that do not meet its
-    condition on brackets. `num_cut_off_behind` says how many of them are behind the last split.
+    and this one, and those behind the last split of a source. `num_cut_off_behind` says how many are the latter.
     """
 
     name: str
@@ -134,7 +133,7 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
             raise UserError(f"split `{splits[0].name}` would be empty: {_explain_nothing(selection)}")
         for split, found, missing in _Allocation(census, sources, splits).run():
             parts[split.name] = found
-            left_out[split.name] = missing + sum(_count_left_out(census, part) for part in found)
+            left_out[split.name] = missing
         last = splits[-1].name
         cut_off_behind[last] = sum(_count_cut_off(census, part) for part in parts[last])
     counts = []
@@ -146,11 +145,6 @@ def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
         counts.append(SplitCount(split.name, count, first, left_out[split.name] + behind, behind))
         shards += _plan_shards(recipe, census, split, [part for part in parts[split.name] if part.count])
     return SplitPlan(tuple(counts), tuple(shards), sum(count.num_equations for count in counts))
-
-
-def _count_left_out(census: Census, part: _Part) -> int:
-    """Returns how many twins of a split's equations do not meet its condition; a part begins with a whole class."""
-    return census.left_out(part.source, part.first + part.count) - census.left_out(part.source, part.first)
 
 
 def _count_cut_off(census: Census, part: _Part) -> int:

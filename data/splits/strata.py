@@ -5,7 +5,7 @@ be torn apart. Its weight is how many combinations of shape and lengths it unite
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eqstream.data.errors import UserError
@@ -14,7 +14,6 @@ from eqstream.data.space.conditions import (
     Selection,
     are_disjoint,
     boxes_of,
-    has_brackets_of,
     length_domain,
     selection_of,
 )
@@ -53,10 +52,16 @@ def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
     """Returns the distinct selections of the splits, in the order of their first split.
 
     Raises:
-        UserError: two splits with different selections could share an equation.
+        UserError: two splits with different selections could share an equation, or a condition could take one member of
+            a class and not another.
     """
     splits = {}
     for split in recipe.splits:
+        if recipe.commuted == "together" and split.where is not None and split.where.brackets is not None:
+            raise UserError(
+                f"split `{split.name}`: `where.brackets` needs `commuted: drop` or `commuted: ignore`; commuted twins "
+                "may differ in brackets, and `commuted: together` keeps them in one split"
+            )
         splits.setdefault(selection_of(split), split.name)
     for (first, name), (second, other) in itertools.combinations(splits.items(), 2):
         if first.is_everything or second.is_everything or are_disjoint(first, second, recipe.space):
@@ -77,22 +82,13 @@ def list_sources(recipe: Recipe, space: PreparedSpace) -> list[Source]:
     selections = list_selections(recipe)
     sources = []
     for selection in selections:
-        others = tuple(_list_others(recipe, selection, selections))
-        with_twins = recipe.commuted == "together"
-        boxes = tuple(boxes_of(selection.where, space, with_twins=with_twins))
+        others = tuple(other for other in selections if selection.is_everything and not other.is_everything)
+        boxes = tuple(boxes_of(selection.where, space))
         if recipe.sampling == "uniform":
             sources.append(Source(selection, others, boxes, 1, selection.describe()))
         else:
             sources += _list_strata(recipe, space, selection, others, boxes)
     return sources
-
-
-def _list_others(recipe: Recipe, selection: Selection, selections: Sequence[Selection]) -> Iterator[Selection]:
-    """Yields the selections that come before this one where both could take a class; see `SplitRecipe`."""
-    if selection.is_everything:
-        yield from (other for other in selections if not other.is_everything)
-    elif recipe.commuted == "together" and selection.where is not None and selection.where.brackets is False:
-        yield from (other for other in selections if other.where is not None and other.where.brackets)
 
 
 def _list_strata(
@@ -118,9 +114,7 @@ def _list_strata(
                     "use fewer terms or shorter operands, or `sampling: uniform`"
                 )
     for (shape, lengths), combinations in sorted(strata.items()):
-        # Combinations that only twins have which are not written don't count.
-        num_written = sum(has_brackets_of(selection.where, shapes[number]) for number, _ in combinations)
-        weight = 1 if recipe.commuted == "drop" else num_written
+        weight = 1 if recipe.commuted == "drop" else len(combinations)
         scope = f"{selection.describe()}, shape {shape}, lengths {lengths}"
         yield Source(selection, others, tuple(itertools.chain(*combinations.values())), weight, scope)
 

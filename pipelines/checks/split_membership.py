@@ -19,7 +19,6 @@ from eqstream.data.reference.evaluation import (
     count_carries,
     count_digits,
     evaluate,
-    list_bracket_forms,
     list_operands,
     list_operators,
     parse_strict,
@@ -64,21 +63,9 @@ class Judge:
         self._is_answer = _compile_range(space.answer)
         own = next(each for each in recipe.splits if each.name == split)
         selective = [each for each in recipe.splits if each.where is not None or each.hash is not None]
-        # Of those that could take a class of twins, the one that asks for no brackets has the last claim.
-        selective.sort(key=lambda each: each.where is not None and each.where.brackets is False)
         self._own = (own.name, _compile_selection(own, recipe.hash_salt)) if own in selective else None
-        keeps_twins = recipe.commuted == "together"
-        with_twins = keeps_twins and space.brackets
-        others = selective
-        if self._own:
-            can_lose = keeps_twins and own.where is not None and own.where.brackets is False
-            others = [each for each in selective if each.where is not None and each.where.brackets] if can_lose else []
-        self._others = []
-        for each in others:
-            by_class = with_twins and each.where is not None and each.where.brackets is not None
-            what = "or a commuted twin of it meets" if by_class else "meets"
-            reason = f"{what} the conditions of split `{each.name}` and belongs there"
-            self._others.append((reason, _compile_selection(each, recipe.hash_salt, with_twins=by_class)))
+        others = [] if self._own else selective
+        self._others = [(each.name, _compile_selection(each, recipe.hash_salt)) for each in others]
 
     def judge(self, question: str) -> Facts:
         """Returns the facts of an equation that may stand in the split.
@@ -138,9 +125,9 @@ class Judge:
             name, selects = self._own
             if not selects(facts):
                 raise UserError(f"`{facts.question}` does not meet the conditions of split `{name}`")
-        for reason, selects in self._others:
+        for name, selects in self._others:
             if selects(facts):
-                raise UserError(f"`{facts.question}` {reason}")
+                raise UserError(f"`{facts.question}` meets the conditions of split `{name}` and belongs there")
 
 
 def _refuse(facts: Facts, why: str) -> None:
@@ -155,16 +142,16 @@ def _compile_range(bounds: Range | None) -> Callable[[Rational], bool]:
     return lambda value: (low is None or low <= value) and (high is None or value <= high)
 
 
-def _compile_selection(split: SplitRecipe, salt: str, *, with_twins: bool = False) -> Callable[[Facts], bool]:
-    """Returns the test of a split's `where` and `hash`; `with_twins` asks whether some commuted twin meets them."""
-    tests = list(_list_tests(split.where, with_twins)) if split.where is not None else []
+def _compile_selection(split: SplitRecipe, salt: str) -> Callable[[Facts], bool]:
+    """Returns the test of a split's `where` and `hash`."""
+    tests = list(_list_tests(split.where)) if split.where is not None else []
     if split.hash is not None:
         low, high = map(exact, split.hash)
         tests.append(lambda facts: low <= hash_bucket(facts.tree, salt) < high)
     return lambda facts: all(test(facts) for test in tests)
 
 
-def _list_tests(where: Where, with_twins: bool) -> Iterable[Callable[[Facts], bool]]:
+def _list_tests(where: Where) -> Iterable[Callable[[Facts], bool]]:
     is_terms, is_digits, is_operand = map(_compile_range, (where.terms, where.digits, where.operands))
     is_carries, is_answer = map(_compile_range, (where.carries, where.answer))
     yield lambda facts: is_terms(facts.terms) and is_digits(facts.digits) and is_carries(facts.carries)
@@ -178,7 +165,5 @@ def _list_tests(where: Where, with_twins: bool) -> Iterable[Callable[[Facts], bo
     if where.operators is not None:
         operators = frozenset(where.operators)
         yield lambda facts: operators.issuperset(facts.operators)
-    if where.brackets is not None and with_twins:
-        yield lambda facts: where.brackets in list_bracket_forms(facts.tree)
-    elif where.brackets is not None:
+    if where.brackets is not None:
         yield lambda facts: ("(" in facts.question) == where.brackets

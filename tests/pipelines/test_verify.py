@@ -182,6 +182,7 @@ RECIPES = {
             {"name": "deeper", "where": {"brackets": True, "operators": "+"}, "rest": True},
             {"name": "test", "rest": True},
         ],
+        commuted="drop",
     ),
     "gzip": make_recipe({"operands": {"min": 0, "max": 20}}, storage={"compression": "gzip", "shard_size": 100}),
     "tfrecord": make_recipe({"operands": {"min": 0, "max": 20}}, storage={"formats": ["tfrecord"]}),

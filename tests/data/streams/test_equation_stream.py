@@ -20,7 +20,6 @@ def space(low, high, operators="+", **rest):
 BRACKETS = space(0, 2, "+*", terms={"min": 2, "max": 3}, brackets=True)
 REST = {"name": "rest", "rest": True}
 TEST = {"name": "test", "count": 20}
-FEW = {"name": "test", "count": 8}
 DIGITS = {"digits": 1}
 # Name to (space, splits).
 CASES = {
@@ -29,14 +28,6 @@ CASES = {
     "train is the rest": (space(0, 12), [TEST, {"name": "train", "rest": True}, {"name": "dev", "count": 15}]),
     "nothing is left": (space(-1, 2, "+-*", terms={"min": 1, "max": 3}), [{"name": "train", "count": 81}, REST]),
     "brackets": (BRACKETS, [{"name": "train", "count": 33}, TEST]),
-    "only with brackets": (
-        BRACKETS,
-        [{"name": "train", "count": 5, "where": {"brackets": True}}, {**FEW, "where": {"brackets": True}}],
-    ),
-    "not with brackets": (
-        BRACKETS,
-        [{**FEW, "where": {"brackets": True}}, {"name": "dev", "count": 9}, {"name": "train", "count": 9}],
-    ),
     "exact division": (space(-5, 9, "+/", answer={"min": -3}), [{"name": "train", "count": 50}, TEST]),
     "fractions": (space(-2, 3, "*/", terms=3, division="fraction"), [{"name": "train", "fraction": 0.3}, TEST]),
     "where": (

@@ -1,5 +1,7 @@
 """What was not trained on, against brute force: all of it, nothing else, and each once."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -47,8 +49,14 @@ def questions_of(unseen):
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "commuted"),
+    [
+        (case, commuted)
+        for case, commuted in itertools.product(CASES, ["together", "drop", "ignore"])
+        if commuted != "together" or "with brackets" not in case
+    ],
+)
 def test_unseen_is_every_equation_without_a_trained_twin(case, commuted, sampling):
     some_space, splits = CASES[case]
     recipe = make_recipe(some_space, splits, commuted=commuted, sampling=sampling)

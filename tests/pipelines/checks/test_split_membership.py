@@ -118,34 +118,6 @@ def test_a_condition_lets_its_own_equations_in_and_keeps_them_out_of_the_rest(co
                 inside.judge(question)
 
 
-DEEP = {"operands": {"min": 0, "max": 9}, "operators": "+-*", "terms": 3, "brackets": True}
-WITH, WITHOUT = ({"name": str(wanted).lower(), "rest": True, "where": {"brackets": wanted}} for wanted in (True, False))
-REST = {"name": "train", "rest": True}
-
-
-@pytest.mark.parametrize("splits", [[REST, WITH], [WITH, WITHOUT], [WITHOUT, REST, WITH]], ids=["rest", "both", "all"])
-@pytest.mark.parametrize("question", ["1 + 2 + 3", "3 - 2 + 1"])
-def test_an_equation_whose_twin_has_brackets_stands_nowhere_beside_a_split_that_asks_for_them(splits, question):
-    for split in splits:
-        reason = "a commuted twin of it meets the conditions of split `true`" if split != WITH else "does not meet the"
-        with pytest.raises(UserError, match=reason):
-            make_judge(DEEP, splits, split["name"]).judge(question)
-    # Strangers may stand there, and so may equations that have no twin with brackets.
-    other = next(split["name"] for split in splits if split != WITH)
-    assert make_judge(DEEP, splits, other, commuted="ignore").judge(question).question == question
-    other = "false" if WITHOUT in splits else "train"
-    assert make_judge(DEEP, splits, other).judge("1 + 2 - 3").answer == "0"
-
-
-def test_an_equation_whose_twin_has_no_brackets_stays_out_of_the_rest_beside_a_split_without_brackets():
-    judge = make_judge(DEEP, [REST, WITHOUT], "train")
-    assert judge.judge("1 - (2 - 3)").answer == "2"
-    with pytest.raises(
-        UserError, match="a commuted twin of it meets the conditions of split `false` and belongs there"
-    ):
-        judge.judge("3 + (1 + 2)")
-
-
 def test_hash_buckets_part_the_space():
     splits = [{"name": "train", "hash": [0, 0.7]}, {"name": "test", "hash": [0.7, 1]}]
     space = {"operands": {"min": 0, "max": 30}}

@@ -1,0 +1,24 @@
+"""What recipes can be planned: conditions that keep commuted twins together."""
+
+import pytest
+
+from eqstream.data.errors import UserError
+from eqstream.data.splits.strata import list_selections
+from tests.brute_force import make_recipe
+
+SPACE = {"operands": {"min": 0, "max": 4}, "operators": "+-", "terms": 3, "brackets": True}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_condition_on_brackets_is_refused_where_twins_stay_together(wanted):
+    splits = [{"name": "train", "rest": True}, {"name": "deep", "where": {"brackets": wanted}, "rest": True}]
+    # The recipe itself may be read: datasets that earlier versions made of it are loaded and trained on.
+    recipe = make_recipe(SPACE, splits)
+    with pytest.raises(UserError) as caught:
+        list_selections(recipe)
+    assert str(caught.value) == (
+        "split `deep`: `where.brackets` needs `commuted: drop` or `commuted: ignore`; commuted twins may differ in "
+        "brackets, and `commuted: together` keeps them in one split"
+    )
+    for commuted in ("drop", "ignore"):
+        assert len(list_selections(make_recipe(SPACE, splits, commuted=commuted))) == 2
