@@ -371,12 +371,15 @@ def _build(recipe, directory: str, *, workers: int, beam_options: Sequence[str],
 
 
 def _train(recipe, data: str, run: str, *, resume: bool, overwrite: bool, advice: str) -> None:
+    _report("starting TensorFlow …")
     _load_tensorflow()
     from eqstream.seq2seq.train import TrainingInterruptedError
     from eqstream.seq2seq.train import train as train_model
+    from eqstream.seq2seq.training.progress import progress_on
 
+    display = progress_on(sys.stderr)
     try:
-        report = train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=_report)
+        report = train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=_report, display=display)
     except TrainingInterruptedError as error:
         raise InterruptedWorkError(f"{error}; {advice} goes on from there") from error
     click.echo(report.to_text())

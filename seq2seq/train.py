@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.shard_batches import TokenTable, load_manifest
 from eqstream.data.permutation import derive_seed
@@ -17,7 +17,6 @@ from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.config.architectures import DEFAULT_KIND
 from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.models.base import EquationModel
-from eqstream.seq2seq.models.precision import dtype_policy
 from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.optimizers import make_optimizer
 from eqstream.seq2seq.runs.compatibility import (
@@ -30,31 +29,82 @@ from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run, with
 from eqstream.seq2seq.runs.split_roles import SplitRoles, choose_roles, roles_of_run
 from eqstream.seq2seq.training.batches import Stage, TrainingSource, make_source, make_stages, with_targets
 from eqstream.seq2seq.training.callbacks import (
-    BestKeeper,
-    EarlyStopper,
-    EpochReporter,
-    ExactMatchJudge,
+    EpochRecorder,
     StateKeeper,
     TrainingInterruptedError,
+    check_tensorboard,
+    make_event_writer,
 )
-from eqstream.seq2seq.training.event_files import check_tensorboard, make_event_writer
-from eqstream.seq2seq.training.interrupts import interrupts_noted_by
-from eqstream.seq2seq.training.report import TrainingReport
+from eqstream.seq2seq.training.interrupts import deferred_interrupts
+from eqstream.seq2seq.training.progress import Progress
 from eqstream.seq2seq.training.state import TrainingProgress, build_metrics, restore_state, save_model, save_state
-from eqstream.seq2seq.training.validation import load_validation_sample
+from eqstream.seq2seq.training.validation import ValidationSample, load_validation_sample
 
 __all__ = ["TrainingInterruptedError", "TrainingReport", "train"]
 
+Report = Callable[[str], None]
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingReport:
+    """What came of a training.
+
+    Attributes:
+        run_directory: where everything is.
+        num_epochs: epochs trained.
+        num_parameters: of the model.
+        num_examples: that it was trained on in each epoch.
+        source: `shards` if each epoch has the same ones, `fresh` if not.
+        best_epoch: counted from 1; its weights are kept.
+        metrics: of that epoch.
+    """
+
+    run_directory: Path
+    num_epochs: int
+    num_parameters: int
+    num_examples: int
+    source: str
+    best_epoch: int
+    metrics: dict[str, float]
+
+    def to_text(self) -> str:
+        """Returns two lines for a person."""
+        examples = f"{self.num_examples:,} " + ("examples" if self.source == "shards" else "fresh examples an epoch")
+        return (
+            f"trained {self.num_parameters:,} parameters on {examples}, {self.num_epochs} epochs; "
+            f"best is epoch {self.best_epoch} with exact match {self.metrics['val_exact_match']:.3%} on the validation "
+            f"sample\n{self.run_directory} holds the model"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Task:
-    """All that a training needs, ready in memory."""
+    """All that a training needs, checked and in memory.
 
-    recipe: TrainingRecipe
+    Attributes:
+        run: where it goes.
+        description: of the run, for `run.json`.
+        codec: between text and tokens.
+        sections: of the recipe.
+        roles: of the dataset's splits.
+        stages: with the batches.
+        sample: to choose the best epoch on.
+        is_resumed: whether the run was begun before.
+    """
+
+    run: RunDirectory
+    description: dict[str, Any]
     codec: Codec
+    sections: ModelRecipe
+    roles: SplitRoles
     stages: tuple[Stage, ...]
     sample: TokenTable
-    roles: SplitRoles
+    is_resumed: bool
+
+    @property
+    def training(self) -> TrainingRecipe:
+        """The recipe's section."""
+        return self.sections.training
 
     @property
     def source(self) -> TrainingSource:
@@ -65,6 +115,14 @@ class _Task:
         """Returns the stage of an epoch, from 0; those after the last one are of its stage too."""
         return next((stage for stage in self.stages if epoch < stage.end_epoch), self.stages[-1])
 
+    def num_steps_of(self, epoch: int) -> int:
+        """Returns the number of steps of an epoch, from 0."""
+        return self.stage_at(epoch).source.num_batches
+
+    def is_over(self, progress: TrainingProgress) -> bool:
+        """Returns whether no epoch is left."""
+        return progress.is_stopped or progress.epoch >= self.training.epochs
+
 
 def train(
     recipe: Recipe,
@@ -73,11 +131,13 @@ def train(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    report: Callable[[str], None] = print,
+    report: Report = print,
+    display: Progress | None = None,
 ) -> TrainingReport:
     """Trains and returns what came of it; the run's directory then holds the best model.
 
-    Deterministic in (recipe, data) on one machine, whether interrupted and resumed or not.
+    Deterministic in (recipe, data) on one machine, whether interrupted and resumed or not. The state of Python's global
+    random generator and Keras' global precision are the same afterwards as before; Ctrl-C is handled meanwhile.
 
     Args:
         recipe: its sections `codec`, `model` and `training` say what to do; its space must be that of the dataset.
@@ -85,145 +145,171 @@ def train(
         run_directory: a new or empty directory, or with `resume` the one of an interrupted training.
         resume: whether to go on with what `run_directory` holds.
         overwrite: whether a run that is there may be replaced.
-        report: called with each line of progress.
+        report: called with each line.
+        display: shows how far it is; None shows nothing.
 
     Raises:
         UserError: the recipe, the dataset or the directory is not as it must be.
         TrainingInterruptedError: the user pressed Ctrl-C; the state is saved.
     """
-    run = RunDirectory(run_directory)
-    names_model = "kind" in recipe.sections["model"]
-    if not names_model:
+    task = _prepare(recipe, data_directory, RunDirectory(run_directory), resume=resume, report=report)
+    if not resume:
+        task.run.create(overwrite=overwrite)
+    model = _make_model(task)
+    progress = restore_state(task.run.state_npz, model) if task.run.state_npz.is_file() else TrainingProgress()
+    if task.is_over(progress) and task.run.read_description()["is_finished"]:
+        report(f"{task.run.path} is finished; nothing to do")
+        return _make_report(task, model, progress)
+    _open_run(task, model, progress, report)
+    try:
+        _fit(model, task, progress, display or Progress(), report)
+    except TrainingInterruptedError:
+        save_model(task.run.last_keras, model)
+        raise
+    save_model(task.run.last_keras, model)
+    task.run.write_description({**task.run.read_description(), "is_finished": True})
+    return _make_report(task, model, progress)
+
+
+def _prepare(recipe: Recipe, data_directory: str | Path, run: RunDirectory, *, resume: bool, report: Report) -> _Task:
+    """Checks everything and reads the data; writes nothing."""
+    if "kind" not in recipe.sections["model"]:
         recipe = with_kind(recipe, run.read_recipe().sections["model"]["kind"] if resume else DEFAULT_KIND)
+        kind = recipe.sections["model"]["kind"]
+        report(f"the recipe names no model: a {kind} is trained, which is not tuned for this space")
     sections = ModelRecipe.from_recipe(recipe)
+    training = sections.training
     manifest = load_manifest(data_directory)
     check_same_space(recipe, manifest)
     codec = Codec.for_dataset(manifest, sections.codec)
     if resume:
         check_resumable(run, recipe, codec, manifest)
-        change = describe_new_schedule(ModelRecipe.from_dict(run.read_recipe().sections).training, sections.training)
-        if change is not None:
-            report(change)
-    if sections.training.tensorboard:
+        roles = roles_of_run(run.read_description(), manifest.recipe.splits, training)
+        _report_schedule(run, training, report)
+    else:
+        roles = choose_roles(manifest.recipe.splits, training)
+    if training.tensorboard:
         check_tensorboard()
-    splits = manifest.recipe.splits
-    if resume:
-        roles = roles_of_run(run.read_description(), splits, sections.training)
-    else:
-        roles = choose_roles(splits, sections.training)
-    task = _prepare(sections.training, roles, codec, data_directory, manifest)
-    if not resume:
-        run.create(overwrite=overwrite)
-    _write_papers(run, describe_run(recipe, data_directory, manifest, roles.validation), codec, report)
-    keras.utils.set_random_seed(derive_seed(sections.training.seed, "training") % 2**32)
-    with dtype_policy(sections.training.precision):
-        model = make_model(sections.model, codec)
-    _compile(model, task)
-    progress = TrainingProgress()
-    if run.state_npz.is_file():
-        progress = restore_state(run.state_npz, model)
-        ended = " (early stopping has ended it)" if progress.is_stopped else ""
-        report(f"going on at epoch {progress.epoch + 1}, step {progress.step}{ended}")
-    else:
-        save_state(run.state_npz, model, progress)
-    if not names_model:
-        report(f"the recipe names no model: a {sections.model.kind} is trained, which is not tuned for this space")
-    _report_task(sections.model.kind, model, task, report)
-    try:
-        _fit(model, task, progress, run, report)
-    except TrainingInterruptedError:
-        save_model(run.last_keras, model)
-        raise
-    save_model(run.last_keras, model)
-    run.write_description({**run.read_description(), "is_finished": True})
-    return _make_report(run, model, task, progress)
+    sample = load_validation_sample(training, roles.validation, codec, data_directory=data_directory, manifest=manifest)
+    return _Task(
+        run=run,
+        description=describe_run(recipe, data_directory, manifest, roles.validation),
+        codec=codec,
+        sections=sections,
+        roles=roles,
+        stages=make_stages(training, make_source(training, codec, data_directory, manifest)),
+        sample=sample,
+        is_resumed=resume,
+    )
 
 
-def _write_papers(run: RunDirectory, description: dict[str, Any], codec: Codec, report: Callable[[str], None]) -> None:
-    """Writes what the run is about; when it is resumed too, as it may have been killed before all of it was there."""
-    if run.exists:
+def _report_schedule(run: RunDirectory, training: TrainingRecipe, report: Report) -> None:
+    change = describe_new_schedule(ModelRecipe.from_dict(run.read_recipe().sections).training, training)
+    if change is not None:
+        report(change)
+
+
+def _describe_roles(roles: SplitRoles, num_examples: int) -> str:
+    chosen_on = "equations of no split" if roles.validation is None else f"of `{roles.validation}`"
+    evaluated_on = "every unseen equation" if roles.test is None else f"`{roles.test}`"
+    return f"validation: {num_examples:,} {chosen_on} (the best epoch is chosen on it); report: {evaluated_on}"
+
+
+def _make_model(task: _Task) -> EquationModel:
+    """Returns the compiled model, with all its variables."""
+    training = task.training
+    seed = derive_seed(training.seed, "training") % 2**32
+    model = make_model(task.sections.model, task.codec, seed=seed, precision=training.precision)
+    model.compile(
+        optimizer=make_optimizer(training.optimizer, sum(stage.num_steps for stage in task.stages)),
+        loss=model.make_loss(),
+        metrics=model.make_metrics(mask_pads=training.mask_loss),
+        jit_compile=training.jit_compile,
+    )
+    model.optimizer.build(model.trainable_variables)
+    build_metrics(model)
+    return model
+
+
+def _open_run(task: _Task, model: EquationModel, progress: TrainingProgress, report: Report) -> None:
+    """Writes what the run is about, and its first state; says what is trained."""
+    run, description = task.run, task.description
+    if task.is_resumed:
         before = run.read_description()["versions"]
         changes = describe_other_versions(before, description["versions"])
         if changes is not None:
             report(changes)
         description = {**description, "versions": before}
     run.write_description(description)
-    run.write_codec(codec)
-
-
-def _report_task(kind: str, model: EquationModel, task: _Task, report: Callable[[str], None]) -> None:
-    source = task.source
+    # Again, as the training may have been killed before all of this was there.
+    run.write_codec(task.codec)
+    if run.state_npz.is_file():
+        report(f"going on at epoch {progress.epoch + 1}, step {progress.step}")
+    else:
+        save_state(run.state_npz, model, progress)
+    *parts, everything = task.stages
     report(
-        f"{kind}: {model.count_params():,} parameters, {source.num_examples:,} examples, "
-        f"{source.num_batches} steps an epoch"
+        f"{task.sections.model.kind}: {model.count_params():,} parameters, "
+        f"{everything.source.num_examples:,} examples, {everything.source.num_batches} steps an epoch"
     )
-    for stage in task.stages[:-1]:
+    for stage in parts:
         report(
             f"epochs {stage.first_epoch + 1} to {stage.end_epoch}: {stage.name}, "
             f"{stage.source.num_examples:,} examples, {stage.source.num_batches} steps an epoch"
         )
-    roles = task.roles
-    chosen_on = "equations of no split" if roles.validation is None else f"of `{roles.validation}`"
-    evaluated_on = "every unseen equation" if roles.test is None else f"`{roles.test}`"
-    report(f"validation: {len(task.sample):,} {chosen_on} (the best epoch is chosen on it); report: {evaluated_on}")
+    report(_describe_roles(task.roles, len(task.sample)))
 
 
-def _prepare(
-    recipe: TrainingRecipe, roles: SplitRoles, codec: Codec, data_directory: str | Path, manifest: Manifest
-) -> _Task:
-    sample = load_validation_sample(recipe, roles.validation, codec, data_directory=data_directory, manifest=manifest)
-    stages = make_stages(recipe, make_source(recipe, codec, data_directory, manifest))
-    return _Task(recipe, codec, stages, sample, roles)
+def _fit(model: EquationModel, task: _Task, progress: TrainingProgress, display: Progress, report: Report) -> None:
+    """Trains until no epoch is left, or the user stops it."""
+    training = task.training
+    num_steps = [task.num_steps_of(epoch) for epoch in range(training.epochs)]
+
+    def say(line: str) -> None:
+        display.write(line, report)
+
+    with deferred_interrupts(say) as interruption:
+        callbacks = _make_callbacks(task, progress, display, say, interruption)
+        display.begin(num_steps, sum(num_steps[: progress.epoch]) + progress.step)
+        try:
+            while not task.is_over(progress):
+                _fit_epochs(model, task, progress, callbacks)
+        finally:
+            display.end()
 
 
-def _compile(model: EquationModel, task: _Task) -> None:
-    recipe = task.recipe
-    model.compile(
-        optimizer=make_optimizer(recipe.optimizer, sum(stage.num_steps for stage in task.stages)),
-        loss=model.make_loss(),
-        metrics=model.make_metrics(mask_pads=recipe.mask_loss),
-        jit_compile=recipe.jit_compile,
+def _make_callbacks(
+    task: _Task, progress: TrainingProgress, display: Progress, report: Report, interruption: Event
+) -> list[keras.callbacks.Callback]:
+    training = task.training
+    sample = ValidationSample(task.sample, task.codec, num_shown=training.samples, jit_compile=training.jit_compile)
+    recorder = EpochRecorder(
+        training, sample, progress, task.run, first_stopping_epoch=task.stages[-1].first_epoch, report=report
     )
-    model.optimizer.build(model.trainable_variables)
-    build_metrics(model)
-
-
-def _divisor(number: int, limit: int) -> int:
-    """Returns the largest divisor up to `limit`: no call may run over the end of an epoch."""
-    return max(each for each in range(1, min(number, limit) + 1) if number % each == 0)
-
-
-def _fit(
-    model: EquationModel, task: _Task, progress: TrainingProgress, run: RunDirectory, report: Callable[[str], None]
-) -> None:
-    recipe = task.recipe
-    judge = ExactMatchJudge(task.sample, task.codec, num_shown=recipe.samples, jit_compile=recipe.jit_compile, run=run)
-    keeper = StateKeeper(progress, run, lambda epoch: task.stage_at(epoch).source.num_batches, recipe.save_steps)
-    callbacks = [judge, EpochReporter(progress, judge, run, report), BestKeeper(progress, run, "val_exact_match")]
-    if recipe.tensorboard:
-        callbacks.append(make_event_writer(run))
-    if recipe.early_stopping is not None:
-        first_epoch = task.stages[-1].first_epoch
-        callbacks.append(EarlyStopper(progress, recipe.early_stopping, first_epoch=first_epoch, report=report))
-    callbacks.append(keeper)
-    with interrupts_noted_by(keeper):
-        while progress.epoch < recipe.epochs and not progress.is_stopped:
-            _fit_epochs(model, task, progress, callbacks)
+    keeper = StateKeeper(
+        progress,
+        task.run,
+        num_steps_of=task.num_steps_of,
+        save_steps=training.save_steps,
+        interruption=interruption,
+        display=display,
+    )
+    return [recorder, *([make_event_writer(task.run)] if training.tensorboard else []), keeper]
 
 
 def _fit_epochs(
     model: EquationModel, task: _Task, progress: TrainingProgress, callbacks: list[keras.callbacks.Callback]
 ) -> None:
     """Finishes the epoch under way, if there is one, else trains all that are left of its stage."""
-    recipe, stage = task.recipe, task.stage_at(progress.epoch)
+    training, stage = task.training, task.stage_at(progress.epoch)
     is_begun = progress.step > 0
-    _set_steps_per_execution(model, _divisor(stage.source.num_batches, recipe.steps_per_execution))
+    _set_steps_per_execution(model, _divisor(stage.source.num_batches, training.steps_per_execution))
     stream = stage.source.batches(first_epoch=progress.epoch, first_batch=progress.step)
     if is_begun:
         callbacks = [_MetricsRestorer(model), *callbacks]
     model.fit(
-        with_targets(stream, model, mask_pads=recipe.mask_loss),
-        validation_data=with_targets(_single_batch(task.sample), model, mask_pads=recipe.mask_loss),
+        with_targets(stream, model, mask_pads=training.mask_loss),
+        validation_data=with_targets(_single_batch(task.sample), model, mask_pads=training.mask_loss),
         steps_per_epoch=stage.source.num_batches - progress.step,
         initial_epoch=progress.epoch,
         epochs=progress.epoch + 1 if is_begun else stage.end_epoch,
@@ -231,6 +317,11 @@ def _fit_epochs(
         shuffle=False,
         verbose=0,
     )
+
+
+def _divisor(number: int, limit: int) -> int:
+    """Returns the largest divisor up to `limit`: no call may run over the end of an epoch."""
+    return max(each for each in range(1, min(number, limit) + 1) if number % each == 0)
 
 
 def _set_steps_per_execution(model: EquationModel, number: int) -> None:
@@ -259,14 +350,14 @@ def _single_batch(table: TokenTable) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensors(batch)
 
 
-def _make_report(run: RunDirectory, model: EquationModel, task: _Task, progress: TrainingProgress) -> TrainingReport:
+def _make_report(task: _Task, model: EquationModel, progress: TrainingProgress) -> TrainingReport:
     best = progress.best_epoch or 0
     return TrainingReport(
-        run_directory=run.path,
+        run_directory=task.run.path,
         num_epochs=progress.epoch,
         num_parameters=model.count_params(),
         num_examples=task.source.num_examples,
-        source=task.recipe.source,
+        source=task.training.source,
         best_epoch=best + 1,
         metrics={name: value for name, value in progress.rows[best].items() if name != "epoch"},
     )

@@ -1,12 +1,14 @@
 """What every model that writes an answer character by character has in common."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 from keras import ops
 
 from eqstream.data.configuration import from_mapping, to_mapping
 from eqstream.data.loading.codec import START, Codec
 from eqstream.seq2seq.metrics import CharacterAccuracy, TokenAccuracy, token_loss, token_weights
-from eqstream.seq2seq.models.precision import dtype_policy
 
 
 class EquationModel(keras.Model):
@@ -101,3 +103,14 @@ class EquationModel(keras.Model):
 def shift_right(answer):
     """Returns the decoder's input, int32 (batch, answer_width): the start token, then all but the last token."""
     return ops.concatenate([ops.full_like(answer[:, :1], START), answer[:, :-1]], axis=1)
+
+
+@contextmanager
+def dtype_policy(policy: str | keras.DTypePolicy) -> Iterator[None]:
+    """Makes `policy` that of every layer created inside; what was the policy before is so again afterwards."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +22,21 @@ class TrainingProgress:
         epoch: the epoch that comes next or is under way, from 0.
         step: steps of that epoch that are done.
         rows: the metrics of each finished epoch.
-        best_value: of the monitored metric so far; None before the first epoch ends.
-        best_epoch: the epoch that had it.
-        num_epochs_without_gain: since the last improvement that counts for early stopping.
-        reference_value: the value that the next improvement is measured against.
+        best_epoch: the epoch whose model is kept, from 0; None before the first epoch ends.
         is_stopped: whether early stopping has ended the training.
     """
 
     epoch: int = 0
     step: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
-    best_value: float | None = None
     best_epoch: int | None = None
-    num_epochs_without_gain: int = 0
-    reference_value: float | None = None
     is_stopped: bool = False
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrainingProgress":
+        """Returns the progress that a state holds; the first release kept more, which `rows` tell, too."""
+        values = json.loads(text)
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 
 def list_variables(model: keras.Model) -> list[keras.Variable]:
@@ -86,7 +86,7 @@ def restore_state(path: Path, model: keras.Model) -> TrainingProgress:
     variables = list_variables(model)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-            progress = TrainingProgress(**json.loads(str(saved["progress"])))
+            progress = TrainingProgress.from_json(str(saved["progress"]))
             names = [name for name in saved.files if name != "progress"]
             arrays = [saved[name] for name in sorted(names)]
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:

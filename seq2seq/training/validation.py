@@ -12,6 +12,49 @@ from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.spare import spare_equations
 from eqstream.seq2seq.config.sections import TrainingRecipe
+from eqstream.seq2seq.metrics import exact_matches
+from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.decoding import GreedyDecoder
+
+_MOST_AT_ONCE = 4096
+
+
+class ValidationSample:
+    """Answers a fixed sample after each epoch.
+
+    Args:
+        table: the sample.
+        codec: of its tokens.
+        num_shown: how many answers are written out.
+        jit_compile: whether decoding goes through XLA.
+    """
+
+    def __init__(self, table: TokenTable, codec: Codec, *, num_shown: int, jit_compile: bool) -> None:
+        self._table, self._codec, self._jit_compile = table, codec, jit_compile
+        self._num_shown = min(num_shown, len(table))
+        self._decoder: GreedyDecoder | None = None
+
+    def answer(self, model: EquationModel) -> tuple[float, list[str]]:
+        """Returns the share of answers that are right to the last character, greedy, and a line on some of them.
+
+        Args:
+            model: the same at every call; its weights may have changed.
+        """
+        if self._decoder is None:
+            batch_size = min(len(self._table), _MOST_AT_ONCE)
+            self._decoder = GreedyDecoder(model, batch_size=batch_size, jit_compile=self._jit_compile)
+        answers = self._decoder.decode(self._table.questions).tokens
+        return float(exact_matches(answers, self._table.answers).mean()), self._describe(answers)
+
+    def _describe(self, answers: np.ndarray) -> list[str]:
+        few = slice(0, self._num_shown)
+        questions = self._codec.decode_questions(self._table.questions[few])
+        expected = self._codec.decode_answers(self._table.answers[few])
+        given = self._codec.decode_predictions(answers[few])
+        return [
+            f"☑ {question} = {answer}" if answer == truth else f"☒ {question} = {answer}  (expected {truth})"
+            for question, answer, truth in zip(questions, given, expected, strict=True)
+        ]
 
 
 def load_validation_sample(

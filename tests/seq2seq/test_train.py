@@ -1,9 +1,12 @@
 import json
+import math
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -18,6 +21,7 @@ from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import TrainingInterruptedError, train
 from eqstream.seq2seq.training import callbacks
+from eqstream.seq2seq.training.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 RECIPE = {
@@ -111,7 +115,8 @@ def test_a_run_holds_all_that_is_needed_to_use_and_repeat_it(finished, dataset):
     assert (run / "samples.txt").read_text().count("epoch") == 3
     assert report.num_epochs == 3
     assert "exact match" in report.to_text()
-    assert sum(line.lstrip().startswith(("☑", "☒")) for line in lines) == 6
+    assert [line[:3] in ("  ☑", "  ☒") for line in lines[-3:]] == [False, True, True]
+    assert sum(line.lstrip().startswith(("☑", "☒")) for line in lines) == 2
 
 
 SHORT, LONG = {"digits": 1}, {"digits": 2}
@@ -158,14 +163,17 @@ def test_without_anything_to_choose_the_best_epoch_on_the_cure_is_named(tmp_path
 
 
 def test_without_a_model_in_the_recipe_it_says_what_is_trained(dataset, tmp_path):
+    lines = []
+
     def stop(line):
-        if "no model" in line:
-            raise KilledError(line)
+        lines.append(line)
+        if line.startswith("transformer: "):
+            raise KilledError
 
     recipe = Recipe.from_dict({key: value for key, value in RECIPE.items() if key != "model"})
-    message = "the recipe names no model: a transformer is trained, which is not tuned for this space"
-    with pytest.raises(KilledError, match=f"^{message}$"):
+    with pytest.raises(KilledError):
         train(recipe, dataset, tmp_path / "run", report=stop)
+    assert lines[0] == "the recipe names no model: a transformer is trained, which is not tuned for this space"
     assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["model"] == {"kind": "transformer"}
 
 
@@ -205,16 +213,73 @@ def test_a_training_that_saves_each_epoch_alone_resumes_from_the_last_one(
 
 
 def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path):
+    lines, is_announced = [], threading.Event()
+
     def interrupt(line):
-        if line.startswith("epoch   1"):
+        lines.append(line)
+        if line.startswith("epoch  1/3"):
             os.kill(os.getpid(), signal.SIGINT)
+            # It is said while the step still runs.
+            assert is_announced.wait(60)
+        elif line.startswith("stopping"):
+            is_announced.set()
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(TrainingInterruptedError, match=r"interrupted at epoch 2, step 0, its state is saved"):
+    with pytest.raises(
+        TrainingInterruptedError, match=r"^training interrupted at epoch 2, step 0, its state is saved$"
+    ):
         train(recipe_with(), dataset, tmp_path / "run", report=interrupt)
+    assert lines[-1] == "stopping after this step (Ctrl-C again: at once)"
     assert signal.getsignal(signal.SIGINT) is before
     train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
     assert_same_state(finished[0], tmp_path / "run")
+
+
+def test_ctrl_c_at_the_end_of_the_last_epoch_comes_too_late(finished, dataset, tmp_path):
+    def interrupt(line):
+        if line.startswith("epoch  3/3"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert train(recipe_with(), dataset, tmp_path / "run", report=interrupt).num_epochs == 3
+    assert_same_state(finished[0], tmp_path / "run")
+
+
+def test_each_epoch_is_one_line_that_tells_training_from_validation(finished):
+    row = finished[1].metrics
+    line = next(line for line in finished[2] if line.startswith(f"epoch  {finished[1].best_epoch}/3"))
+    assert line == (
+        f"epoch  {finished[1].best_epoch}/3  loss {row['loss']:.3g}  val loss {row['val_loss']:.3g}  "
+        f"val tokens {math.floor(row['val_token_accuracy'] * 1000) / 10} %  val exact match 0.0 %  best"
+    )
+
+
+def test_the_display_shows_every_step(dataset, tmp_path):
+    class Recorder(Progress):
+        def __init__(self):
+            self.calls = []
+
+        def begin(self, num_steps, num_done):
+            self.calls.append(("begin", list(num_steps), num_done))
+
+        def show(self, epoch, step, num_steps):
+            self.calls.append((epoch, step, num_steps))
+
+        def end(self):
+            self.calls.append("end")
+
+    recorder = Recorder()
+    train(recipe_with(epochs=2), dataset, tmp_path / "run", report=silently, display=recorder)
+    steps = [(epoch, step, NUM_STEPS) for epoch in range(2) for step in range(NUM_STEPS + 1)]
+    assert recorder.calls == [("begin", [NUM_STEPS] * 2, 0), *steps, "end"]
+
+
+def test_training_leaves_the_random_generators_of_the_caller_alone(finished, dataset, tmp_path):
+    random.seed(5)
+    np.random.seed(5)
+    train(recipe_with(epochs=1), dataset, tmp_path / "run", report=silently)
+    expected = random.Random(5)
+    assert random.random() == expected.random()
+    assert np.random.random() == np.random.RandomState(5).random()
 
 
 def test_several_steps_in_one_call_give_the_same_result(dataset, finished, tmp_path):
@@ -225,11 +290,12 @@ def test_several_steps_in_one_call_give_the_same_result(dataset, finished, tmp_p
         np.testing.assert_allclose(values, arrays[name], rtol=1e-5, atol=1e-6)
 
 
-def test_resuming_a_finished_training_trains_no_more(finished, dataset):
-    before = state_of(finished[0])
-    report = train(recipe_with(), dataset, finished[0], resume=True, report=silently)
-    assert report.num_epochs == 3
-    assert state_of(finished[0])[1] == before[1]
+def test_resuming_a_finished_training_does_nothing(finished, dataset):
+    before, lines = {path: path.stat().st_mtime_ns for path in finished[0].iterdir()}, []
+    report = train(recipe_with(), dataset, finished[0], resume=True, report=lines.append)
+    assert report == finished[1]
+    assert lines[-1] == f"{finished[0]} is finished; nothing to do"
+    assert {path: path.stat().st_mtime_ns for path in finished[0].iterdir()} == before
 
 
 def test_more_epochs_than_planned_change_a_falling_rate_and_that_is_said(dataset, tmp_path):
@@ -264,7 +330,7 @@ def test_early_stopping_ends_at_the_target_or_without_gain(dataset, tmp_path):
     assert report.num_epochs == 2
     assert lines[-1] == "training ends early: val_loss has not improved for 1 epochs"
     train(recipe_with(early_stopping=stop), dataset, tmp_path / "patience", resume=True, report=lines.append)
-    assert "going on at epoch 3, step 0 (early stopping has ended it)" in lines
+    assert lines[-1] == f"{tmp_path / 'patience'} is finished; nothing to do"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from eqstream.data.loading.shard_batches import load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.sections import ModelRecipe
-from eqstream.seq2seq.models.precision import dtype_policy
+from eqstream.seq2seq.models.base import dtype_policy
 from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
@@ -46,8 +46,7 @@ def recipe_with(**training):
 def test_every_model_computes_and_comes_back_as_precisely_as_it_was_made(dataset, tmp_path, kind, policy):
     codec = Codec.for_dataset(load_manifest(dataset))
     architecture = ModelRecipe.from_dict({"model": {"kind": kind, **SMALL[kind]}}).model
-    with dtype_policy(policy):
-        model = make_model(architecture, codec)
+    model = make_model(architecture, codec, precision=policy)
     questions = codec.encode_questions(QUESTIONS).astype(np.int32)
     answers = codec.encode_answers(["3", "24", "7"]).astype(np.int32)
     outputs = model({"question": questions, "answer": answers}, training=False)

@@ -7,7 +7,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.train import train
-from eqstream.seq2seq.training import callbacks, event_files
+from eqstream.seq2seq.training import callbacks
 
 RECIPE = {
     "name": "sums",
@@ -68,7 +68,7 @@ def test_event_files_say_what_the_log_says_also_after_a_death_between_both_and_t
 
 
 def test_without_the_package_nothing_begins(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(event_files, "find_spec", lambda name: None)
+    monkeypatch.setattr(callbacks, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"`training\.tensorboard` needs the package tensorboard: install it by"):
         train(Recipe.from_dict(RECIPE), dataset, tmp_path / "run", report=lambda line: None)
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,36 @@
+import io
+
+from eqstream.seq2seq.training.progress import Bar, Lines, progress_on
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_lines_come_every_ten_seconds_with_the_time_left():
+    lines, now = [], [100.0]
+    display = Lines(lines.append, clock=lambda: now[0])
+    display.begin([20, 20, 40], num_done=10)
+    for seconds, epoch, step in ((3, 0, 12), (11, 0, 20), (20, 1, 5), (21, 1, 10)):
+        now[0] = 100.0 + seconds
+        display.show(epoch, step, 20)
+    assert lines == ["epoch  1/3, step 20/20, 01:06 left", "epoch  2/3, step 10/20, 00:52 left"]
+
+
+def test_a_bar_shows_epoch_and_step_and_makes_room_for_lines():
+    stream = Terminal()
+    display = progress_on(stream)
+    assert isinstance(display, Bar)
+    display.begin([4] * 12, num_done=0)
+    display.show(2, 3, 4)
+    display.write("a line", lambda line: print(line, file=stream))
+    display.end()
+    text = stream.getvalue()
+    assert "epoch   3/12, step 3/4 |" in text
+    assert "\ra line\n" in text
+    assert text.endswith("\r")
+
+
+def test_elsewhere_lines_are_written():
+    assert isinstance(progress_on(io.StringIO()), Lines)
