@@ -38,6 +38,7 @@ BENCH = ["importlib_resources>=6", "psutil>=6"]
 
 PACKAGES = [
     "eqstream",
+    "eqstream.commands",
     "eqstream.data",
     "eqstream.data.dataset",
     "eqstream.data.formats",

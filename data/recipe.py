@@ -19,6 +19,7 @@ condition that has more digits than a float holds is written in quotes, and take
 """
 
 import dataclasses
+import difflib
 import hashlib
 import json
 import re
@@ -34,7 +35,6 @@ from eqstream.data.configuration import (
     describe_type,
     from_mapping,
     is_number,
-    nearest,
     parse_yaml,
     to_mapping,
 )
@@ -362,7 +362,7 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         UserError: there is no such recipe, or it breaks a rule.
     """
-    path = _find_recipe(source)
+    path = find_recipe(source)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -373,12 +373,22 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     return Recipe.from_dict(mapping)
 
 
-def _find_recipe(source: str | Path) -> Path:
+def find_recipe(source: str | Path) -> Path:
+    """Returns the file of a recipe, which is given by its path or as the name of a shipped one.
+
+    Raises:
+        UserError: there is none.
+    """
     shipped = shipped_recipes()
     if str(source) in shipped and not Path(source).is_file():
         return shipped[str(source)]
     if not Path(source).is_file():
-        looks_like_path = "/" in str(source) or str(source).endswith((".yaml", ".yml"))
-        hint = "" if looks_like_path else nearest(str(source), shipped)
-        raise UserError(f"there is no recipe file or shipped recipe `{source}`{hint}")
+        raise UserError(f"there is no recipe file or shipped recipe `{source}`{_hint(str(source), shipped)}")
     return Path(source)
+
+
+def _hint(source: str, names: Iterable[str]) -> str:
+    if "/" in source or source.endswith((".yaml", ".yml")):
+        return ""
+    close = difflib.get_close_matches(source, names, n=1)
+    return f"; did you mean `{close[0]}`?" if close else "; `eqstream recipes` lists those that come with it"

@@ -51,9 +51,10 @@ def answer_questions(
     place: str,
     explain: bool,
     as_json: bool,
-    report: Report,
+    show: Report,
+    refuse: Report,
 ) -> bool:
-    """Answers questions in order on standard output and names those that are refused; returns whether none is.
+    """Answers questions in order and names those that are refused; returns whether none is.
 
     Args:
         questions: taken in batches, so that a file of any length needs the same memory.
@@ -61,7 +62,8 @@ def answer_questions(
         place: stands before the number of a question that is refused; if empty, the number is left out.
         explain: whether each character is shown with its probability.
         as_json: whether each question, also one that is refused, becomes one line of JSON.
-        report: called with each line that is no answer.
+        show: called with the lines of answers, and of all JSON.
+        refuse: called with the line of each question that is refused.
     """
     is_all_answered = True
     remaining = iter(questions)
@@ -79,9 +81,9 @@ def answer_questions(
             if as_json:
                 lines.append(_to_json(asked.number, {"question": asked.text, "error": asked.error}))
             else:
-                report(f"{place}{asked.number}: {asked.error}" if place else asked.error)
+                refuse(f"{place}{asked.number}: {asked.error}" if place else asked.error)
         if lines:
-            click.echo("\n".join(lines))
+            show("\n".join(lines))
     return is_all_answered
 
 

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from eqstream import cli
-from eqstream.data.recipe import shipped_recipes
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe, load_recipe, shipped_recipes
 from eqstream.pipelines import build, preview, verify
 from eqstream.seq2seq import train
 
@@ -68,6 +69,100 @@ def test_version_is_shown(capsys):
     assert output.startswith("eqstream ")
 
 
+def test_commands_are_listed_in_the_order_of_work_and_none_of_their_helps_is_cut():
+    output = CliRunner().invoke(cli.commands, ["--help"], terminal_width=80, prog_name="eqstream").output
+    listed = output.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    names = ["recipes", "preview", "build", "verify", "describe", "train", "evaluate", "predict", "plot", "run"]
+    assert [line.split()[0] for line in listed] == names
+    assert all(line.endswith(".") and not line.endswith("...") and len(line) <= 80 for line in listed)
+    assert "Exit status: 0 done; 1 something is wrong with the data, or a question was refused;" in output
+    for name in names:
+        text = CliRunner().invoke(cli.commands, [name, "--help"], terminal_width=80).output
+        assert f"\n    eqstream {name} " in text or f"\n    eqstream {name}\n" in text, name
+
+
+def test_colours_are_for_terminals_and_for_who_asks(monkeypatch, capsys):
+    def error(*options):
+        return call(*options, "preview", "nothing", capsys=capsys)[2]
+
+    plain, coloured = "eqstream: error: there is", "eqstream: \x1b[31m\x1b[1merror:\x1b[0m there is"
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    assert error().startswith(plain)
+    assert error("--color", "always").startswith(coloured)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert error().startswith(coloured)
+    assert error("--color", "never").startswith(plain)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert error().startswith(plain)
+
+
+def test_a_traceback_is_shown_on_request_alone(capsys):
+    assert "Traceback" not in call("preview", "nothing", capsys=capsys)[2]
+    assert "Traceback" in call("preview", "nothing", "-v", capsys=capsys)[2]
+
+
+def test_a_recipe_is_printed_to_start_from(tmp_path, capsys):
+    _, text, _ = call("recipes", "mixed-4", capsys=capsys)
+    (tmp_path / "my.yaml").write_text(text)
+    assert load_recipe(tmp_path / "my.yaml") == load_recipe("mixed-4")
+    _, resolved, _ = call("recipes", "mixed-4", "--json", capsys=capsys)
+    assert Recipe.from_dict(json.loads(resolved)) == load_recipe("mixed-4")
+    assert_refused("`eqstream recipes` lists those that come with it", "recipes", "nothing", capsys=capsys)
+
+
+def test_results_are_one_json_object_on_request(dataset, tmp_path, monkeypatch, capsys):
+    def read(*arguments):
+        status, output, _ = call(*arguments, "--json", capsys=capsys)
+        assert status == 0
+        return json.loads(output)
+
+    assert read("recipes")["addition-3digit"]["model"] == "transformer"
+    assert read("preview", "addition-10")["splits"][0]["num_equations"] == 76
+    assert read("build", "addition-10", "--out", dataset)["num_equations"] == 100
+    assert read("verify", dataset)["num_faults"] == 0
+    report = train.TrainingReport(
+        run_directory=tmp_path,
+        num_epochs=1,
+        num_parameters=2,
+        num_examples=3,
+        source="shards",
+        best_epoch=1,
+        metrics={},
+    )
+    monkeypatch.setattr(train, "train", lambda *arguments, **options: report)
+    trained = read("train", "addition-10", "--data", dataset, "--out", tmp_path)
+    assert (trained["run_directory"], trained["num_epochs"]) == (str(tmp_path), 1)
+
+
+def test_a_quiet_command_says_nothing_but_its_result(monkeypatch, tmp_path, dataset, capsys):
+    def train_aloud(*arguments, report, **options):
+        report("epoch 1")
+        raise UserError("no")
+
+    monkeypatch.setattr(train, "train", train_aloud)
+    arguments = ["train", "addition-10", "--data", dataset, "--out", tmp_path]
+    assert call(*arguments, capsys=capsys)[2] == "starting TensorFlow …\nepoch 1\neqstream: error: no\n"
+    assert call(*arguments, "-q", capsys=capsys)[2] == "eqstream: error: no\n"
+    assert call("-q", *arguments, capsys=capsys)[2] == "eqstream: error: no\n"
+
+
+def complete(*words):
+    environment = {"COMP_WORDS": " ".join(["eqstream", *words]), "COMP_CWORD": str(len(words))}
+    result = CliRunner(env=environment).invoke(
+        cli.commands, prog_name="eqstream", env={"_EQSTREAM_COMPLETE": "bash_complete"}
+    )
+    return [line.partition(",")[2] for line in result.output.splitlines() if line]
+
+
+def test_the_shell_completes_recipes_and_splits(dataset, tmp_path):
+    assert complete("preview", "prior-l") == [name for name in shipped_recipes() if name.startswith("prior-l")]
+    assert complete("evaluate", "run", "--data", str(dataset), "--split", "t") == ["train", "test"]
+    (tmp_path / "run.json").write_text(json.dumps({"data_directory": str(dataset)}))
+    assert complete("plot", str(tmp_path), "--split", "te") == ["test"]
+    assert complete("plot", "nowhere", "--split", "te") == []
+
+
 def test_misspelt_option_is_refused_with_the_nearest(capsys):
     status, _, errors = call("build", "addition-10", "--ot", "x", capsys=capsys)
     assert status == 2
@@ -92,7 +187,8 @@ def test_recipes_are_listed_in_groups_with_their_descriptions(capsys):
     ] == [{True}, {True}]
     assert not any(line.split()[0].startswith(("prior-", "proposed-")) for line in groups[0][1:])
     assert all(line.endswith(".") for line in lines)
-    assert len({line.index(line.split(maxsplit=1)[1]) for line in lines}) == 1
+    assert len({line.index(line.split(maxsplit=2)[2]) for line in lines}) == 1
+    assert lines[2].split()[:2] == ["addition-3digit-1k", "transformer"]
 
 
 def test_finished_build_has_nothing_to_do(dataset, capsys):
@@ -241,7 +337,10 @@ def test_training_without_its_libraries_says_how_to_get_them(tmp_path):
     command = [sys.executable, "-c", code, "train", "addition-10", "--data", tmp_path, "--out", tmp_path / "run"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert result.stderr == "eqstream: error: keras is not installed; models need: pip install 'eqstream[models]'\n"
+    assert (
+        result.stderr.splitlines()[-1]
+        == "eqstream: error: keras is not installed; models need: pip install 'eqstream[models]'"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -262,7 +361,7 @@ def test_an_interrupted_training_says_how_to_go_on(monkeypatch, tmp_path, datase
     monkeypatch.setattr(cli, "leave_at_once", sys.exit)
     place = ["--data", dataset] if command == "train" else []
     status, _, errors = call(command, "addition-10", *place, "--out", tmp_path / "run", *options, capsys=capsys)
-    assert status == cli.INTERRUPTED_STATUS
+    assert status == 130
     last = errors.strip().splitlines()[-1]
     assert last == f"eqstream: training interrupted at epoch 2, step 0, its state is saved; {advice}"
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from eqstream import cli, prompt
+from eqstream.commands import models
 from eqstream.data.recipe import Operands, Recipe, Terms
 from eqstream.pipelines.build import build
 from eqstream.prompt import answer_questions, describe_questions, open_questions, read_lines
@@ -121,14 +122,14 @@ def test_a_missing_file_and_two_places_of_questions_are_refused(run, tmp_path, c
 
 @pytest.mark.parametrize("ending", ["", "quit\n1+2\n", "exit\n", "q\n"])
 def test_the_prompt_goes_on_after_a_bad_question_until_it_is_ended(run, monkeypatch, ending):
-    monkeypatch.setattr(cli, "_is_at_terminal", lambda: True)
+    monkeypatch.setattr(models, "is_typed", lambda: True)
     status, output, errors = call(run, typed=f"1+1\n\nfour\n?\n2 + 2\n{ending}")
     assert status == 0
     assert [line.split(" = ")[0][2:] for line in output.splitlines() if " = " in line] == ["1 + 1", "2 + 2"]
     about = "ask for 2 numbers from 0 to 12, joined by +; `quit` or Ctrl-D ends"
     lines = errors.replace("question: ", "").splitlines()
     assert [line for line in lines if line] == [
-        "loading the model ...",
+        "loading the model …",
         about,
         "'four' is not an equation: unknown character 'f' at position 1",
         about,
@@ -157,7 +158,8 @@ def answer_all(lines, monkeypatch, capsys, size):
     parrot, refused = Parrot(), []
     monkeypatch.setattr(prompt, "_QUESTIONS_PER_BATCH", size)
     asked = read_lines(lines, SPACE)
-    answer_questions(asked, lambda: parrot, place="f:", explain=False, as_json=False, report=refused.append)
+    options = {"place": "f:", "explain": False, "as_json": False}
+    answer_questions(asked, lambda: parrot, **options, show=print, refuse=refused.append)
     return capsys.readouterr().out.splitlines(), [line.split(":")[1] for line in refused], parrot.sizes
 
 

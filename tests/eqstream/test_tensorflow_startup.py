@@ -66,11 +66,12 @@ def test_another_backend_is_refused_with_the_cure():
 @pytest.mark.slow
 @pytest.mark.parametrize(("is_command", "words"), [(True, ""), (False, "`tensorflow`, and jax is missing")])
 def test_a_command_needs_no_backend_of_its_own_and_the_library_says_which_it_needs(is_command, words):
-    call = "cli._load_tensorflow()" if is_command else "tensorflow_startup.load_tensorflow()"
+    call = "models._load_tensorflow()" if is_command else "tensorflow_startup.load_tensorflow()"
     program = (
-        "from eqstream import cli, tensorflow_startup; from eqstream.data.errors import UserError\n"
-        f"try: {call}\n"
-        "except UserError as error: print(error)"
+        "import click; from eqstream import tensorflow_startup; from eqstream.commands import models\n"
+        "with click.Context(click.Command('train')):\n"
+        f"  try: {call}\n"
+        "  except ValueError as error: print(error)"
     )
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     ended = subprocess.run(

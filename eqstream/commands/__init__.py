@@ -1,0 +1,1 @@
+"""The commands of `eqstream`, and what they share."""

@@ -1,0 +1,35 @@
+"""Exit statuses, and what ends a command."""
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+BAD_DATA_STATUS = 1
+USER_ERROR_STATUS = 2
+INTERRUPTED_STATUS = 130
+
+
+class RefusedError(click.ClickException):
+    """A mistake that the user can mend; its message is one line."""
+
+    exit_code = USER_ERROR_STATUS
+
+    def show(self, file=None) -> None:
+        """Writes the line to standard error."""
+        mark = click.style("error:", fg="red", bold=True)
+        click.echo(f"eqstream: {mark} {self.message}", err=True, color=self.show_color)
+
+
+class InterruptedWorkError(Exception):
+    """Ctrl-C has ended a command that can go on later; the message says how."""
+
+
+@contextlib.contextmanager
+def kept_when_interrupted() -> Iterator[None]:
+    """Says on Ctrl-C that the same command goes on with what is finished."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        message = "interrupted; what is finished is kept, run the same command again to go on"
+        raise InterruptedWorkError(message) from error

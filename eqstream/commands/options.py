@@ -1,0 +1,57 @@
+"""Arguments and options that several commands have, and how the shell completes them."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+def complete_recipe(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[object]:
+    """Returns the names of shipped recipes that begin so, and lets the shell add files."""
+    from click.shell_completion import CompletionItem
+
+    from eqstream.data.recipe import shipped_recipes
+
+    names = [CompletionItem(name) for name in shipped_recipes() if name.startswith(incomplete)]
+    return [*names] if names else [CompletionItem(incomplete, type="file")]
+
+
+def _complete_split(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Returns the splits of the dataset at hand that begin so: that of --data, or the one that RUN was trained on."""
+    try:
+        data = context.params.get("data")
+        if data is None:
+            # An option that still lacks its value keeps click from telling which argument is which.
+            run = context.params.get("run") or context.args[0]
+            description = json.loads((Path(run) / "run.json").read_text(encoding="utf-8"))
+            data = description["data_directory"]
+        recipe = json.loads((Path(data) / "manifest.json").read_text(encoding="utf-8"))["recipe"]
+        return [split["name"] for split in recipe["splits"] if split["name"].startswith(incomplete)]
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return []
+
+
+recipe_argument = click.argument("recipe", shell_complete=complete_recipe)
+run_argument = click.argument("run", metavar="RUN", type=click.Path())
+dataset_argument = click.argument("directory", metavar="DIR", type=click.Path())
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one key: space.operands.max=99."
+)
+format_option = click.option("--format", "formats", metavar="FORMATS", help="tfrecord, parquet or tfrecord,parquet.")
+workers_option = click.option("--workers", default=1, show_default=True, help="Processes to work in.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote there.")
+other_data_option = click.option(
+    "--data", metavar="DIR", type=click.Path(), help="Another dataset than the one that the model was trained on."
+)
+
+
+def split_option(help_text: str):
+    """Returns the option --split."""
+    return click.option("--split", help=help_text, shell_complete=_complete_split)
+
+
+def load_recipe(recipe: str, overrides: tuple[str, ...] = (), formats: str | None = None):
+    """Returns the recipe with the changes of --set and --format."""
+    from eqstream.data.recipe import load_recipe as load
+
+    return load(recipe, overrides if formats is None else [*overrides, f"storage.formats=[{formats}]"])
