@@ -56,7 +56,7 @@ if not TYPE_CHECKING:  # a type checker would take any misspelt name for one tha
         from importlib import import_module
 
         if name == "__version__":
-            from eqstream.data.dataset.manifest import eqstream_version
+            from eqstream.data.versions import eqstream_version
 
             value = eqstream_version()
         elif name in _SUBPACKAGES:
