@@ -1,12 +1,14 @@
 """How far a build is: a bar on a terminal, a line now and then elsewhere, nothing for callers that want none."""
 
 import contextlib
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
 SECONDS_BETWEEN_LINES = 10.0
+_WIDE = 100  # columns of a terminal that has room for shards, too
 
 
 class Progress:
@@ -53,15 +55,19 @@ class Bar(Progress):
         self._bar = tqdm(
             total=num_equations or num_steps,
             desc=title,
-            unit=" equations" if num_equations else f" {unit}",
+            unit="",
             unit_scale=bool(num_equations),
             file=self._stream,
             dynamic_ncols=True,
+            # Short, so that a terminal of 60 columns has room for a bar.
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}"
+            + (", {rate_fmt}" if num_equations else f" {unit}")
+            + ", {remaining} left{postfix}",
         )
 
     def show(self, num_steps: int, num_equations: int = 0) -> None:
         """Moves the bar."""
-        if self._counts_equations:
+        if self._counts_equations and shutil.get_terminal_size().columns >= _WIDE:
             total, unit = self._steps
             self._bar.set_postfix_str(f"{num_steps} of {total} {unit}", refresh=False)
         num_new = (num_equations if self._counts_equations else num_steps) - self._bar.n
