@@ -24,9 +24,11 @@ from typing import Literal
 from eqstream.data.dataset.layout import STAGING, SUCCESS
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe, load_recipe
+from eqstream.data.splits.counting import Census
 from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
 from eqstream.data.versions import shard_versions
-from eqstream.pipelines.building.count_equations import take_census
+from eqstream.pipelines.building.count_equations import count_equations
+from eqstream.pipelines.building.disk_space import check_disk_space
 from eqstream.pipelines.building.finalize import close_dataset
 from eqstream.pipelines.building.output_directory import Found, Journal, refuse_strangers
 from eqstream.pipelines.building.staging import Workspace
@@ -72,6 +74,7 @@ def build(
     workers: int = 1,
     pipeline_options: Sequence[str] = (),
     overwrite: bool = False,
+    force: bool = False,
     only: str | None = None,
     progress: Progress | None = None,
 ) -> BuildResult:
@@ -85,6 +88,7 @@ def build(
         workers: processes of the local runner.
         pipeline_options: Beam's command line; a runner named there wins over `workers`.
         overwrite: replace a dataset of another recipe; removes files that builds have written and no others.
+        force: begin even if the disk has not the space for what is estimated.
         only: the name of one shard, such as ``train-00003``, to write alone.
         progress: is told how far the build is.
 
@@ -102,7 +106,7 @@ def build(
             found.refuse_other_recipe(recipe)
             if only is None and found.is_finished(recipe):
                 return _finish_again(found, recipe)
-        attempt = _Build(recipe, execution, found, overwrite=overwrite, progress=progress or Progress())
+        attempt = _Build(recipe, execution, found, overwrite=overwrite, force=force, progress=progress or Progress())
         return attempt.run(only)
 
 
@@ -110,12 +114,13 @@ class _Build:
     """One attempt at a build of a directory that may be written to."""
 
     def __init__(
-        self, recipe: Recipe, execution: Execution, found: Found, *, overwrite: bool, progress: Progress
+        self, recipe: Recipe, execution: Execution, found: Found, *, overwrite: bool, force: bool, progress: Progress
     ) -> None:
         self._recipe = recipe
         self._execution = execution
         self._found = found
         self._is_replacing = overwrite and found.latest is not None
+        self._force = force
         self._progress = progress
         self._workspace = Workspace.of(found.directory, recipe.fingerprint())
         self._has_journal = found.journal is not None
@@ -123,7 +128,11 @@ class _Build:
 
     def run(self, only: str | None) -> BuildResult:
         with self._cleaning_up():
-            census = take_census(self._recipe, self._workspace, self._execution, self._progress, self._begin_counting)
+            census = Census(self._recipe)
+            self._check_disk_space(census, only)
+            count_equations(
+                census, self._workspace, self._execution, progress=self._progress, begin=self._begin_counting
+            )
             plan = plan_splits(self._recipe, census)
             tasks = plan.shards if only is None else (select_shard(plan, only),)
             self._begin_writing(plan)
@@ -145,6 +154,16 @@ class _Build:
             num_shards=len(tasks),
             num_shards_kept=len(kept),
             num_equations=sum(task.num_equations for task in tasks),
+        )
+
+    def _check_disk_space(self, census: Census, only: str | None) -> None:
+        check_disk_space(
+            self._recipe,
+            self._found.directory,
+            census,
+            only_one_shard=only is not None,
+            force=self._force,
+            progress=self._progress,
         )
 
     def _begin_counting(self) -> None:
@@ -276,6 +295,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace
     parser.add_argument("--workers", type=int, default=1, help="processes of the local runner")
     parser.add_argument("--only", metavar="SHARD", help="write one shard alone, such as train-00003")
     parser.add_argument("--overwrite", action="store_true", help="replace a dataset of another recipe")
+    parser.add_argument("--force", action="store_true", help="begin even if the disk has not the space")
     return parser.parse_known_args(arguments)
 
 
@@ -290,6 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             workers=ours.workers,
             pipeline_options=beam_arguments,
             overwrite=ours.overwrite,
+            force=ours.force,
             only=ours.only,
             progress=progress_on(sys.stderr),
         )

@@ -46,13 +46,13 @@ class CountBatch(beam.DoFn):
         yield element
 
 
-def take_census(
-    recipe: Recipe, workspace: Workspace, execution: Execution, progress: Progress, begin: Callable[[], None]
-) -> Census:
-    """Returns the finished census of a recipe.
+def count_equations(
+    census: Census, workspace: Workspace, execution: Execution, *, progress: Progress, begin: Callable[[], None]
+) -> None:
+    """Counts all that a census needs.
 
     Args:
-        recipe: whose equations to count.
+        census: of a recipe; is completed.
         workspace: keeps the results.
         execution: runs the pipelines.
         progress: is told how far it is.
@@ -61,7 +61,6 @@ def take_census(
     Raises:
         UserError: the recipe asks for what cannot be counted, or a worker failed.
     """
-    census = Census(recipe)
     has_begun = False
     while tasks := census.next_tasks():
         if sum(task.num_blocks for task in tasks) <= BLOCKS_FOR_DRIVER and not has_begun:
@@ -73,10 +72,9 @@ def take_census(
             has_begun = True
         missing = [batch for batch in batches if read_counts(workspace, batch) is None]
         if missing:
-            _count(recipe, missing, workspace, execution, progress)
+            _count(census.recipe, missing, workspace, execution, progress)
         for batch in batches:
             census.add(_load(workspace, batch))
-    return census
 
 
 def make_batches(tasks: Iterable[CountingTask]) -> Iterator[Batch]:

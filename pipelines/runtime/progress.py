@@ -30,6 +30,9 @@ class Progress:
         finally:
             self.end()
 
+    def report(self, line: str) -> None:
+        """Takes note of something that a user should know."""
+
     def begin(self, title: str, num_steps: int, num_equations: int, unit: str) -> None:
         """Begins a stage."""
 
@@ -45,6 +48,10 @@ class Bar(Progress):
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+
+    def report(self, line: str) -> None:
+        """Writes the line."""
+        print(line, file=self._stream, flush=True)
 
     def begin(self, title: str, num_steps: int, num_equations: int, unit: str) -> None:
         """Begins a stage."""
@@ -93,6 +100,10 @@ class Lines(Progress):
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write = write
         self._clock = clock
+
+    def report(self, line: str) -> None:
+        """Writes the line."""
+        self._write(line)
 
     def begin(self, title: str, num_steps: int, num_equations: int, unit: str) -> None:
         """Begins a stage."""
