@@ -60,9 +60,13 @@ def _free_bytes(directory: str) -> int | None:
     existing = directory
     while not os.path.isdir(existing):
         existing = os.path.dirname(os.path.abspath(existing))
+    usage = shutil.disk_usage(existing)
+    if not usage.total:
+        # No disk, such as /proc.
+        return None
     # A build keeps or replaces the shards that lie there.
     written = sum(size for path, size in filesystem.list_files(directory).items() if is_shard_path(path))
-    return shutil.disk_usage(existing).free + written
+    return usage.free + written
 
 
 def _most_equations(recipe: Recipe, census: Census) -> int:
