@@ -11,10 +11,10 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
+from eqstream.data.versions import shard_versions
 from eqstream.pipelines.build import build
 from eqstream.pipelines.building.receipts import seal, unseal
 from eqstream.pipelines.building.staging import Workspace
-from eqstream.pipelines.building.write_shards import tool_versions
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from tests.memory_filesystem import DISK
@@ -526,10 +526,10 @@ def test_build_during_which_another_one_finished_leaves_the_dataset_whole(built,
 
 
 def test_workers_with_other_versions_of_the_tools_are_told_by_name(built, tmp_path, monkeypatch):
-    ours = tool_versions()
+    ours = shard_versions()
     with monkeypatch.context() as worker:
         worker.setattr(
-            "eqstream.pipelines.building.write_shards.tool_versions", lambda: {**ours, "numpy": "1.0", "zlib": "0.9"}
+            "eqstream.pipelines.building.write_shards.shard_versions", lambda: {**ours, "numpy": "1.0", "zlib": "0.9"}
         )
         message = rf"worker with numpy 1\.0 instead of {ours['numpy']}, zlib 0\.9 instead of {ours['zlib']}, and "
         with pytest.raises(UserError, match=message) as caught:
