@@ -22,6 +22,7 @@ def build(
     workers: int = 1,
     pipeline_options: Sequence[str] = (),
     overwrite: bool = False,
+    force: bool = False,
     only: str | None = None,
     progress: bool = False,
 ) -> "BuildResult":
@@ -41,11 +42,13 @@ def build(
         workers: processes to work in, on this machine.
         pipeline_options: Beam's command line; a runner named there wins over `workers`.
         overwrite: replace a dataset of another recipe; removes files that builds have written and no others.
+        force: begin even if the disk has not the space for what is estimated.
         only: the name of one shard, such as ``train-00003``, to write alone.
         progress: whether to report on standard error how far the build is.
 
     Raises:
-        UserError: the recipe asks for the impossible, the directory holds something else, or a file cannot be written.
+        UserError: the recipe asks for the impossible or for more than the disk has space for, the directory holds
+            something else, or a file cannot be written.
             What was finished stays, and the same call again goes on from there.
     """
     with _beam_kept_quiet(pipeline_options):
@@ -58,6 +61,7 @@ def build(
             workers=workers,
             pipeline_options=pipeline_options,
             overwrite=overwrite,
+            force=force,
             only=only,
             progress=progress_on(sys.stderr) if progress else Progress(),
         )

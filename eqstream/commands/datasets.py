@@ -12,6 +12,7 @@ from eqstream.commands.errors import BAD_DATA_STATUS, kept_when_interrupted
 from eqstream.commands.options import (
     complete_recipe,
     dataset_argument,
+    force_option,
     format_option,
     load_recipe,
     overwrite_option,
@@ -124,6 +125,7 @@ Examples:
 @workers_option
 @click.option("--only", metavar="SHARD", help="Write one shard alone, such as train-00003.")
 @overwrite_option
+@force_option
 @json_option
 @output_options
 @click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTIONS]")
@@ -135,6 +137,7 @@ def build(
     workers: int,
     only: str | None,
     overwrite: bool,
+    force: bool,
     as_json: bool,
     beam_options: tuple[str, ...],
 ) -> None:
@@ -151,6 +154,7 @@ def build(
         beam_options=beam_options,
         only=only,
         overwrite=overwrite,
+        force=force,
     )
     if as_json:
         show_json(asdict(result))
@@ -166,6 +170,7 @@ def build_dataset(
     beam_options: tuple[str, ...] = (),
     only: str | None = None,
     overwrite: bool = False,
+    force: bool = False,
 ) -> "BuildResult":
     """Builds with a bar on standard error, and says on Ctrl-C that the same command goes on."""
     from eqstream.building import build as build_quietly
@@ -179,6 +184,7 @@ def build_dataset(
             pipeline_options=beam_options,
             only=only,
             overwrite=overwrite,
+            force=force,
             progress=not is_quiet(),
         )
 

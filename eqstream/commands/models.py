@@ -11,6 +11,7 @@ import click
 from eqstream.commands.datasets import build_dataset
 from eqstream.commands.errors import BAD_DATA_STATUS, InterruptedWorkError, kept_when_interrupted
 from eqstream.commands.options import (
+    force_option,
     load_recipe,
     other_data_option,
     overwrite_option,
@@ -252,10 +253,17 @@ Example:
 @set_option
 @workers_option
 @overwrite_option
+@force_option
 @json_option
 @output_options
 def run_all(
-    recipe: str, directory: str, overrides: tuple[str, ...], workers: int, overwrite: bool, as_json: bool
+    recipe: str,
+    directory: str,
+    overrides: tuple[str, ...],
+    workers: int,
+    overwrite: bool,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Build the dataset of RECIPE, train its model and evaluate it.
 
@@ -267,14 +275,14 @@ def run_all(
     # A mistake in the model's part must not come to light after the build.
     ModelRecipe.from_recipe(checked)
     with kept_when_interrupted():
-        _run_all(checked, directory, workers=workers, overwrite=overwrite, as_json=as_json)
+        _run_all(checked, directory, workers=workers, overwrite=overwrite, force=force, as_json=as_json)
 
 
-def _run_all(recipe: "Recipe", directory: str, *, workers: int, overwrite: bool, as_json: bool) -> None:
+def _run_all(recipe: "Recipe", directory: str, *, workers: int, overwrite: bool, force: bool, as_json: bool) -> None:
     from eqstream.seq2seq.runs.run_directory import RunDirectory
 
     data, run = os.path.join(directory, "data"), os.path.join(directory, "run")
-    built = build_dataset(recipe, data, workers=workers, overwrite=overwrite)
+    built = build_dataset(recipe, data, workers=workers, overwrite=overwrite, force=force)
     if not as_json:
         show(built.to_text())
     resume = RunDirectory(run).exists and not overwrite
