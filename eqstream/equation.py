@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from eqstream.data.dataset.shard_reader import EquationColumns
+from eqstream.data.formats.columns import EquationColumns
 
 
 class Equation(NamedTuple):

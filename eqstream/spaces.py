@@ -9,7 +9,7 @@ from typing import overload
 
 import numpy as np
 
-from eqstream.data.formats.columns import ColumnEncoder
+from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe
 from eqstream.data.reference import parsing
@@ -158,4 +158,4 @@ class EquationSpace:
             answers.carries,
             longest_digits(group.operands, space.scale),
         )
-        return group.rows[places], list_equations(self._columns.encode(block.take(places)))
+        return group.rows[places], list_equations(self._columns.to_columns(block.take(places)))

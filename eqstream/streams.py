@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from eqstream.data.formats.columns import ColumnEncoder
+from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.equation_stream import FreshStream
 from eqstream.equation import Equation, list_equations
@@ -35,4 +35,4 @@ def equations(recipe: Recipe | str | Path, split: str = "train", *, seed: int = 
     stream = FreshStream(checked, split, seed=seed)
     columns = ColumnEncoder(stream.space)
     blocks = (block for epoch in itertools.count() for block in stream.equations(epoch))
-    return itertools.chain.from_iterable(list_equations(columns.encode(block)) for block in blocks)
+    return itertools.chain.from_iterable(list_equations(columns.to_columns(block)) for block in blocks)

@@ -6,9 +6,10 @@ from typing import Any
 
 from eqstream.data.configuration import from_mapping
 from eqstream.data.dataset.histograms import HISTOGRAMS
-from eqstream.data.dataset.layout import COLUMNS, shard_name, shard_path
+from eqstream.data.dataset.layout import shard_name, shard_path
 from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceFacts, SplitInfo
 from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.recipe import Recipe, SpaceRecipe, load_recipe
 
@@ -65,7 +66,7 @@ def fake_manifest(recipe: Recipe) -> Manifest:
         description=recipe.description,
         fingerprint=recipe.fingerprint(),
         recipe=recipe,
-        columns=COLUMNS,
+        columns=COLUMN_TYPES,
         space=describe_space(recipe),
         splits={split.name: _make_split(split.name, recipe) for split in recipe.splits},
     )

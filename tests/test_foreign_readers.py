@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from eqstream.data.dataset.shard_reader import EquationColumns, read_parquet_shard, read_shard, split_shards
+from eqstream.data.dataset.shard_reader import read_shard, split_shards
+from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.formats.tfrecord_writer import read_records
 from eqstream.data.loading.shard_batches import load_manifest

@@ -11,7 +11,6 @@ CHECKSUMS = "SHA256SUMS"
 SUCCESS = "_SUCCESS"
 STAGING = ".build"
 PAPERS = (README, DATASET_INFO, FEATURES, CROISSANT)
-COLUMNS = {"answer": "string", "carries": "int64", "digits": "int64", "question": "string", "terms": "int64"}
 
 _FOLDERS = {"tfrecord": "tfrecord", "parquet": "data"}
 _SHARD = re.compile(r"(tfrecord|data)/(?P<name>[a-z][a-z0-9_]*-\d{5,}-of-\d{5,})\.(tfrecord|tfrecord\.gz|parquet)")

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from eqstream.data.dataset.histograms import add_histograms
-from eqstream.data.dataset.layout import COLUMNS, shard_path
+from eqstream.data.dataset.layout import shard_path
 from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceFacts, SplitInfo
 from eqstream.data.dataset.shard_writer import ShardReceipt
+from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.formats.text_encoder import TextEncoder
 from eqstream.data.recipe import FORMAT_VERSION, Recipe
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
@@ -47,7 +48,7 @@ def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardR
         description=recipe.description,
         fingerprint=recipe.fingerprint(),
         recipe=recipe,
-        columns=COLUMNS,
+        columns=COLUMN_TYPES,
         space=describe_space(recipe),
         splits=splits,
     )

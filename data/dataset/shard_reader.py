@@ -1,56 +1,14 @@
-"""The equations of a split as columns, read from the shards that a manifest lists.
-
-| column | type |
-| --- | --- |
-| `question`, `answer` | `ByteRows`, natural text |
-| `terms`, `digits`, `carries` | int64 (num_equations,) |
-"""
+"""The shards of a split, read and checked against the manifest that lists them."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
-from eqstream.data.formats.string_matrix import ByteRows
-
-TEXT_COLUMNS = ("question", "answer")
-NUMBER_COLUMNS = ("terms", "digits", "carries")
-
-
-@dataclass(frozen=True, eq=False)
-class EquationColumns:
-    """Equations, column by column; see the table of the module."""
-
-    question: ByteRows
-    answer: ByteRows
-    numbers: dict[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.question)
-
-    @classmethod
-    def join(cls, parts: "Sequence[EquationColumns]") -> "EquationColumns":
-        """Returns the equations of all parts, one part behind the other; numbers of any integers become int64."""
-        empty = np.zeros(0, np.int64)
-        numbers = {name: np.concatenate([empty, *(part.numbers[name] for part in parts)]) for name in NUMBER_COLUMNS}
-        texts = {name: ByteRows.join([getattr(part, name) for part in parts]) for name in TEXT_COLUMNS}
-        return cls(**texts, numbers=numbers)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShardFile:
-    """One shard in one format, and what the manifest says of it."""
-
-    name: str
-    path: Path
-    num_equations: int
-    num_bytes: int
-    sha256: str
+from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.shard_file import ShardFile
 
 
 def choose_format(manifest: Manifest, wanted: str | None = None) -> str:
@@ -120,43 +78,3 @@ def read_shard(
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_parquet_shard(shard: ShardFile) -> EquationColumns:
-    """Returns the equations of a Parquet shard.
-
-    Raises:
-        UserError: the file is damaged or lacks a column.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(shard.path, columns=[*TEXT_COLUMNS, *NUMBER_COLUMNS], page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"shard {shard.name} cannot be read as Parquet: {_first_line(error)}") from error
-    for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS):
-        if name not in table.column_names:
-            raise UserError(f"shard {shard.name} lacks the column `{name}`")
-        if table[name].null_count:
-            row = table[name].is_null().index(True).as_py()
-            raise UserError(f"shard {shard.name}, record {row}: `{name}` is null")
-    texts = {name: _column_rows(table[name]) for name in TEXT_COLUMNS}
-    numbers = {name: table[name].to_numpy().astype(np.int64, copy=False) for name in NUMBER_COLUMNS}
-    return EquationColumns(**texts, numbers=numbers)
-
-
-def _column_rows(column) -> ByteRows:
-    import pyarrow as pa
-
-    array = column.cast(pa.large_binary()).combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.large_binary())
-    _, offset_buffer, value_buffer = array.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
-    values = np.frombuffer(value_buffer, np.uint8) if value_buffer is not None else np.zeros(0, np.uint8)
-    return ByteRows.from_offsets(values, offsets)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__

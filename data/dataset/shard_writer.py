@@ -10,12 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
-import numpy as np
-
 from eqstream.data.dataset.histograms import HistogramCounter, Histograms
-from eqstream.data.formats.parquet import ParquetEncoder, ParquetSink
-from eqstream.data.formats.string_tables import total_lengths
-from eqstream.data.formats.text_encoder import TextEncoder
+from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
+from eqstream.data.formats.parquet import ParquetSink, encode_parquet
 from eqstream.data.formats.tfrecord_writer import TFRecordEncoder
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.equation_block import EquationBlock, interleave_blocks
@@ -103,7 +100,7 @@ class _TFRecordFile:
             self._gzip = gzip.GzipFile("", "wb", _GZIP_LEVEL, fileobj=file, mtime=0)  # pyright: ignore
             self._file = self._gzip
 
-    def write(self, block: EquationBlock) -> None:
+    def write(self, block: EncodedBlock) -> None:
         self._file.write(self._encoder.encode(block))
 
     def close(self) -> None:
@@ -112,12 +109,11 @@ class _TFRecordFile:
 
 
 class _ParquetFile:
-    def __init__(self, encoder: ParquetEncoder, file: _MeteredFile) -> None:
-        self._encoder = encoder
+    def __init__(self, file: _MeteredFile) -> None:
         self._sink = ParquetSink(file)  # pyright: ignore[reportArgumentType]
 
-    def write(self, block: EquationBlock) -> None:
-        self._sink.write(self._encoder.encode(block))
+    def write(self, block: EncodedBlock) -> None:
+        self._sink.write(encode_parquet(block))
 
     def close(self) -> None:
         self._sink.close()
@@ -131,8 +127,7 @@ class ShardWriter:
         self._space = prepare_space(recipe.space)
         self._sources = list_sources(recipe, self._space)
         self._walks: dict[int, Walk] = {}
-        self._terms = np.array([shape.num_terms for shape in self._space.shapes], dtype=np.int64)
-        self.text = TextEncoder(self._space)
+        self.columns = ColumnEncoder(self._space)
 
     def equations(self, task: ShardTask) -> Iterator[EquationBlock]:
         """Yields the equations of a shard in the order of its records, in blocks of at most some 100,000."""
@@ -159,10 +154,10 @@ class ShardWriter:
         num_equations = 0
         try:
             for block in self.equations(task):
-                lengths = [total_lengths(pieces) for pieces in (self.text.questions(block), self.text.answers(block))]
-                histograms.add(block, *lengths)
+                encoded = self.columns.encode(block)
+                histograms.add(block, encoded.lengths("question"), encoded.lengths("answer"))
                 for file in files:
-                    file.write(block)
+                    file.write(encoded)
                 num_equations += len(block)
             for file in files:
                 file.close()
@@ -173,19 +168,15 @@ class ShardWriter:
         reports = {format: meter.report() for format, meter in meters.items()}
         return ShardReceipt(task.name, num_equations, reports, histograms.histograms())
 
-    # Whoever only wants the equations, or one format, does without the tables of the other.
+    # Whoever wants the equations alone, or only Parquet, does without its tables.
     @functools.cached_property
     def _tfrecord(self) -> TFRecordEncoder:
-        return TFRecordEncoder(self.text, self._terms, self._space.operand_digits)
-
-    @functools.cached_property
-    def _parquet(self) -> ParquetEncoder:
-        return ParquetEncoder(self.text, self._terms)
+        return TFRecordEncoder(self.columns)
 
     def _open(self, format: str, meter: _MeteredFile) -> _TFRecordFile | _ParquetFile:
         if format == "tfrecord":
             return _TFRecordFile(self._tfrecord, meter, self._recipe.storage.compression)
-        return _ParquetFile(self._parquet, meter)
+        return _ParquetFile(meter)
 
     def _walk(self, source: int) -> Walk:
         if source not in self._walks:

@@ -1,29 +1,68 @@
-"""Blocks of equations to columns of natural text and numbers, without a file in between."""
+"""The columns of a dataset: the one table that writers, readers and descriptions of records go by.
+
+A new column of numbers is one entry here and its computation in `eqstream.data.formats.column_encoder`.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from eqstream.data.dataset.shard_reader import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.formats.string_tables import Piece, write_joined
-from eqstream.data.formats.text_encoder import TextEncoder
-from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.prepared_space import PreparedSpace
 
 
-class ColumnEncoder:
-    """Turns blocks of equations of one space into what a reader of its shards gets."""
+@dataclass(frozen=True)
+class Column:
+    """A column.
 
-    def __init__(self, space: PreparedSpace) -> None:
-        self._text = TextEncoder(space)
-        self._terms = np.array([shape.num_terms for shape in space.shapes], dtype=np.int64)
+    Attributes:
+        name: its name.
+        type: of its values; texts are ASCII, numbers are not below 0.
+        meaning: what it holds, in Markdown.
+    """
 
-    def encode(self, block: EquationBlock) -> EquationColumns:
-        """Returns the columns of a block, row by row its equations."""
-        numbers = {"terms": self._terms[block.shapes], "digits": block.digits, "carries": block.carries}
-        return EquationColumns(_rows(self._text.questions(block)), _rows(self._text.answers(block)), numbers)
+    name: str
+    type: Literal["string", "int64"]
+    meaning: str
 
 
-def _rows(pieces: Sequence[Piece]) -> ByteRows:
-    return ByteRows.from_offsets(*write_joined(pieces))
+# In the order in which people want to see them.
+COLUMNS = (
+    Column("question", "string", "the equation's left side, such as `31 + 87`"),
+    Column("answer", "string", "its exact value, in the shortest form, such as `118`"),
+    Column("terms", "int64", "number of operands"),
+    Column("digits", "int64", "digits of the integer part of the longest operand"),
+    Column("carries", "int64", "carries and borrows of written addition and subtraction"),
+)
+COLUMN_TYPES: dict[str, str] = {column.name: column.type for column in COLUMNS}
+# As they stand in a record: `tf.train.Example` sorts its features by name.
+STORED_COLUMNS = tuple(sorted(COLUMNS, key=lambda column: column.name))
+TEXT_COLUMNS = tuple(column.name for column in COLUMNS if column.type == "string")
+NUMBER_COLUMNS = tuple(column.name for column in COLUMNS if column.type == "int64")
+
+
+@dataclass(frozen=True, eq=False)
+class EquationColumns:
+    """Equations, column by column.
+
+    Attributes:
+        question: natural text.
+        answer: natural text.
+        numbers: any integers (num_equations,) for each of `NUMBER_COLUMNS`.
+    """
+
+    question: ByteRows
+    answer: ByteRows
+    numbers: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.question)
+
+    @classmethod
+    def join(cls, parts: "Sequence[EquationColumns]") -> "EquationColumns":
+        """Returns the equations of all parts, one part behind the other; numbers of any integers become int64."""
+        empty = np.zeros(0, np.int64)
+        numbers = {name: np.concatenate([empty, *(part.numbers[name] for part in parts)]) for name in NUMBER_COLUMNS}
+        texts = {name: ByteRows.join([getattr(part, name) for part in parts]) for name in TEXT_COLUMNS}
+        return cls(**texts, numbers=numbers)

@@ -1,14 +1,7 @@
-"""Parquet shards: blocks of equations to columns in bulk.
+"""Parquet shards: blocks of equations to columns in bulk, and back.
 
-| column | type |
-| --- | --- |
-| `answer` | string |
-| `carries` | int64 |
-| `digits` | int64 |
-| `question` | string |
-| `terms` | int64 |
-
-Compressed by zstd. A block of equations becomes a row group, until a group has `ROW_GROUP` rows.
+The columns are those of `eqstream.data.formats.columns`, in the order of their names, compressed by zstd. A block of
+equations becomes a row group, until a group has `ROW_GROUP` rows.
 """
 
 from typing import BinaryIO
@@ -17,45 +10,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from eqstream.data.errors import UserError
+from eqstream.data.formats.column_encoder import EncodedBlock
+from eqstream.data.formats.columns import NUMBER_COLUMNS, STORED_COLUMNS, TEXT_COLUMNS, EquationColumns
+from eqstream.data.formats.shard_file import ShardFile
+from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.string_tables import Piece, write_joined
-from eqstream.data.formats.text_encoder import TextEncoder
-from eqstream.data.space.equation_block import EquationBlock
 
-SCHEMA = pa.schema(
-    [
-        pa.field("answer", pa.string(), nullable=False),
-        pa.field("carries", pa.int64(), nullable=False),
-        pa.field("digits", pa.int64(), nullable=False),
-        pa.field("question", pa.string(), nullable=False),
-        pa.field("terms", pa.int64(), nullable=False),
-    ]
-)
+_TYPES = {"string": pa.string(), "int64": pa.int64()}
+SCHEMA = pa.schema([pa.field(each.name, _TYPES[each.type], nullable=False) for each in STORED_COLUMNS])
 ROW_GROUP = 1 << 17
 ZSTD_LEVEL = 1
 
 
-class ParquetEncoder:
-    """Encodes blocks of equations of one space.
-
-    Args:
-        text: the encoder of their text.
-        shapes_to_terms: number of operands of each shape, (shapes,).
-    """
-
-    def __init__(self, text: TextEncoder, shapes_to_terms: np.ndarray) -> None:
-        self._text = text
-        self._shapes_to_terms = shapes_to_terms
-
-    def encode(self, block: EquationBlock) -> pa.RecordBatch:
-        """Returns the rows of a block."""
-        columns = [
-            _string_array(self._text.answers(block)),
-            _int64_array(block.carries),
-            _int64_array(block.digits),
-            _string_array(self._text.questions(block)),
-            _int64_array(self._shapes_to_terms.take(block.shapes)),
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+def encode_parquet(block: EncodedBlock) -> pa.RecordBatch:
+    """Returns the rows of a block."""
+    columns = {name: _string_array(pieces) for name, pieces in block.texts.items()}
+    columns |= {name: _int64_array(values) for name, values in block.numbers.items()}
+    return pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
 class ParquetSink:
@@ -72,8 +44,8 @@ class ParquetSink:
             compression="zstd",
             compression_level=ZSTD_LEVEL,
             # Texts are nearly all different: a dictionary would be built and thrown away again.
-            use_dictionary=["carries", "digits", "terms"],
-            write_statistics=["carries", "digits", "terms"],
+            use_dictionary=sorted(NUMBER_COLUMNS),
+            write_statistics=sorted(NUMBER_COLUMNS),
         )
         self._pending: list[pa.RecordBatch] = []
 
@@ -103,3 +75,38 @@ def _int64_array(values: np.ndarray) -> pa.Int64Array:
 def _string_array(pieces: list[Piece]) -> pa.StringArray:
     data, offsets = write_joined(pieces)
     return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data))
+
+
+def read_parquet_shard(shard: ShardFile) -> EquationColumns:
+    """Returns the equations of a Parquet shard.
+
+    Raises:
+        UserError: the file is damaged or lacks a column.
+    """
+    try:
+        table = pq.read_table(shard.path, columns=[*TEXT_COLUMNS, *NUMBER_COLUMNS], page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"shard {shard.name} cannot be read as Parquet: {_first_line(error)}") from error
+    for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS):
+        if name not in table.column_names:
+            raise UserError(f"shard {shard.name} lacks the column `{name}`")
+        if table[name].null_count:
+            row = table[name].is_null().index(True).as_py()
+            raise UserError(f"shard {shard.name}, record {row}: `{name}` is null")
+    texts = {name: _column_rows(table[name]) for name in TEXT_COLUMNS}
+    numbers = {name: table[name].to_numpy().astype(np.int64, copy=False) for name in NUMBER_COLUMNS}
+    return EquationColumns(**texts, numbers=numbers)
+
+
+def _column_rows(column) -> ByteRows:
+    array = column.cast(pa.large_binary()).combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.large_binary())
+    _, offset_buffer, value_buffer = array.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
+    values = np.frombuffer(value_buffer, np.uint8) if value_buffer is not None else np.zeros(0, np.uint8)
+    return ByteRows.from_offsets(values, offsets)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__

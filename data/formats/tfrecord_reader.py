@@ -18,10 +18,11 @@ from typing import BinaryIO, cast
 import google_crc32c
 import numpy as np
 
-from eqstream.data.dataset.shard_reader import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns, ShardFile
 from eqstream.data.errors import UserError
+from eqstream.data.formats.columns import NUMBER_COLUMNS, STORED_COLUMNS, TEXT_COLUMNS, EquationColumns
 from eqstream.data.formats.crc32c import append_zero, byte_table, mask
 from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry, parse_example
+from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum, open_uncompressed
 
@@ -29,8 +30,6 @@ from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum, 
 _CHUNK_BYTES = 2 << 20
 _HEADER_BYTES = 12
 _LENGTH = struct.Struct("<Q")
-# Where a number of one byte ends the entry of its feature; larger ones make a record irregular.
-_NUMBER_BEFORE_ANSWER = ("carries", "digits")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +39,8 @@ class _Template:
     Attributes:
         payload: uint8 (length,), zero where records differ.
         is_fixed: bool (length,).
-        answer: where its text stands.
-        question: where its text stands.
-        numbers: the place of each number.
+        texts: where each text stands.
+        numbers: the place of each number, which has one byte.
         varying: the places that are not fixed, int64 (num_varying,).
         terms: uint32 (num_varying * 256,), what each byte at the first varying place adds to the checksum, then at
             the second, and so on.
@@ -52,8 +50,7 @@ class _Template:
 
     payload: np.ndarray
     is_fixed: np.ndarray
-    answer: slice
-    question: slice
+    texts: dict[str, slice]
     numbers: dict[str, int]
     varying: np.ndarray
     terms: np.ndarray
@@ -241,29 +238,29 @@ def _answer_length_place(lengths: np.ndarray) -> np.ndarray:
 def _make_template(length: int, answer_length: int) -> _Template | None:
     """Returns the template, or None if no record of ours can have these lengths."""
     numbers = {name: int64_entry(name, 0) for name in NUMBER_COLUMNS}
-    before = bytes_entry_head("answer", answer_length) + bytes(answer_length)
-    between = b"".join(numbers[name] for name in _NUMBER_BEFORE_ANSWER)
-    prefix = features_head(length - 2) if length - 2 < 1 << 7 else features_head(length - 3)
-    room = length - len(prefix) - len(before) - len(between) - len(numbers["terms"])
+    payload = features_head(length - 2) if length - 2 < 1 << 7 else features_head(length - 3)
+    room = length - len(payload) - len(bytes_entry_head("answer", answer_length)) - answer_length
+    room -= sum(map(len, numbers.values()))
     question_length = next((n for n in range(max(room, 0)) if len(bytes_entry_head("question", n)) + n == room), None)
     if question_length is None:
         return None
-    question = bytes_entry_head("question", question_length) + bytes(question_length)
-    payload = prefix + before + between + question + numbers["terms"]
-    answer_end = len(prefix) + len(before)
-    question_end = length - len(numbers["terms"])
-    carries = answer_end + len(numbers["carries"]) - 1
-    places = {"carries": carries, "digits": carries + len(numbers["digits"]), "terms": length - 1}
+    lengths = {"answer": answer_length, "question": question_length}
+    places, texts = {}, {}
     is_fixed = np.ones(length, bool)
-    answer = slice(answer_end - answer_length, answer_end)
-    texts = slice(question_end - question_length, question_end)
-    is_fixed[[*range(length)[answer], *range(length)[texts], *places.values()]] = False
+    for column in STORED_COLUMNS:
+        if column.name in numbers:
+            payload += numbers[column.name]
+            places[column.name] = len(payload) - 1
+            is_fixed[places[column.name]] = False
+        else:
+            payload += bytes_entry_head(column.name, lengths[column.name]) + bytes(lengths[column.name])
+            texts[column.name] = slice(len(payload) - lengths[column.name], len(payload))
+            is_fixed[texts[column.name]] = False
     varying = np.flatnonzero(~is_fixed)
     return _Template(
         payload=np.frombuffer(payload, np.uint8),
         is_fixed=is_fixed,
-        answer=answer,
-        question=texts,
+        texts=texts,
         numbers=places,
         varying=varying,
         terms=_byte_terms(length)[length - 1 - varying].ravel(),
@@ -296,7 +293,7 @@ def _fits(template: _Template, payloads: np.ndarray, stored: np.ndarray) -> np.n
     for place in template.numbers.values():
         # The highest bit of a number says that it goes on.
         is_regular &= payloads[:, place] < 1 << 7
-    for text in (template.answer, template.question):
+    for text in template.texts.values():
         if not payloads[:, text].all():
             is_regular &= payloads[:, text].all(axis=1)
     return is_regular & (mask(checksums) == stored)
@@ -309,14 +306,14 @@ class _Columns:
         self._num_records = num_records
         # What has no more than seven bits; wider once, when all chunks are joined.
         self._numbers: dict[str, np.ndarray] = {name: np.zeros(num_records, np.uint8) for name in NUMBER_COLUMNS}
-        self._texts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"question": [], "answer": []}
+        self._texts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in TEXT_COLUMNS}
 
     def fill(self, rows: np.ndarray, template: _Template, payloads: np.ndarray) -> None:
         """Takes over what stands in the payloads of `rows`."""
         for name, place in template.numbers.items():
             self._numbers[name][rows] = payloads[:, place]
-        self._texts["question"].append((rows, payloads[:, template.question]))
-        self._texts["answer"].append((rows, payloads[:, template.answer]))
+        for name, place in template.texts.items():
+            self._texts[name].append((rows, payloads[:, place]))
 
     def fill_one(self, row: np.intp, equation: EquationColumns) -> None:
         """Takes over an equation that was parsed by itself."""

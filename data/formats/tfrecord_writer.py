@@ -9,19 +9,13 @@ A record is (TensorFlow's `record_writer.h`):
 | length | payload |
 | 4 | masked CRC-32C of the payload |
 
-The payload is a serialised `tf.train.Example` whose features stand in the order of their names, just as
-``SerializeToString(deterministic=True)`` writes them:
-
-| feature | type |
-| --- | --- |
-| `answer` | bytes |
-| `carries` | int64 |
-| `digits` | int64 |
-| `question` | bytes |
-| `terms` | int64 |
+The payload is a serialised `tf.train.Example`. Its features are the columns of `eqstream.data.formats.columns` in the
+order of their names, just as ``SerializeToString(deterministic=True)`` writes them: texts as bytes, numbers as int64.
 """
 
 import gzip
+import itertools
+import math
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -30,11 +24,11 @@ import google_crc32c
 import numpy as np
 
 from eqstream.data.errors import UserError
+from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
+from eqstream.data.formats.columns import STORED_COLUMNS
 from eqstream.data.formats.crc32c import checksum, constants, mask
 from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry
 from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths
-from eqstream.data.formats.text_encoder import TextEncoder
-from eqstream.data.space.equation_block import EquationBlock
 
 FRAME_BYTES = 16
 _HEADER = struct.Struct("<QI")
@@ -47,49 +41,75 @@ def _masked(data: bytes) -> bytes:
     return mask(np.array([checksum(data)], dtype=np.uint32)).astype("<u4").tobytes()
 
 
+class _Run:
+    """Parts of records that stand side by side, each drawn from a table; one table of them all if that is small."""
+
+    def __init__(self, tables: list[PieceTable]) -> None:
+        self._sizes = [len(table.lengths) for table in tables]
+        self._tables = [_merge(tables)] if math.prod(self._sizes) <= _LARGEST_MERGED_TABLE else tables
+        self.width = sum(int(table.lengths.max()) for table in tables)
+
+    def pieces(self, ids: list[np.ndarray]) -> list[Piece]:
+        """Returns the pieces that say row `ids[k]` of the k-th table."""
+        if len(self._tables) == len(ids):
+            return list(map(Piece, self._tables, ids))
+        joined = ids[0]
+        for size, each in zip(self._sizes[1:], ids[1:], strict=True):
+            joined = joined * size + each
+        return [Piece(self._tables[0], joined)]
+
+
+def _merge(tables: list[PieceTable]) -> PieceTable:
+    strings = [[bytes(row[:length]) for row, length in zip(t.rows, t.lengths, strict=True)] for t in tables]
+    return PieceTable([b"".join(parts) for parts in itertools.product(*strings)])
+
+
 class TFRecordEncoder:
     """Encodes blocks of equations of one space.
 
     Args:
-        text: the encoder of their text.
-        shapes_to_terms: number of operands of each shape, (shapes,).
-        longest_operand: most digits an operand can have.
+        columns: the encoder of their columns.
     """
 
-    def __init__(self, text: TextEncoder, shapes_to_terms: np.ndarray, longest_operand: int) -> None:
-        self._text = text
-        self._shapes_to_terms = shapes_to_terms
-        # Each addition can carry at every digit of its longer side, and into a new one.
-        self._most_carries = int(shapes_to_terms.max() - 1) * (text.max_answer_length + longest_operand + 1)
-        self._digits = PieceTable([int64_entry("digits", number) for number in range(longest_operand + 1)])
-        self._carries = PieceTable([int64_entry("carries", number) for number in range(self._most_carries + 1)])
-        lengths = range(text.max_question_length + 1)
-        self._before_question = PieceTable([bytes_entry_head("question", length) for length in lengths])
-        self._terms = PieceTable([int64_entry("terms", number) for number in range(int(shapes_to_terms.max()) + 1)])
-        self._middle = self._merge_middle()
-        self._heads = PieceTable([b""])
-        self._build_heads()
-        self._constants = constants(self._heads.width + text.max_answer_length + self._most_behind)
+    def __init__(self, columns: ColumnEncoder) -> None:
+        self._first, *others = [column.name for column in STORED_COLUMNS]
+        self._first_length = columns.most_characters[self._first]
+        # What stands behind the first text: runs of tables, each but the last one before a text.
+        self._runs: list[tuple[list[str], _Run]] = []
+        names: list[str] = []
+        for name in others:
+            names.append(name)
+            if name in columns.most_characters or name == others[-1]:
+                self._runs.append((names, _Run([_make_table(each, columns) for each in names])))
+                names = []
+        texts = sum(columns.most_characters.get(name, 0) for name in others)
+        self._most_behind = texts + sum(run.width for _, run in self._runs)
+        self._heads = PieceTable(
+            [
+                self._head(length, behind)
+                for length in range(self._first_length + 1)
+                for behind in range(self._most_behind + 1)
+            ],
+            crc_skip=_HEADER.size,
+        )
+        self._constants = constants(self._heads.width + self._first_length + self._most_behind)
 
-    def encode(self, block: EquationBlock) -> np.ndarray:
+    def encode(self, block: EncodedBlock) -> np.ndarray:
         """Returns the framed records of a block, one behind the other, uint8 (total,)."""
-        answer, question = self._text.answers(block), self._text.questions(block)
-        answer_lengths, question_lengths = total_lengths(answer), total_lengths(question)
-        tail = [*self._middle_pieces(block, question_lengths), *question, self._terms_piece(block)]
-        behind = total_lengths(tail)
-        head = Piece(self._heads, answer_lengths * np.int32(self._most_behind + 1) + behind)
-        pieces = [head, *answer, *tail]
-        payload = head.lengths() - np.int32(_HEADER.size) + answer_lengths + behind
+        first, tail = block.texts[self._first], self._tail(block)
+        first_lengths, behind = total_lengths(first), total_lengths(tail)
+        head = Piece(self._heads, first_lengths * np.int32(self._most_behind + 1) + behind)
+        payload = head.lengths() - np.int32(_HEADER.size) + first_lengths + behind
         ends = np.cumsum(payload + np.int32(FRAME_BYTES), dtype=np.int64)
         # A short last piece may spill over the checksum's place, which is written after it, but never further.
         buffer = np.empty(int(ends[-1]) + self._most_behind, dtype=np.uint8)
         starts = ends - payload - FRAME_BYTES
         checksums = self._constants.take(payload)
         remaining = payload + np.int32(_HEADER.size)
-        for piece in pieces:
+        for piece in [head, *first, *tail]:
             lengths = piece.lengths()
             remaining = remaining - lengths
-            terms = piece.table.terms(self._most_behind + self._text.max_answer_length)
+            terms = piece.table.terms(self._most_behind + self._first_length)
             checksums ^= terms.ravel().take(remaining.astype(np.int64) * terms.shape[1] + piece.ids)
             piece.table.write(buffer, starts, piece.ids)
             starts = starts + lengths
@@ -100,44 +120,28 @@ class TFRecordEncoder:
         places = np.ndarray((len(buffer) - 3,), dtype="V4", buffer=buffer, strides=(1,))
         places[starts] = checksums.astype("<u4", copy=False).view("V4")
 
-    def _terms_piece(self, block: EquationBlock) -> Piece:
-        if len(self._shapes_to_terms) == 1:
-            return Piece(self._terms, np.broadcast_to(np.int32(self._shapes_to_terms[0]), len(block)))
-        return Piece(self._terms, self._shapes_to_terms.take(block.shapes).astype(np.int32))
+    def _tail(self, block: EncodedBlock) -> list[Piece]:
+        """Returns the pieces behind the first text."""
+        pieces: list[Piece] = []
+        for names, run in self._runs:
+            ids = [block.lengths(name) if name in block.texts else block.numbers[name] for name in names]
+            pieces += run.pieces([each.astype(np.int32, copy=False) for each in ids])
+            pieces += block.texts.get(names[-1], [])
+        return pieces
 
-    def _merge_middle(self) -> PieceTable | None:
-        """Returns one table for all that stands between answer and question, if that is small."""
-        tables = (self._carries, self._digits, self._before_question)
-        if np.prod([len(table.lengths) for table in tables]) > _LARGEST_MERGED_TABLE:
-            return None
-        rows = [[bytes(row[:length]) for row, length in zip(t.rows, t.lengths, strict=True)] for t in tables]
-        return PieceTable([a + b + c for a in rows[0] for b in rows[1] for c in rows[2]])
-
-    def _middle_pieces(self, block: EquationBlock, question_lengths: np.ndarray) -> list[Piece]:
-        carries, digits = block.carries.astype(np.int32), block.digits.astype(np.int32)
-        if self._middle is None:
-            columns = (self._carries, carries), (self._digits, digits), (self._before_question, question_lengths)
-            return [Piece(table, ids) for table, ids in columns]
-        ids = (carries * len(self._digits.lengths) + digits) * len(self._before_question.lengths) + question_lengths
-        return [Piece(self._middle, ids)]
-
-    def _build_heads(self) -> None:
-        """Lists what stands before an answer, for each length of the answer and of all that stands behind it."""
-        tables = (self._carries, self._digits, self._before_question, self._terms)
-        self._most_behind = sum(int(table.lengths.max()) for table in tables) + self._text.max_question_length
-        heads = [
-            self._head(answer, behind)
-            for answer in range(self._text.max_answer_length + 1)
-            for behind in range(self._most_behind + 1)
-        ]
-        self._heads = PieceTable(heads, crc_skip=_HEADER.size)
-
-    def _head(self, answer_length: int, behind: int) -> bytes:
-        before = bytes_entry_head("answer", answer_length)
-        features = len(before) + answer_length + behind
-        head = features_head(features) + before
-        length = struct.pack("<Q", len(head) + answer_length + behind)
+    def _head(self, first_length: int, behind: int) -> bytes:
+        """Returns what stands before a first text of that length, with so many bytes behind it."""
+        before = bytes_entry_head(self._first, first_length)
+        head = features_head(len(before) + first_length + behind) + before
+        length = struct.pack("<Q", len(head) + first_length + behind)
         return length + _masked(length) + head
+
+
+def _make_table(name: str, columns: ColumnEncoder) -> PieceTable:
+    """Returns what can stand in a record for a column, by its number, or before it, by the length of its text."""
+    if name in columns.most_characters:
+        return PieceTable([bytes_entry_head(name, length) for length in range(columns.most_characters[name] + 1)])
+    return PieceTable([int64_entry(name, number) for number in range(columns.largest[name] + 1)])
 
 
 def read_records(file: BinaryIO, name: str = "file") -> Iterator[bytes]:

@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from eqstream.data.dataset.manifest_maker import describe_space
-from eqstream.data.dataset.shard_reader import NUMBER_COLUMNS
 from eqstream.data.errors import UserError
-from eqstream.data.formats.columns import ColumnEncoder
+from eqstream.data.formats.column_encoder import ColumnEncoder
+from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.shard_batches import TokenTable
 from eqstream.data.recipe import Recipe
@@ -129,7 +129,7 @@ class FreshBatches:
 
     def _tables(self, epoch: int, first: int) -> Iterator[TokenTable]:
         for block in self._stream.equations(epoch, first):
-            columns = self._columns.encode(block)
+            columns = self._columns.to_columns(block)
             numbers = {name: columns.numbers[name].astype(np.int32) for name in NUMBER_COLUMNS}
             questions = self._codec.encode_questions(columns.question)
             yield TokenTable(questions, self._codec.encode_answers(columns.answer), numbers)

@@ -23,14 +23,10 @@ import tensorflow as tf
 
 from eqstream.data.dataset.layout import MANIFEST
 from eqstream.data.dataset.manifest import Manifest, parse_manifest
-from eqstream.data.dataset.shard_reader import (
-    NUMBER_COLUMNS,
-    choose_format,
-    read_parquet_shard,
-    read_shard,
-    split_shards,
-)
+from eqstream.data.dataset.shard_reader import choose_format, read_shard, split_shards
 from eqstream.data.errors import UserError
+from eqstream.data.formats.columns import NUMBER_COLUMNS
+from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.sampler import EpochSampler

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from eqstream.data.dataset.shard_reader import EquationColumns
-from eqstream.data.formats.columns import ColumnEncoder
+from eqstream.data.formats.column_encoder import ColumnEncoder
+from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
@@ -36,7 +36,7 @@ def spare_equations(recipe: Recipe, split: str, limit: int) -> list[EquationColu
     quotas = fill_evenly(min(limit, sum(capacities)), capacities, weights)
     columns = ColumnEncoder(found.space)
     return [
-        columns.encode(block)
+        columns.to_columns(block)
         for territory, quota in zip(found.territories, quotas, strict=True)
         for block in _take(territory, quota)
     ]

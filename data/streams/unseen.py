@@ -19,9 +19,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from eqstream.data.dataset.shard_reader import EquationColumns
 from eqstream.data.errors import UserError
-from eqstream.data.formats.columns import ColumnEncoder
+from eqstream.data.formats.column_encoder import ColumnEncoder
+from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import Selection
@@ -50,7 +50,7 @@ class UnseenEquations:
     def blocks(self) -> Iterator[EquationColumns]:
         """Yields them all, each once, in blocks of at most some 100,000; the same at every call."""
         for block in self._walk.equations(0, 0, 0, self.total):
-            yield self._columns.encode(block)
+            yield self._columns.to_columns(block)
 
 
 def unseen_equations(

@@ -4,8 +4,9 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from eqstream.data.dataset.layout import COLUMNS, shard_path
+from eqstream.data.dataset.layout import shard_path
 from eqstream.data.dataset.manifest import Manifest, ShardInfo, SpaceFacts, SplitInfo
+from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.splits.plan import ShardTask, SplitPlan
 from eqstream.pipelines.checks.findings import FaultList
@@ -75,8 +76,8 @@ def check_manifest(manifest: Manifest, recipe: Recipe, findings: Sequence[ShardF
     size = space_size(recipe.space)
     if manifest.space.size != size:
         faults.add("counts", PLACE, f"the `size` of the space is {manifest.space.size}, not {size}")
-    if manifest.columns != COLUMNS:
-        faults.add("counts", PLACE, f"`columns` are {manifest.columns}, not {COLUMNS}")
+    if manifest.columns != COLUMN_TYPES:
+        faults.add("counts", PLACE, f"`columns` are {manifest.columns}, not {COLUMN_TYPES}")
     _check_texts(manifest.space, findings, faults)
     split_to_findings: dict[str, list[ShardFindings]] = {}
     for (split, _), found in zip(manifest.list_shards(), findings, strict=True):

@@ -26,7 +26,7 @@ def plan_questions(writer: ShardWriter, task: ShardTask) -> Iterator[str]:
         task: the shard.
     """
     for block in writer.equations(task):
-        buffer, offsets = write_joined(writer.text.questions(block))
+        buffer, offsets = write_joined(writer.columns.text.questions(block))
         text = buffer.tobytes().decode("ascii")
         edges = offsets.tolist()
         yield from map(text.__getitem__, map(slice, edges[:-1], edges[1:]))

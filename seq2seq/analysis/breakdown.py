@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqstream.data.dataset.histograms import SIGNS
-from eqstream.data.dataset.shard_reader import EquationColumns
+from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.text_transforms import digits_from_here, is_number_start, is_operator
 from eqstream.data.recipe import OPERATORS, SpaceRecipe

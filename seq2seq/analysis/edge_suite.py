@@ -3,8 +3,8 @@
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.dataset.shard_reader import EquationColumns
 from eqstream.data.errors import UserError
+from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.shard_batches import load_manifest
 from eqstream.seq2seq.analysis.edge_cases import EdgeCase, list_edge_cases, list_twins, swap_sides

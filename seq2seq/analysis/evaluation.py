@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.dataset.shard_reader import EquationColumns
+from eqstream.data.formats.columns import EquationColumns
 from eqstream.seq2seq.analysis.breakdown import TableTally
 from eqstream.seq2seq.analysis.edge_suite import count_commuting, evaluate_edge_cases
 from eqstream.seq2seq.analysis.errors import MistakeTally, WrongAnswer

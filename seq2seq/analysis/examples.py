@@ -7,14 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.dataset.shard_reader import (
-    EquationColumns,
-    choose_format,
-    read_parquet_shard,
-    read_shard,
-    split_shards,
-)
+from eqstream.data.dataset.shard_reader import choose_format, read_shard, split_shards
 from eqstream.data.errors import UserError
+from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.streams.unseen import unseen_equations

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from eqstream import cli
-from eqstream.data.dataset.shard_reader import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.errors import UserError
+from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.shard_batches import load_manifest, load_tokens

@@ -11,10 +11,11 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eqstream.data.dataset.shard_reader import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns, ShardFile
 from eqstream.data.errors import UserError
 from eqstream.data.formats import tfrecord_reader
+from eqstream.data.formats.columns import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns
 from eqstream.data.formats.example_proto import parse_example
+from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum

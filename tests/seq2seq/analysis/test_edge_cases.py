@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from eqstream.data.dataset.shard_reader import EquationColumns
+from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.recipe import Operands, SpaceRecipe, Terms, load_recipe, shipped_recipes
 from eqstream.data.reference.evaluation import count_carries, evaluate, parse, parse_strict
