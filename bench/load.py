@@ -34,7 +34,8 @@ def prepare_eqstream(spec: Spec) -> Epoch:
     import tensorflow as tf
 
     from eqstream.data.loading.sampler import EpochSampler
-    from eqstream.data.loading.shard_batches import batches, load_tokens
+    from eqstream.data.loading.shard_batches import batches
+    from eqstream.data.loading.token_table import load_tokens
 
     codec, datasets = read_codec(spec), []
     # The other ways have built a graph, and so started TensorFlow, before the clock runs.
@@ -170,7 +171,7 @@ def as_pairs(dataset: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def read_codec(spec: Spec) -> Any:
     """Returns the codec of the natural text, spaces included."""
     from eqstream.data.loading.codec import Codec, CodecOptions
-    from eqstream.data.loading.shard_batches import load_manifest
+    from eqstream.data.loading.token_table import load_manifest
 
     return Codec.for_dataset(load_manifest(spec["source"]), CodecOptions(spaces="keep"))
 
@@ -183,7 +184,7 @@ def list_files(spec: Spec) -> list[str]:
 
 def num_reserved() -> int:
     """Returns how many tokens come before those of the alphabet."""
-    from eqstream.data.loading.codec import NUM_RESERVED
+    from eqstream.data.loading.token_alphabet import NUM_RESERVED
 
     return NUM_RESERVED
 
@@ -192,7 +193,7 @@ def make_tensor_encoder(spec: Spec) -> Callable[[dict], dict]:
     """Returns texts to tokens inside the graph, by raw bytes of a fixed length and a table."""
     import tensorflow as tf
 
-    from eqstream.data.loading.codec import END
+    from eqstream.data.loading.token_alphabet import END
 
     codec = read_codec(spec)
     ids = np.zeros(256, np.int32)
@@ -213,7 +214,7 @@ def make_tensor_encoder(spec: Spec) -> Callable[[dict], dict]:
 
 def make_row_encoder(spec: Spec) -> Callable[[str, str], tuple[np.ndarray, np.ndarray]]:
     """Returns one question and answer to their tokens, in Python."""
-    from eqstream.data.loading.codec import END
+    from eqstream.data.loading.token_alphabet import END
 
     codec = read_codec(spec)
     ids = {character: num_reserved() + position for position, character in enumerate(codec.alphabet)}

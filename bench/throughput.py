@@ -26,7 +26,8 @@ def measure_throughput(spec: Spec) -> dict[str, Any]:
     """Returns the result of a spec; see the module."""
     from eqstream.data.loading.codec import Codec
     from eqstream.data.loading.sampler import EpochSampler
-    from eqstream.data.loading.shard_batches import batches, load_manifest, load_tokens
+    from eqstream.data.loading.shard_batches import batches
+    from eqstream.data.loading.token_table import load_manifest, load_tokens
     from eqstream.data.recipe import load_recipe
     from eqstream.pipelines.build import build
     from eqstream.seq2seq.config.sections import ModelRecipe

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
-from eqstream.data.loading.shard_batches import load_manifest
+from eqstream.data.loading.token_table import load_manifest
 from eqstream.seq2seq.analysis.evaluation import evaluate_examples, make_decoder
 from eqstream.seq2seq.analysis.examples import Examples, choose_examples
 from eqstream.seq2seq.analysis.report import EvaluationReport

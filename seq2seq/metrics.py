@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from eqstream.data.loading.codec import END, PAD
+from eqstream.data.loading.token_alphabet import END, PAD
 
 
 @keras.saving.register_keras_serializable(package="eqstream")

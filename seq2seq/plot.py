@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import PAD
-from eqstream.data.loading.shard_batches import load_manifest
+from eqstream.data.loading.token_alphabet import PAD
+from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.reference.membership import read_question
 from eqstream.seq2seq.analysis.breakdown import OperandPairs, find_pairs
 from eqstream.seq2seq.analysis.evaluation import AnsweredBlock, evaluate_examples, make_decoder

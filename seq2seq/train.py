@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.shard_batches import TokenTable, load_manifest
+from eqstream.data.loading.token_table import TokenTable, load_manifest
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.config.architectures import DEFAULT_KIND

@@ -1,14 +1,39 @@
 """The shards of a split, read and checked against the manifest that lists them."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.shard_file import ShardFile
+from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
+
+_READERS = {"parquet": read_parquet_shard, "tfrecord": read_tfrecord_shard}
+
+
+def read_split(
+    directory: str | Path, manifest: Manifest, split: str, *, storage: str | None = None, check_sha256: bool = True
+) -> Iterator[EquationColumns]:
+    """Yields the equations of each shard of a split, in order; one shard is in memory at a time.
+
+    Args:
+        directory: the dataset.
+        manifest: its manifest.
+        split: the split's name.
+        storage: `parquet` or `tfrecord`; None takes what there is. The equations are the same.
+        check_sha256: whether each file's SHA-256 is compared with the manifest.
+
+    Raises:
+        UserError: there is no such split or format, or a shard is missing, short, damaged or foreign; names shard and,
+            where it can be known, record.
+    """
+    storage = choose_format(manifest, storage)
+    for shard in split_shards(directory, manifest, split, storage):
+        yield read_shard(shard, _READERS[storage], check_sha256=check_sha256)
 
 
 def choose_format(manifest: Manifest, wanted: str | None = None) -> str:

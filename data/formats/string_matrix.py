@@ -72,10 +72,13 @@ class ByteRows:
 
     def to_texts(self) -> list[str]:
         """Returns the texts; the inverse of `from_texts`."""
+        return self.to_bytes().astype(np.str_).tolist()
+
+    def to_bytes(self) -> np.ndarray:
+        """Returns the texts as numpy's byte strings, (num_texts,)."""
         if self.matrix.shape[1] == 0:
-            return [""] * len(self)
-        packed = np.ascontiguousarray(self.matrix).view(f"S{self.matrix.shape[1]}").reshape(-1)
-        return packed.astype(np.str_).tolist()
+            return np.zeros(len(self), "S1")
+        return np.ascontiguousarray(self.matrix).view(f"S{self.matrix.shape[1]}").reshape(-1)
 
     def text(self, row: int) -> str:
         """Returns one text; bytes that are not ASCII show as escapes."""

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.dataset.shard_reader import choose_format, read_shard, split_shards
+from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
-from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.streams.unseen import unseen_equations
 from eqstream.seq2seq.runs.split_roles import roles_of_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel
@@ -21,7 +19,6 @@ ALL_UNSEEN = "all-unseen"  # no split can have this name
 
 # A multiple of the decoder's batch, so that no batch is filled up but the last one.
 BLOCK_SIZE = 1 << 16
-_READERS = {"parquet": read_parquet_shard, "tfrecord": read_tfrecord_shard}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,17 +113,6 @@ def choose_examples(
 def is_from_stream(trained: TrainedModel) -> bool:
     """Returns whether a model was trained on the endless stream of its split instead of the split's files."""
     return trained.sections.training.source == "fresh"
-
-
-def read_split(directory: str | Path, manifest: Manifest, split: str) -> Iterator[EquationColumns]:
-    """Yields the equations of a split, a shard at a time, checked against the manifest.
-
-    Raises:
-        UserError: a shard is missing, short, damaged or foreign; names the shard.
-    """
-    storage = choose_format(manifest)
-    for shard in split_shards(directory, manifest, split, storage):
-        yield read_shard(shard, _READERS[storage])
 
 
 def find_questions(blocks: Iterator[EquationColumns], questions: set[str]) -> set[str]:

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from eqstream.data.loading.codec import NUM_RESERVED, PAD
+from eqstream.data.loading.token_alphabet import NUM_RESERVED, PAD
 
 # Places further apart than this count as equally far.
 REACH = 4

@@ -7,7 +7,7 @@ import math
 
 from keras import ops
 
-from eqstream.data.loading.codec import END, NUM_RESERVED, PAD
+from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD
 
 # Beyond, a rounded number would not fit int32.
 _MAX_DIGITS = 9

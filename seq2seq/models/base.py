@@ -7,7 +7,8 @@ import keras
 from keras import ops
 
 from eqstream.data.configuration import from_mapping, to_mapping
-from eqstream.data.loading.codec import START, Codec
+from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.token_alphabet import START
 from eqstream.seq2seq.metrics import CharacterAccuracy, TokenAccuracy, token_loss, token_weights
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from eqstream.data.loading.codec import END, PAD
+from eqstream.data.loading.token_alphabet import END, PAD
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.regression import RegressionModel
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from eqstream.data.loading.codec import PAD, START
+from eqstream.data.loading.token_alphabet import PAD, START
 from eqstream.seq2seq.config.architectures import TransformerRecipe
 from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
 from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, DigitPlaces

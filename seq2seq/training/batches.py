@@ -18,7 +18,8 @@ from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.fresh_batches import FreshBatches
 from eqstream.data.loading.sampler import EpochSampler
-from eqstream.data.loading.shard_batches import TokenTable, batches, load_tokens
+from eqstream.data.loading.shard_batches import batches
+from eqstream.data.loading.token_table import TokenTable, load_tokens
 from eqstream.seq2seq.config.curriculum import select_stages
 from eqstream.seq2seq.config.example_weights import WEIGHT_GROUP, weigh_examples
 from eqstream.seq2seq.config.sections import TrainingRecipe

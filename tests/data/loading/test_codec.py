@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.loading.codec import CODEC_VERSION, END, NUM_RESERVED, PAD, START, Codec, CodecOptions
+from eqstream.data.loading.codec import CODEC_VERSION, Codec, CodecOptions
+from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD, START
 from tests.recipes import ADDITION, make_texts
 
 MIXED = make_texts(
@@ -172,6 +174,21 @@ def test_a_number_that_is_longer_than_its_zero_padding_still_fits_or_is_refused(
     codec = ADDITION.codec(zero_padding=True)
     with pytest.raises(UserError, match="has 6 characters, at most 4 fit"):
         codec.encode_answers(["123456"])
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "num_tokens", "width"),
+    [
+        (CodecOptions(zero_padding=True), "1234 + 1", 8, 7),
+        (CodecOptions(), "12345678+", 9, 7),
+        (CodecOptions(spaces="keep", zero_padding=True), "123456+1", 10, 9),
+    ],
+)
+def test_a_question_with_too_many_tokens_is_shown_as_it_was_given(options, text, num_tokens, width):
+    codec = Codec.for_space(ADDITION.space, ADDITION.facts, options)
+    message = f"question `{text}` takes {num_tokens} tokens, at most {width} fit"
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        codec.encode_questions(["1 + 1", text])
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec, CodecOptions
-from eqstream.data.loading.fresh_batches import FreshBatches, fresh_batches, make_codec
-from eqstream.data.loading.shard_batches import load_manifest
+from eqstream.data.loading.fresh_batches import FreshBatches
+from eqstream.data.loading.token_table import load_manifest
 from eqstream.pipelines.build import build
 from tests.brute_force import by_question, examine_space, make_recipe, pick
 
 SPLITS = [{"name": "test", "count": 60}, {"name": "train", "count": 100}]
 RECIPE = make_recipe({"operands": {"min": 0, "max": 14}, "operators": "+-"}, SPLITS)
-CODEC = make_codec(RECIPE, CodecOptions(reverse_answer=True))
+CODEC = Codec.for_recipe(RECIPE, CodecOptions(reverse_answer=True))
 COLUMNS = ("terms", "digits", "carries")
 
 
@@ -30,7 +30,9 @@ def assert_same(batches, others):
 def test_batches_are_equations_that_are_not_held_out_with_their_answers():
     known = by_question(examine_space(RECIPE.space))
     held_out = {known[question].class_key for question in pick(RECIPE)["test"]}
-    batches = arrays(fresh_batches(RECIPE, CODEC, batch_size=32, epoch_examples=100, num_epochs=3, columns=COLUMNS))
+    batches = arrays(
+        FreshBatches(RECIPE, CODEC, batch_size=32, epoch_examples=100).batches(num_epochs=3, columns=COLUMNS)
+    )
     assert len(batches) == 9
     for batch in batches:
         questions, answers = CODEC.decode_questions(batch["question"]), CODEC.decode_answers(batch["answer"])
@@ -41,7 +43,7 @@ def test_batches_are_equations_that_are_not_held_out_with_their_answers():
 
 
 def test_shapes_and_types_are_static():
-    spec = fresh_batches(RECIPE, CODEC, batch_size=32, columns=("carries",)).element_spec
+    spec = FreshBatches(RECIPE, CODEC, batch_size=32).batches(columns=("carries",)).element_spec
     assert {name: (tuple(each.shape), each.dtype.name) for name, each in spec.items()} == {
         "question": ((32, CODEC.question_width), "int32"),
         "answer": ((32, CODEC.answer_width), "int32"),
@@ -66,17 +68,17 @@ def test_stream_resumes_at_every_step(sampling, monkeypatch):
 
 
 def test_stream_never_ends_and_another_seed_gives_another_one():
-    first = arrays(fresh_batches(RECIPE, CODEC, batch_size=10).take(50))
+    first = arrays(FreshBatches(RECIPE, CODEC, batch_size=10).batches().take(50))
     assert len(first) == 50
-    assert_same(first, arrays(fresh_batches(RECIPE, CODEC, batch_size=10).take(50)))
+    assert_same(first, arrays(FreshBatches(RECIPE, CODEC, batch_size=10).batches().take(50)))
     with pytest.raises(AssertionError):
-        assert_same(first, arrays(fresh_batches(RECIPE, CODEC, batch_size=10, seed=1).take(50)))
+        assert_same(first, arrays(FreshBatches(RECIPE, CODEC, batch_size=10, seed=1).batches().take(50)))
 
 
 def test_codec_is_that_of_the_dataset(tmp_path):
     build(RECIPE, tmp_path / "data")
     manifest = load_manifest(tmp_path / "data")
-    assert Codec.for_dataset(manifest, CodecOptions(zero_padding=True)) == make_codec(
+    assert Codec.for_dataset(manifest, CodecOptions(zero_padding=True)) == Codec.for_recipe(
         RECIPE, CodecOptions(zero_padding=True)
     )
 

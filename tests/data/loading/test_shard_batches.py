@@ -10,7 +10,8 @@ from eqstream.data.errors import UserError
 from eqstream.data.loading import shard_batches
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.sampler import EpochSampler
-from eqstream.data.loading.shard_batches import batches, load_manifest, load_tokens
+from eqstream.data.loading.shard_batches import batches, epoch_batches
+from eqstream.data.loading.token_table import load_manifest, load_tokens
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 
@@ -46,7 +47,48 @@ def assert_same_tables(one, other):
         assert np.array_equal(values, other.numbers[name])
 
 
+def next_of(numbers):
+    remaining = iter(numbers)
+    return lambda: next(remaining)
+
+
+@pytest.mark.parametrize("remainder", ["drop", "keep"])
+def test_each_iteration_is_the_next_epoch_and_says_how_many_batches_it_has(dataset, remainder, monkeypatch):
+    monkeypatch.setattr(shard_batches, "_EXAMPLES_PER_BLOCK", 30)
+    table = load(dataset).take(np.arange(103))
+    sources = {"question": table.questions, "answer": table.answers}
+    sampler = EpochSampler(num_examples=103, batch_size=10, remainder=remainder)
+    stream = epoch_batches(sources, sampler, next_of([0, 1, 7]))
+    assert len(stream) == sampler.num_batches == (10 if remainder == "drop" else 11)
+    for epoch in (0, 1, 7):
+        assert_same_batches(as_numpy(stream), as_numpy(batches(table, sampler, first_epoch=epoch)))
+
+
+def test_shapes_are_static_where_all_batches_have_one_size(dataset):
+    table = load(dataset).take(np.arange(100))
+    for size, expected in ((10, 10), (30, None)):
+        sampler = EpochSampler(num_examples=100, batch_size=size, remainder="keep")
+        assert batches(table, sampler).element_spec["answer"].shape[0] == expected
+
+
+def test_byte_strings_become_strings(dataset):
+    texts = np.array([b"1 + 1", b"", b"22 + 3"])
+    sampler = EpochSampler(num_examples=3, batch_size=2, shuffle=False, remainder="keep")
+    stream = epoch_batches({"question": texts}, sampler, next_of([0]))
+    assert stream.element_spec["question"] == tf.TensorSpec([None], tf.string)
+    assert [batch["question"].tolist() for batch in as_numpy(stream)] == [[b"1 + 1", b""], [b"22 + 3"]]
+
+
 # Shards to tables.
+
+
+def test_a_split_that_does_not_fit_into_memory_is_refused_with_its_size(broken):
+    manifest = json.loads((broken / "manifest.json").read_text())
+    manifest["splits"]["train"]["shards"][0]["num_equations"] = 10**15
+    (broken / "manifest.json").write_text(json.dumps(manifest))
+    message = "split `train` does not fit into memory: 1,000,000,000,000,667 examples take 21,000,000,000,014,007 bytes"
+    with pytest.raises(UserError, match=f"^{message}$"):
+        load(broken)
 
 
 def test_both_formats_give_identical_tables(dataset):
@@ -326,5 +368,5 @@ def test_reversal_and_padding_reach_the_batches(dataset):
 
 
 def test_a_sampler_for_another_table_is_refused(dataset):
-    with pytest.raises(ValueError, match="`sampler` is for 5 examples, the table has 1000"):
+    with pytest.raises(ValueError, match="`sampler` is for 5 examples, `question` has 1000"):
         batches(load(dataset), EpochSampler(num_examples=5, batch_size=1))

@@ -3,7 +3,7 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec, CodecOptions
-from eqstream.data.loading.shard_batches import load_manifest
+from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.example_weights import WeightsRecipe, weigh_examples

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from eqstream.data.loading.codec import NUM_RESERVED, PAD
+from eqstream.data.loading.token_alphabet import NUM_RESERVED, PAD
 from eqstream.seq2seq.config.architectures import AttentionRecipe, RepeatVectorRecipe, TransformerRecipe
 from eqstream.seq2seq.models.registry import make_model
 from tests.recipes import ADDITION

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eqstream.data.loading.codec import END, NUM_RESERVED, PAD, Codec, CodecOptions
+from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD
 from eqstream.seq2seq.config.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
 from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, REACH, DigitPlaces
 from eqstream.seq2seq.metrics import TokenAccuracy, exact_matches, token_loss, token_weights

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import PAD, START
+from eqstream.data.loading.token_alphabet import PAD, START
 from eqstream.seq2seq.config.architectures import FeedbackRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.models.registry import make_model

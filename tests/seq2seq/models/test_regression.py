@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import END
+from eqstream.data.loading.token_alphabet import END
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.analysis.report_text import render_report

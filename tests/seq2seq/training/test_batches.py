@@ -6,7 +6,7 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.shard_batches import load_manifest, load_tokens
+from eqstream.data.loading.token_table import load_manifest, load_tokens
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.unseen import unseen_equations
 from eqstream.pipelines.build import build

@@ -1,0 +1,81 @@
+"""How long the texts of a space are, in characters and in tokens."""
+
+from eqstream.data.dataset.manifest import SpaceFacts
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Operands, SpaceRecipe
+
+# All that an equation is written with.
+_CHARACTERS = frozenset(" ()*+-./0123456789")
+
+
+def count_digits(operands: Operands) -> int:
+    """Returns the digits before the decimal point of the longest operand."""
+    return max(len(str(abs(operands.min))), len(str(abs(operands.max))))
+
+
+def count_question_tokens(
+    space: SpaceRecipe, max_question_length: int, *, zero_padding: bool, drops_spaces: bool
+) -> int:
+    """Returns the tokens of the longest question.
+
+    Args:
+        space: the space.
+        max_question_length: the manifest's bound on a question's characters. It takes each operand for the longest
+            number with a sign, if there are signs, and all decimals.
+        zero_padding: whether operands get leading zeros.
+        drops_spaces: whether spaces become no tokens.
+    """
+    operands, num_terms = space.operands, space.terms.max
+    digits = count_digits(operands)
+    longest = longest_operand(operands, digits if zero_padding else 1)
+    # The longest question has the most terms; what is left of its bound are operators, brackets and spaces.
+    width = max_question_length + (longest - _operand_bound(operands)) * num_terms
+    return width - 2 * (num_terms - 1) * drops_spaces
+
+
+def longest_operand(operands: Operands, digits: int) -> int:
+    """Returns the characters of the longest operand, when each is filled up to `digits` before the point.
+
+    >>> longest_operand(Operands(min=-5, max=120), 1)
+    3
+    >>> longest_operand(Operands(min=-5, max=100, decimals=1), 3)
+    6
+    """
+    low, high, decimals = operands.min, operands.max, operands.decimals
+    numbers = [(low, 0), (high, 0)]
+    if decimals and low < high:
+        # The ends are whole; the numbers with all decimals nearest to them have a whole part that is one smaller.
+        numbers += [(side, decimals + 1) for side in (low, high) if side]
+    longest = 0
+    for number, length_of_decimals in numbers:
+        whole = abs(number) - (length_of_decimals > 0)
+        longest = max(longest, (number < 0) + max(len(str(whole)), digits) + length_of_decimals)
+    return longest
+
+
+def check_facts(space: SpaceRecipe, facts: SpaceFacts) -> None:
+    """Refuses facts about the text of a space that cannot be true: memory is reserved for what they say.
+
+    Raises:
+        UserError: with the fact.
+    """
+    foreign = sorted(set(facts.alphabet) - _CHARACTERS)
+    if foreign:
+        raise UserError(f"the manifest is damaged: `space.alphabet` has {foreign[0]!r}, which no equation has")
+    operand, terms, decimals = _operand_bound(space.operands), space.terms.max, space.operands.decimals
+    # Two spaces and a pair of brackets come with each operator. No value needs more digits than all operands together,
+    # each with one for what additions add and with the decimals that a division may add; a fraction has two values.
+    bounds = {"question": terms * (operand + 5), "answer": 2 * (terms * (operand + decimals + 1) + space.places + 3)}
+    for side, bound in bounds.items():
+        length = getattr(facts, f"max_{side}_length")
+        if length > bound:
+            raise UserError(
+                f"the manifest is damaged: `space.max_{side}_length` is {length:,}, "
+                f"no {side} of its space has more than {bound:,} characters"
+            )
+
+
+def _operand_bound(operands: Operands) -> int:
+    """Returns the characters of an operand with the most digits, a sign if there are signs, and all decimals."""
+    decimals = operands.decimals + 1 if operands.decimals else 0
+    return count_digits(operands) + (operands.min < 0) + decimals

@@ -1,0 +1,87 @@
+"""How questions, or answers, are written for a model, and how they are read again: the same characters, rearranged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqstream.data.errors import UserError
+from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.loading.text_transforms import add_spaces, add_zeros, strip_zeros
+
+Texts = Sequence[str] | Sequence[bytes] | np.ndarray | ByteRows
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSide:
+    """One side of the equations of a space.
+
+    Attributes:
+        name: `question` or `answer`, for errors.
+        alphabet: the characters that may be written.
+        max_length: characters of the longest natural text.
+        width: characters of the longest written text.
+        drops_spaces: whether natural texts have spaces that are not written.
+        num_digits: to which numbers are filled up with leading zeros; 0 for none.
+        is_reversed: whether the last character is written first.
+    """
+
+    name: str
+    alphabet: str
+    max_length: int
+    width: int
+    drops_spaces: bool
+    num_digits: int
+    is_reversed: bool
+
+    def write(self, texts: Texts) -> ByteRows:
+        """Returns natural texts as they are written, all of characters of the alphabet and none longer than `width`.
+
+        Raises:
+            UserError: a text is empty, too long or has a character that the alphabet lacks; names text and position.
+        """
+        natural = texts if isinstance(texts, ByteRows) else ByteRows.from_texts(texts)
+        self._check(natural)
+        written = self.rearrange(natural)
+        if written.lengths.max(initial=0) > self.width:
+            row = int(written.lengths.argmax())
+            length = written.lengths[row]
+            raise UserError(f"{self.name} `{natural.text(row)}` takes {length} tokens, at most {self.width} fit")
+        return written
+
+    def rearrange(self, natural: ByteRows) -> ByteRows:
+        """Returns natural texts as they are written, unchecked."""
+        rows = natural
+        if self.drops_spaces:
+            rows = rows.keep(rows.matrix != ord(" "))
+        if self.num_digits:
+            rows = add_zeros(rows, self.num_digits)
+        return rows.reverse() if self.is_reversed else rows
+
+    def read(self, written: ByteRows) -> ByteRows:
+        """Returns the natural texts of written ones; the inverse of `rearrange`."""
+        rows = written.reverse() if self.is_reversed else written
+        if self.num_digits:
+            rows = strip_zeros(rows)
+        return add_spaces(rows) if self.drops_spaces else rows
+
+    def _check(self, rows: ByteRows) -> None:
+        if rows.lengths.max(initial=0) > self.max_length:
+            row = int(np.argmax(rows.lengths > self.max_length))
+            raise UserError(
+                f"{self.name} `{rows.text(row)}` has {rows.lengths[row]} characters, at most {self.max_length} fit"
+            )
+        if len(rows) and rows.lengths.min() < 1:
+            raise UserError(f"{self.name} {int(rows.lengths.argmin()) + 1} is empty")
+        known = bytearray(256)
+        for character in self.alphabet + " " * self.drops_spaces:
+            known[ord(character)] = 1
+        is_known = rows.translate(bytes(known))
+        # The zeros behind a text are unknown, too; counting all cells is faster than looking at those inside.
+        if np.count_nonzero(is_known) < rows.lengths.sum():
+            row, column = np.argwhere((is_known == 0) & rows.is_inside())[0]
+            character = chr(rows.matrix[row, column])
+            raise UserError(
+                f"{self.name} `{rows.text(row)}` has {character!r} at position {column + 1}, "
+                f"which is none of the characters {self.alphabet!r}"
+            )
