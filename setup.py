@@ -1,5 +1,6 @@
 """Installs one package, `eqstream`; its `data`, `pipelines` and `seq2seq` are links to the folders of these names."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,9 @@ if not (HERE / "eqstream" / "data").is_dir():
         "eqstream/data must be a symbolic link to the folder data, and is none in this copy: "
         "clone it with `git clone -c core.symlinks=true`, or unpack it with a program that keeps links"
     )
+
+# Read, not imported: what the package imports may not be installed yet.
+(VERSION,) = re.findall('^EQSTREAM_VERSION = "(.*)"$', (HERE / "eqstream/data/versions.py").read_text(), re.MULTILINE)
 
 # Apart from the rest, because a Beam worker builds and verifies without them.
 MODELS = ["tensorflow>=2.20", "keras>=3.12", "matplotlib>=3.9"]
@@ -64,7 +68,7 @@ PACKAGES = [
 
 setup(
     name="eqstream",
-    version="0.1.0",
+    version=VERSION,
     description="Exactly counted, leak-free datasets of arithmetic equations, and the models judged on them",
     long_description=(HERE / "README.md").read_text(encoding="utf-8") if (HERE / "README.md").exists() else "",
     long_description_content_type="text/markdown",

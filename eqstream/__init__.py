@@ -56,9 +56,9 @@ if not TYPE_CHECKING:  # a type checker would take any misspelt name for one tha
         from importlib import import_module
 
         if name == "__version__":
-            from eqstream.data.versions import eqstream_version
+            from eqstream.data.versions import EQSTREAM_VERSION
 
-            value = eqstream_version()
+            value = EQSTREAM_VERSION
         elif name in _SUBPACKAGES:
             return import_module(f"eqstream.{name}")
         else:

@@ -15,7 +15,7 @@ from eqstream.commands import datasets, models
 from eqstream.commands.errors import BAD_DATA_STATUS, INTERRUPTED_STATUS, InterruptedWorkError, RefusedError
 from eqstream.commands.output import is_verbose, output_options
 from eqstream.data.errors import UserError
-from eqstream.data.versions import package_version
+from eqstream.data.versions import EQSTREAM_VERSION
 
 # Left out where only datasets are built and verified.
 _MODEL_LIBRARIES = ("tensorflow", "keras", "matplotlib")
@@ -46,8 +46,7 @@ class _CommandGroup(click.Group):
 def print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
     """Prints the version and ends, if that is wanted."""
     if is_wanted:
-        version = package_version("eqstream", "")
-        click.echo(f"eqstream {version}" if version else "eqstream, not installed")
+        click.echo(f"eqstream {EQSTREAM_VERSION}")
         context.exit()
 
 

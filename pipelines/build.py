@@ -6,7 +6,7 @@
 | count what has no closed form | Beam | `.build/counts/` |
 | plan splits and shards | driver | `.build/build.json` |
 | write or check each shard | Beam | shards, `.build/receipts/` |
-| papers, checksums, manifest, `_SUCCESS` | driver | the dataset; `.build` is gone |
+| metadata, checksums, manifest, `_SUCCESS` | driver | the dataset; `.build` is gone |
 
 Any step may be interrupted at any moment; the same command again goes on and ends in the same bytes. Also a command:
 ``python -m eqstream.pipelines.build RECIPE --out DIR [options of ours and of Beam]``.

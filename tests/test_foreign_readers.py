@@ -1,6 +1,7 @@
 """Readers of other projects read a dataset as it stands: the same equations, in the order they were written in."""
 
 import itertools
+import logging
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+import yaml
 
 from eqstream.data.dataset.shard_reader import read_shard, split_shards
 from eqstream.data.formats.columns import EquationColumns
@@ -111,11 +113,21 @@ def test_tfds_reads_a_slice_across_shards(dataset_dir, split_to_rows):
     assert [plain_row(example) for example in tfds.as_numpy(dataset)] == split_to_rows["train"][90:210]
 
 
-def test_datasets_reads_all_splits_under_their_names_without_a_leak(dataset_dir, split_to_rows, tmp_path):
+def test_datasets_reads_all_splits_under_their_names_without_a_leak(dataset_dir, split_to_rows, tmp_path, caplog):
     import datasets
 
-    loaded = datasets.load_dataset(str(dataset_dir), cache_dir=str(tmp_path))
+    logger = logging.getLogger("datasets")
+    logger.addHandler(caplog.handler)
+    try:
+        loaded = datasets.load_dataset(str(dataset_dir), cache_dir=str(tmp_path))
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert caplog.messages == []
     assert list(loaded) == list(SPLITS)
+    names = ["question", "answer", "terms", "digits", "carries"]
+    assert all(columns == names for columns in loaded.column_names.values())
+    (card,) = yaml.safe_load((dataset_dir / "README.md").read_text().split("---\n")[1])["dataset_info"]["splits"][:1]
+    assert card["num_bytes"] == pytest.approx(loaded["train"].info.splits["train"].num_bytes, rel=0.01)
     for split in SPLITS:
         assert [plain_row(row) for row in loaded[split]] == split_to_rows[split]
     assert max(loaded["test"]["digits"]) <= 3 < min(loaded["test_length"]["digits"])

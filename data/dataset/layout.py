@@ -10,7 +10,9 @@ MANIFEST = "manifest.json"
 CHECKSUMS = "SHA256SUMS"
 SUCCESS = "_SUCCESS"
 STAGING = ".build"
-PAPERS = (README, DATASET_INFO, FEATURES, CROISSANT)
+METADATA = (README, DATASET_INFO, FEATURES, CROISSANT)
+# Of the data, in the SPDX list: numbers and sums are nobody's.
+LICENSE = "CC0-1.0"
 
 _FOLDERS = {"tfrecord": "tfrecord", "parquet": "data"}
 _SHARD = re.compile(r"(tfrecord|data)/(?P<name>[a-z][a-z0-9_]*-\d{5,}-of-\d{5,})\.(tfrecord|tfrecord\.gz|parquet)")

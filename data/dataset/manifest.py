@@ -3,7 +3,7 @@
 | field of `Manifest` | what |
 | --- | --- |
 | `format_version` | of enumeration, permutation, record layout; readers refuse a newer one |
-| `eqstream_version`, `tools` | versions of what wrote it; `unknown` where eqstream ran without being installed |
+| `eqstream_version`, `tools` | versions of what wrote it |
 | `name`, `version`, `description`, `fingerprint`, `recipe` | the resolved recipe and its fingerprint |
 | `columns` | name and type of each column |
 | `space` | `SpaceFacts` |

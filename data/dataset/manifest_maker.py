@@ -11,7 +11,7 @@ from eqstream.data.formats.text_encoder import TextEncoder
 from eqstream.data.recipe import FORMAT_VERSION, Recipe
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.splits.plan import ShardTask, SplitPlan
-from eqstream.data.versions import build_versions, eqstream_version
+from eqstream.data.versions import EQSTREAM_VERSION, build_versions
 
 
 def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardReceipt]) -> Manifest:
@@ -41,7 +41,7 @@ def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardR
         )
     return Manifest(
         format_version=FORMAT_VERSION,
-        eqstream_version=eqstream_version(),
+        eqstream_version=EQSTREAM_VERSION,
         tools=build_versions(),
         name=recipe.name,
         version=recipe.version,

@@ -1,6 +1,6 @@
 """Makes finished shards a dataset: reads the receipts, checks that none is missing, writes what goes with the shards.
 
-Order matters: papers and checksums first, the manifest after them, `_SUCCESS` last.
+Order matters: metadata and checksums first, the manifest after them, `_SUCCESS` last.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from eqstream.data.splits.plan import SplitPlan
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.receipts import read_receipt, read_receipt_tools
 from eqstream.pipelines.building.staging import Workspace
-from eqstream.pipelines.metadata.dataset_card import render_papers
+from eqstream.pipelines.metadata.render import render_metadata
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.runner import RunError
 
@@ -23,17 +23,17 @@ NUM_READERS = 8
 
 
 def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> None:
-    """Writes papers, checksums, manifest and `_SUCCESS`; all shards must have been written.
+    """Writes metadata, checksums, manifest and `_SUCCESS`; all shards must have been written.
 
     Raises:
         RunError: a shard or its receipt is missing, whatever the runner said.
     """
     manifest = make_manifest(recipe, plan, load_receipts(workspace, plan))
-    path_to_contents = {**render_papers(manifest), layout.MANIFEST: manifest.to_bytes()}
+    path_to_contents = {**render_metadata(manifest), layout.MANIFEST: manifest.to_bytes()}
     path_to_sha256 = {path: sha256_of(contents) for path, contents in path_to_contents.items()}
     path_to_sha256 |= {file.path: file.sha256 for _, _, file in manifest.list_files()}
     path_to_contents |= {layout.CHECKSUMS: render_checksums(path_to_sha256), layout.SUCCESS: b""}
-    # The mark of an earlier end must not stand beside papers of today.
+    # The mark of an earlier end must not stand beside the metadata of today.
     filesystem.delete_files([workspace.path(layout.SUCCESS)])
     for path in sorted(path_to_contents, key=lambda path: (path == layout.SUCCESS, path == layout.MANIFEST, path)):
         filesystem.write_bytes(workspace.path(path), path_to_contents[path], workspace.temporary_path(path))

@@ -15,10 +15,10 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe
 from eqstream.pipelines.building.receipts import seal, unseal
 from eqstream.pipelines.building.staging import JOURNAL
-from eqstream.pipelines.metadata.dataset_card import paper_names
+from eqstream.pipelines.metadata.render import list_metadata
 from eqstream.pipelines.runtime import filesystem
 
-CLOSING = (*layout.PAPERS, layout.CHECKSUMS, layout.MANIFEST, layout.SUCCESS)
+CLOSING = (*layout.METADATA, layout.CHECKSUMS, layout.MANIFEST, layout.SUCCESS)
 MAX_DIFFERENCES = 5
 # A directory that is not ours may hold a million files; a few will do to say so.
 STRANGERS = 8
@@ -155,8 +155,9 @@ class Found:
             return False
         path_to_size = filesystem.list_files(self.directory)
         # A named pipe in place of one has the size 0, too.
-        has_papers = all(path_to_size.get(path) for path in (layout.CHECKSUMS, *paper_names(manifest)))
-        return has_papers and all(path_to_size.get(file.path) == file.num_bytes for _, _, file in manifest.list_files())
+        if not all(path_to_size.get(path) for path in (layout.CHECKSUMS, *list_metadata(manifest))):
+            return False
+        return all(path_to_size.get(file.path) == file.num_bytes for _, _, file in manifest.list_files())
 
     def owned_files(self) -> tuple[str, ...]:
         """Returns the relative paths of the files in the directory that builds have written, the closing ones first.

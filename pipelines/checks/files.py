@@ -9,7 +9,7 @@ from eqstream.data.dataset import layout
 from eqstream.data.dataset.manifest import FileInfo, Manifest, parse_manifest
 from eqstream.data.errors import UserError
 from eqstream.pipelines.checks.findings import FaultList
-from eqstream.pipelines.checks.metadata import check_papers
+from eqstream.pipelines.checks.metadata import check_metadata
 from eqstream.pipelines.runtime import filesystem
 
 CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -19,10 +19,10 @@ RECORD_SUFFIXES = (".parquet", ".tfrecord")
 
 
 class CheckedFiles(NamedTuple):
-    """How many files were compared with manifest and `SHA256SUMS`, and why the papers were not (None: they were)."""
+    """How many files were compared with manifest and `SHA256SUMS`, and why the metadata was not (None: it was)."""
 
     num_files: int
-    papers_reason: str | None
+    metadata_reason: str | None
 
 
 def load_manifest(directory: str) -> Manifest:
@@ -65,7 +65,7 @@ def check_files(
     num_files = len(listed)
     if path_to_sha256 is not None:
         num_files += _check_checksums(directory, path_to_sha256, listed, present, faults)
-    return CheckedFiles(num_files, check_papers(directory, manifest, path_to_sha256, present, faults))
+    return CheckedFiles(num_files, check_metadata(directory, manifest, path_to_sha256, present, faults))
 
 
 def _may_hold_records(path: str) -> bool:

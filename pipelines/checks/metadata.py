@@ -1,7 +1,7 @@
-"""The papers of a dataset against those that its manifest gives.
+"""The metadata of a dataset against what its manifest gives.
 
-Readers believe the papers: TFDS takes the lengths of shards from one, `datasets` the files of a split from another.
-They are functions of the manifest alone, so they are made anew and compared byte by byte.
+Readers believe it: TFDS takes the lengths of shards from it, `datasets` the files of a split. All of it is a function
+of the manifest alone, so it is rendered anew and compared byte by byte.
 """
 
 import hashlib
@@ -10,20 +10,20 @@ from collections.abc import Collection, Mapping
 from eqstream.data.dataset import layout
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.recipe import FORMAT_VERSION
-from eqstream.data.versions import UNKNOWN_VERSION, eqstream_version
+from eqstream.data.versions import EQSTREAM_VERSION
 from eqstream.pipelines.checks.findings import FaultList
-from eqstream.pipelines.metadata.dataset_card import render_papers
+from eqstream.pipelines.metadata.render import render_metadata
 from eqstream.pipelines.runtime import filesystem
 
 
-def check_papers(
+def check_metadata(
     directory: str,
     manifest: Manifest,
     path_to_listed: Mapping[str, str] | None,
     present: Collection[str],
     faults: FaultList,
 ) -> str | None:
-    """Adds what is wrong with the papers beside the shards.
+    """Adds what is wrong with the metadata beside the shards.
 
     Args:
         directory: of the dataset.
@@ -34,29 +34,25 @@ def check_papers(
         faults: is added to.
 
     Returns:
-        Why the papers could not be compared, as they are those of another eqstream; None where they were.
+        Why it could not be compared, as it is that of another eqstream; None where it was.
     """
     reason = _explain_other_author(manifest)
     if reason is not None:
         return reason
-    try:
-        papers = render_papers(manifest)
-    except ValueError as error:
-        faults.add("files", layout.MANIFEST, f"no papers can be made of it: {error}")
-        return None
-    for path in layout.PAPERS:
-        if path in present and path not in papers:
+    contents = render_metadata(manifest)
+    for path in layout.METADATA:
+        if path in present and path not in contents:
             faults.add("files", path, "it does not belong here: the formats of the dataset have no use for it")
-    for path, contents in papers.items():
+    for path, expected in contents.items():
         if path_to_listed is not None and path not in path_to_listed:
             faults.add("files", layout.CHECKSUMS, f"it does not list {path}")
         found = filesystem.read_bytes(filesystem.join(directory, path)) if path in present else None
-        _compare(path, found, contents, (path_to_listed or {}).get(path), faults)
+        _compare(path, found, expected, (path_to_listed or {}).get(path), faults)
     return None
 
 
 def _compare(path: str, found: bytes | None, expected: bytes, listed: str | None, faults: FaultList) -> None:
-    """Adds what is wrong with one paper, unless that was said of its checksum in `SHA256SUMS`, `listed`."""
+    """Adds what is wrong with one file, unless that was said of its checksum in `SHA256SUMS`, `listed`."""
     if found is None:
         if listed is None:
             faults.add("files", path, "it is missing")
@@ -65,8 +61,7 @@ def _compare(path: str, found: bytes | None, expected: bytes, listed: str | None
 
 
 def _explain_other_author(manifest: Manifest) -> str | None:
-    ours, theirs = eqstream_version(), manifest.eqstream_version
-    # Two versions that are not known may be different ones.
-    if theirs == ours != UNKNOWN_VERSION and manifest.format_version == FORMAT_VERSION:
+    if manifest.eqstream_version == EQSTREAM_VERSION and manifest.format_version == FORMAT_VERSION:
         return None
-    return f"the papers are those of eqstream {theirs} (format {manifest.format_version}), this is eqstream {ours}"
+    theirs = f"{manifest.eqstream_version} (format {manifest.format_version})"
+    return f"the metadata is that of eqstream {theirs}, this is eqstream {EQSTREAM_VERSION}"

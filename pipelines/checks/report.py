@@ -106,7 +106,7 @@ def make_report(
         faults=tuple(faults.first),
         num_faults=len(faults),
         proven=tuple(_list_proofs(recipe, every, checked, faults)),
-        unproven=(checked.papers_reason,) if checked.papers_reason else (),
+        unproven=(checked.metadata_reason,) if checked.metadata_reason else (),
     )
 
 
@@ -117,7 +117,7 @@ def _list_proofs(
     if not faulty["files"]:
         listed = f"{layout.MANIFEST} and {layout.CHECKSUMS}"
         yield f"{checked.num_files:,} files are as {listed} say; none is missing, and there is no shard beside them"
-        if checked.papers_reason is None:
+        if checked.metadata_reason is None:
             yield f"card and descriptions for readers are, byte for byte, what {layout.MANIFEST} gives"
     if not findings or not all(found.is_read_whole for found in findings):
         return

@@ -11,9 +11,12 @@ dataset's bytes depend on its recipe alone.
 
 from typing import Any
 
+from eqstream.data.dataset.layout import LICENSE
 from eqstream.data.dataset.manifest import FileInfo, Manifest
+from eqstream.data.formats.columns import COLUMNS, Column
 
-FORMAT_TO_MEDIA_TYPE = {"parquet": "application/x-parquet", "tfrecord": "application/octet-stream"}
+_TYPE_TO_DATA_TYPE = {"string": "sc:Text", "int64": "sc:Integer"}
+_FORMAT_TO_MEDIA_TYPE = {"parquet": "application/x-parquet", "tfrecord": "application/octet-stream"}
 
 # The official context, whole: readers warn of any other.
 CONTEXT: dict[str, Any] = {
@@ -56,13 +59,8 @@ CONTEXT: dict[str, Any] = {
 }
 
 
-def render_croissant(manifest: Manifest, license_name: str) -> dict[str, Any]:
-    """Returns the Croissant description, a JSON-LD mapping.
-
-    Args:
-        manifest: of the dataset.
-        license_name: identifier of the licence in the SPDX list.
-    """
+def render_croissant(manifest: Manifest) -> dict[str, Any]:
+    """Returns the Croissant description, a JSON-LD mapping."""
     names = list(manifest.splits) if "parquet" in manifest.formats else []
     file_objects = [
         _file_object(format, shard.files[format])
@@ -76,7 +74,7 @@ def render_croissant(manifest: Manifest, license_name: str) -> dict[str, Any]:
         "name": manifest.name,
         "description": manifest.description or manifest.name,
         "version": manifest.version,
-        "license": f"https://spdx.org/licenses/{license_name}.html",
+        "license": f"https://spdx.org/licenses/{LICENSE}.html",
         "citeAs": f"{manifest.name} {manifest.version}, built by eqstream {manifest.eqstream_version}, "
         f"fingerprint {manifest.fingerprint}",
         "distribution": file_objects + [_file_set(name) for name in names],
@@ -91,7 +89,7 @@ def _file_object(format: str, file: FileInfo) -> dict[str, Any]:
         "name": file.path,
         "contentUrl": file.path,
         "contentSize": f"{file.num_bytes} B",
-        "encodingFormat": FORMAT_TO_MEDIA_TYPE[format],
+        "encodingFormat": _FORMAT_TO_MEDIA_TYPE[format],
         "sha256": file.sha256,
     }
 
@@ -102,7 +100,7 @@ def _file_set(split: str) -> dict[str, Any]:
         "@id": f"{split}-parquet",
         "name": f"{split}-parquet",
         "description": f"The Parquet files of split {split}.",
-        "encodingFormat": FORMAT_TO_MEDIA_TYPE["parquet"],
+        "encodingFormat": _FORMAT_TO_MEDIA_TYPE["parquet"],
         "includes": f"data/{split}-*.parquet",
     }
 
@@ -113,15 +111,16 @@ def _record_set(split: str, manifest: Manifest) -> dict[str, Any]:
         "@id": split,
         "name": split,
         "description": f"The {manifest.splits[split].num_equations:,} equations of split {split}.",
-        "field": [_field(split, name, kind) for name, kind in sorted(manifest.columns.items())],
+        "field": [_field(split, column) for column in COLUMNS],
     }
 
 
-def _field(split: str, column: str, column_type: str) -> dict[str, Any]:
+def _field(split: str, column: Column) -> dict[str, Any]:
     return {
         "@type": "cr:Field",
-        "@id": f"{split}/{column}",
-        "name": f"{split}/{column}",
-        "dataType": "sc:Integer" if column_type == "int64" else "sc:Text",
-        "source": {"fileSet": {"@id": f"{split}-parquet"}, "extract": {"column": column}},
+        "@id": f"{split}/{column.name}",
+        "name": f"{split}/{column.name}",
+        "description": column.meaning,
+        "dataType": _TYPE_TO_DATA_TYPE[column.type],
+        "source": {"fileSet": {"@id": f"{split}-parquet"}, "extract": {"column": column.name}},
     }

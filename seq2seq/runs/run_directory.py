@@ -16,7 +16,6 @@
 import dataclasses
 import json
 import os
-import platform
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -27,7 +26,7 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.recipe import Recipe
-from eqstream.data.versions import package_version
+from eqstream.data.versions import EQSTREAM_VERSION, tool_versions
 
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
 RUN_VERSION = 1
@@ -40,7 +39,6 @@ _PARTIAL_FILES = (
     "model.partial.keras",
     "last.partial.keras",
 )
-_TOOLS = ("eqstream", "keras", "numpy", "tensorflow")
 
 
 class RunDirectory:
@@ -160,8 +158,7 @@ def describe_run(
         "data_fingerprint": manifest.fingerprint,
         "data_name": f"{manifest.name} {manifest.version}",
         "validation_split": validation_split,
-        "versions": {"python": platform.python_version()}
-        | {name: package_version(name, "not installed") for name in _TOOLS},
+        "versions": {"eqstream": EQSTREAM_VERSION, **tool_versions("keras", "numpy", "tensorflow")},
         "is_finished": False,
     }
 

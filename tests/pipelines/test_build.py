@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -197,19 +196,6 @@ def test_module_takes_formats_as_the_command_does(tmp_path, capsys):
     assert not (tmp_path / "out" / "tfrecord").exists()
     assert main([*arguments, "parqet"]) == 2
     assert "did you mean `parquet`?" in capsys.readouterr().err
-
-
-def test_checkout_that_is_not_installed_builds_a_dataset_of_unknown_version(tmp_path, monkeypatch):
-    versions = {"eqstream": "", **{name: metadata.version(name) for name in ("numpy", "pyarrow", "apache-beam")}}
-
-    def version(name):
-        if not versions[name]:
-            raise metadata.PackageNotFoundError(name)
-        return versions[name]
-
-    monkeypatch.setattr("eqstream.data.versions.metadata.version", version)
-    assert build(make_recipe(), tmp_path / "out").state == "built"
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["eqstream_version"] == "unknown"
 
 
 def test_impossible_count_leaves_nothing(tmp_path):

@@ -18,7 +18,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.pipelines.checks.files import load_manifest
 from eqstream.pipelines.checks.shard import ShardCheck
-from eqstream.pipelines.metadata.dataset_card import render_papers
+from eqstream.pipelines.metadata.render import render_metadata
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.verify import verify
 
@@ -84,7 +84,7 @@ def edit_manifest(directory, edit, papers=True):
     manifest = json.loads(path.read_text())
     edit(manifest)
     path.write_text(json.dumps(manifest, indent=2, sort_keys=True))
-    for name, contents in render_papers(parse_manifest(path.read_bytes())).items() if papers else ():
+    for name, contents in render_metadata(parse_manifest(path.read_bytes())).items() if papers else ():
         (directory / name).write_bytes(contents)
     others = [each for each in directory.rglob("*") if each.is_file() and each.name not in ("SHA256SUMS", "_SUCCESS")]
     lines = [f"{sha256_of(each)}  {each.relative_to(directory).as_posix()}\n" for each in sorted(others)]
@@ -450,16 +450,14 @@ def test_papers_of_another_eqstream_are_not_compared_and_the_report_says_so(data
     report = verify(dataset_dir)
     assert report.is_sound
     assert not any("descriptions" in sentence for sentence in report.proven)
-    line = "not proven: the papers are those of eqstream 0.0.1 (format 1), this is eqstream "
+    line = "not proven: the metadata is that of eqstream 0.0.1 (format 1), this is eqstream "
     assert any(text.startswith(line) for text in report.to_text().splitlines())
 
 
-def test_a_manifest_of_which_no_papers_can_be_made_is_found(dataset_dir):
-    edit_manifest(dataset_dir, lambda manifest: manifest["columns"].update(terms="float"), papers=False)
-    assert any(
-        line.startswith("manifest.json: no papers can be made of it: `column_type` must be")
-        for line in fault_lines(dataset_dir)
-    )
+def test_columns_that_the_format_does_not_have_are_found(dataset_dir):
+    edit_manifest(dataset_dir, lambda manifest: manifest["columns"].update(terms="float"))
+    (line,) = fault_lines(dataset_dir)
+    assert line.startswith("manifest.json: `columns` are {'answer': 'string', 'carries': 'int64', 'digits': 'int64', ")
 
 
 def test_a_manifest_that_was_changed_is_found_by_its_checksum(dataset_dir):
