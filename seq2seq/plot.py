@@ -14,11 +14,13 @@ from matplotlib.figure import Figure
 from eqstream.data.errors import UserError
 from eqstream.data.loading.token_alphabet import PAD
 from eqstream.data.loading.token_table import load_manifest
+from eqstream.data.recipe import Operands
 from eqstream.data.reference.membership import read_question
 from eqstream.seq2seq.analysis.breakdown import OperandPairs, find_pairs
 from eqstream.seq2seq.analysis.evaluation import AnsweredBlock, evaluate_examples, make_decoder
 from eqstream.seq2seq.analysis.examples import choose_examples
 from eqstream.seq2seq.figures import learning_curves, maps
+from eqstream.seq2seq.figures.breakdown import draw_breakdown
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.decoding import GreedyDecoder
 from eqstream.seq2seq.runs.compatibility import check_fits
@@ -27,9 +29,12 @@ from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 # Enough to see a pattern, few enough for every model to answer within seconds.
 _MAX_EXAMPLES = 100_000
+_MIN_PAIRS = 200
 _RESOLUTION = 150  # dots per inch of a PNG
 # Signs that a font shows badly or not at all.
 _WORDS = {" ": "␣", "∎": "end", "□": "pad", "▷": "start"}
+# What `inspect` shows of models with more than one attention.
+_WHERE = {"transformer": "where the last block looks, mean of its heads"}
 # Without dates and random names, the same run gives the same bytes.
 _SETTINGS: dict[Any, Any] = {"svg.hashsalt": "eqstream", "axes.titlesize": "medium", "figure.titlesize": "medium"}
 _NO_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -47,9 +52,9 @@ def plot(
 ) -> list[Path]:
     """Returns the files of the pictures that it has drawn, a PNG and an SVG of each.
 
-    Always: learning curves, error histogram and accuracy by position; for equations of two operands, the map of errors
-    in their plane and exact match by their lengths, a panel for each operator; for a `question`, what of attention and
-    activations the model has.
+    Always: learning curves, error histogram and accuracy by position; exact match by carries, digits, operators and the
+    like; for equations of two operands, if they are no small part, the map of errors in their plane and exact match by
+    their lengths, a panel for each operator; for a `question`, what of attention and activations the model has.
     Deterministic in run and dataset.
 
     Args:
@@ -110,7 +115,7 @@ def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
         for name, figure in pictures.items():
             for kind, metadata in _NO_METADATA.items():
                 path = directory / f"{name}.{kind}"
-                figure.savefig(path, format=kind, dpi=_RESOLUTION, metadata=metadata)
+                figure.savefig(path, format=kind, dpi=_RESOLUTION, metadata=metadata, bbox_inches="tight")
                 yield path
     except OSError as error:
         raise UserError(f"{directory} cannot be written: {error.strerror}") from error
@@ -142,13 +147,26 @@ def _draw_errors(
         "errors": learning_curves.draw_error_histogram(title, evaluation.errors, evaluation.num_unreadable),
         "positions": learning_curves.draw_position_accuracy(title, evaluation.places),
     }
+    # The map of lengths shows these.
+    tables = {name: groups for name, groups in evaluation.tables.items() if name != "lengths"}
+    breakdown = draw_breakdown(title, tables)
+    if breakdown is not None:
+        figures["exact-match"] = breakdown
     pairs, is_right = points.join()
-    if len(is_right):
-        if len(is_right) < evaluation.num_examples:
-            title = f"{about}, equations of two operands\n{_count(int(is_right.sum()), len(is_right), len(is_right))}"
-        figures["error-map"] = maps.draw_error_map(title, pairs.operands, is_right, pairs.operators.tolist())
-        figures["length-map"] = maps.draw_length_map(title, pairs.lengths, is_right, pairs.operators.tolist())
+    if len(is_right) < evaluation.num_examples:
+        title = f"{about}, equations of two operands\n{_count(int(is_right.sum()), len(is_right), len(is_right))}"
+    # A few among many show no pattern.
+    if len(is_right) >= min(_MIN_PAIRS, evaluation.num_examples):
+        figures |= _draw_pairs(title, pairs, is_right, manifest.recipe.space.operands)
     return figures
+
+
+def _draw_pairs(title: str, pairs: OperandPairs, is_right: np.ndarray, limits: Operands) -> dict[str, Figure]:
+    operators, bounds = pairs.operators.tolist(), (limits.min, limits.max)
+    return {
+        "error-map": maps.draw_error_map(title, pairs.operands, is_right, operators, bounds=bounds),
+        "length-map": maps.draw_length_map(title, pairs.lengths, is_right, operators),
+    }
 
 
 def _count(num_right: int, num_examples: int, total: int) -> str:
@@ -190,7 +208,8 @@ def _draw_question(trained: TrainedModel, text: str) -> dict[str, Figure]:
     pictures = {}
     if "attention" in seen:
         shares = seen["attention"][: len(written), is_token]
-        pictures["attention"] = maps.draw_attention(f"where the model looks\n{title}", shares, asked, written)
+        where = _WHERE.get(trained.sections.model.kind, "where the model looks")
+        pictures["attention"] = maps.draw_attention(f"{where}\n{title}", shares, asked, written)
     pictures["activations"] = maps.draw_activations(
         f"what the encoder makes of it\n{title}", seen["activations"][is_token], asked
     )

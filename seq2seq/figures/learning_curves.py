@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter, StrM
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount
 from eqstream.seq2seq.analysis.errors import ErrorCount
-from eqstream.seq2seq.figures.style import GRID, LINES, OFF_BY_ONE, PALE, WRONG, bounded, share_label
+from eqstream.seq2seq.figures.style import GRID, KEPT, LINES, OFF_BY_ONE, PALE, WRONG, bounded, share_label
 
 _MAX_MARKED_EPOCHS = 40
 _MAX_LABELLED_BARS = 14
@@ -44,15 +44,16 @@ _LABELS = {
 def draw_learning_curves(title: str, rows: Sequence[Mapping[str, float]], best_epoch: float | None = None) -> Figure:
     """Returns loss and shares over the epochs, from one mapping of metrics per epoch.
 
-    Where shares get near to one, a panel of its own shows on a logarithmic axis what is missing.
+    Where shares get near to one, the panel shows on a logarithmic axis what they lack.
 
     Args:
         title: of the picture.
         rows: each with its `epoch`.
         best_epoch: the one whose weights were kept; None marks none.
     """
-    panels = [panel for panel in _PANELS if set(panel[1]) & set(rows[0]) and (panel[2] != "missing" or _is_good(rows))]
-    figure = Figure(figsize=(4.4 * len(panels), 3.7), layout="constrained")
+    hidden = "share" if _is_good(rows) else "missing"
+    panels = [panel for panel in _PANELS if set(panel[1]) & set(rows[0]) and panel[2] != hidden]
+    figure = Figure(figsize=(4.8 * len(panels), 4.2), layout="constrained")
     figure.suptitle(title)
     is_regression = "val_rmse" in rows[0]
     for place, (name, metrics, scale) in enumerate(panels):
@@ -67,13 +68,13 @@ def draw_learning_curves(title: str, rows: Sequence[Mapping[str, float]], best_e
             axes.set_ylim(max(low - 0.03, -0.01), min(max(high, 0.05) + 0.03, 1.03))
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
         if best_epoch is not None:
-            axes.axvline(best_epoch, color=PALE, linewidth=0.8, zorder=0.5, label="kept")
+            axes.axvline(best_epoch, color=KEPT, linestyle=(0, (5, 2)), linewidth=1.4, zorder=1.5, label="kept")
         if scale == "log" and "loss" in metrics:
             name = f"loss ({'mean square, scaled' if is_regression else 'cross-entropy, nats'})"
         axes.set(title=name, xlabel="epoch", xlim=(rows[0]["epoch"] - 0.5, rows[-1]["epoch"] + 0.5))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(color=GRID)
-        axes.legend(fontsize="small", framealpha=0.9)
+        axes.legend(fontsize="small", frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     return figure
 
 
@@ -127,7 +128,8 @@ def draw_error_histogram(title: str, errors: Sequence[ErrorCount], num_unreadabl
     keys += [(1, place) for place in rising]
     totals = [counts[key].num_answers if key in counts else 0 for key in keys]
     ones = [counts[key].num_off_by_one if key in counts else 0 for key in keys]
-    names = [_range_label(*key) for key in keys]
+    is_wide = not -3 < min(rising) <= max(rising) < 4
+    names = [_range_label(*key, in_powers=is_wide) for key in keys]
     if num_unreadable:
         totals, ones, names = [*totals, num_unreadable], [*ones, 0], [*names, "no\nnumber"]
     figure = Figure(figsize=(bounded(1.2 + 0.85 * len(names), 5.6, 13.0), 3.9), layout="constrained")
@@ -157,14 +159,18 @@ def _draw_bars(axes: Axes, totals: Sequence[int], ones: Sequence[int]) -> None:
         axes.legend(fontsize="small", framealpha=0.9)
 
 
-def _range_label(sign: int, place: int) -> str:
+def _range_label(sign: int, place: int, *, in_powers: bool) -> str:
+    """Returns the range of errors of a bar, from the lower to the higher one, in two lines."""
     if not sign:
         return "0, written\notherwise"
-    mark = "-" if sign < 0 else "+"
-    if not -3 < place < 4:
-        return f"{mark}$10^{{{place}}}$\nto $10^{{{place + 1}}}$"
-    low, high = (f"{digit * 10**place:,}" if place >= 0 else f"{digit * 10.0**place:g}" for digit in (1, 10))
-    return f"{mark}{low}\nto {f'{10 ** (place + 1) - 1:,}' if place >= 0 else high}"
+    mark = "\N{MINUS SIGN}" if sign < 0 else "+"
+    if in_powers:
+        ends = [f"${mark}10^{{{exponent}}}$" for exponent in (place, place + 1)]
+    elif place >= 0:
+        ends = [f"{mark}{10**place:,}", f"{mark}{10 ** (place + 1) - 1:,}"]
+    else:
+        ends = [f"{mark}{10.0**place:g}", f"{mark}{10.0 ** (place + 1):g}"]
+    return " …\n".join(ends if sign > 0 else reversed(ends))
 
 
 def draw_position_accuracy(title: str, places: Sequence[GroupCount]) -> Figure:

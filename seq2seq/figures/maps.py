@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator
 
-from eqstream.seq2seq.figures.style import AMOUNTS, PALE, RIGHT, SHARES, WRONG, bounded, share_label
+from eqstream.seq2seq.figures.style import AMOUNTS, EMPTY, PALE, RIGHT, SHARES, SIGNED, WRONG, bounded, share_label
 
 _MAX_LABELLED_LENGTHS = 12
 _MAX_LABELLED_SHARES = 200
@@ -24,7 +24,12 @@ _MIN_OUTLINED = 12.0  # square points
 
 
 def draw_error_map(
-    title: str, operands: np.ndarray, is_right: np.ndarray, operators: Sequence[str] | None = None
+    title: str,
+    operands: np.ndarray,
+    is_right: np.ndarray,
+    operators: Sequence[str] | None = None,
+    *,
+    bounds: tuple[float, float] | None = None,
 ) -> Figure:
     """Returns a dot for each right and a cross for each wrong answer in the plane of the two operands.
 
@@ -36,6 +41,7 @@ def draw_error_map(
         operands: float (num_examples, 2).
         is_right: bool (num_examples,).
         operators: of each example; None if they are all the same.
+        bounds: smallest and largest operand of the space, which all axes show; None for what there is.
     """
     groups = _group_by_operator(operators, len(is_right))
     figure, panels = _add_panels(title, groups, _PANEL_INCHES)
@@ -43,6 +49,10 @@ def draw_error_map(
     is_wide = magnitudes.max() > _WIDE * max(float(np.median(magnitudes)), 1.0)
     for axes, rows in zip(panels, groups.values(), strict=True):
         _draw_points(axes, operands[rows], is_right[rows])
+        if bounds is not None and not is_wide:
+            margin = 0.03 * (bounds[1] - bounds[0]) or 1.0
+            limits = (bounds[0] - margin, bounds[1] + margin)
+            axes.set(xlim=limits, ylim=limits)
         axes.set(xlabel="first operand", ylabel="second operand")
         if is_wide:
             axes.set_xscale("symlog", linthresh=1, linscale=0.4)
@@ -122,6 +132,7 @@ def draw_length_map(
         rights = np.bincount(cells, weights=is_right[rows], minlength=size * size).reshape(size, size).astype(int)
         shares = np.divide(rights, totals, out=np.full(totals.shape, np.nan), where=totals > 0)
         image = axes.imshow(shares, cmap=SHARES, vmin=0.0, vmax=1.0, interpolation="nearest", origin="lower")
+        axes.patch.set(facecolor=EMPTY, hatch="//", edgecolor="white")
         if size <= _MAX_LABELLED_LENGTHS:
             _label_cells(axes, rights, totals)
         step = -(-size // _MAX_LABELLED_LENGTHS)
@@ -142,8 +153,13 @@ def _label_cells(axes: Axes, rights: np.ndarray, totals: np.ndarray) -> None:
         if total:
             text += f"{total - right:,} wrong\n" if right < total else ""
             text += f"of {total:,}"
-        colour = PALE if not total else "white" if right < 0.35 * total else "black"
+        colour = PALE if not total else _readable_on(SHARES(right / int(total)))
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize="small")
+
+
+def _readable_on(colour: Sequence[float]) -> str:
+    """Returns white or black, whichever stands out from a colour, red, green and blue from 0 to 1."""
+    return "white" if np.dot(colour[:3], (0.2126, 0.7152, 0.0722)) < 0.5 else "black"
 
 
 def draw_attention(title: str, shares: np.ndarray, asked: Sequence[str], written: Sequence[str]) -> Figure:
@@ -173,7 +189,7 @@ def draw_attention(title: str, shares: np.ndarray, asked: Sequence[str], written
 
 
 def draw_activations(title: str, activations: np.ndarray, asked: Sequence[str]) -> Figure:
-    """Returns the encoder's outputs character by character.
+    """Returns the encoder's outputs character by character, the units in the order of their means.
 
     Args:
         title: of the picture.
@@ -183,15 +199,24 @@ def draw_activations(title: str, activations: np.ndarray, asked: Sequence[str]) 
     limit = float(np.abs(activations).max()) or 1.0
     figure = Figure(figsize=(bounded(2.2 + 0.5 * len(asked), 4.8, 14.0), 5.2), layout="constrained")
     axes = figure.add_subplot()
-    _draw_matrix(figure, axes, activations.T, "activation", limits=(-limit, limit))
+    units = activations[:, np.argsort(-activations.mean(axis=0), kind="stable")]
+    _draw_matrix(figure, axes, units.T, "activation", limits=(-limit, limit), colours=SIGNED)
     axes.set_xticks(range(len(asked)), asked, fontsize="large")
-    axes.set(title=title, xlabel="question, as it is read", ylabel="unit of the encoder")
+    axes.set(title=title, xlabel="question, as it is read", ylabel="units of the encoder, sorted by their means")
     return figure
 
 
-def _draw_matrix(figure: Figure, axes: Axes, values: np.ndarray, label: str, limits: tuple[float, float]) -> None:
+def _draw_matrix(
+    figure: Figure,
+    axes: Axes,
+    values: np.ndarray,
+    label: str,
+    *,
+    limits: tuple[float, float],
+    colours: str = AMOUNTS,
+) -> None:
     low, high = limits
-    image = axes.imshow(values, cmap=AMOUNTS, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+    image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
     bar = figure.colorbar(image, ax=axes, label=label)
     bar.outline.set_linewidth(0.5)
 

@@ -9,12 +9,16 @@ import math
 from matplotlib.colors import LinearSegmentedColormap
 
 RIGHT, WRONG, OFF_BY_ONE = "#8fd0b5", "#9b1c1c", "#e08e79"
-GRID, PALE = "0.9", "0.45"
+GRID, PALE, EMPTY = "0.9", "0.45", "0.95"
+# Of the epoch whose weights were kept, beside lines of any colour and a grey grid.
+KEPT = "#c2185b"
 # Colour, dashes and marker of the lines of one picture.
 LINES = (("#0b3c5d", "-", "o"), ("#d1700f", "--", "s"), ("#3f7d54", ":", "^"), ("#8c5aa8", "-.", "D"))
 # From all wrong to all right, and from little to much.
-SHARES = LinearSegmentedColormap.from_list("shares", [WRONG, "#c96f52", "#dfb98f", RIGHT, "#d9f2e6"])
+SHARES = LinearSegmentedColormap.from_list("shares", [WRONG, "#c96f52", "#dfb98f", RIGHT, "#a8e6c5"])
 AMOUNTS = "cividis"
+# From below to above zero, which is white.
+SIGNED = "PuOr"
 
 
 def share_label(num_right: int, total: int) -> str:

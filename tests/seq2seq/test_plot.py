@@ -13,7 +13,9 @@ from eqstream.pipelines.build import build
 from eqstream.seq2seq import plot
 from eqstream.seq2seq.analysis.breakdown import GroupCount
 from eqstream.seq2seq.analysis.errors import ErrorCount
+from eqstream.seq2seq.analysis.report import wilson_interval
 from eqstream.seq2seq.figures import learning_curves, maps, style
+from eqstream.seq2seq.figures.breakdown import draw_breakdown
 from eqstream.seq2seq.figures.style import share_label
 from eqstream.seq2seq.train import train
 
@@ -25,7 +27,7 @@ RECIPE = {
     "model": {"kind": "attention", "width": 8},
     "training": {"epochs": 2, "batch_size": 20, "validation_examples": 20},
 }
-ALWAYS = {"learning-curves", "errors", "positions"}
+ALWAYS = {"learning-curves", "errors", "positions", "exact-match"}
 OF_TWO_OPERANDS = {"error-map", "length-map"}
 OF_A_QUESTION = {"attention", "activations"}
 
@@ -117,11 +119,15 @@ def test_where_the_data_has_moved_it_can_be_named(run, tmp_path, pictures):
     assert set(pictures) == ALWAYS | OF_TWO_OPERANDS
 
 
-def test_of_several_numbers_of_terms_the_maps_show_the_pairs(tmp_path, pictures):
+def test_of_several_numbers_of_terms_the_maps_show_the_pairs(tmp_path, pictures, monkeypatch):
     space = {"operands": {"min": 0, "max": 5}, "operators": "+", "terms": {"min": 2, "max": 3}}
     mapping = {**RECIPE, "space": space, "model": {"kind": "repeat-vector", "encoder_width": 4, "decoder_width": 4}}
     mapping["splits"] = [{"name": "train", "count": 200}, {"name": "test", "count": 20}]
     plot.plot(run_of(mapping, tmp_path))
+    # A few points show no pattern.
+    assert set(pictures) == ALWAYS
+    monkeypatch.setattr(plot, "_MIN_PAIRS", 1)
+    plot.plot(tmp_path / "run")
     title = pictures["error-map"].get_suptitle()
     right, wrong = (
         int(label.get_text().split("(")[1].rstrip(")")) for label in pictures["error-map"].legends[0].get_texts()
@@ -150,7 +156,7 @@ def test_mistakes_are_named_and_nothing_is_drawn(run, run_of_three_terms, tmp_pa
 def bars_of(figure):
     """Returns the height of each bar by its name, those of all layers together."""
     axes = figure.axes[0]
-    names = [label.get_text().replace("\n", " ") for label in axes.get_xticklabels()]
+    names = [label.get_text().replace("\n", " ").replace("\N{MINUS SIGN}", "-") for label in axes.get_xticklabels()]
     heights = np.array([patch.get_height() for patch in axes.patches]).reshape(-1, len(names))
     return dict(zip(names, heights.sum(axis=0).tolist(), strict=True))
 
@@ -164,8 +170,8 @@ def test_errors_are_counted_by_side_and_power_of_ten():
     ]
     figure = learning_curves.draw_error_histogram("errors", errors, 7)
     assert bars_of(figure) == {
-        "-10 to 99": 0, "-1 to 9": 3, "-0.1 to 1": 0, "0, written otherwise": 1,
-        "+0.1 to 1": 4, "+1 to 9": 0, "+10 to 99": 5, "no number": 7,
+        "-99 … -10": 0, "-9 … -1": 3, "-1 … -0.1": 0, "0, written otherwise": 1,
+        "+0.1 … +1": 4, "+1 … +9": 0, "+10 … +99": 5, "no number": 7,
     }  # fmt: skip
     assert sum(patch.get_height() for patch in figure.axes[0].containers[1]) == 7
 
@@ -185,6 +191,7 @@ def test_errors_of_many_magnitudes_keep_their_labels_apart():
     axes = learning_curves.draw_error_histogram("wide", errors, 0).axes[0]
     assert len(axes.get_xticklabels()) <= 14
     assert len(axes.containers[0]) == 70
+    assert axes.get_xticklabels()[-1].get_text() == "$+10^{25}$ …\n$+10^{26}$"
 
 
 def places_of(*counts):
@@ -328,7 +335,8 @@ def test_what_is_missing_to_one_is_shown_where_little_is_missing():
     ]
     assert len(learning_curves.draw_learning_curves("poor", rows).axes) == 2
     rows.append({"epoch": 3, "loss": 0.5, "val_exact_match": 1.0, "val_loss": 1.0})
-    *_, panel = learning_curves.draw_learning_curves("good", rows, 3).axes
+    loss, panel = learning_curves.draw_learning_curves("good", rows, 3).axes
+    assert loss.get_title() == "loss (cross-entropy, nats)"
     assert panel.get_title() == "share that is wrong"
     assert panel.lines[0].get_ydata().tolist() == [0.75, 0.5, 0]
     assert [label.get_text() for label in panel.get_yticklabels()][:2] == ["0%", "10%"]
@@ -361,3 +369,22 @@ def test_attention_that_is_spread_is_not_dark_all_over():
     shares = np.full((2, 10), 0.1)
     image = maps.draw_attention("spread", shares, list("1234567890"), ["1", "end"]).axes[0].images[0]
     assert image.get_clim() == (0, 0.1)
+
+
+def test_exact_match_of_each_group_has_its_interval():
+    tables = {"carries": places_of((4, 4), (1, 4)), "terms": places_of((0, 9)), "lengths": places_of(*[(1, 2)] * 21)}
+    panels = draw_breakdown("groups", tables).axes
+    assert [axes.get_title() for axes in panels] == ["by carries", "by terms"]
+    assert [bar.get_height() for bar in panels[0].patches] == [1, 0.25]
+    whiskers = panels[0].collections[0].get_segments()
+    assert [tuple(whisker[:, 1]) for whisker in whiskers] == [
+        pytest.approx(wilson_interval(right, 4)) for right in (4, 1)
+    ]
+    assert [label.get_text() for label in panels[0].get_xticklabels()] == ["1\nof 4", "2\nof 4"]
+    assert draw_breakdown("none", {}) is None
+
+
+def test_the_error_map_shows_the_whole_space_on_all_panels():
+    operands = np.array([[1.0, 2.0], [3.0, 50.0]])
+    panels = maps.draw_error_map("map", operands, np.array([True, False]), ["+", "-"], bounds=(-10, 90)).axes
+    assert {(*axes.get_xlim(), *axes.get_ylim()) for axes in panels} == {(-13.0, 93.0, -13.0, 93.0)}
