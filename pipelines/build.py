@@ -8,33 +8,43 @@
 | write or check each shard | Beam | shards, `.build/receipts/` |
 | metadata, checksums, manifest, `_SUCCESS` | driver | the dataset; `.build` is gone |
 
-Any step may be interrupted at any moment; the same command again goes on and ends in the same bytes. Also a command:
-``python -m eqstream.pipelines.build RECIPE --out DIR [options of ours and of Beam]``.
+Any step may be interrupted at any moment; the same command again goes on and ends in the same bytes.
+
+``python -m eqstream.pipelines.build RECIPE --out DIR [OPTIONS]`` is `eqstream build`, except that options which it does
+not know go to Beam without a ``--`` before them.
 """
 
-import argparse
 import contextlib
 import difflib
+import importlib
 import sys
+
+if __name__ == "__main__":
+    # The whole command line, before Beam is imported, which logs as it is. By name: pipelines know no command line.
+    command_line = importlib.import_module("eqstream.cli")
+    command_line.commands.commands["build"].context_settings["ignore_unknown_options"] = True
+    command_line.main(["build", *sys.argv[1:]])
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from eqstream.data.dataset.layout import STAGING, SUCCESS
+from eqstream.data.dataset.layout import MANIFEST, STAGING, SUCCESS
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Recipe, load_recipe
+from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting import Census
 from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.count_equations import count_equations
 from eqstream.pipelines.building.disk_space import check_disk_space
 from eqstream.pipelines.building.finalize import close_dataset
-from eqstream.pipelines.building.output_directory import Found, Journal, refuse_strangers
-from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.building.journal import Journal
+from eqstream.pipelines.building.output_directory import OutputDirectory
+from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.building.write_shards import ShardJob, write_shards
 from eqstream.pipelines.runtime import filesystem
-from eqstream.pipelines.runtime.progress import Progress, progress_on
+from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, RunError
 
 
@@ -49,6 +59,8 @@ class BuildResult:
         num_shards: of the dataset, or 1.
         num_shards_kept: shards that lay there whole and were kept.
         num_equations: in all these shards.
+        num_left_out: equations in no split although a twin is in one, as the end of a split parts them; of the whole
+            dataset, 0 where one shard was written.
     """
 
     directory: str
@@ -56,15 +68,21 @@ class BuildResult:
     num_shards: int
     num_shards_kept: int
     num_equations: int
+    num_left_out: int
 
     def to_text(self) -> str:
         """Returns the result as one line."""
         shards = "1 shard" if self.num_shards == 1 else f"{self.num_shards:,} shards"
         if self.state == "unchanged":
-            return f"{self.directory} is finished: {self.num_equations:,} equations in {shards}; nothing to do"
-        kept = f", {self.num_shards_kept:,} of them kept from before" if self.num_shards_kept else ""
-        aside = "; build without `only` to make it a dataset" if self.state == "partial" else ""
-        return f"{self.directory}: {self.num_equations:,} equations in {shards}{kept}{aside}"
+            ending = "; nothing to do"
+        else:
+            ending = f", {self.num_shards_kept:,} of them kept from before" if self.num_shards_kept else ""
+            ending += "; build without `only` to make it a dataset" if self.state == "partial" else ""
+        if self.num_left_out:
+            are = "1 more is" if self.num_left_out == 1 else f"{self.num_left_out:,} more are"
+            ending += f"; {are} in no split, parted from their twins by the end of one"
+        finished = " is finished" if self.state == "unchanged" else ""
+        return f"{self.directory}{finished}: {self.num_equations:,} equations in {shards}{ending}"
 
 
 def build(
@@ -101,39 +119,41 @@ def build(
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
     execution.configure_filesystems()
     with _explain_file_errors(target):
-        found = Found.in_directory(target, overwrite=overwrite)
+        found = OutputDirectory.inspect(target, overwrite=overwrite)
         if not overwrite:
             found.refuse_other_recipe(recipe)
             if only is None and found.is_finished(recipe):
                 return _finish_again(found, recipe)
-        attempt = _Build(recipe, execution, found, overwrite=overwrite, force=force, progress=progress or Progress())
-        return attempt.run(only)
+        attempt = _Build(recipe, execution, found, overwrite=overwrite, progress=progress or Progress())
+        return attempt.run(only, force=force)
 
 
 class _Build:
     """One attempt at a build of a directory that may be written to."""
 
     def __init__(
-        self, recipe: Recipe, execution: Execution, found: Found, *, overwrite: bool, force: bool, progress: Progress
+        self, recipe: Recipe, execution: Execution, found: OutputDirectory, *, overwrite: bool, progress: Progress
     ) -> None:
         self._recipe = recipe
         self._execution = execution
         self._found = found
         self._is_replacing = overwrite and found.latest is not None
-        self._force = force
         self._progress = progress
-        self._workspace = Workspace.of(found.directory, recipe.fingerprint())
-        self._has_journal = found.journal is not None
-        self._has_begun = False
+        self._workspace = Workspace.of(found.path, recipe.fingerprint())
 
-    def run(self, only: str | None) -> BuildResult:
+    def run(self, only: str | None, *, force: bool) -> BuildResult:
+        """Builds, and if that fails leaves what a later attempt can go on from, or nothing at all."""
         with self._cleaning_up():
             census = Census(self._recipe)
-            self._check_disk_space(census, only)
-            count_equations(
-                census, self._workspace, self._execution, progress=self._progress, begin=self._begin_counting
+            check_disk_space(
+                self._recipe,
+                self._found.path,
+                census,
+                only_one_shard=only is not None,
+                force=force,
+                progress=self._progress,
             )
-            plan = plan_splits(self._recipe, census)
+            plan = self._make_plan(census)
             tasks = plan.shards if only is None else (select_shard(plan, only),)
             self._begin_writing(plan)
             jobs = self._list_jobs(tasks)
@@ -143,63 +163,49 @@ class _Build:
             if only is None:
                 close_dataset(self._recipe, self._workspace, plan)
                 self._workspace.check_attempt()
-            is_finished = Found.in_directory(self._found.directory).is_finished(self._recipe)
-            if is_finished:
-                self._workspace.remove()
-            else:
-                self._workspace.end_attempt()
+            is_finished = self._end(is_whole=only is None)
         return BuildResult(
-            directory=self._found.directory,
+            directory=self._found.path,
             state="built" if is_finished else "partial",
             num_shards=len(tasks),
             num_shards_kept=len(kept),
             num_equations=sum(task.num_equations for task in tasks),
+            num_left_out=sum(split.num_left_out for split in plan.splits) if only is None else 0,
         )
 
-    def _check_disk_space(self, census: Census, only: str | None) -> None:
-        check_disk_space(
-            self._recipe,
-            self._found.directory,
-            census,
-            only_one_shard=only is not None,
-            force=self._force,
-            progress=self._progress,
+    def _make_plan(self, census: Census) -> SplitPlan:
+        has_begun = count_equations(
+            census, self._workspace, self._execution, progress=self._progress, begin=self._begin_counting
         )
+        plan = plan_splits(self._recipe, census)
+        if has_begun:
+            # Another build may have taken over while this one counted.
+            self._workspace.check_attempt()
+        return plan
 
     def _begin_counting(self) -> None:
         if self._found.latest is None:
-            self._save(self._journal({}))
-        self._begin_attempt()
-
-    def _begin_attempt(self) -> None:
+            self._journal({}).save(self._found.path)
         self._workspace.begin_attempt()
-        self._has_begun = True
 
     def _begin_writing(self, plan: SplitPlan) -> None:
         """Notes what is going to be written, and removes what an earlier build has left."""
-        if self._has_begun:
-            # Another build may have taken over while this one counted.
-            self._workspace.check_attempt()
         journal = self._journal({task.split: task.num_shards for task in plan.shards})
         stale = self._found.journal.stale if self._found.journal else ()
         if self._is_replacing:
             stale = self._found.owned_files()
-        refuse_strangers(self._found.directory, {*journal.paths(), *stale})
+        self._found.refuse_foreign_shards({*journal.paths(), *stale})
         if stale:
             # From here on the directory is of this recipe, and a build that is interrupted goes on removing.
-            self._save(journal.with_stale(stale))
+            journal.with_stale(stale).save(self._found.path)
             filesystem.delete_files(self._workspace.path(path) for path in stale)
             filesystem.delete_tree(self._workspace.staged("receipts"))
-        self._save(journal)
-        self._begin_attempt()
+        journal.save(self._found.path)
+        self._workspace.begin_attempt()
 
     def _journal(self, num_shards: dict[str, int]) -> Journal:
         recipe = self._recipe
         return Journal(recipe=recipe.to_dict(), fingerprint=recipe.fingerprint(), num_shards=num_shards)
-
-    def _save(self, journal: Journal) -> None:
-        journal.save(self._found.directory)
-        self._has_journal = True
 
     def _list_jobs(self, tasks: Sequence[ShardTask]) -> list[ShardJob]:
         """Returns the tasks with what a finished dataset's manifest says of their files, if the tools are the same."""
@@ -210,28 +216,52 @@ class _Build:
                 known_files.setdefault(shard, {})[format] = {"num_bytes": file.num_bytes, "sha256": file.sha256}
         return [ShardJob(task=task, known_files=known_files.get(task.name, {})) for task in tasks]
 
+    def _end(self, *, is_whole: bool) -> bool:
+        """Ends the attempt, and returns whether the directory is a finished dataset.
+
+        Args:
+            is_whole: whether it must be.
+
+        Raises:
+            RunError: it is not, though it must be.
+        """
+        left = OutputDirectory.inspect(self._found.path)
+        if left.is_finished(self._recipe):
+            self._workspace.remove()
+            return True
+        self._workspace.end_attempt()
+        if is_whole:
+            path = left.first_missing(left.manifest) if left.manifest else MANIFEST
+            raise RunError(f"{left.path}: {path} was changed or removed while the build ran; {GO_ON}")
+        return False
+
     @contextlib.contextmanager
     def _cleaning_up(self) -> Iterator[None]:
-        first_missing = filesystem.first_missing(self._found.directory)
+        first_missing = filesystem.first_missing(self._found.path)
         try:
             yield
         except BaseException as error:
             # A second error in here must not hide the first.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, UserError):
                 self._clean_up(error, first_missing)
+            if isinstance(error, OSError) and self._workspace.has_other_attempts():
+                raise UserError(
+                    f"another build of {self._found.path} took over, and removed this one's files"
+                ) from error
             raise
 
     def _clean_up(self, error: BaseException, first_missing: str | None) -> None:
         """Leaves what a later attempt can go on from, or nothing at all; what another attempt works on stays."""
-        if self._workspace.is_taken_over() if self._has_begun else self._workspace.has_attempts():
+        if self._workspace.has_other_attempts():
             return
         self._workspace.end_attempt()
         is_refused = isinstance(error, UserError) and not isinstance(error, RunError)
         if self._workspace.has_results() and not is_refused:
             return
         is_fresh = self._found.latest is None
-        files = filesystem.list_files(self._found.directory)
-        if not self._has_journal or (is_fresh and all(path.startswith(f"{STAGING}/") for path in files)):
+        files = filesystem.list_files(self._found.path)
+        has_journal = Journal.load(self._found.path) is not None
+        if not has_journal or (is_fresh and all(path.startswith(f"{STAGING}/") for path in files)):
             self._workspace.remove()
             if first_missing:
                 filesystem.delete_if_empty(first_missing)
@@ -252,23 +282,24 @@ def select_shard(plan: SplitPlan, name: str) -> ShardTask:
     return name_to_task[name]
 
 
-def _finish_again(found: Found, recipe: Recipe) -> BuildResult:
+def _finish_again(found: OutputDirectory, recipe: Recipe) -> BuildResult:
     """Does what a build that ended at its very end may have left undone."""
     assert found.manifest is not None
-    workspace = Workspace.of(found.directory, recipe.fingerprint())
+    workspace = Workspace.of(found.path, recipe.fingerprint())
     is_marked = filesystem.read_bytes(workspace.path(SUCCESS)) is not None
     if not is_marked:
         filesystem.write_bytes(workspace.path(SUCCESS), b"", workspace.temporary_path(SUCCESS))
     # An attempt that counts for another recipe has no journal yet.
-    if not is_marked or found.journal is not None or not workspace.has_attempts():
+    if not is_marked or found.journal is not None or not workspace.has_other_attempts():
         workspace.remove()
     num_shards = len(found.manifest.list_shards())
     return BuildResult(
-        directory=found.directory,
+        directory=found.path,
         state="unchanged",
         num_shards=num_shards,
         num_shards_kept=num_shards,
         num_equations=found.manifest.num_equations,
+        num_left_out=sum(split.num_left_out for split in found.manifest.splits.values()),
     )
 
 
@@ -279,47 +310,3 @@ def _explain_file_errors(directory: str) -> Iterator[None]:
     except OSError as error:
         line = filesystem.describe_error(error)
         raise UserError(line if directory in line else f"{directory}: {line}") from error
-
-
-def parse_arguments(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Returns our own arguments, and those for Beam."""
-    parser = argparse.ArgumentParser(
-        prog="python -m eqstream.pipelines.build",
-        description="Builds the dataset of a recipe; arguments that are not listed here go to Beam.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("recipe", help="a YAML file or the name of a shipped recipe")
-    parser.add_argument("--out", required=True, help="the dataset's directory, on any filesystem that Beam knows")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--format", dest="formats", metavar="FORMATS", help="tfrecord, parquet or tfrecord,parquet")
-    parser.add_argument("--workers", type=int, default=1, help="processes of the local runner")
-    parser.add_argument("--only", metavar="SHARD", help="write one shard alone, such as train-00003")
-    parser.add_argument("--overwrite", action="store_true", help="replace a dataset of another recipe")
-    parser.add_argument("--force", action="store_true", help="begin even if the disk has not the space")
-    return parser.parse_known_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Builds what the command line asks for; returns the exit status."""
-    ours, beam_arguments = parse_arguments(arguments)
-    overrides = ours.overrides if ours.formats is None else [*ours.overrides, f"storage.formats=[{ours.formats}]"]
-    try:
-        result = build(
-            load_recipe(ours.recipe, overrides),
-            ours.out,
-            workers=ours.workers,
-            pipeline_options=beam_arguments,
-            overwrite=ours.overwrite,
-            force=ours.force,
-            only=ours.only,
-            progress=progress_on(sys.stderr),
-        )
-    except UserError as error:
-        print(f"eqstream.pipelines.build: error: {error}", file=sys.stderr)
-        return 2
-    print(result.to_text())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

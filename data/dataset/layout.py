@@ -13,6 +13,10 @@ STAGING = ".build"
 METADATA = (README, DATASET_INFO, FEATURES, CROISSANT)
 # Of the data, in the SPDX list: numbers and sums are nobody's.
 LICENSE = "CC0-1.0"
+# Written when all shards are.
+CLOSING = (*METADATA, CHECKSUMS, MANIFEST, SUCCESS)
+# Of shards, and of a build that is not finished.
+FOLDERS = ("data", "tfrecord", STAGING)
 
 _FOLDERS = {"tfrecord": "tfrecord", "parquet": "data"}
 _SHARD = re.compile(r"(tfrecord|data)/(?P<name>[a-z][a-z0-9_]*-\d{5,}-of-\d{5,})\.(tfrecord|tfrecord\.gz|parquet)")
@@ -40,3 +44,12 @@ def shard_path(format: str, split: str, shard_index: int, num_shards: int, compr
 def is_shard_path(path: str) -> bool:
     """Returns whether a path within a dataset is named as a shard is."""
     return _SHARD.fullmatch(path) is not None
+
+
+def is_dataset_path(path: str) -> bool:
+    """Returns whether a path within a dataset is one of those that a build writes to.
+
+    >>> [is_dataset_path(path) for path in ("manifest.json", "../manifest.json", "data/notes.txt")]
+    [True, False, False]
+    """
+    return path in CLOSING or is_shard_path(path)

@@ -48,7 +48,7 @@ class CountBatch(beam.DoFn):
 
 def count_equations(
     census: Census, workspace: Workspace, execution: Execution, *, progress: Progress, begin: Callable[[], None]
-) -> None:
+) -> bool:
     """Counts all that a census needs.
 
     Args:
@@ -57,6 +57,9 @@ def count_equations(
         execution: runs the pipelines.
         progress: is told how far it is.
         begin: called once before anything is written; not at all where there is little or nothing to count.
+
+    Returns:
+        Whether `begin` was called.
 
     Raises:
         UserError: the recipe asks for what cannot be counted, or a worker failed.
@@ -75,6 +78,7 @@ def count_equations(
             _count(census.recipe, missing, workspace, execution, progress)
         for batch in batches:
             census.add(_load(workspace, batch))
+    return has_begun
 
 
 def make_batches(tasks: Iterable[CountingTask]) -> Iterator[Batch]:

@@ -59,7 +59,7 @@ def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardRecei
 
 
 def _refuse_other_tools(ours: Mapping[str, str], theirs: Mapping[str, str] | None, shard: str) -> None:
-    """Does nothing unless a shard was written by other versions, on which its bytes may depend."""
+    """Raises `RunError` if a shard was written by other versions, on which its bytes may depend."""
     if theirs is None or theirs == ours:
         return
     names = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]

@@ -86,21 +86,18 @@ class Workspace:
         filesystem.delete_files(filesystem.join(attempts, path) for path in others)
 
     def check_attempt(self) -> None:
-        """Does nothing while this attempt may write.
+        """Raises an error unless this attempt, which has begun, may still write.
 
         Raises:
             UserError: its driver has ended, or another build of the directory has begun.
         """
-        if self.is_taken_over():
+        if not filesystem.FileSystems.exists(self.token_path):
             raise UserError(f"this build of {self.directory} was stopped, or another one took over")
 
-    def is_taken_over(self) -> bool:
-        """Returns whether this attempt, which has begun, may write no more: it was ended, by itself or by another."""
-        return not filesystem.FileSystems.exists(self.token_path)
-
-    def has_attempts(self) -> bool:
-        """Returns whether some attempt has begun and not ended; one whose driver was killed counts too."""
-        return any(path.endswith("/token") for path in filesystem.list_files(self.staged("attempts")))
+    def has_other_attempts(self) -> bool:
+        """Returns whether another attempt has begun and not ended; one whose driver was killed counts, too."""
+        tokens = [path for path in filesystem.list_files(self.staged("attempts")) if path.endswith("/token")]
+        return any(path != f"{self.attempt}/token" for path in tokens)
 
     def end_attempt(self) -> None:
         """Takes this attempt's permission away and removes what it left half written."""

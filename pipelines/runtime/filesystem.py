@@ -21,6 +21,8 @@ from eqstream.data.errors import UserError
 READ_SIZE_BYTES = 1 << 20
 # Beam reads these as parts of a pattern, and a deletion by pattern is no way to treat someone's files.
 PATTERN_CHARACTERS = "*?["
+# What of apache-beam a filesystem needs.
+SCHEME_TO_EXTRA = {"gs": "gcp", "s3": "aws", "azfs": "azure"}
 
 
 class NotRegularFileError(UserError, OSError):
@@ -41,9 +43,9 @@ def check_directory(directory: str) -> str:
         FileSystems.get_filesystem(directory)
     except (ValueError, BeamIOError) as error:
         scheme = FileSystems.get_scheme(directory)
-        raise UserError(
-            f"Beam knows no filesystem for `{scheme}://`; is its package installed? got {directory}"
-        ) from error
+        extra = SCHEME_TO_EXTRA.get(str(scheme))
+        cure = f"install it: pip install 'apache-beam[{extra}]'" if extra else "name a local directory"
+        raise UserError(f"Beam has no filesystem for `{scheme}://`; {cure}; got {directory}") from error
     if os.path.isfile(directory):
         raise UserError(f"the output must be a directory, got a file: {directory}")
     return directory.rstrip("/") or "/"
@@ -62,6 +64,11 @@ def is_local(path: str) -> bool:
 def is_regular_file(path: str) -> bool:
     """Returns whether a file lies at a path, or a link to one; reading anything else might never end."""
     return os.path.isfile(path) if is_local(path) else FileSystems.exists(path)
+
+
+def is_link(path: str) -> bool:
+    """Returns whether a symbolic link lies at a path."""
+    return is_local(path) and os.path.islink(path)
 
 
 def open_file(path: str) -> BinaryIO:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.versions import shard_versions
@@ -231,7 +232,7 @@ def test_attempt_begins_and_ends_while_a_worker_of_a_killed_one_still_writes(tmp
         busy.setattr(os, "rmdir", write_first)
         second.begin_attempt()
         second.check_attempt()
-        assert killed.is_taken_over()
+        assert killed.has_other_attempts()
         second.remove()
     second.remove()
     assert list(tmp_path.iterdir()) == []
@@ -516,6 +517,45 @@ def test_build_that_another_one_took_over_touches_nothing_when_it_ends(built, tm
     other.check_attempt()
     build(make_recipe(), directory)
     assert read_tree(directory) == read_tree(built)
+
+
+def test_build_whose_files_another_one_removed_says_so(built, tmp_path, monkeypatch):
+    directory = tmp_path / "out"
+    other = Workspace.of(str(directory), make_recipe().fingerprint())
+    write = ShardWriter.write
+
+    def write_meanwhile(self, task, sinks):
+        receipt = write(self, task, sinks)
+        other.begin_attempt()
+        return receipt
+
+    with monkeypatch.context() as taken:
+        taken.setattr(ShardWriter, "write", write_meanwhile)
+        message = rf"^shard \S+: this build of {directory} was stopped, or another one took over$"
+        with pytest.raises(UserError, match=message):
+            build(make_recipe(), directory)
+    build(make_recipe(), directory)
+    assert read_tree(directory) == read_tree(built)
+
+
+def test_dataset_that_loses_a_file_while_it_is_built_is_not_called_finished(tmp_path, monkeypatch):
+    directory = tmp_path / "out"
+    end = Workspace.check_attempt
+
+    def lose_a_file(self):
+        end(self)
+        if (directory / "_SUCCESS").exists():
+            (directory / "data" / "rest-00000-of-00002.parquet").unlink()
+
+    with monkeypatch.context() as losing:
+        losing.setattr(Workspace, "check_attempt", lose_a_file)
+        message = (
+            rf"^{directory}: data/rest-00000-of-00002\.parquet was changed or removed while the build ran; run the "
+            "same command again to go on from what is finished$"
+        )
+        with pytest.raises(UserError, match=message):
+            build(make_recipe(), directory)
+    assert build(make_recipe(), directory).state == "built"
 
 
 def test_build_during_which_another_one_finished_leaves_the_dataset_whole(built, tmp_path):
