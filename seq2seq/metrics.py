@@ -1,7 +1,10 @@
 """Loss and metrics of answers, named for what they measure."""
 
+from typing import Any
+
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from eqstream.data.loading.token_alphabet import END, PAD
@@ -14,12 +17,12 @@ class TokenAccuracy(keras.metrics.Metric):
     Teacher forced, pads left out; says nothing of whole answers: see `exact_matches`.
     """
 
-    def __init__(self, name: str = "token_accuracy", **kwargs) -> None:
+    def __init__(self, name: str = "token_accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.num_right = self.add_variable(shape=(), initializer="zeros", name="num_right")
         self.num_tokens = self.add_variable(shape=(), initializer="zeros", name="num_tokens")
 
-    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Adds a batch: tokens (batch, answer_width) and logits (batch, answer_width, num_tokens)."""
         del sample_weight  # weights steer the training; every character counts the same here
         is_token = ops.cast(y_true != PAD, self.dtype)
@@ -27,7 +30,7 @@ class TokenAccuracy(keras.metrics.Metric):
         self.num_right.assign_add(ops.sum(is_right * is_token))
         self.num_tokens.assign_add(ops.sum(is_token))
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         """Returns the share, a scalar from 0 to 1."""
         return ops.divide_no_nan(self.num_right, self.num_tokens)
 
@@ -39,10 +42,10 @@ class CharacterAccuracy(TokenAccuracy):
     Higher than `TokenAccuracy` on the same answers, since pads are easy; kept for comparison with such figures.
     """
 
-    def __init__(self, name: str = "padded_token_accuracy", **kwargs) -> None:
+    def __init__(self, name: str = "padded_token_accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Adds a batch: tokens (batch, answer_width) and logits (batch, answer_width, num_tokens)."""
         del sample_weight
         is_right = ops.cast(ops.cast(ops.argmax(y_pred, axis=-1), "int32") == ops.cast(y_true, "int32"), self.dtype)
@@ -50,7 +53,7 @@ class CharacterAccuracy(TokenAccuracy):
         self.num_tokens.assign_add(ops.cast(ops.size(y_true), self.dtype))
 
 
-def token_weights(answer, *, mask_pads: bool):
+def token_weights(answer: tf.Tensor, *, mask_pads: bool) -> tf.Tensor:
     """Returns the loss weight of each token, float32 (batch, answer_width): 0 for pads if they are masked, else 1."""
     return ops.cast(answer != PAD, "float32") if mask_pads else ops.ones_like(answer, dtype="float32")
 

@@ -1,6 +1,7 @@
 """The optimizer that a recipe asks for."""
 
 import keras
+import tensorflow as tf
 
 from eqstream.seq2seq.config.sections import OptimizerRecipe
 
@@ -28,7 +29,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.peak, self.warmup_steps, self.num_steps = peak, warmup_steps, num_steps
         self.shape, self.final_share = shape, final_share
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the rate of a step, counted from 0."""
         step = keras.ops.cast(step, "float32")
         # The first step is not lost: its rate is one part of the way up, not zero.

@@ -8,7 +8,6 @@ from typing import Any
 from eqstream.data.loading.codec import CodecOptions
 from eqstream.data.reference.membership import KnownQuestion, read_question
 from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
-from eqstream.seq2seq.models.regression import RegressionModel
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
@@ -102,7 +101,7 @@ class Predictor:
         codec, model = self.trained.codec, self.trained.model
         questions = codec.encode_questions([each.question for each in known])
         decoded = self._choose_decoder(len(known)).decode(questions)
-        if isinstance(model, RegressionModel):
+        if model.writes_numbers:
             explanations: list[dict[str, Any]] = [
                 {"estimate": estimate} for estimate in estimate_answers(model, questions).tolist()
             ]

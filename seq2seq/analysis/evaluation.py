@@ -22,7 +22,6 @@ from eqstream.seq2seq.analysis.report import (
 )
 from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
-from eqstream.seq2seq.models.regression import RegressionModel
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 _MIN_QUESTIONS_TO_COMPILE = 4_000
@@ -90,7 +89,7 @@ def evaluate_examples(
         on_block(block)
     total = mistakes.num_examples
     is_sample = examples.is_sample or total < examples.total
-    is_regression = isinstance(trained.model, RegressionModel)
+    is_regression = trained.model.writes_numbers
     return EvaluationReport(
         run=str(trained.run.path),
         model_sha256=_sha256_of_model(trained),
@@ -132,7 +131,7 @@ def _answer_block(
 
 def _sum_squares(trained: TrainedModel, block: AnsweredBlock) -> float:
     """Returns the sum of squared errors of a regression before it is rounded, in units of the answer; else 0."""
-    if not isinstance(trained.model, RegressionModel):
+    if not trained.model.writes_numbers:
         return 0.0
     expected = np.array(block.examples.answer.to_texts(), np.float64)
     return float(np.square(estimate_answers(trained.model, block.questions, _BATCH_SIZE) - expected).sum())

@@ -1,6 +1,9 @@
 """Multi-head attention whose keys and values can be kept between decoding steps."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 # Optimizers such as Adam move every weight by about the learning rate at each step. A bias of several units, which is
@@ -22,7 +25,7 @@ class MultiHeadAttention(keras.layers.Layer):
         num_offsets: how many offsets are told apart; 0 for no bias.
     """
 
-    def __init__(self, width: int, heads: int, num_offsets: int = 0, **kwargs) -> None:
+    def __init__(self, width: int, heads: int, num_offsets: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width, self.heads, self.num_offsets = width, heads, num_offsets
         self.query = keras.layers.Dense(width, name="query")
@@ -30,7 +33,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.value = keras.layers.Dense(width, name="value")
         self.output_projection = keras.layers.Dense(width, name="output")
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates the four projections, and the biases of the offsets."""
         for layer in (self.query, self.key, self.value, self.output_projection):
             layer.build((None, None, self.width))
@@ -43,11 +46,18 @@ class MultiHeadAttention(keras.layers.Layer):
             )
         self.built = True
 
-    def project(self, source):
+    def project(self, source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns keys and values, each (batch, heads, source_length, width / heads)."""
         return self._split(self.key(source)), self._split(self.value(source))
 
-    def call(self, target, keys, values, visible=None, offsets=None):
+    def call(
+        self,
+        target: tf.Tensor,
+        keys: tf.Tensor,
+        values: tf.Tensor,
+        visible: tf.Tensor | None = None,
+        offsets: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Returns (batch, target_length, width): what `target` gathers from the values.
 
         Args:
@@ -59,7 +69,14 @@ class MultiHeadAttention(keras.layers.Layer):
         """
         return self.attend(target, keys, values, visible, offsets)[0]
 
-    def attend(self, target, keys, values, visible=None, offsets=None):
+    def attend(
+        self,
+        target: tf.Tensor,
+        keys: tf.Tensor,
+        values: tf.Tensor,
+        visible: tf.Tensor | None = None,
+        offsets: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns what `call` returns, and the weights (batch, heads, target_length, source_length)."""
         scores = ops.matmul(self._split(self.query(target)), ops.swapaxes(keys, 2, 3))
         scores = scores * (self.width // self.heads) ** -0.5
@@ -75,7 +92,7 @@ class MultiHeadAttention(keras.layers.Layer):
         merged = ops.reshape(gathered, (-1, gathered.shape[1], self.width))
         return self.output_projection(merged), weights
 
-    def _split(self, source):
+    def _split(self, source: tf.Tensor) -> tf.Tensor:
         parts = ops.reshape(source, (-1, source.shape[1], self.heads, self.width // self.heads))
         return ops.swapaxes(parts, 1, 2)
 

@@ -1,6 +1,9 @@
 """Where each character stands, counted the way numbers are read: from the decimal point, number by number."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from eqstream.data.loading.token_alphabet import NUM_RESERVED, PAD
@@ -33,23 +36,23 @@ class DigitPlaces(keras.layers.Layer):
         is_reversed: whether the tokens are those of the text read backwards.
     """
 
-    def __init__(self, alphabet: str, length: int, is_reversed: bool = False, **kwargs) -> None:
+    def __init__(self, alphabet: str, length: int, is_reversed: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alphabet, self.length, self.is_reversed = alphabet, length, is_reversed
         self.num_places = 3 * length + 1
         self.num_numbers = (length + 1) // 2 + 1
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates nothing: the layer has no weights."""
         self.built = True
 
-    def call(self, tokens):
+    def call(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See the class."""
         tokens = ops.flip(tokens, axis=1) if self.is_reversed else tokens
         places, numbers = self._locate(ops.cast(tokens, "int32"))
         return (ops.flip(places, axis=1), ops.flip(numbers, axis=1)) if self.is_reversed else (places, numbers)
 
-    def _locate(self, tokens):
+    def _locate(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         is_digit, is_point = self._is_one_of(tokens, "0123456789"), self._is_one_of(tokens, ".")
         # A run is digits in a row, or other characters in a row; runs are numbered by counting where they begin.
         changes = ops.cast(is_digit[:, 1:] != is_digit[:, :-1], "int32")
@@ -71,7 +74,7 @@ class DigitPlaces(keras.layers.Layer):
         numbers = ops.cumsum(ops.cast(starts_number, "int32"), axis=1)
         return ops.where(tokens == PAD, 0, places), ops.where(tokens == PAD, 0, numbers)
 
-    def offsets(self, targets, sources):
+    def offsets(self, targets: tf.Tensor, sources: tf.Tensor) -> tf.Tensor:
         """Returns how far apart two tokens' digits are, int32 (batch, num_targets, num_sources), from their places.
 
         0 says that one of the two is no digit. Any other offset is `REACH` + 1 plus the number of places by which the
@@ -85,19 +88,19 @@ class DigitPlaces(keras.layers.Layer):
         are_digits = ops.logical_and(self._are_digits(sources)[:, None, :], self._are_digits(targets)[:, :, None])
         return ops.where(are_digits, ops.clip(above, -REACH, REACH) + REACH + 1, 0)
 
-    def hide_digits(self, places):
+    def hide_digits(self, places: tf.Tensor) -> tf.Tensor:
         """Returns the places with 0 for all digits: what is left tells brackets, signs and operators apart."""
         return ops.where(self._are_digits(places), 0, places)
 
-    def _heights(self, places):
+    def _heights(self, places: tf.Tensor) -> tf.Tensor:
         """Returns places counted without a gap at the decimal point: the unit 1, the tenth 0, the hundredth -1."""
         return ops.where(places <= self.length, places, self.length + 2 - places)
 
-    def _are_digits(self, places):
+    def _are_digits(self, places: tf.Tensor) -> tf.Tensor:
         is_whole = ops.logical_and(places >= 1, places <= self.length)
         return ops.logical_or(is_whole, ops.logical_and(places >= self.length + 2, places <= 2 * self.length))
 
-    def _is_one_of(self, tokens, characters: str):
+    def _is_one_of(self, tokens: tf.Tensor, characters: str) -> tf.Tensor:
         ids = [NUM_RESERVED + position for position, each in enumerate(self.alphabet) if each in characters]
         found = ops.zeros_like(tokens, dtype="bool")
         for each in ids:

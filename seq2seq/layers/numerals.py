@@ -5,6 +5,7 @@ Values are float32, exact up to 2**24.
 
 import math
 
+import tensorflow as tf
 from keras import ops
 
 from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD
@@ -13,7 +14,7 @@ from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD
 _MAX_DIGITS = 9
 
 
-def read_numbers(tokens, alphabet: str, *, num_numbers: int, is_reversed: bool = False):
+def read_numbers(tokens: tf.Tensor, alphabet: str, *, num_numbers: int, is_reversed: bool = False) -> tf.Tensor:
     """Returns the whole numbers of texts in the order they are read, float32 (batch, num_numbers); 0 for missing ones.
 
     A minus belongs to a number if a digit follows it at once and none comes before it.
@@ -42,7 +43,7 @@ def read_numbers(tokens, alphabet: str, *, num_numbers: int, is_reversed: bool =
     return sizes * (1 - 2 * ops.max(starts, axis=1))
 
 
-def write_numbers(numbers, alphabet: str, *, width: int, is_reversed: bool = False):
+def write_numbers(numbers: tf.Tensor, alphabet: str, *, width: int, is_reversed: bool = False) -> tf.Tensor:
     """Returns the answers that say the nearest whole numbers, int32 (batch, width): digits, the end, pads.
 
     What is too long is cut to the largest number that fits; without a minus in the alphabet, what is negative to 0.
@@ -79,7 +80,7 @@ def _find(alphabet: str, character: str) -> int:
     return NUM_RESERVED + position if position >= 0 else -1
 
 
-def _shift(values, distance: int):
+def _shift(values: tf.Tensor, distance: int) -> tf.Tensor:
     """Returns values (batch, length) moved along by one, 0 where nothing comes from."""
     padding = [[0, 0], [1, 0]] if distance > 0 else [[0, 0], [0, 1]]
     part = values[:, :-1] if distance > 0 else values[:, 1:]

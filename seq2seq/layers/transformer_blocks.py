@@ -1,16 +1,36 @@
 """The two blocks of a transformer, normalised before each part (Xiong et al., 2020)."""
 
+from typing import Any, NamedTuple
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from eqstream.seq2seq.layers.attention import MultiHeadAttention
+
+# Each (batch, heads, length, width / heads).
+KeysAndValues = tuple[tf.Tensor, tf.Tensor]
+
+
+class DecodedStates(NamedTuple):
+    """What a decoder block returns.
+
+    Attributes:
+        states: (batch, length, width).
+        cache: keys and values of all positions up to the last, to hand in as `past` of the next ones.
+        shares: how much each position looked at each token of the question, (batch, heads, length, question_length).
+    """
+
+    states: tf.Tensor
+    cache: KeysAndValues
+    shares: tf.Tensor
 
 
 class _Block(keras.layers.Layer):
     """What both blocks share: the feed-forward part and the arguments."""
 
     def __init__(
-        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs
+        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.width, self.heads, self.feed_forward, self.dropout_rate = width, heads, feed_forward, dropout
@@ -22,14 +42,14 @@ class _Block(keras.layers.Layer):
         self.contract = keras.layers.Dense(width, name="contract")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         for layer in (self.attention, self.attention_norm, self.feed_forward_norm, self.expand, self.dropout):
             layer.build((None, None, self.width))
         self.contract.build((None, None, self.feed_forward))
         self.built = True
 
-    def _add_feed_forward(self, states, training):
+    def _add_feed_forward(self, states: tf.Tensor, training: bool | None) -> tf.Tensor:
         return states + self.dropout(self.contract(self.expand(self.feed_forward_norm(states))), training=training)
 
     def get_config(self) -> dict:
@@ -42,7 +62,13 @@ class _Block(keras.layers.Layer):
 class EncoderBlock(_Block):
     """Self-attention over all tokens that are no pads, then the feed-forward part."""
 
-    def call(self, states, visible=None, offsets=None, training=None):
+    def call(
+        self,
+        states: tf.Tensor,
+        visible: tf.Tensor | None = None,
+        offsets: tf.Tensor | None = None,
+        training: bool | None = None,
+    ) -> tf.Tensor:
         """Returns (batch, length, width) from `states`; `visible` and `offsets` as in `MultiHeadAttention`."""
         normed = self.attention_norm(states)
         gathered = self.attention(normed, *self.attention.project(normed), visible=visible, offsets=offsets)
@@ -58,22 +84,28 @@ class DecoderBlock(_Block):
     """
 
     def __init__(
-        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs
+        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(width, heads, feed_forward, dropout, num_offsets, **kwargs)
         self.cross_attention = MultiHeadAttention(width, heads, num_offsets, name="cross_attention")
         self.cross_norm = keras.layers.LayerNormalization(name="cross_norm")
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         self.cross_attention.build((None, None, self.width))
         self.cross_norm.build((None, None, self.width))
         super().build(input_shape)
 
-    def call(self, states, memory, visible=None, past=None, offsets=(None, None), training=None):
-        """Returns the new states, the keys and values of all positions up to the last, and the shares of the question.
-
-        The shares are (batch, heads, length, question_length).
+    def call(
+        self,
+        states: tf.Tensor,
+        memory: KeysAndValues,
+        visible: tf.Tensor | None = None,
+        past: KeysAndValues | None = None,
+        offsets: tuple[tf.Tensor | None, tf.Tensor | None] = (None, None),
+        training: bool | None = None,
+    ) -> DecodedStates:
+        """Returns the new states, with what the next steps and a reader need.
 
         Args:
             states: (batch, length, width).
@@ -87,17 +119,17 @@ class DecoderBlock(_Block):
         keys, values = self.attention.project(normed)
         if past is not None:
             keys, values = ops.concatenate([past[0], keys], axis=2), ops.concatenate([past[1], values], axis=2)
-        mask = _causal_mask(states.shape[1], keys.shape[2])
+        mask = _causal_mask(ops.shape(states)[1], ops.shape(keys)[2])
         gathered = self.attention(normed, keys, values, visible=mask, offsets=offsets[0])
         states = states + self.dropout(gathered, training=training)
         gathered, shares = self.cross_attention.attend(
             self.cross_norm(states), *memory, visible=visible, offsets=offsets[1]
         )
         states = states + self.dropout(gathered, training=training)
-        return self._add_feed_forward(states, training), (keys, values), shares
+        return DecodedStates(self._add_feed_forward(states, training), (keys, values), shares)
 
 
-def _causal_mask(num_targets: int, num_sources: int):
+def _causal_mask(num_targets: int, num_sources: int) -> tf.Tensor:
     """Returns bool (num_targets, num_sources): a target, one of the last positions, sees none after itself."""
     first = num_sources - num_targets
     return ops.arange(num_sources)[None, :] <= ops.arange(first, num_sources)[:, None]

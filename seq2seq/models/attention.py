@@ -1,11 +1,14 @@
 """The feedback model with attention over the encoder's outputs."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from eqstream.seq2seq.config.architectures import AttentionRecipe
 from eqstream.seq2seq.layers.attention import MultiHeadAttention
-from eqstream.seq2seq.models.feedback import FeedbackModel
+from eqstream.seq2seq.models.feedback import FeedbackModel, Memory
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
@@ -18,23 +21,22 @@ class AttentionModel(FeedbackModel):
 
     recipe_class = AttentionRecipe
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.attention = MultiHeadAttention(self.width, self.architecture.heads, name="attention")
         self.combine = keras.layers.Dense(self.width, activation="tanh", name="combine")
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         self.attention.build((None, None, self.width))
         self.combine.build((None, None, 2 * self.width))
         super().build(input_shape)
 
-    def look_back(self, outputs, memory):
+    def look_back(self, outputs: tf.Tensor, memory: Memory) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns outputs joined with what they gather, (batch, num_steps, width), and the shares of the tokens.
 
         The shares, (batch, num_steps, question_width), are the mean over the heads and sum to 1 over the question.
         """
-        sources, mask = memory
-        visible = None if mask is None else mask[:, None, None, :]
-        gathered, shares = self.attention.attend(outputs, *self.attention.project(sources), visible=visible)
+        visible = None if memory.mask is None else memory.mask[:, None, None, :]
+        gathered, shares = self.attention.attend(outputs, *self.attention.project(memory.outputs), visible=visible)
         return self.combine(ops.concatenate([outputs, gathered], axis=-1)), ops.mean(shares, axis=1)

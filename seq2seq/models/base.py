@@ -1,9 +1,11 @@
 """What every model that writes an answer character by character has in common."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from eqstream.data.configuration import from_mapping, to_mapping
@@ -11,11 +13,16 @@ from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.token_alphabet import START
 from eqstream.seq2seq.metrics import CharacterAccuracy, TokenAccuracy, token_loss, token_weights
 
+_BATCH_SIZE = 1024
+
 
 class EquationModel(keras.Model):
     """A model from question tokens to answer tokens.
 
-    A subclass defines `call` (teacher forced) and `generate` (greedy). What it is trained on it says itself: the target
+    To ask it, use `generate` with texts, or `predict` with tokens: both decode greedily. Calling the model, as `fit`
+    and `evaluate` do, is teacher forced: each character of the answer is predicted from the right ones before it.
+
+    A subclass defines `call` (teacher forced) and `greedy_logits`. What it is trained on it says itself: the target
     made of an answer, loss and metrics; here the answer's tokens. It is rebuilt from two plain mappings, so that a
     saved model needs neither code nor pickles to load.
 
@@ -25,14 +32,16 @@ class EquationModel(keras.Model):
     """
 
     recipe_class: type
+    # Whether it answers with numbers, of which `estimate` says what they were before they were rounded.
+    writes_numbers = False
 
-    def __init__(self, *, codec: dict, architecture: dict, **kwargs) -> None:
+    def __init__(self, *, codec: dict, architecture: dict, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.codec = Codec.from_dict(codec)
         self.architecture = from_mapping(self.recipe_class, architecture, "architecture")
 
-    def call(self, inputs, training=None):
-        """Returns logits, float (batch, answer_width, num_tokens), for each token of the answer.
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
+        """Returns logits, float (batch, answer_width, num_tokens), for each token of the answer, teacher forced.
 
         Args:
             inputs: `question`, int32 (batch, question_width), and `answer`, int32 (batch, answer_width); the logits
@@ -41,18 +50,50 @@ class EquationModel(keras.Model):
         """
         raise NotImplementedError
 
-    def generate(self, question):
+    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
         """Returns logits, float (batch, answer_width, num_tokens), of greedy decoding from the question alone.
 
         What follows the end token is not to be read.
+
+        Args:
+            question: int32 (batch, question_width).
         """
         raise NotImplementedError
 
-    def make_target(self, answer):
+    def estimate(self, question: tf.Tensor) -> tf.Tensor:
+        """Returns the answers before they are rounded, float32 (batch,), of a model that `writes_numbers`."""
+        raise NotImplementedError
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        """Returns the tokens of the answers, int32 (batch, answer_width), greedy; what `predict` calls for each batch.
+
+        Args:
+            data: question tokens, int (batch, question_width), or a mapping that has them as `question`.
+        """
+        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        question = inputs["question"] if isinstance(inputs, Mapping) else inputs
+        return ops.cast(ops.argmax(self.greedy_logits(ops.cast(question, "int32")), axis=-1), "int32")
+
+    def generate(self, questions: Sequence[str]) -> list[str]:
+        """Returns the answers to natural questions, greedy; a `?` in one stands for what is no character or no end.
+
+        >>> model.generate(["31 + 87"])  # doctest: +SKIP
+        ['118']
+
+        Raises:
+            UserError: a question is too long, or has a character that the model does not know.
+        """
+        tokens = self.codec.encode_questions(questions)
+        # Not through `predict`, which would compile for seconds: most callers have a few questions.
+        batches = [tokens[start : start + _BATCH_SIZE] for start in range(0, len(tokens), _BATCH_SIZE)]
+        answers = [ops.convert_to_numpy(self.predict_step((batch,))) for batch in batches]
+        return [text for tokens in answers for text in self.codec.decode_predictions(tokens)]
+
+    def make_target(self, answer: tf.Tensor) -> tf.Tensor:
         """Returns what `call` is trained to return, here the tokens themselves, from int32 (batch, answer_width)."""
         return answer
 
-    def make_weights(self, answer, *, mask_pads: bool):
+    def make_weights(self, answer: tf.Tensor, *, mask_pads: bool) -> tf.Tensor:
         """Returns the loss weights, float32 of the shape of the target, from answers, int32 (batch, answer_width)."""
         return token_weights(answer, mask_pads=mask_pads)
 
@@ -64,7 +105,7 @@ class EquationModel(keras.Model):
         """Returns new metrics of target and output; where pads are trained, also the published one that counts them."""
         return [TokenAccuracy()] if mask_pads else [TokenAccuracy(), CharacterAccuracy()]
 
-    def inspect(self, question, answer) -> dict:
+    def inspect(self, question: tf.Tensor, answer: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns what can be seen inside the model while it writes `answer`; nothing if there is nothing to see.
 
         Args:
@@ -101,7 +142,7 @@ class EquationModel(keras.Model):
         self.build(None)
 
 
-def shift_right(answer):
+def shift_right(answer: tf.Tensor) -> tf.Tensor:
     """Returns the decoder's input, int32 (batch, answer_width): the start token, then all but the last token."""
     return ops.concatenate([ops.full_like(answer[:, :1], START), answer[:, :-1]], axis=1)
 

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from eqstream.data.loading.token_alphabet import END, PAD
 from eqstream.seq2seq.models.base import EquationModel
-from eqstream.seq2seq.models.regression import RegressionModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,7 @@ class GreedyDecoder:
         self._answer_width = model.codec.answer_width
 
         def step(question: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            logits = keras.ops.cast(model.generate(question), "float32")
+            logits = keras.ops.cast(model.greedy_logits(question), "float32")
             probabilities = keras.ops.softmax(logits, axis=-1)
             return keras.ops.argmax(logits, axis=-1), keras.ops.max(probabilities, axis=-1)
 
@@ -73,16 +72,16 @@ class GreedyDecoder:
         return DecodedAnswers(tokens, probabilities)
 
 
-def estimate_answers(model: RegressionModel, questions: np.ndarray, batch_size: int = 4096) -> np.ndarray:
-    """Returns what a regression answers before it is rounded, in units of the answer, float64 (num_questions,).
+def estimate_answers(model: EquationModel, questions: np.ndarray, batch_size: int = 4096) -> np.ndarray:
+    """Returns what a model answers before it is rounded, in units of the answer, float64 (num_questions,).
 
     Args:
-        model: with its weights created.
+        model: one that `writes_numbers`, with its weights created.
         questions: tokens, uint8 (num_questions, question_width).
         batch_size: questions at once.
     """
     parts = [
-        keras.ops.convert_to_numpy(model.estimate(questions[start : start + batch_size].astype(np.int32)))
+        keras.ops.convert_to_numpy(model.estimate(tf.constant(questions[start : start + batch_size], tf.int32)))
         for start in range(0, len(questions), batch_size)
     ]
     return np.concatenate(parts).astype(np.float64)

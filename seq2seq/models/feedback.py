@@ -1,12 +1,31 @@
 """Sequence to sequence in its first form: a decoder that goes on from the encoder's state, fed with its own output."""
 
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from eqstream.data.loading.token_alphabet import PAD, START
 from eqstream.seq2seq.config.architectures import FeedbackRecipe
 from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
 from eqstream.seq2seq.models.base import EquationModel, shift_right
+
+# Output and cell of an LSTM, (batch, width) each.
+State = list[tf.Tensor]
+
+
+class Memory(NamedTuple):
+    """What attention needs of a question.
+
+    Attributes:
+        outputs: of the encoder, (batch, question_width, width).
+        mask: bool (batch, question_width), False for tokens to look away from; None for none.
+    """
+
+    outputs: tf.Tensor
+    mask: tf.Tensor | None
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
@@ -19,7 +38,7 @@ class FeedbackModel(EquationModel):
 
     recipe_class = FeedbackRecipe
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         recipe, num_tokens = self.architecture, self.codec.num_tokens
         self.width = recipe.width * (2 if recipe.bidirectional else 1)
@@ -38,7 +57,7 @@ class FeedbackModel(EquationModel):
         lstm = _make_lstm(self.architecture.width, name)
         return keras.layers.Bidirectional(lstm, name=name) if self.architecture.bidirectional else lstm
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         self.embedding.build((None, None))
         first_width = self.embedding.width or self.codec.num_tokens
@@ -49,13 +68,8 @@ class FeedbackModel(EquationModel):
             layer.build((None, None, self.width))
         self.built = True
 
-    def encode(self, question, training=None):
-        """Returns what the decoder needs of the question, int (batch, question_width).
-
-        Returns:
-            The encoder's outputs (batch, question_width, width); bool (batch, question_width), False for tokens to
-            look away from, or None; for each level the state (output and cell), each (batch, width).
-        """
+    def encode(self, question: tf.Tensor, training: bool | None = None) -> tuple[Memory, list[State]]:
+        """Returns what the decoder needs of the question, int (batch, question_width), and its first states."""
         mask = question != PAD if self.architecture.mask_padding else None
         outputs, states = self.embedding(question), []
         for layer in self.encoder:
@@ -63,14 +77,16 @@ class FeedbackModel(EquationModel):
             outputs = self.dropout(outputs, training=training)
             # Forward output and cell, then, if there is one, backward output and cell.
             states.append([ops.concatenate(parts[first::2], axis=-1) for first in (0, 1)])
-        return outputs, mask, states
+        return Memory(outputs, mask), states
 
-    def decode(self, previous, memory, states, training=None):
+    def decode(
+        self, previous: tf.Tensor, memory: Memory, states: list[State], training: bool | None = None
+    ) -> tuple[tf.Tensor, list[State]]:
         """Returns the logits of consecutive steps, (batch, num_steps, num_tokens), and the states after the last.
 
         Args:
             previous: int (batch, num_steps), the token before each step.
-            memory: outputs and mask from `encode`.
+            memory: from `encode`.
             states: from `encode`, or of the step before.
             training: whether dropout is active.
         """
@@ -80,7 +96,9 @@ class FeedbackModel(EquationModel):
             outputs = self.normalization(outputs, training=training)
         return self.logits(outputs), after
 
-    def _run_decoder(self, previous, states, training=None):
+    def _run_decoder(
+        self, previous: tf.Tensor, states: list[State], training: bool | None = None
+    ) -> tuple[tf.Tensor, list[State]]:
         outputs, after = self.embedding(previous), []
         for layer, state in zip(self.decoder, states, strict=True):
             outputs, *state = layer(outputs, initial_state=state, training=training)
@@ -88,7 +106,7 @@ class FeedbackModel(EquationModel):
             after.append(state)
         return outputs, after
 
-    def look_back(self, outputs, memory):
+    def look_back(self, outputs: tf.Tensor, memory: Memory) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Returns the decoder's outputs, (batch, num_steps, width), with what is gathered from the question: nothing.
 
         The second value is the share of each token of the question, (batch, num_steps, question_width), or None.
@@ -96,27 +114,28 @@ class FeedbackModel(EquationModel):
         del memory
         return outputs, None
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
         """See `EquationModel.call`."""
-        outputs, mask, states = self.encode(inputs["question"], training=training)
-        return self.decode(shift_right(inputs["answer"]), (outputs, mask), states, training=training)[0]
+        memory, states = self.encode(inputs["question"], training=training)
+        return self.decode(shift_right(inputs["answer"]), memory, states, training=training)[0]
 
-    def generate(self, question):
-        """See `EquationModel.generate`; the state is carried from step to step."""
-        outputs, mask, states = self.encode(question)
+    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
+        """See `EquationModel.greedy_logits`; the state is carried from step to step."""
+        memory, states = self.encode(question)
         previous, logits = ops.full_like(question[:, :1], START), []
         for _ in range(self.codec.answer_width):
-            step_logits, states = self.decode(previous, (outputs, mask), states)
+            step_logits, states = self.decode(previous, memory, states)
             logits.append(step_logits)
             previous = ops.cast(ops.argmax(step_logits, axis=-1), question.dtype)
         return ops.concatenate(logits, axis=1)
 
-    def inspect(self, question, answer):
+    def inspect(self, question: tf.Tensor, answer: tf.Tensor) -> dict[str, tf.Tensor]:
         """See `EquationModel.inspect`."""
-        activations, mask, states = self.encode(question)
+        memory, states = self.encode(question)
         outputs, _ = self._run_decoder(shift_right(answer), states)
-        shares = self.look_back(outputs, (activations, mask))[1]
-        return {"activations": activations} if shares is None else {"activations": activations, "attention": shares}
+        _, shares = self.look_back(outputs, memory)
+        found = {"activations": memory.outputs}
+        return found if shares is None else {**found, "attention": shares}
 
 
 def _make_lstm(width: int, name: str) -> keras.layers.Layer:

@@ -1,6 +1,10 @@
 """The baseline that reads one operand after the other."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
+import tensorflow as tf
 
 from eqstream.seq2seq.config.architectures import LstmRegressionRecipe
 from eqstream.seq2seq.models.regression import RegressionModel
@@ -12,7 +16,7 @@ class LstmRegressionModel(RegressionModel):
 
     recipe_class = LstmRegressionRecipe
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         recipe = self.architecture
         self.encoder = [
@@ -24,7 +28,7 @@ class LstmRegressionModel(RegressionModel):
         self.dropout = keras.layers.Dropout(recipe.dropout, name="dropout")
         self.number = keras.layers.Dense(1, name="number")
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         recipe = self.architecture
         for level, layer in enumerate(self.encoder):
@@ -33,7 +37,7 @@ class LstmRegressionModel(RegressionModel):
             layer.build((None, recipe.width))
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
         """Returns the scaled answer, float (batch, 1), from `question`, int32 (batch, question_width)."""
         states = self.read_operands(inputs["question"])[:, :, None]
         for layer in self.encoder:

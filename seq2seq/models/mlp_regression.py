@@ -1,6 +1,10 @@
 """The smallest baseline: a few dense layers from operands to answer."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
+import tensorflow as tf
 
 from eqstream.seq2seq.config.architectures import MlpRegressionRecipe
 from eqstream.seq2seq.models.regression import RegressionModel
@@ -12,7 +16,7 @@ class MlpRegressionModel(RegressionModel):
 
     recipe_class = MlpRegressionRecipe
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         recipe = self.architecture
         self.hidden = [
@@ -21,7 +25,7 @@ class MlpRegressionModel(RegressionModel):
         ]
         self.number = keras.layers.Dense(1, name="number")
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         width = self.architecture.terms
         for layer in self.hidden:
@@ -30,7 +34,7 @@ class MlpRegressionModel(RegressionModel):
         self.number.build((None, width))
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
         """Returns the scaled answer, float (batch, 1), from `question`, int32 (batch, question_width)."""
         states = self.read_operands(inputs["question"])
         for layer in self.hidden:

@@ -1,6 +1,9 @@
 """What the models have in common that take numbers for numbers, not for characters."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from eqstream.seq2seq.layers.numerals import read_numbers, write_numbers
@@ -19,20 +22,20 @@ class NumberError(keras.metrics.Metric):
         name: of the metric.
     """
 
-    def __init__(self, scale: float = 1.0, name: str = "rmse", **kwargs) -> None:
+    def __init__(self, scale: float = 1.0, name: str = "rmse", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.scale = scale
         self.sum_of_squares = self.add_variable(shape=(), initializer="zeros", name="sum_of_squares")
         self.num_answers = self.add_variable(shape=(), initializer="zeros", name="num_answers")
 
-    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Adds a batch of scaled numbers, (batch, 1) each."""
         del sample_weight  # weights steer the training; every answer counts the same here
         errors = (ops.cast(y_pred, self.dtype) - ops.cast(y_true, self.dtype)) * self.scale
         self.sum_of_squares.assign_add(ops.sum(ops.square(errors)))
         self.num_answers.assign_add(ops.cast(ops.size(errors), self.dtype))
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         """Returns the error, a scalar."""
         return ops.sqrt(ops.divide_no_nan(self.sum_of_squares, self.num_answers))
 
@@ -47,7 +50,9 @@ class RegressionModel(EquationModel):
     Question and answer are tokens outside, as of every model; the answer is the nearest whole number.
     """
 
-    def read_operands(self, question):
+    writes_numbers = True
+
+    def read_operands(self, question: tf.Tensor) -> tf.Tensor:
         """Returns the scaled operands, float32 (batch, terms), of questions, int32 (batch, question_width)."""
         codec, recipe = self.codec, self.architecture
         numbers = read_numbers(
@@ -55,13 +60,13 @@ class RegressionModel(EquationModel):
         )
         return numbers / recipe.operand_scale
 
-    def make_target(self, answer):
+    def make_target(self, answer: tf.Tensor) -> tf.Tensor:
         """Returns the scaled answer, float32 (batch, 1)."""
         codec = self.codec
         numbers = read_numbers(answer, codec.alphabet, num_numbers=1, is_reversed=codec.options.reverse_answer)
         return numbers / self.architecture.answer_scale
 
-    def make_weights(self, answer, *, mask_pads: bool):
+    def make_weights(self, answer: tf.Tensor, *, mask_pads: bool) -> tf.Tensor:
         """Returns ones, float32 (batch, 1): an answer is one number, however long."""
         del mask_pads
         return ops.ones_like(answer[:, :1], dtype="float32")
@@ -75,12 +80,12 @@ class RegressionModel(EquationModel):
         del mask_pads
         return [NumberError(self.architecture.answer_scale)]
 
-    def estimate(self, question):
+    def estimate(self, question: tf.Tensor) -> tf.Tensor:
         """Returns the answers before they are rounded, float32 (batch,)."""
         return self({"question": question}, training=False)[:, 0] * self.architecture.answer_scale
 
-    def generate(self, question):
-        """See `EquationModel.generate`: the rounded number's text, of which each character is certain."""
+    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
+        """See `EquationModel.greedy_logits`: the rounded number's text, of which each character is certain."""
         codec = self.codec
         tokens = write_numbers(
             self.estimate(question),

@@ -1,6 +1,10 @@
 """The classic of Keras' addition example: one vector says it all, repeated for each character of the answer."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from eqstream.data.loading.token_alphabet import PAD
@@ -19,7 +23,7 @@ class RepeatVectorModel(EquationModel):
 
     recipe_class = RepeatVectorRecipe
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         recipe = self.architecture
         width = recipe.embedding_width if recipe.embedding == "learned" else None
@@ -44,7 +48,7 @@ class RepeatVectorModel(EquationModel):
         lstm = keras.layers.LSTM(width, return_sequences=return_sequences, unroll=True, name=name)
         return keras.layers.Bidirectional(lstm, name=name) if self.architecture.bidirectional else lstm
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         recipe, sides = self.architecture, 2 if self.architecture.bidirectional else 1
         question_shape, answer_shape = (None, self.codec.question_width), (None, self.codec.answer_width)
@@ -62,7 +66,7 @@ class RepeatVectorModel(EquationModel):
         self.logits.build((*answer_shape, width))
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
         """See `EquationModel.call`."""
         states = self.repeat(self._encode(inputs["question"], training))
         for layer in self.decoder:
@@ -71,18 +75,18 @@ class RepeatVectorModel(EquationModel):
             states = self.normalization(states, training=training)
         return self.logits(states)
 
-    def _encode(self, question, training=None):
+    def _encode(self, question: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         mask = question != PAD if self.architecture.mask_padding else None
         states = self.embedding(question)
         for layer in self.encoder:
             states = self.dropout(layer(states, mask=mask, training=training), training=training)
         return states
 
-    def generate(self, question):
-        """See `EquationModel.generate`."""
+    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
+        """See `EquationModel.greedy_logits`."""
         return self({"question": question}, training=False)
 
-    def inspect(self, question, answer):
+    def inspect(self, question: tf.Tensor, answer: tf.Tensor) -> dict[str, tf.Tensor]:
         """See `EquationModel.inspect`: the vector that the encoder would hand on if the question ended at a token."""
         del answer
         vectors = [self._encode(question[:, : length + 1]) for length in range(self.codec.question_width)]

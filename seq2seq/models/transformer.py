@@ -1,14 +1,46 @@
 """Encoder-decoder transformer that is told each digit's place within its number, and which number."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from eqstream.data.loading.token_alphabet import PAD, START
 from eqstream.seq2seq.config.architectures import TransformerRecipe
 from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
 from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, DigitPlaces
-from eqstream.seq2seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
+from eqstream.seq2seq.layers.transformer_blocks import DecodedStates, DecoderBlock, EncoderBlock, KeysAndValues
 from eqstream.seq2seq.models.base import EquationModel, shift_right
+
+
+class Memory(NamedTuple):
+    """What the decoder needs of a question.
+
+    Attributes:
+        projections: keys and values for each of its blocks.
+        visible: which tokens are no pads, bool (batch, 1, 1, question_width).
+        places: of the tokens, int32 (batch, question_width); see `DigitPlaces`.
+    """
+
+    projections: Sequence[KeysAndValues]
+    visible: tf.Tensor
+    places: tf.Tensor
+
+
+class DecodedSteps(NamedTuple):
+    """What the decoder makes of consecutive steps.
+
+    Attributes:
+        logits: (batch, num_steps, num_tokens).
+        past: for each block the keys and values of all steps up to the last, to hand in with the next ones.
+        shares: how much the last block looked at each token of the question, (batch, heads, num_steps, question_width).
+    """
+
+    logits: tf.Tensor
+    past: Sequence[KeysAndValues]
+    shares: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
@@ -25,7 +57,7 @@ class TransformerModel(EquationModel):
 
     recipe_class = TransformerRecipe
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         recipe, codec = self.architecture, self.codec
         self.is_relative = recipe.places == "relative"
@@ -52,7 +84,7 @@ class TransformerModel(EquationModel):
         self.decoder_norm = keras.layers.LayerNormalization(name="decoder_norm")
         self.logits = keras.layers.Dense(codec.num_tokens, name="logits")
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         for layer in filter(None, (self.places, self.character, self.place, self.number, self.step)):
             layer.build((None, None))
@@ -60,15 +92,13 @@ class TransformerModel(EquationModel):
             layer.build((None, None, self.architecture.width))
         self.built = True
 
-    def encode(self, question, training=None):
-        """Returns the memory of the question: keys and values for each decoder block, and its tokens' places.
-
-        Between the two stands which of the tokens are no pads, bool (batch, 1, 1, question_width).
-        """
+    def encode(self, question: tf.Tensor, training: bool | None = None) -> Memory:
+        """Returns what the decoder needs of the question, int32 (batch, question_width)."""
         states, visible, places = self._run_encoder(question, training)
-        return [block.cross_attention.project(states) for block in self.decoder], visible, places
+        return Memory([block.cross_attention.project(states) for block in self.decoder], visible, places)
 
-    def _run_encoder(self, question, training=None):
+    def _run_encoder(self, question: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the states (batch, question_width, width), which tokens are no pads, and the places of all."""
         places, numbers = self.places(question)
         visible = (question != PAD)[:, None, None, :]
         shown = self.places.hide_digits(places) if self.is_relative else places
@@ -79,50 +109,57 @@ class TransformerModel(EquationModel):
             states = block(states, visible=visible, offsets=offsets, training=training)
         return self.encoder_norm(states), visible, places
 
-    def decode(self, previous, memory, *, first_step: int = 0, past=None, training=None):
-        """Returns the logits of consecutive steps, and the keys and values to hand in as `past` of the next.
-
-        The third value is the last block's shares of the question, (batch, heads, num_steps, question_width).
+    def decode(
+        self,
+        previous: tf.Tensor,
+        memory: Memory,
+        *,
+        first_step: int = 0,
+        past: Sequence[KeysAndValues] | None = None,
+        training: bool | None = None,
+    ) -> DecodedSteps:
+        """Returns consecutive steps.
 
         Args:
             previous: int32 (batch, num_steps), the token before each step.
             memory: from `encode`.
             first_step: number of the first of these steps.
-            past: None at the first step of all.
+            past: of the steps before; None at the first step of all.
             training: whether dropout is active.
         """
-        projections, visible, places = memory
-        num_steps = previous.shape[1]
+        num_steps = ops.shape(previous)[1]
         states = self._embed_steps(self.character(previous), first_step)
-        offsets = self._step_offsets(first_step, num_steps, places) if self.is_relative else (None, None)
-        caches, shares = [], None
+        offsets = self._step_offsets(first_step, num_steps, memory.places) if self.is_relative else (None, None)
+        blocks: list[DecodedStates] = []
         for level, block in enumerate(self.decoder):
             before = None if past is None else past[level]
-            states, cache, shares = block(
-                states, projections[level], visible=visible, past=before, offsets=offsets, training=training
+            keys_and_values = memory.projections[level]
+            blocks.append(
+                block(states, keys_and_values, visible=memory.visible, past=before, offsets=offsets, training=training)
             )
-            caches.append(cache)
-        return self.logits(self.decoder_norm(states)), caches, shares
+            states = blocks[-1].states
+        logits = self.logits(self.decoder_norm(states))
+        return DecodedSteps(logits, [each.cache for each in blocks], blocks[-1].shares)
 
-    def _embed_steps(self, states, first_step: int):
-        steps = ops.arange(first_step, first_step + states.shape[1])[None, :]
+    def _embed_steps(self, states: tf.Tensor, first_step: int) -> tf.Tensor:
+        steps = ops.arange(first_step, first_step + ops.shape(states)[1])[None, :]
         if self.step is not None:
             return states + self.step(steps)
         return states if self.is_relative else states + self.place(steps + 1)
 
-    def _step_offsets(self, first_step: int, num_steps: int, places):
+    def _step_offsets(self, first_step: int, num_steps: int, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the offsets of these steps to all steps up to the last, and to the question."""
         last = ops.arange(1, first_step + num_steps + 1)[None, :]
         current = last[:, first_step:]
         return self.places.offsets(current, last), self.places.offsets(current, places)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
         """See `EquationModel.call`."""
         memory = self.encode(inputs["question"], training=training)
-        return self.decode(shift_right(inputs["answer"]), memory, training=training)[0]
+        return self.decode(shift_right(inputs["answer"]), memory, training=training).logits
 
-    def generate(self, question):
-        """See `EquationModel.generate`; the keys and values of earlier steps are kept, not computed again."""
+    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
+        """See `EquationModel.greedy_logits`; the keys and values of earlier steps are kept, not computed again."""
         memory = self.encode(question)
         previous, past, logits = ops.full_like(question[:, :1], START), None, []
         for step in range(self.codec.answer_width):
@@ -131,7 +168,8 @@ class TransformerModel(EquationModel):
             previous = ops.cast(ops.argmax(step_logits, axis=-1), question.dtype)
         return ops.concatenate(logits, axis=1)
 
-    def inspect(self, question, answer):
+    def inspect(self, question: tf.Tensor, answer: tf.Tensor) -> dict[str, tf.Tensor]:
         """See `EquationModel.inspect`; the shares are those of the last block, the mean over its heads."""
-        shares = self.decode(shift_right(answer), self.encode(question))[2]
-        return {"activations": self._run_encoder(question)[0], "attention": ops.mean(shares, axis=1)}
+        shares = self.decode(shift_right(answer), self.encode(question)).shares
+        states, _, _ = self._run_encoder(question)
+        return {"activations": states, "attention": ops.mean(shares, axis=1)}

@@ -54,7 +54,7 @@ def build_metrics(model: EquationModel) -> None:
     question = np.ones((1, model.codec.question_width), np.int32)
     answer = np.ones((1, model.codec.answer_width), np.int32)
     output = model({"question": question, "answer": answer}, training=False)
-    model.compute_metrics(None, model.make_target(answer), output, None)
+    model.compute_metrics(None, model.make_target(keras.ops.convert_to_tensor(answer)), output, None)
     model.reset_metrics()
 
 

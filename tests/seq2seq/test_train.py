@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import keras
@@ -308,15 +309,19 @@ def test_more_epochs_than_planned_change_a_falling_rate_and_that_is_said(dataset
         assert state_of(run)[1]["epoch"] == 2
 
 
-def test_a_saved_model_loads_as_keras_loads_models(finished):
+def test_saved_models_load_as_keras_loads_models_those_of_the_first_release_too(finished, tmp_path):
+    with zipfile.ZipFile(ROOT / "tests" / "fixtures" / "first-release.zip") as archive:
+        archive.extract("transformer/model.keras", tmp_path)
     program = (
         "import sys, keras, eqstream.seq2seq.models.registry\n"
-        "optimizer = keras.models.load_model(sys.argv[1]).optimizer\n"
-        "print(type(optimizer).__name__, optimizer.get_config()['learning_rate']['registered_name'])"
+        "new, old = (keras.models.load_model(path) for path in sys.argv[1:])\n"
+        "optimizer = new.optimizer\n"
+        "print(type(optimizer).__name__, optimizer.get_config()['learning_rate']['registered_name'])\n"
+        "print(old.generate(['9 + 1', '1 + 9']))"
     )
-    command = [sys.executable, "-c", program, str(finished[0] / "model.keras")]
+    command = [sys.executable, "-c", program, finished[0] / "model.keras", tmp_path / "transformer" / "model.keras"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ended.stdout.strip() == "Adam eqstream>WarmupSchedule", ended.stderr
+    assert ended.stdout.splitlines() == ["Adam eqstream>WarmupSchedule", "['962?', '362?']"], ended.stderr
 
 
 def test_early_stopping_ends_at_the_target_or_without_gain(dataset, tmp_path):

@@ -27,6 +27,11 @@ MIXED = make_texts(
 QUESTIONS = ["3 + 4", "12 - -7", "(1.5 + 2) * 98", "0 - 0", "99 * 99", "-0.5 + -31.5"]
 ANSWERS = ["7", "19", "343", "0", "9801", "-32"]
 
+# As small as questions get: for tests that trace or compile, where each token takes time.
+SMALL = make_texts("+-0123456789", 5, 2, operands={"min": 0, "max": 9}, operators="+-")
+SMALL_QUESTIONS = ["3 + 4", "2 - 7", "9 + 9", "0 - 0", "7 + 2", "8 - 1"]
+SMALL_ANSWERS = ["7", "-5", "18", "0", "9", "7"]
+
 ARCHITECTURES = {
     "repeat-vector": RepeatVectorRecipe(encoder_width=24, decoder_width=20),
     "repeat-vector deep": RepeatVectorRecipe(
@@ -45,9 +50,7 @@ ARCHITECTURES = {
     "transformer deep": TransformerRecipe(
         width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, dropout=0.1
     ),
-    "transformer relative": TransformerRecipe(
-        width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, places="relative"
-    ),
+    "transformer relative": TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative"),
     "feedback deep": FeedbackRecipe(width=16, depth=2),
     "attention": AttentionRecipe(
         width=12,
@@ -67,6 +70,11 @@ CODECS = {
 def make(architecture="transformer", codec="plain", seed=1):
     keras.utils.set_random_seed(seed)
     return make_model(ARCHITECTURES[architecture], Codec.for_space(MIXED.space, MIXED.facts, CODECS[codec]))
+
+
+def make_small(architecture="transformer"):
+    keras.utils.set_random_seed(1)
+    return make_model(ARCHITECTURES[architecture], SMALL.codec(reverse_answer=True))
 
 
 def scrambled(model, seed=5):
@@ -98,7 +106,7 @@ def test_logits_have_a_row_for_each_token_of_the_answer(architecture, codec):
     model = make(architecture, codec)
     logits = model(inputs_of(model))
     assert logits.shape == (len(QUESTIONS), model.codec.answer_width, model.codec.num_tokens)
-    assert model.generate(inputs_of(model)["question"]).shape == logits.shape
+    assert model.greedy_logits(inputs_of(model)["question"]).shape == logits.shape
 
 
 @every_model
@@ -106,7 +114,7 @@ def test_logits_have_a_row_for_each_token_of_the_answer(architecture, codec):
 def test_cached_decoding_equals_the_full_forward_pass(architecture, codec):
     model = scrambled(make(architecture, codec))
     question = inputs_of(model)["question"]
-    generated = keras.ops.convert_to_numpy(model.generate(question))
+    generated = keras.ops.convert_to_numpy(model.greedy_logits(question))
     answer = generated.argmax(axis=-1).astype(np.int32)
     forced = keras.ops.convert_to_numpy(model({"question": question, "answer": answer}, training=False))
     assert len(np.unique(answer, axis=0)) > 1
@@ -160,14 +168,16 @@ def test_every_weight_learns(architecture):
     "architecture", [pytest.param(name, marks=[pytest.mark.slow] * name.endswith(" deep")) for name in ARCHITECTURES]
 )
 def test_a_tiny_task_is_learned_by_heart(architecture):
-    model = make(architecture)
-    inputs = inputs_of(model)
+    model = make_small(architecture)
+    inputs = {
+        "question": model.codec.encode_questions(SMALL_QUESTIONS).astype(np.int32),
+        "answer": model.codec.encode_answers(SMALL_ANSWERS).astype(np.int32),
+    }
     weights = token_weights(inputs["answer"], mask_pads=True)
-    model.compile(keras.optimizers.Adam(0.01), token_loss(), metrics=[TokenAccuracy()], jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.02), token_loss(), metrics=[TokenAccuracy()], jit_compile=False)
     batch = tf.data.Dataset.from_tensors((inputs, inputs["answer"], weights)).repeat()
-    model.fit(batch, steps_per_epoch=500, verbose=0, shuffle=False)
-    decoded = GreedyDecoder(model, batch_size=6, jit_compile=False).decode(inputs["question"])
-    assert model.codec.decode_answers(decoded.tokens) == ANSWERS
+    model.fit(batch, steps_per_epoch=150, verbose=0, shuffle=False)
+    assert model.generate(SMALL_QUESTIONS) == SMALL_ANSWERS
 
 
 @pytest.mark.parametrize("architecture", ["transformer", "transformer deep", "transformer relative"])
@@ -176,7 +186,7 @@ def test_the_transformer_does_not_depend_on_padding(architecture):
     question = inputs_of(model)["question"]
     shifted = np.array([np.roll(row, (row == PAD).sum()) for row in question])
     assert not np.array_equal(question, shifted)
-    np.testing.assert_allclose(model.generate(question), model.generate(shifted), atol=5e-5)
+    np.testing.assert_allclose(model.greedy_logits(question), model.greedy_logits(shifted), atol=5e-5)
 
 
 # Places of digits.
@@ -277,9 +287,9 @@ def test_relative_places_compute_every_place_alike():
 def test_without_number_embedding_the_order_of_the_operands_does_not_matter():
     model = sums_model(reverse_answer=True)
     one, other = (model.codec.encode_questions([text]) for text in ("123+98765", "98765+123"))
-    np.testing.assert_allclose(model.generate(one), model.generate(other), atol=1e-4)
+    np.testing.assert_allclose(model.greedy_logits(one), model.greedy_logits(other), atol=1e-4)
     third = model.codec.encode_questions(["123+98766"])
-    assert np.abs(np.asarray(model.generate(one)) - np.asarray(model.generate(third))).max() > 1e-2
+    assert np.abs(np.asarray(model.greedy_logits(one)) - np.asarray(model.greedy_logits(third))).max() > 1e-2
 
 
 # Metrics and decoding.
@@ -309,8 +319,8 @@ def test_exact_match_wants_every_character_and_the_end():
 
 
 def test_decoding_does_not_depend_on_the_batch_or_the_compiler():
-    model = scrambled(make())
-    questions = model.codec.encode_questions(QUESTIONS)
+    model = scrambled(make_small())
+    questions = model.codec.encode_questions(SMALL_QUESTIONS)
     whole = GreedyDecoder(model, batch_size=6, jit_compile=False).decode(questions)
     counts = []
     parts = GreedyDecoder(model, batch_size=4, jit_compile=False).decode(questions, counts.append)
@@ -321,9 +331,23 @@ def test_decoding_does_not_depend_on_the_batch_or_the_compiler():
         np.testing.assert_allclose(whole.probabilities, other.probabilities, atol=1e-5)
 
 
+@pytest.mark.parametrize("architecture", ["repeat-vector", "transformer relative", "attention"])
+def test_texts_are_answered_and_tokens_predicted_as_greedy_decoding_does(architecture):
+    model = scrambled(make_small(architecture))
+    questions = model.codec.encode_questions(SMALL_QUESTIONS)
+    decoded = GreedyDecoder(model, batch_size=6, jit_compile=False).decode(questions).tokens
+    assert model.generate(SMALL_QUESTIONS) == model.codec.decode_predictions(decoded)
+    assert model.generate([]) == []
+    predicted = model.predict(questions, batch_size=6, verbose=0)
+    assert model.codec.decode_predictions(predicted) == model.codec.decode_predictions(decoded)
+    with_answers = {"question": questions, "answer": questions}
+    assert np.array_equal(model.predict(with_answers, batch_size=6, verbose=0), predicted)
+
+
 def test_nothing_follows_the_end_token():
-    model = scrambled(make())
-    decoded = GreedyDecoder(model, batch_size=8, jit_compile=False).decode(model.codec.encode_questions(QUESTIONS))
+    model = scrambled(make_small())
+    questions = model.codec.encode_questions(SMALL_QUESTIONS)
+    decoded = GreedyDecoder(model, batch_size=8, jit_compile=False).decode(questions)
     for tokens, probabilities in zip(decoded.tokens.tolist(), decoded.probabilities, strict=True):
         if END in tokens:
             after = tokens.index(END) + 1

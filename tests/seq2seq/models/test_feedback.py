@@ -68,7 +68,7 @@ def test_greedy_decoding_is_an_lstm_that_goes_on_from_the_encoders_state(depth):
     model = make(depth=depth)
     questions = encode(model)
     expected = np.array([slow_greedy(model, question) for question in questions])
-    np.testing.assert_allclose(model.generate(questions), expected, atol=1e-4)
+    np.testing.assert_allclose(model.greedy_logits(questions), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
@@ -76,9 +76,9 @@ def test_masked_padding_changes_nothing_wherever_it_is(bidirectional):
     right = make(bidirectional=bidirectional)
     left = make(padding="left", bidirectional=bidirectional)
     assert not np.array_equal(encode(right), encode(left))
-    np.testing.assert_allclose(right.generate(encode(right)), left.generate(encode(left)), atol=1e-5)
+    np.testing.assert_allclose(right.greedy_logits(encode(right)), left.greedy_logits(encode(left)), atol=1e-5)
     seeing = make(bidirectional=bidirectional, mask_padding=False)
-    assert not np.allclose(right.generate(encode(right)), seeing.generate(encode(seeing)), atol=1e-3)
+    assert not np.allclose(right.greedy_logits(encode(right)), seeing.greedy_logits(encode(seeing)), atol=1e-3)
 
 
 def test_teacher_forcing_reads_the_right_answer_and_greedy_decoding_its_own():
@@ -86,7 +86,7 @@ def test_teacher_forcing_reads_the_right_answer_and_greedy_decoding_its_own():
     questions = encode(model)
     answers = model.codec.encode_answers(["7", "127", "1998", "0"]).astype(np.int32)
     forced = keras.ops.convert_to_numpy(model({"question": questions, "answer": answers}))
-    greedy = keras.ops.convert_to_numpy(model.generate(questions))
+    greedy = keras.ops.convert_to_numpy(model.greedy_logits(questions))
     np.testing.assert_allclose(forced[:, 0], greedy[:, 0], atol=1e-5)
     assert not np.allclose(forced[:, 1:], greedy[:, 1:], atol=1e-3)
 
@@ -96,7 +96,7 @@ def test_a_saved_model_of_both_directions_loads_in_safe_mode_and_answers_the_sam
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
     assert loaded.get_config() == model.get_config()
-    assert np.array_equal(loaded.generate(encode(model)), model.generate(encode(model)))
+    assert np.array_equal(loaded.greedy_logits(encode(model)), model.greedy_logits(encode(model)))
 
 
 def test_the_encoders_outputs_can_be_seen():

@@ -50,7 +50,7 @@ def test_every_model_computes_and_comes_back_as_precisely_as_it_was_made(dataset
     questions = codec.encode_questions(QUESTIONS).astype(np.int32)
     answers = codec.encode_answers(["3", "24", "7"]).astype(np.int32)
     outputs = model({"question": questions, "answer": answers}, training=False)
-    emitted = model.generate(keras.ops.convert_to_tensor(questions))
+    emitted = model.greedy_logits(keras.ops.convert_to_tensor(questions))
     assert keras.backend.standardize_dtype(outputs.dtype) == policy.removeprefix("mixed_")
     assert {each.dtype for each in model.trainable_variables} == {"float32"}
     assert np.isfinite(np.asarray(outputs, np.float32)).all()
@@ -59,7 +59,7 @@ def test_every_model_computes_and_comes_back_as_precisely_as_it_was_made(dataset
     assert copy.dtype_policy.name == policy
     for one, other in zip(model._flatten_layers(), copy._flatten_layers(), strict=True):
         assert (type(one), one.dtype_policy.name) == (type(other), other.dtype_policy.name)
-    again = copy.generate(keras.ops.convert_to_tensor(questions))
+    again = copy.greedy_logits(keras.ops.convert_to_tensor(questions))
     assert np.asarray(again, np.float32).tobytes() == np.asarray(emitted, np.float32).tobytes()
     assert keras.config.dtype_policy().name == "float32"
 
