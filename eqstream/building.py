@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eqstream.data.recipe import Recipe
 from eqstream.recipes import as_recipe
@@ -13,6 +13,7 @@ from eqstream.recipes import as_recipe
 if TYPE_CHECKING:
     from eqstream.pipelines.build import BuildResult
     from eqstream.pipelines.checks.report import VerifyReport
+    from eqstream.pipelines.describe import Description
 
 
 def build(
@@ -87,22 +88,24 @@ def verify(directory: str | Path, *, workers: int = 1, progress: bool = False) -
         return verify_dataset(directory, workers=workers, progress=progress_on(sys.stderr) if progress else Progress())
 
 
-def describe(directory: str | Path, *, num_samples: int = 5) -> dict[str, Any]:
-    """Returns the sizes, histograms and first equations of a dataset's splits, of JSON types alone.
+def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: int = 5) -> "Description":
+    """Returns the sizes, histograms and first equations of a dataset's splits.
 
-    The same as ``eqstream describe --json`` prints; nothing but the samples' shards is read besides the manifest.
+    Its `to_dict` is what ``eqstream describe --json`` prints; only the samples' shards are read besides the manifest.
 
     Args:
         directory: of the dataset, on any filesystem that Beam knows.
+        splits: the splits to describe; none for all of them.
         num_samples: how many equations to read from the beginning of each split.
 
     Raises:
-        UserError: there is no dataset, one that this version cannot read, or a shard is missing or damaged.
+        UserError: there is no dataset, one that this version cannot read, no such split, or a shard is missing or
+            damaged.
     """
     with _beam_kept_quiet():
         from eqstream.pipelines.describe import describe as describe_dataset
 
-        return describe_dataset(directory, num_samples=num_samples)
+        return describe_dataset(directory, splits=splits, num_samples=num_samples)
 
 
 @contextlib.contextmanager

@@ -1,17 +1,19 @@
 """What is in a dataset: its recipe, sizes, histograms and some equations of each split, for people and for programs.
 
-Nearly all of it stands in the manifest and is believed; `eqstream.pipelines.verify` is what checks it.
+Nearly all of it is read from the manifest and believed; `eqstream.pipelines.verify` is what checks it.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from eqstream.data.configuration import to_mapping
-from eqstream.data.dataset.histograms import SIGNS
+from eqstream.data.dataset.histograms import Histograms, sort_histograms
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import OPERATORS, SplitRecipe
+from eqstream.data.recipe import Recipe
 from eqstream.pipelines.checks.files import load_manifest
 from eqstream.pipelines.checks.shard_records import read_sample
 from eqstream.pipelines.runtime import filesystem
@@ -20,141 +22,197 @@ BAR_WIDTH = 40
 FORMAT_TO_TITLE = {"tfrecord": "TFRecord", "parquet": "Parquet"}
 
 
-def describe(directory: str | Path, *, num_samples: int = 5) -> dict[str, Any]:
-    """Returns the description of a dataset, of JSON types alone.
+class SampleEquation(NamedTuple):
+    """An equation of a split."""
 
-    | key | holds |
-    | --- | --- |
-    | `name`, `version`, `description`, `format_version`, `fingerprint` | as in the manifest |
-    | `space` | `size` (an integer as text) and the recipe's `space` |
-    | `recipe` | `seed`, `commuted`, `sampling`, `storage` |
-    | `num_equations`, `num_shards`, `num_bytes` | of the whole dataset; bytes by format |
-    | `num_left_out` | equations in no split although a twin is in one, which the end of the split cut off |
-    | `splits` | by name: `num_equations`, `num_shards`, `num_bytes`, `source`, `histograms`, `samples` |
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitDescription:
+    """What is in a split.
+
+    Attributes:
+        num_equations: how many it holds.
+        num_shards: in how many shards.
+        num_bytes: format to size of its files.
+        source: `where` and `hash` of the recipe, as far as they are given, of JSON types.
+        histograms: by name, value to number of equations.
+        samples: its first equations.
+    """
+
+    num_equations: int
+    num_shards: int
+    num_bytes: dict[str, int]
+    source: dict[str, Any]
+    histograms: Histograms
+    samples: tuple[SampleEquation, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What is in a dataset.
+
+    Attributes:
+        name, version, description, format_version, fingerprint: as in the manifest.
+        space_size: number of candidates.
+        recipe: of the dataset.
+        num_equations, num_shards, num_bytes: of the whole dataset; bytes by format.
+        num_left_out: equations in no split although a twin is in one, as the end of the split cut them off.
+        splits: by name, in the order of the recipe; those that were asked for.
+    """
+
+    name: str
+    version: str
+    description: str
+    format_version: int
+    fingerprint: str
+    space_size: int
+    recipe: Recipe
+    num_equations: int
+    num_shards: int
+    num_bytes: dict[str, int]
+    num_left_out: int
+    splits: dict[str, SplitDescription]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the description as JSON types; the size of the space is a text."""
+        recipe = self.recipe.to_dict()
+        mapping = {key: value for key, value in vars(self).items() if key not in ("space_size", "recipe", "splits")}
+        return {
+            **mapping,
+            "space": {"size": str(self.space_size), **recipe["space"]},
+            "recipe": {key: recipe[key] for key in ("seed", "commuted", "sampling", "storage")},
+            "splits": {
+                name: {**asdict(split), "samples": [sample._asdict() for sample in split.samples]}
+                for name, split in self.splits.items()
+            },
+        }
+
+    def to_text(self) -> str:
+        """Returns the description for people."""
+        lines = [f"{self.name} {self.version}"]
+        if self.description:
+            lines.append(self.description)
+        lines += ["", *_render_facts(self), "", *_render_sizes(self)]
+        for name, split in self.splits.items():
+            lines += ["", f"{name}: {split.num_equations:,} equations", *_render_split(split)]
+        return "\n".join(lines)
+
+
+def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: int = 5) -> Description:
+    """Returns what is in a dataset.
 
     Args:
         directory: of the dataset, on any filesystem that Beam knows.
+        splits: the splits to describe; none for all of them.
         num_samples: how many equations to read from the beginning of each split.
 
     Raises:
-        UserError: there is no dataset, one that this version cannot read, or a first shard is missing or damaged.
+        UserError: there is no dataset, one that this version cannot read, no such split, or a first shard is missing or
+            damaged.
     """
     source = filesystem.check_directory(str(directory))
     manifest = load_manifest(source)
-    recipe = manifest.recipe.to_dict()
-    splits = {split.name: _describe_split(source, manifest, split, num_samples) for split in manifest.recipe.splits}
-    return {
-        **{key: getattr(manifest, key) for key in ("name", "version", "description", "format_version", "fingerprint")},
-        "space": {"size": str(manifest.space.size), **recipe["space"]},
-        "recipe": {key: recipe[key] for key in ("seed", "commuted", "sampling", "storage")},
-        "num_equations": manifest.num_equations,
-        "num_shards": sum(split["num_shards"] for split in splits.values()),
-        "num_bytes": _add_up(split["num_bytes"] for split in splits.values()),
-        "num_left_out": sum(split.num_left_out for split in manifest.splits.values()),
-        "splits": splits,
-    }
+    for name in splits:
+        manifest.split(name)
+    names = [name for name in manifest.splits if name in splits or not splits]
+    return Description(
+        name=manifest.name,
+        version=manifest.version,
+        description=manifest.description,
+        format_version=manifest.format_version,
+        fingerprint=manifest.fingerprint,
+        space_size=manifest.space.size,
+        recipe=manifest.recipe,
+        num_equations=manifest.num_equations,
+        num_shards=len(manifest.list_shards()),
+        num_bytes=_add_up((format, file.num_bytes) for _, format, file in manifest.list_files()),
+        num_left_out=sum(split.num_left_out for split in manifest.splits.values()),
+        splits={name: _describe_split(source, manifest, name, num_samples) for name in names},
+    )
 
 
-def _describe_split(directory: str, manifest: Manifest, split: SplitRecipe, num_samples: int) -> dict[str, Any]:
-    entry = manifest.splits[split.name]
-    files = [{format: file.num_bytes for format, file in shard.files.items()} for shard in entry.shards]
-    first = entry.shards[0]
+def _describe_split(directory: str, manifest: Manifest, name: str, num_samples: int) -> SplitDescription:
+    split, recipe = manifest.splits[name], manifest.recipe
+    (asked,) = (each for each in recipe.splits if each.name == name)
+    first = split.shards[0]
     try:
-        samples = read_sample(directory, first.files, manifest.recipe.storage.compression, num_samples)
+        samples = read_sample(directory, first.files, recipe.storage.compression, num_samples)
     except (UserError, OSError) as error:
         raise UserError(f"shard {first.shard} cannot be read: {filesystem.describe_error(error)}") from error
-    source = {"where": to_mapping(split.where), "hash": to_mapping(split.hash)}
-    return {
-        "num_equations": entry.num_equations,
-        "num_shards": len(entry.shards),
-        "num_bytes": _add_up(files),
-        "source": {key: value for key, value in source.items() if value is not None},
-        "histograms": {
-            name: {value: counts[value] for value in sorted(counts, key=_order)}
-            for name, counts in sorted(entry.histograms.items())
-        },
-        "samples": [{"question": record.question, "answer": record.answer} for record in samples],
-    }
+    files = (file for shard in split.shards for file in shard.files.items())
+    source = {"where": to_mapping(asked.where), "hash": to_mapping(asked.hash)}
+    return SplitDescription(
+        num_equations=split.num_equations,
+        num_shards=len(split.shards),
+        num_bytes=_add_up((format, file.num_bytes) for format, file in files),
+        source={key: value for key, value in source.items() if value is not None},
+        histograms=sort_histograms(split.histograms),
+        samples=tuple(SampleEquation(record.question, record.answer) for record in samples),
+    )
 
 
-def _add_up(parts: Any) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for part in parts:
-        for name, number in part.items():
-            total[name] = total.get(name, 0) + number
-    return total
+def _add_up(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for name, number in pairs:
+        total[name] += number
+    return dict(total)
 
 
-def _order(value: str) -> tuple[int, int]:
-    names = (*SIGNS, *OPERATORS)
-    return (1, names.index(value)) if value in names else (0, int(value))
-
-
-def render_description(description: Mapping[str, Any]) -> str:
-    """Returns a description as lines of text for people."""
-    lines = [f"{description['name']} {description['version']}"]
-    if description["description"]:
-        lines.append(description["description"])
-    lines += ["", *_render_facts(description), "", *_render_splits(description)]
-    for name, split in description["splits"].items():
-        lines += ["", f"{name}: {split['num_equations']:,} equations", *_render_source(split["source"])]
-        lines += ["  samples", *_render_samples(split["samples"])]
-        for title, counts in split["histograms"].items():
-            lines += [f"  {title.replace('_', ' ')}", *render_bars(counts)]
-    return "\n".join(lines)
-
-
-def _render_facts(description: Mapping[str, Any]) -> list[str]:
-    space, recipe = description["space"], description["recipe"]
-    operands = f"operands {space['operands']['min']} to {space['operands']['max']}"
-    if space["operands"]["decimals"]:
-        decimals = space["operands"]["decimals"]
-        operands += f" with {decimals} decimal{'s' if decimals > 1 else ''}"
-    terms = space["terms"]
-    facts = [operands, f"operators {' '.join(space['operators'])}"]
-    facts.append(f"{terms['min']} terms" if terms["min"] == terms["max"] else f"{terms['min']} to {terms['max']} terms")
-    facts += ["brackets"] if space["brackets"] else []
-    facts += [f"{space['division']} division"] if "/" in space["operators"] else []
-    left_out = description["num_left_out"]
-    apart = f"; {left_out:,} left out, cut off from their twins by the end of a split" if left_out else ""
-    sizes = ", ".join(f"{FORMAT_TO_TITLE[name]} {_megabytes(size)}" for name, size in description["num_bytes"].items())
+def _render_facts(described: Description) -> list[str]:
+    space, recipe = described.recipe.space, described.recipe
+    facts = [f"operands {space.operands.min} to {space.operands.max}"]
+    if space.operands.decimals:
+        facts[0] += f" with {count_of(space.operands.decimals, 'decimal')}"
+    facts.append(f"operators {' '.join(space.operators)}")
+    facts.append(_describe_range(space.terms.min, space.terms.max) + (" term" if space.terms.max == 1 else " terms"))
+    facts += ["brackets"] if space.brackets else []
+    facts += [f"{space.division} division"] if "/" in space.operators else []
+    sizes = [f"{FORMAT_TO_TITLE[name]} {size / 1e6:,.1f} MB" for name, size in described.num_bytes.items()]
+    stored = f"{described.num_equations:,} equations in {count_of(described.num_shards, 'shard')}, {', '.join(sizes)}"
+    if described.num_left_out:
+        stored += f"; {described.num_left_out:,} in no split, cut off from their twins by a split's end"
     return [
-        f"space    {int(space['size']):,} candidates: {', '.join(facts)}",
-        f"recipe   twins: {recipe['commuted']}, sampling: {recipe['sampling']}, seed: {recipe['seed']}",
-        f"stored   {description['num_equations']:,} equations in {description['num_shards']:,} shards, {sizes}{apart}",
+        f"space    {described.space_size:,} candidates: {', '.join(facts)}",
+        f"recipe   twins: {recipe.commuted}, sampling: {recipe.sampling}, seed: {recipe.seed}",
+        f"stored   {stored}",
     ]
 
 
-def _megabytes(num_bytes: int) -> str:
-    return f"{num_bytes / 1e6:,.1f} MB"
-
-
-def _render_splits(description: Mapping[str, Any]) -> list[str]:
-    splits = description["splits"]
+def _render_sizes(described: Description) -> list[str]:
+    splits, total = described.splits, described.num_equations
     name_width = max(map(len, splits))
-    count_width = max(len(f"{split['num_equations']:,}") for split in splits.values())
-    total = description["num_equations"]
+    count_width = max(len(f"{split.num_equations:,}") for split in splits.values())
     return ["splits"] + [
-        f"  {name:{name_width}}  {split['num_equations']:>{count_width},}  {split['num_equations'] / total:6.1%}"
-        f"  {split['num_shards']:,} {'shard' if split['num_shards'] == 1 else 'shards'}"
+        f"  {name:{name_width}}  {split.num_equations:>{count_width},}  {split.num_equations / total:6.1%}"
+        f"  {count_of(split.num_shards, 'shard')}"
         for name, split in splits.items()
     ]
 
 
-def _render_source(source: Mapping[str, Any]) -> list[str]:
-    conditions = [f"{key} {value}" for key, value in _flatten(source)]
-    return [f"  only     {', '.join(conditions)}"] if conditions else []
+def _render_split(split: SplitDescription) -> list[str]:
+    conditions = _list_conditions(split.source)
+    lines = [f"  only     {', '.join(conditions)}"] if conditions else []
+    width = max((len(sample.question) for sample in split.samples), default=0)
+    lines += ["  samples", *(f"    {sample.question:>{width}} = {sample.answer}" for sample in split.samples)]
+    for name, counts in split.histograms.items():
+        title = f"  {name.replace('_', ' ')}"
+        lines += [title, *render_bars(counts)] if len(counts) > 1 else [f"{title:17}  all {next(iter(counts), '')}"]
+    return lines
 
 
-def _flatten(source: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _list_conditions(source: Mapping[str, Any]) -> list[str]:
     conditions = []
-    for key, value in (source.get("where") or {}).items():
+    for key, value in source.get("where", {}).items():
         if isinstance(value, Mapping):
             value = _describe_range(value["min"], value["max"])
         if value is not None:
-            conditions.append((key, str(value)))
+            conditions.append(f"{key} {value}")
     if "hash" in source:
-        conditions.append(("hash", f"from {source['hash'][0]} to below {source['hash'][1]}"))
+        low, high = source["hash"]
+        conditions.append(f"hash from {low} to below {high}")
     return conditions
 
 
@@ -166,9 +224,13 @@ def _describe_range(low: float | None, high: float | None) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _render_samples(samples: list[dict[str, str]]) -> list[str]:
-    width = max((len(sample["question"]) for sample in samples), default=0)
-    return [f"    {sample['question']:>{width}} = {sample['answer']}" for sample in samples]
+def count_of(number: int, noun: str) -> str:
+    """Returns a number with its noun.
+
+    >>> count_of(1, "shard"), count_of(2000, "shard")
+    ('1 shard', '2,000 shards')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def render_bars(counts: Mapping[str, int]) -> list[str]:

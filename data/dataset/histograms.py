@@ -71,7 +71,16 @@ def add_histograms(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Histogra
     for part in parts:
         for name, counts in part.items():
             total.setdefault(name, Counter()).update(counts)
-    return {name: {value: counts[value] for value in sorted(counts, key=_order)} for name, counts in total.items()}
+    return sort_histograms(total)
+
+
+def sort_histograms(histograms: Mapping[str, Mapping[str, int]]) -> Histograms:
+    """Returns the histograms in the order of `HISTOGRAMS`, and others behind them, their values in order."""
+    names = [
+        *(name for name in HISTOGRAMS if name in histograms),
+        *(name for name in histograms if name not in HISTOGRAMS),
+    ]
+    return {name: {value: histograms[name][value] for value in sorted(histograms[name], key=_order)} for name in names}
 
 
 def check_histograms(histograms: Histograms) -> None:

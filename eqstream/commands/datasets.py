@@ -220,18 +220,18 @@ Example:
   eqstream describe out/sums --json""",
 )
 @dataset_argument
+@click.option("--split", "splits", multiple=True, metavar="NAME", help="Describe this split alone; may be repeated.")
 @json_option
 @output_options
-def describe(directory: str, as_json: bool) -> None:
+def describe(directory: str, splits: tuple[str, ...], as_json: bool) -> None:
     """Show counts, histograms and samples of the dataset in DIR."""
     from eqstream.building import describe as describe_dataset
-    from eqstream.pipelines.describe import render_description
 
-    description = describe_dataset(directory)
+    description = describe_dataset(directory, splits=splits)
     if as_json:
-        show_json(description)
+        show_json(description.to_dict())
     else:
-        show(render_description(description))
+        show(description.to_text())
 
 
 def _let_beam_log(is_wanted: bool) -> None:

@@ -106,7 +106,7 @@ count: int = result.num_equations
 sound: bool = eqstream.verify(result.directory).is_sound
 for each in eqstream.equations(recipe, "train", seed=3):
     text: str = each.question
-print(eqstream.describe("out/ten")["name"], eqstream.__version__, equation, several, place, count, sound)
+print(eqstream.describe("out/ten").name, eqstream.__version__, equation, several, place, count, sound)
 """
 
 

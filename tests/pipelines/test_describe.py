@@ -7,7 +7,7 @@ import pytest
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
-from eqstream.pipelines.describe import describe, render_bars, render_description
+from eqstream.pipelines.describe import describe, render_bars
 
 SPLITS = [
     {"name": "train", "count": 60},
@@ -26,7 +26,7 @@ def dataset_dir(request, tmp_path_factory):
 
 
 def test_description_is_of_json_types_and_says_what_was_built(dataset_dir):
-    description = describe(dataset_dir)
+    description = describe(dataset_dir).to_dict()
     assert json.loads(json.dumps(description)) == description
     assert description["name"] == "sums"
     assert description["num_equations"] == 80
@@ -42,36 +42,52 @@ def test_description_is_of_json_types_and_says_what_was_built(dataset_dir):
 
 
 def test_samples_are_the_first_equations_of_each_split(dataset_dir):
-    splits = describe(dataset_dir, num_samples=3)["splits"]
+    splits = describe(dataset_dir, num_samples=3).splits
     for split in splits.values():
-        assert len(split["samples"]) == 3
-        for sample in split["samples"]:
-            left, sign, right = sample["question"].split(" ")
-            assert int(sample["answer"]) == (int(left) + int(right) if sign == "+" else int(left) - int(right))
-    assert all("7" in sample["question"] for sample in splits["held_out"]["samples"])
+        assert len(split.samples) == 3
+        for question, answer in split.samples:
+            left, sign, right = question.split(" ")
+            assert int(answer) == (int(left) + int(right) if sign == "+" else int(left) - int(right))
+    assert all("7" in sample.question for sample in splits["held_out"].samples)
 
 
 def test_histograms_count_every_equation_and_stand_in_the_order_of_their_values(dataset_dir):
-    for split in describe(dataset_dir)["splits"].values():
+    for split in describe(dataset_dir).splits.values():
         for name in ("answer_length", "digits", "question_length", "terms", "carries"):
-            values = list(map(int, split["histograms"][name]))
+            values = list(map(int, split.histograms[name]))
             assert values == sorted(values)
-            assert sum(split["histograms"][name].values()) == split["num_equations"]
-        assert list(split["histograms"]["answer_sign"]) == ["negative", "zero", "positive"]
-        assert list(split["histograms"]["operators"]) == ["+", "-"]
+            assert sum(split.histograms[name].values()) == split.num_equations
+        assert list(split.histograms["answer_sign"]) == ["negative", "zero", "positive"]
+        assert list(split.histograms["operators"]) == ["+", "-"]
 
 
 def test_text_has_every_split_with_its_condition_and_samples(dataset_dir):
     description = describe(dataset_dir)
-    lines = render_description(description).splitlines()
+    lines = description.to_text().splitlines()
     assert lines[:2] == ["sums 1.0.0", "Small sums."]
     assert "space    800 candidates: operands 0 to 19, operators + -, 2 terms" in lines
     assert "recipe   twins: together, sampling: uniform, seed: 0" in lines
     assert "  train     60   75.0%  2 shards" in lines
     assert "  held_out  20   25.0%  1 shard" in lines
     assert "  only     digits at most 1, contains [7]" in lines
-    sample = description["splits"]["train"]["samples"][0]
-    assert any(line.strip() == f"{sample['question']} = {sample['answer']}" for line in lines)
+    assert "  terms            all 2" in lines
+    sample = description.splits["train"].samples[0]
+    assert any(line.strip() == f"{sample.question} = {sample.answer}" for line in lines)
+
+
+def test_what_people_want_first_comes_first(dataset_dir):
+    (split,) = describe(dataset_dir, splits=["held_out"]).splits.values()
+    names = ["terms", "operators", "digits", "carries", "question_length", "answer_length", "answer_sign"]
+    assert list(split.histograms) == names
+
+
+def test_one_split_can_be_described_alone(dataset_dir):
+    description = describe(dataset_dir, splits=["held_out"])
+    assert list(description.splits) == ["held_out"]
+    assert description.num_equations == 80
+    assert "train" not in description.to_text()
+    with pytest.raises(UserError, match=r"^the dataset has no split `held_in`; did you mean `held_out`\?$"):
+        describe(dataset_dir, splits=["held_in"])
 
 
 def test_bars_are_aligned_and_none_is_invisible():
