@@ -69,13 +69,13 @@ class Permutation:
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Returns the index at each position."""
-        return self._walk(positions, self._encrypt)
+        return self._cycle_walk(positions, self._encrypt)
 
     def inverse(self, indices: np.ndarray) -> np.ndarray:
         """Returns the position of each index."""
-        return self._walk(indices, self._decrypt)
+        return self._cycle_walk(indices, self._decrypt)
 
-    def _walk(self, values: np.ndarray, step) -> np.ndarray:
+    def _cycle_walk(self, values: np.ndarray, step) -> np.ndarray:
         dtype = np.uint64 if self._is_native else object
         values = np.asarray(values)
         if len(values) and not (0 <= values.min() and values.max() < self.size):

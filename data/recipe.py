@@ -5,7 +5,7 @@ A recipe is a YAML file. Its keys, with their defaults:
 | key | meaning |
 | --- | --- |
 | `name`, `version`, `description` | of the dataset; the version is ``x.y.z`` |
-| `seed` | of the walk through the space; same seed, same bytes |
+| `seed` | of the order of equations; same seed, same bytes |
 | `space` | the equations there are: see `SpaceRecipe` |
 | `commuted` | `together`: twins (``a + b``, ``b + a``) in one split; `drop`: one of them; `ignore`: strangers |
 | `sampling` | `uniform`, or `balanced` over the combinations of operand lengths |

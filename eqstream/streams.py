@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.recipe import Recipe
-from eqstream.data.streams.equation_stream import FreshStream
+from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.equation import Equation, list_equations
 from eqstream.recipes import as_recipe
 
@@ -32,7 +32,7 @@ def equations(recipe: Recipe | str | Path, split: str = "train", *, seed: int = 
         UserError: there is no such recipe or split, or the splits cannot be planned.
     """
     checked = as_recipe(recipe)
-    stream = FreshStream(checked, split, seed=seed)
+    stream = EquationStream(checked, split, seed=seed)
     columns = ColumnEncoder(stream.space)
     blocks = (block for epoch in itertools.count() for block in stream.equations(epoch))
     return itertools.chain.from_iterable(list_equations(columns.to_columns(block)) for block in blocks)

@@ -33,8 +33,9 @@ from typing import Literal
 from eqstream.data.dataset.layout import MANIFEST, STAGING, SUCCESS
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.counting import Census
+from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
+from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.count_equations import count_equations
 from eqstream.pipelines.building.disk_space import check_disk_space
@@ -144,16 +145,16 @@ class _Build:
     def run(self, only: str | None, *, force: bool) -> BuildResult:
         """Builds, and if that fails leaves what a later attempt can go on from, or nothing at all."""
         with self._cleaning_up():
-            census = Census(self._recipe)
+            counts = EquationCounts(PreparedSources(self._recipe))
             check_disk_space(
                 self._recipe,
                 self._found.path,
-                census,
+                counts.sources.space,
                 only_one_shard=only is not None,
                 force=force,
                 progress=self._progress,
             )
-            plan = self._make_plan(census)
+            plan = self._make_plan(counts)
             tasks = plan.shards if only is None else (select_shard(plan, only),)
             self._begin_writing(plan)
             jobs = self._list_jobs(tasks)
@@ -173,11 +174,11 @@ class _Build:
             num_left_out=sum(split.num_left_out for split in plan.splits) if only is None else 0,
         )
 
-    def _make_plan(self, census: Census) -> SplitPlan:
+    def _make_plan(self, counts: EquationCounts) -> SplitPlan:
         has_begun = count_equations(
-            census, self._workspace, self._execution, progress=self._progress, begin=self._begin_counting
+            counts, self._workspace, self._execution, progress=self._progress, begin=self._begin_counting
         )
-        plan = plan_splits(self._recipe, census)
+        plan = plan_splits(counts)
         if has_begun:
             # Another build may have taken over while this one counted.
             self._workspace.check_attempt()

@@ -1,7 +1,7 @@
 """What a build would give, found out in a second or two and without writing anything.
 
-Sizes are exact wherever few candidates have to be counted for that; otherwise a part of the walk is counted and the
-sizes are said to be about so many. Bytes and seconds are measured on a sample that is encoded in memory.
+Sizes are exact wherever few candidates have to be counted for that; otherwise a part of the candidates is counted and
+the sizes are said to be about so many. Bytes and seconds are measured on a sample that is encoded in memory.
 """
 
 import dataclasses
@@ -17,19 +17,22 @@ from pyarrow import parquet
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe, SplitRecipe, exact
 from eqstream.data.space.conditions import selection_of
-from eqstream.data.splits.counting import Census, Counter, CountingTask
-from eqstream.data.splits.enumeration import BLOCK, Walk
+from eqstream.data.splits.counting import CountingTask
+from eqstream.data.splits.counting_policy import count_here, next_tasks
+from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
+from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import Segment, ShardTask, SplitPlan, plan_splits
+from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.runtime.progress import format_seconds
 
-# What is counted to make sizes exact. Spaces beyond 63 bits are a hundred times slower to walk than small ones.
+# What is counted to make sizes exact. Spaces beyond 63 bits are a hundred times slower to count than small ones.
 MOST_POSITIONS = 1 << 21
 MOST_SECONDS = 1.0
-# How much of a walk tells what part of it is kept.
+# How many positions of a source tell what part of it is kept.
 PROBE_SECONDS = 0.1
 SMALLEST_PROBE = 2048
 MOST_SOURCES = 16
-SAMPLE_SIZE = BLOCK
+SAMPLE_SIZE = BLOCK_SIZE
 NUM_SHOWN = 3
 
 
@@ -99,10 +102,11 @@ def preview(recipe: Recipe) -> Preview:
     Raises:
         UserError: the recipe asks for the impossible, as far as that shows without counting everything.
     """
-    census = Census(recipe)
-    pace = _seconds_per_position(census.walks)
-    plan, num_positions = _plan_exactly(recipe, census, pace)
-    prober = _Prober(recipe, census, pace)
+    counts = EquationCounts(PreparedSources(recipe))
+    space = counts.sources.space
+    pace = _seconds_per_position([each.enumeration for each in counts.by_source])
+    plan, num_positions = _plan_exactly(counts, pace)
+    prober = _Prober(counts, pace)
     writer = ShardWriter(recipe)
     samples = [_encode(recipe, writer, _segments(prober, plan, split)) for split in recipe.splits]
     sizes = _estimate_sizes(recipe, prober) if plan is None else [split.num_equations for split in plan.splits]
@@ -115,8 +119,8 @@ def preview(recipe: Recipe) -> Preview:
             format_to_bytes[format] += sample.format_to_bytes[format] / (sample.num_equations or 1) * size
     return Preview(
         title=f"{recipe.name} {recipe.version}: {recipe.description}",
-        space_size=census.space.whole.size,
-        is_all_valid=not census.space.has_division and not census.space.is_bounded,
+        space_size=space.whole.size,
+        is_all_valid=not space.has_division and not space.is_bounded,
         splits=tuple(
             SplitPreview(
                 name=split.name,
@@ -131,36 +135,34 @@ def preview(recipe: Recipe) -> Preview:
     )
 
 
-def _plan_exactly(recipe: Recipe, census: Census, pace: float) -> tuple[SplitPlan | None, int]:
+def _plan_exactly(counts: EquationCounts, pace: float) -> tuple[SplitPlan | None, int]:
     """Returns the plan, or None if too much would have to be counted for it, and how many positions a build counts."""
-    counter = Counter(recipe)
     num_positions = 0
-    while tasks := census.next_tasks():
-        num_positions += sum(_num_positions(census.walks[task.source], task) for task in tasks)
+    while tasks := next_tasks(counts):
+        num_positions += sum(_num_positions(counts.by_source[task.source].enumeration, task) for task in tasks)
         if num_positions > MOST_POSITIONS or num_positions * pace > MOST_SECONDS:
             return None, num_positions
-        census.add(counter.count(task) for task in tasks)
-    return plan_splits(recipe, census), num_positions
+        count_here(counts, tasks)
+    return plan_splits(counts), num_positions
 
 
-def _num_positions(walk: Walk, task: CountingTask) -> int:
-    start = task.first_block * walk.count_block
-    return min(start + task.num_blocks * walk.count_block, walk.size) - start
+def _num_positions(enumeration: Enumeration, task: CountingTask) -> int:
+    start = task.first_block * enumeration.count_size
+    return min(start + task.num_blocks * enumeration.count_size, enumeration.size) - start
 
 
 class _Prober:
-    """Looks at the beginnings of walks, for what nobody has counted.
+    """Looks at the beginnings of sources, for what nobody has counted.
 
     Args:
-        recipe: the recipe.
-        census: with its walks.
+        counts: what was counted so far.
         pace: seconds that counting one position takes.
     """
 
-    def __init__(self, recipe: Recipe, census: Census, pace: float) -> None:
-        self._splits = recipe.splits
-        self._census = census
-        self._size = min(BLOCK, max(SMALLEST_PROBE, int(PROBE_SECONDS / pace)))
+    def __init__(self, counts: EquationCounts, pace: float) -> None:
+        self._splits = counts.sources.recipe.splits
+        self._counts = counts
+        self._size = min(BLOCK_SIZE, max(SMALLEST_PROBE, int(PROBE_SECONDS / pace)))
 
     def sharers(self, split: SplitRecipe) -> list[SplitRecipe]:
         """Returns the splits, this one among them, that take from the same sources."""
@@ -169,11 +171,11 @@ class _Prober:
     def total(self, split: SplitRecipe) -> int:
         """Returns about how many equations there are for a split and its sharers together."""
         sources = self._sources(split)
-        totals = [self._census.total(source) for source in sources]
+        totals = [self._counts.by_source[source].total for source in sources]
         open_sources = [source for source, total in zip(sources, totals, strict=True) if total is None]
         probes = [self._probe(source) for source in _spread(open_sources)]
         num_kept, num_seen = (sum(numbers) for numbers in zip((0, 0), *probes, strict=True))
-        num_candidates = sum(self._census.walks[source].size for source in open_sources)
+        num_candidates = sum(self._counts.by_source[source].enumeration.size for source in open_sources)
         return sum(total for total in totals if total is not None) + num_candidates * num_kept // max(num_seen, 1)
 
     def segments(self, split: SplitRecipe) -> list[Segment]:
@@ -183,18 +185,18 @@ class _Prober:
         segments = []
         for source in _spread(self._sources(split)):
             share = self._probe(source)[0] // len(sharers)
-            segments.append(Segment(source, place * share, share, 0, 0))
+            segments.append(Segment(source, first=place * share, count=share, position=0, before=0))
         return [segment for segment in segments if segment.count]
 
     def _sources(self, split: SplitRecipe) -> list[int]:
         selection = selection_of(split)
-        return [number for number, source in enumerate(self._census.sources) if source.selection == selection]
+        return [number for number, source in enumerate(self._counts.sources.sources) if source.selection == selection]
 
     def _probe(self, source: int) -> tuple[int, int]:
         """Returns how many equations the first positions of a source keep, and how many positions these are."""
-        walk = self._census.walks[source]
-        num_positions = min(self._size, walk.size)
-        return walk.count(0, num_positions), num_positions
+        enumeration = self._counts.by_source[source].enumeration
+        num_positions = min(self._size, enumeration.size)
+        return enumeration.count(0, num_positions), num_positions
 
 
 def _spread(items: Sequence) -> list:
@@ -233,7 +235,14 @@ def _encode(recipe: Recipe, writer: ShardWriter, segments: list[Segment]) -> _Sa
     formats = recipe.storage.formats
     if not segments:
         return _Sample(format_to_bytes=dict.fromkeys(formats, 0))
-    task = ShardTask("sample", 0, 1, 0, sum(segment.count for segment in segments), tuple(segments))
+    task = ShardTask(
+        split="sample",
+        shard_index=0,
+        num_shards=1,
+        first_ordinal=0,
+        num_equations=sum(segment.count for segment in segments),
+        segments=tuple(segments),
+    )
     sinks = {format: io.BytesIO() for format in {*formats, "parquet"}}
     receipt, seconds = _write_timed(writer, task, sinks)
     if seconds < MOST_SECONDS / 4:
@@ -262,16 +271,16 @@ def _show_some(contents: bytes) -> tuple[str, ...]:
     return tuple(f"{row['question']} = {row['answer']}" for row in table.take(rows).to_pylist())
 
 
-def _seconds_per_position(walks: Sequence[Walk]) -> float:
-    """Returns how long it takes to count one position of the largest walk; nearly nothing if all are empty."""
-    walk = max(walks, key=lambda walk: walk.size, default=None)
-    if walk is None or walk.size == 0:
+def _seconds_per_position(enumerations: Sequence[Enumeration]) -> float:
+    """Returns how long it takes to count one position of the largest source; nearly nothing if all are empty."""
+    enumeration = max(enumerations, key=lambda each: each.size, default=None)
+    if enumeration is None or enumeration.size == 0:
         return 1e-9
-    num_positions = min(SMALLEST_PROBE, walk.size)
+    num_positions = min(SMALLEST_PROBE, enumeration.size)
     # The first time builds tables that a build builds once.
-    walk.count(0, num_positions)
+    enumeration.count(0, num_positions)
     begun_at = time.perf_counter()
-    walk.count(0, num_positions)
+    enumeration.count(0, num_positions)
     return (time.perf_counter() - begun_at) / num_positions
 
 

@@ -33,8 +33,9 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import parse
-from eqstream.data.splits.counting import Census
+from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
+from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.building.count_equations import count_equations
 from eqstream.pipelines.building.staging import Workspace
 from eqstream.pipelines.checks.counts import check_manifest, check_plan
@@ -257,9 +258,9 @@ class _Verification:
         """Returns the plan of the recipe, None (and a fault) where it has none."""
         workspace = Workspace.of(self._staging, self._recipe.fingerprint())
         try:
-            census = Census(self._recipe)
-            count_equations(census, workspace, self._execution, progress=self._progress, begin=workspace.begin_attempt)
-            return plan_splits(self._recipe, census)
+            counts = EquationCounts(PreparedSources(self._recipe))
+            count_equations(counts, workspace, self._execution, progress=self._progress, begin=workspace.begin_attempt)
+            return plan_splits(counts)
         except UserError as error:
             self._faults.add("counts", layout.MANIFEST, f"its recipe cannot be planned: {error}")
             return None

@@ -35,7 +35,7 @@ from eqstream.data.reference.evaluation import (
 )
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.shapes import list_shapes
-from eqstream.data.splits.counting import Census
+from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import SplitPlan, plan_splits
 
 
@@ -199,6 +199,20 @@ def meets(equation: Equation, where: dict) -> bool:
     return all(tests[key](value) for key, value in where.items())
 
 
+def fill_one_by_one(total: int, capacities: dict) -> dict:
+    """What each combination holds when they take turns, one equation each, as long as they have any."""
+    amounts = dict.fromkeys(capacities, 0)
+    while total:
+        open_places = [place for place in capacities if amounts[place] < capacities[place]]
+        step = min(min(capacities[place] - amounts[place] for place in open_places), total // len(open_places))
+        if not step:
+            return amounts
+        for place in open_places:
+            amounts[place] += step
+            total -= step
+    return amounts
+
+
 @dataclass(frozen=True)
 class Written:
     """What the modules under test make of a recipe."""
@@ -227,14 +241,21 @@ def list_questions(recipe: Recipe, block: EquationBlock) -> list[str]:
     return [render(plant(shapes[number].tree, operands, scale), recipe.space.spacing) for number, *operands in rows]
 
 
-def pick(recipe: Recipe) -> dict[str, list[str]]:
-    """The questions of each split as they are walked, not as they are written: much faster than `write`."""
-    census = Census(recipe).run()
+def make_plan(recipe: Recipe, *, block_size: int | None = None) -> SplitPlan:
+    """The plan of a recipe."""
+    return plan_splits(count_for_plan(recipe, block_size=block_size))
+
+
+def pick(recipe: Recipe, *, block_size: int | None = None) -> dict[str, list[str]]:
+    """The questions of each split as they are enumerated, not as they are written: much faster than `write`."""
+    counts = count_for_plan(recipe, block_size=block_size)
     found: dict[str, list[str]] = {split.name: [] for split in recipe.splits}
-    for task in plan_splits(recipe, census).shards:
-        for segment in (segment for segment in task.segments if segment.count):
-            walk = census.walks[segment.source]
-            for block in walk.equations(segment.position, segment.ordinal, segment.first, segment.count):
+    for task in plan_splits(counts).shards:
+        for segment in task.segments:
+            blocks = counts.by_source[segment.source].enumeration.equations(
+                segment.first, segment.count, position=segment.position, before=segment.before
+            )
+            for block in blocks:
                 found[task.split] += list_questions(recipe, block)
     return found
 
@@ -245,7 +266,7 @@ def read_parquet(contents: bytes) -> list[dict]:
 
 def write(recipe: Recipe, formats: tuple[str, ...] = ("parquet",)) -> Written:
     """Plans and writes every shard of a recipe into memory, one after the other."""
-    plan = plan_splits(recipe, Census(recipe).run())
+    plan = make_plan(recipe)
     writer = ShardWriter(recipe)
     records: dict[str, list[dict]] = {split.name: [] for split in plan.splits}
     receipts, files = {}, {}

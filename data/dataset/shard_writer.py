@@ -6,6 +6,7 @@ A shard depends on the recipe and its task alone, so any worker can write it, in
 import functools
 import gzip
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
@@ -15,11 +16,12 @@ from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
 from eqstream.data.formats.parquet import ParquetSink, encode_parquet
 from eqstream.data.formats.tfrecord_writer import TFRecordEncoder
 from eqstream.data.recipe import Recipe
-from eqstream.data.space.equation_block import EquationBlock, interleave_blocks
-from eqstream.data.space.prepared_space import prepare_space
-from eqstream.data.splits.enumeration import BLOCK, Walk
-from eqstream.data.splits.plan import Segment, ShardTask, deal
-from eqstream.data.splits.strata import list_sources
+from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.splits.apportionment import assign_slots
+from eqstream.data.splits.enumeration import BLOCK_SIZE
+from eqstream.data.splits.interleaving import interleave
+from eqstream.data.splits.plan import Segment, ShardTask
+from eqstream.data.splits.prepared_sources import PreparedSources
 
 _GZIP_LEVEL = 6
 
@@ -124,19 +126,23 @@ class ShardWriter:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._space = prepare_space(recipe.space)
-        self._sources = list_sources(recipe, self._space)
-        self._walks: dict[int, Walk] = {}
+        self._sources = PreparedSources(recipe)
+        self._space = self._sources.space
         self.columns = ColumnEncoder(self._space)
 
     def equations(self, task: ShardTask) -> Iterator[EquationBlock]:
         """Yields the equations of a shard in the order of its records, in blocks of at most some 100,000."""
-        segments = [segment for segment in task.segments if segment.count]
         if not task.quotas:
-            for segment in segments:
+            for segment in task.segments:
                 yield from self._segment(segment)
             return
-        yield from self._dealt(task)
+        parts = {segment.part: self._segment(segment) for segment in task.segments}
+        end = task.first_ordinal + task.num_equations
+        edges = itertools.pairwise([*range(task.first_ordinal, end, BLOCK_SIZE), end])
+        turns = (
+            assign_slots(task.quotas, seed=task.slot_seed, start=start, count=stop - start) for start, stop in edges
+        )
+        yield from interleave(parts, turns)
 
     def write(self, task: ShardTask, sinks: Mapping[str, Sink]) -> ShardReceipt:
         """Writes a shard in every format of `sinks` and returns the receipt.
@@ -178,22 +184,10 @@ class ShardWriter:
             return _TFRecordFile(self._tfrecord, meter, self._recipe.storage.compression)
         return _ParquetFile(meter)
 
-    def _walk(self, source: int) -> Walk:
-        if source not in self._walks:
-            self._walks[source] = self._sources[source].walk(self._recipe, self._space)
-        return self._walks[source]
-
     def _segment(self, segment: Segment) -> Iterator[EquationBlock]:
-        walk = self._walk(segment.source)
-        return walk.equations(segment.position, segment.ordinal, segment.first, segment.count)
-
-    def _dealt(self, task: ShardTask) -> Iterator[EquationBlock]:
-        """Yields the equations of many segments in the order in which they are dealt out."""
-        pieces = [block for segment in task.segments if segment.count for block in self._segment(segment)]
-        turns = deal(task.num_slots, task.deal_seed, task.quotas, task.first_ordinal, task.num_equations)
-        interleaved = interleave_blocks(pieces, turns)
-        for start in range(0, len(interleaved), BLOCK):
-            yield interleaved.take(slice(start, start + BLOCK))
+        return self._sources.enumeration(segment.source).equations(
+            segment.first, segment.count, position=segment.position, before=segment.before
+        )
 
 
 def write_shard(recipe: Recipe, task: ShardTask, sinks: Mapping[str, BinaryIO]) -> ShardReceipt:

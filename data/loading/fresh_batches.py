@@ -22,7 +22,7 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.shard_batches import as_tensor_values
 from eqstream.data.recipe import Recipe
-from eqstream.data.streams.equation_stream import FreshStream
+from eqstream.data.streams.equation_stream import EquationStream
 
 # One call from TensorFlow into Python hands over at most this many batches.
 _BATCHES_PER_BLOCK = 64
@@ -58,7 +58,7 @@ class FreshBatches:
         epoch_examples: int | None = None,
         seed: int = 0,
     ) -> None:
-        self._stream = FreshStream(recipe, split, num_examples=epoch_examples, seed=seed)
+        self._stream = EquationStream(recipe, split, num_examples=epoch_examples, seed=seed)
         self._columns = ColumnEncoder(self._stream.space)
         self._codec, self._batch_size = codec, batch_size
         self.num_examples = self._stream.num_examples

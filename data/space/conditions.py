@@ -195,9 +195,17 @@ def length_domain(shortest: int, longest: int, scale: int) -> Domain:
 
 
 def fits(
-    where: Where, shape: Shape, operands: Sequence[np.ndarray], answers: Answers, scale: int
+    where: Where, shape: Shape, operands: Sequence[np.ndarray], answers: Answers | None, scale: int
 ) -> np.ndarray | np.bool_:
-    """Returns whether each equation meets `where`, shape (n,); commuted twins can differ only in `brackets`."""
+    """Returns whether each equation meets `where`, shape (n,); commuted twins can differ only in `brackets`.
+
+    Args:
+        where: the condition.
+        shape: of the equations.
+        operands: one array (n,) of grid integers per operand.
+        answers: with carries; None will do where `where` names neither `answer` nor `carries`.
+        scale: grid steps in 1.
+    """
     if not _fits_shape(where, shape):
         return np.zeros(len(operands[0]), dtype=bool)
     result = np.ones(len(operands[0]), dtype=bool)
@@ -210,9 +218,9 @@ def fits(
         result &= _holds_any(operands, where.contains, scale)
     if where.excludes is not None:
         result &= ~_holds_any(operands, where.excludes, scale)
-    if where.carries is not None:
+    if where.carries is not None and answers is not None:
         result &= _in_range(answers.carries, 1, where.carries)
-    if where.answer is not None:
+    if where.answer is not None and answers is not None:
         result &= _in_range(answers.numerators, answers.denominators, where.answer)
     return result
 

@@ -3,6 +3,13 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+import numpy as np
+
+from eqstream.data.permutation import Permutation
+
+# Slots that are assigned together: enough for numpy, few enough for the caches.
+SLOTS_AT_ONCE = 1 << 16
+
 
 def fill_evenly(total: int, capacities: Sequence[int], weights: Sequence[int]) -> list[int]:
     """Returns how much each vessel holds when all are filled to one level, as far as their capacities reach.
@@ -44,3 +51,18 @@ def divide_proportionally(total: int, amounts: Sequence[int]) -> list[int]:
     for place in by_remainder[: total - sum(shares)]:
         shares[place] += 1
     return shares
+
+
+def assign_slots(quotas: Sequence[int], *, seed: int, start: int, count: int) -> np.ndarray:
+    """Returns which part each of the slots start..start+count-1 goes to, int64 (count,).
+
+    There are as many slots as the quotas add up to; over all of them part `i` comes `quotas[i]` times, in an order that
+    is shuffled by the seed.
+    """
+    permutation = Permutation(sum(quotas), seed)
+    ends = np.cumsum(np.array(quotas, dtype=np.int64))
+    pieces = [np.zeros(0, dtype=np.int64)]
+    for low in range(start, start + count, SLOTS_AT_ONCE):
+        slots = np.arange(low, min(low + SLOTS_AT_ONCE, start + count))
+        pieces.append(np.searchsorted(ends, permutation.forward(slots), side="right"))
+    return np.concatenate(pieces)

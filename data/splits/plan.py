@@ -1,52 +1,51 @@
 """The plan: which ordinals make each split, and which of them each shard.
 
-Within a source, splits follow each other in the order of the recipe, `rest` last. A split that a class of twins would
-straddle ends in the middle of the class if its count says so; the members that no longer fit belong to no split.
-
-Balanced sampling gives each stratum a quota by filling all strata to the same level, as far as they reach; every split
-takes its share of each stratum, and a seeded permutation of its own deals its equations out.
+Within a source, splits follow each other in the order of the recipe, `rest` last. Balanced sampling gives each stratum
+a quota by filling all strata to the same level, as far as they reach; every split takes its share of each stratum, and
+a seeded permutation of its own assigns its places to their equations.
 """
 
 import bisect
 import dataclasses
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import add, sub
-from typing import NoReturn
 
 import numpy as np
 
 from eqstream.data.errors import UserError
-from eqstream.data.permutation import Permutation, derive_seed
-from eqstream.data.recipe import Recipe, SplitRecipe, exact
+from eqstream.data.permutation import derive_seed
 from eqstream.data.space.conditions import Selection, selection_of
-from eqstream.data.splits.apportionment import divide_proportionally, fill_evenly
-from eqstream.data.splits.counting import Census
+from eqstream.data.splits.allocation import Pool, allocate
+from eqstream.data.splits.apportionment import SLOTS_AT_ONCE, assign_slots
+from eqstream.data.splits.equation_counts import EquationCounts
 
-# Names have room for five digits, and more shards than this would take hours to plan.
+# Names have room for five digits.
 MAX_SHARDS = 99_999
-_SLOTS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The equations `first` to `first + count - 1` of a source, and where to start walking towards them."""
+    """The equations `first` to `first + count - 1` of a source, and where to start looking for them.
+
+    `before` is the number of the source's equations before `position`; `part` is the source's place among those of the
+    split.
+    """
 
     source: int
     first: int
     count: int
     position: int
-    ordinal: int
+    before: int
+    part: int = 0
 
 
 @dataclass(frozen=True)
 class ShardTask:
     """All that a worker needs, beside the recipe, to write one shard.
 
-    `first_ordinal` counts within the split. With several segments, the permutation of `num_slots` numbers with
-    `deal_seed` says whose equation comes next: see `deal`.
+    `first_ordinal` counts within the split. A split of several sources has `quotas`, what it takes of each; then
+    `assign_slots` with `slot_seed` says whose equation comes next.
     """
 
     split: str
@@ -55,8 +54,7 @@ class ShardTask:
     first_ordinal: int
     num_equations: int
     segments: tuple[Segment, ...]
-    num_slots: int = 0
-    deal_seed: int = 0
+    slot_seed: int = 0
     quotas: tuple[int, ...] = ()
 
     @property
@@ -78,79 +76,101 @@ class ShardTask:
 
 
 @dataclass(frozen=True)
-class SplitCount:
-    """The size of a split.
-
-    `first_ordinal` is its start among the equations of its source (0 for balanced sampling, which has many sources);
-    `num_left_out` counts equations that are in no split although a twin of theirs is: those between the split before
-    and this one, and those behind the last split of a source. `num_cut_off_behind` says how many are the latter.
-    """
-
-    name: str
-    num_equations: int
-    first_ordinal: int
-    num_left_out: int
-    num_cut_off_behind: int = 0
-
-
-@dataclass(frozen=True)
-class SplitPlan:
-    """All splits and shards of a dataset, in the order of the recipe."""
-
-    splits: tuple[SplitCount, ...]
-    shards: tuple[ShardTask, ...]
-    num_equations: int
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A split's interval of one source."""
+class Part:
+    """A split's share of one source: `count` equations from the ordinal `first` on."""
 
     source: int
     first: int
     count: int
 
 
-def plan_splits(recipe: Recipe, census: Census) -> SplitPlan:
+@dataclass(frozen=True, kw_only=True)
+class PlannedSplit:
+    """A split's size, and where its equations come from.
+
+    Attributes:
+        name: of the split.
+        parts: its shares of the sources that it takes something from, in the order of these.
+        first_ordinal: its start among the equations of its source; 0 for balanced sampling, which has many sources.
+        num_cut_off_before: number of equations between the split before and this one, left out as twins of them are in
+            that split.
+        num_cut_off_behind: the same behind the last split of its sources; 0 for other splits.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    first_ordinal: int
+    num_cut_off_before: int
+    num_cut_off_behind: int = 0
+
+    @property
+    def num_equations(self) -> int:
+        """Number of equations in the split."""
+        return sum(part.count for part in self.parts)
+
+    @property
+    def num_left_out(self) -> int:
+        """Number of equations that are in no split although a twin of theirs is, as the manifest has it."""
+        return self.num_cut_off_before + self.num_cut_off_behind
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """All splits and shards of a dataset, in the order of the recipe."""
+
+    splits: tuple[PlannedSplit, ...]
+    shards: tuple[ShardTask, ...]
+
+    @property
+    def num_equations(self) -> int:
+        """Number of equations in all splits."""
+        return sum(split.num_equations for split in self.splits)
+
+
+def plan_splits(counts: EquationCounts) -> SplitPlan:
     """Returns the plan of a recipe; deterministic.
 
     Args:
-        recipe: the recipe.
-        census: a census that has nothing left to count.
+        counts: all that the plan needs, so that nothing is left to be counted.
+
+    Raises:
+        UserError: a count is impossible (the message has the largest possible one), a split would be empty, or it has
+            too many shards.
+    """
+    splits = divide_sources(counts)
+    return SplitPlan(splits, tuple(shard for split in splits for shard in _plan_shards(counts, split)))
+
+
+def divide_sources(counts: EquationCounts) -> tuple[PlannedSplit, ...]:
+    """Returns the splits of a recipe, in its order; see `plan_splits`.
 
     Raises:
         UserError: a count is impossible (the message has the largest possible one), or a split would be empty.
     """
-    parts: dict[str, list[_Part]] = {}
-    left_out: dict[str, int] = {}
-    cut_off_behind: dict[str, int] = {}
+    recipe, sources = counts.sources.recipe, counts.sources.sources
+    planned: dict[str, PlannedSplit] = {}
     for selection in dict.fromkeys(selection_of(split) for split in recipe.splits):
-        splits = [split for split in recipe.splits if selection_of(split) == selection]
         # The rest is what the others leave.
-        splits.sort(key=lambda split: split.rest)
-        sources = [number for number, source in enumerate(census.sources) if source.selection == selection]
-        if not any(census.available(source) for source in sources):
+        splits = sorted(
+            (split for split in recipe.splits if selection_of(split) == selection), key=lambda split: split.rest
+        )
+        numbers = [number for number, source in enumerate(sources) if source.selection == selection]
+        pool = Pool([counts.by_source[number] for number in numbers], [sources[number].weight for number in numbers])
+        if not any(pool.available):
             raise UserError(f"split `{splits[0].name}` would be empty: {_explain_nothing(selection)}")
-        for split, found, missing in _Allocation(census, sources, splits).run():
-            parts[split.name] = found
-            left_out[split.name] = missing
-        last = splits[-1].name
-        cut_off_behind[last] = sum(_count_cut_off(census, part) for part in parts[last])
-    counts = []
-    shards: list[ShardTask] = []
-    for split in recipe.splits:
-        count = sum(part.count for part in parts[split.name])
-        first = parts[split.name][0].first if recipe.sampling == "uniform" else 0
-        behind = cut_off_behind.get(split.name, 0)
-        counts.append(SplitCount(split.name, count, first, left_out[split.name] + behind, behind))
-        shards += _plan_shards(recipe, census, split, [part for part in parts[split.name] if part.count])
-    return SplitPlan(tuple(counts), tuple(shards), sum(count.num_equations for count in counts))
-
-
-def _count_cut_off(census: Census, part: _Part) -> int:
-    """Returns how many equations behind the end of a part have a twin before it."""
-    end = part.first + part.count
-    return census.next_class(part.source, end) - end
+        allocations = allocate(pool, splits)
+        ends = allocations[-1].ends
+        num_behind = sum(pool.next_classes(ends)) - sum(ends)
+        for allocation in allocations:
+            pairs = zip(numbers, allocation.firsts, allocation.numbers, strict=True)
+            planned[allocation.split.name] = PlannedSplit(
+                name=allocation.split.name,
+                parts=tuple(Part(source, first, count) for source, first, count in pairs if count),
+                first_ordinal=allocation.firsts[0] if recipe.sampling == "uniform" else 0,
+                num_cut_off_before=allocation.num_cut_off_before,
+                num_cut_off_behind=num_behind if allocation is allocations[-1] else 0,
+            )
+    return tuple(planned[split.name] for split in recipe.splits)
 
 
 def _explain_nothing(selection: Selection) -> str:
@@ -159,108 +179,9 @@ def _explain_nothing(selection: Selection) -> str:
     return f"its {selection.to_text()} selects no equation of the space"
 
 
-class _Allocation:
-    """Deals the sources of one selection out to its splits, one split after the other."""
-
-    def __init__(self, census: Census, sources: Sequence[int], splits: Sequence[SplitRecipe]) -> None:
-        self._census = census
-        self._sources = sources
-        self._splits = splits
-        self._available = [census.available(source) for source in sources]
-        self._cursors = [0] * len(sources)
-        self._total = sum(self._available)
-        self._weights = [census.sources[source].weight for source in sources]
-
-    def run(self) -> list[tuple[SplitRecipe, list[_Part], int]]:
-        """Returns each split with its parts and the number of equations left out before it."""
-        counts = [self._stated_count(split) for split in self._splits]
-        result, left = self._deal_out(counts, len(counts))
-        if len(result) < len(counts):
-            self._refuse(counts, len(result), left)
-        return result
-
-    def _deal_out(
-        self, counts: Sequence[int | None], num_splits: int
-    ) -> tuple[list[tuple[SplitRecipe, list[_Part], int]], int]:
-        """Returns the first splits, up to one that asks for too much, and how many equations are left then."""
-        self._cursors = [0] * len(self._sources)
-        stated = sum(count for count in counts if count is not None)
-        quotas = fill_evenly(min(stated, self._total), self._available, self._weights)
-        result = []
-        for split, count in zip(self._splits[:num_splits], counts, strict=False):
-            missing = self._skip_torn_classes()
-            left = [available - cursor for available, cursor in zip(self._available, self._cursors, strict=True)]
-            if count is not None and split.fraction is not None and stated <= self._total:
-                # Fractions that add up to 1 are short of what torn classes cost.
-                count = min(count, sum(left))
-            if count is not None and count > sum(left):
-                return result, sum(left)
-            shares = left if count is None else self._shares(count, left, quotas)
-            if not sum(shares):
-                raise UserError(f"split `{split.name}` would be empty: {self._explain_empty(split)}")
-            parts = [
-                _Part(source, cursor, share)
-                for source, cursor, share in zip(self._sources, self._cursors, shares, strict=True)
-            ]
-            self._cursors = [cursor + share for cursor, share in zip(self._cursors, shares, strict=True)]
-            result.append((split, parts, missing))
-        return result, 0
-
-    def _refuse(self, counts: Sequence[int | None], place: int, left: int) -> NoReturn:
-        """Raises the error that says what is possible for a split that asks for too much.
-
-        With another count all splits of several sources are cut elsewhere and tear other classes, so it must be tried.
-        """
-        possible, is_possible = left, False
-        while possible and not is_possible:
-            result, lower = self._deal_out([*counts[:place], possible, *counts[place + 1 :]], place + 1)
-            is_possible = len(result) > place
-            if not is_possible:
-                possible = min(lower, possible - 1) if len(result) == place else possible - 1
-        raise UserError(
-            f"split `{self._splits[place].name}` asks for {counts[place]:,} equations, but only {left:,} are left; "
-            f"the largest possible count is {possible}"
-        )
-
-    def _stated_count(self, split: SplitRecipe) -> int | None:
-        if split.fraction is not None:
-            return math.floor(exact(split.fraction) * self._total)
-        return split.count
-
-    def _explain_empty(self, split: SplitRecipe) -> str:
-        if split.fraction is not None and exact(split.fraction) * self._total < 1:
-            return f"its `fraction` {split.fraction} of {self._total} equations is less than one"
-        return "the splits before it take all equations"
-
-    def _skip_torn_classes(self) -> int:
-        """Moves each cursor to the next class that is whole; returns how many equations that leaves out."""
-        cursors = zip(self._sources, self._cursors, strict=True)
-        moved = [self._census.next_class(source, cursor) for source, cursor in cursors]
-        missing = sum(moved) - sum(self._cursors)
-        self._cursors = moved
-        return missing
-
-    def _shares(self, count: int, left: list[int], quotas: list[int]) -> list[int]:
-        """Returns what a split of stated size takes from each source, and takes that off `quotas`.
-
-        Args:
-            count: its size, at most the sum of `left`.
-            left: how many equations each source still has.
-            quotas: how many of them are for this split and the stated ones behind it.
-        """
-        wanted = sum(quotas)
-        quotas[:] = map(min, quotas, left)
-        # What torn classes have cost one source, others make up for.
-        room = [available - quota for available, quota in zip(left, quotas, strict=True)]
-        added = fill_evenly(min(wanted - sum(quotas), sum(room)), room, self._weights)
-        quotas[:] = map(add, quotas, added)
-        shares = divide_proportionally(count, quotas) if count else [0] * len(quotas)
-        quotas[:] = map(sub, quotas, shares)
-        return shares
-
-
-def _plan_shards(recipe: Recipe, census: Census, split: SplitRecipe, parts: Sequence[_Part]) -> list[ShardTask]:
-    total = sum(part.count for part in parts)
+def _plan_shards(counts: EquationCounts, split: PlannedSplit) -> Iterator[ShardTask]:
+    recipe, total = counts.sources.recipe, split.num_equations
+    quotas = tuple(part.count for part in split.parts)
     num_shards = -(-total // recipe.storage.shard_size)
     if num_shards > MAX_SHARDS:
         raise UserError(
@@ -269,31 +190,24 @@ def _plan_shards(recipe: Recipe, census: Census, split: SplitRecipe, parts: Sequ
         )
     # Shards of one split differ by at most one equation.
     edges = [total * shard // num_shards for shard in range(num_shards + 1)]
-    deal_seed = derive_seed(recipe.seed, "deal", split.name)
-    quotas = tuple(part.count for part in parts)
-    is_dealt = len(parts) > 1
-    next_ordinals = [part.first for part in parts]
-    shards = []
-    for index, numbers in enumerate(_numbers_by_shard(edges, deal_seed, quotas)):
+    slot_seed = derive_seed(recipe.seed, "deal", split.name)
+    firsts = [part.first for part in split.parts]
+    for index, numbers in enumerate(_numbers_by_shard(edges, slot_seed, quotas)):
         segments = []
         for place, number in numbers:
-            source, first = parts[place].source, next_ordinals[place]
-            segments.append(Segment(source, first, number, *census.locate(source, first)))
-            next_ordinals[place] = first + number
-        shards.append(
-            ShardTask(
-                split=split.name,
-                shard_index=index,
-                num_shards=num_shards,
-                first_ordinal=edges[index],
-                num_equations=edges[index + 1] - edges[index],
-                segments=tuple(segments),
-                num_slots=total if is_dealt else 0,
-                deal_seed=deal_seed if is_dealt else 0,
-                quotas=quotas if is_dealt else (),
-            )
+            source, first = split.parts[place].source, firsts[place]
+            segments.append(Segment(source, first, number, *counts.by_source[source].locate(first), place))
+            firsts[place] = first + number
+        yield ShardTask(
+            split=split.name,
+            shard_index=index,
+            num_shards=num_shards,
+            first_ordinal=edges[index],
+            num_equations=edges[index + 1] - edges[index],
+            segments=tuple(segments),
+            slot_seed=slot_seed if len(quotas) > 1 else 0,
+            quotas=quotas if len(quotas) > 1 else (),
         )
-    return shards
 
 
 def _numbers_by_shard(edges: Sequence[int], seed: int, quotas: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
@@ -301,8 +215,8 @@ def _numbers_by_shard(edges: Sequence[int], seed: int, quotas: Sequence[int]) ->
 
     Args:
         edges: first slot of each shard, and their number.
-        seed: see `deal`.
-        quotas: see `deal`.
+        seed: see `assign_slots`.
+        quotas: see `assign_slots`.
     """
     if len(quotas) == 1:
         yield from ([(0, stop - start)] for start, stop in itertools.pairwise(edges))
@@ -310,25 +224,11 @@ def _numbers_by_shard(edges: Sequence[int], seed: int, quotas: Sequence[int]) ->
     shard = 0
     while shard < len(edges) - 1:
         # Many small shards at once: a call for each would cost more than the slots.
-        last = max(bisect.bisect_right(edges, edges[shard] + _SLOTS_AT_ONCE) - 1, shard + 1)
-        turns = deal(edges[-1], seed, quotas, edges[shard], edges[last] - edges[shard])
+        last = max(bisect.bisect_right(edges, edges[shard] + SLOTS_AT_ONCE) - 1, shard + 1)
+        turns = assign_slots(quotas, seed=seed, start=edges[shard], count=edges[last] - edges[shard])
         shards = np.repeat(np.arange(last - shard), np.diff(edges[shard : last + 1]))
         keys, numbers = np.unique(shards * len(quotas) + turns, return_counts=True)
         starts = np.searchsorted(keys, np.arange(last - shard + 1) * len(quotas)).tolist()
         pairs = list(zip((keys % len(quotas)).tolist(), numbers.tolist(), strict=True))
         yield from (pairs[start:stop] for start, stop in itertools.pairwise(starts))
         shard = last
-
-
-def deal(num_slots: int, seed: int, quotas: Sequence[int], start: int, count: int) -> np.ndarray:
-    """Returns which part each of the slots start..start+count-1 goes to, int64 (count,).
-
-    Over all slots part `i` comes `quotas[i]` times.
-    """
-    permutation = Permutation(num_slots, seed)
-    ends = np.cumsum(np.array(quotas, dtype=np.int64))
-    pieces = [np.zeros(0, dtype=np.int64)]
-    for low in range(start, start + count, _SLOTS_AT_ONCE):
-        slots = np.arange(low, min(low + _SLOTS_AT_ONCE, start + count))
-        pieces.append(np.searchsorted(ends, permutation.forward(slots), side="right"))
-    return np.concatenate(pieces)

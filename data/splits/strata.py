@@ -1,11 +1,11 @@
-"""What is walked: one source for each selection, or, for balanced sampling, one for each stratum of it.
+"""Sources of every sampling mode: one for each selection, or, for balanced sampling, one for each stratum of it.
 
 A stratum is a shape with a number of digits for each operand, together with the strata of its twins: classes must not
 be torn apart. Its weight is how many combinations of shape and lengths it unites.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from eqstream.data.errors import UserError
@@ -17,24 +17,26 @@ from eqstream.data.space.conditions import (
     length_domain,
     selection_of,
 )
-from eqstream.data.space.equation_space import Box, EquationSpace
+from eqstream.data.space.equation_space import Box
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.space.shapes import Shape
-from eqstream.data.splits.enumeration import Walk
+from eqstream.data.splits.twin_classes import TwinFinder
 
 MAX_STRATA = 20_000
+
+# Number of a shape and digits of each operand.
+_Combination = tuple[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Source:
-    """One walk's worth of candidates.
+    """Candidates that are enumerated together, and what is kept of them.
 
     Attributes:
         selection: what is kept of them.
         others: what must not be kept.
         boxes: the candidates.
         weight: how many combinations of operand lengths it unites; 1 if sampling is uniform.
-        scope: names the walk, for its seed.
+        scope: names the enumeration, for its seed.
     """
 
     selection: Selection
@@ -42,10 +44,6 @@ class Source:
     boxes: tuple[Box, ...]
     weight: int
     scope: str
-
-    def walk(self, recipe: Recipe, space: PreparedSpace) -> Walk:
-        """Returns the walk through the source."""
-        return Walk(recipe, space, EquationSpace(space.shapes, self.boxes), self.selection, self.others, self.scope)
 
 
 def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
@@ -73,7 +71,7 @@ def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
     return tuple(splits)
 
 
-def list_sources(recipe: Recipe, space: PreparedSpace) -> list[Source]:
+def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tuple[Source, ...]:
     """Returns all sources of a recipe, those of one selection side by side; a source is known by its place here.
 
     Raises:
@@ -86,37 +84,30 @@ def list_sources(recipe: Recipe, space: PreparedSpace) -> list[Source]:
         boxes = tuple(boxes_of(selection.where, space))
         if recipe.sampling == "uniform":
             sources.append(Source(selection, others, boxes, 1, selection.describe()))
-        else:
-            sources += _list_strata(recipe, space, selection, others, boxes)
-    return sources
+            continue
+        for (shape, lengths), combinations in _list_strata(space, twins, boxes):
+            weight = 1 if recipe.commuted == "drop" else len(combinations)
+            scope = f"{selection.describe()}, shape {shape}, lengths {lengths}"
+            parts = tuple(itertools.chain(*combinations.values()))
+            sources.append(Source(selection, others, parts, weight, scope))
+    return tuple(sources)
 
 
 def _list_strata(
-    recipe: Recipe,
-    space: PreparedSpace,
-    selection: Selection,
-    others: tuple[Selection, ...],
-    boxes: tuple[Box, ...],
-) -> Iterator[Source]:
-    shapes = space.shapes
-    numbers = {shape.tree: number for number, shape in enumerate(shapes)}
-    strata: dict[tuple, dict[tuple, list[Box]]] = {}
+    space: PreparedSpace, twins: TwinFinder, boxes: Sequence[Box]
+) -> list[tuple[_Combination, dict[_Combination, list[Box]]]]:
+    """Returns each stratum, known by its first combination, with the boxes of all its combinations; in their order."""
+    strata: dict[_Combination, dict[_Combination, list[Box]]] = {}
     for box in boxes:
         for lengths, part in _split_by_lengths(space, box):
-            combination = (box.shape, lengths)
-            key = combination
-            if recipe.commuted != "ignore":
-                key = _representative(shapes[box.shape], lengths, numbers)
-            strata.setdefault(key, {}).setdefault(combination, []).append(part)
+            first = _first_of_twins(box.shape, lengths, twins)
+            strata.setdefault(first, {}).setdefault((box.shape, lengths), []).append(part)
             if len(strata) > MAX_STRATA:
                 raise UserError(
-                    f"`sampling: balanced` finds over {MAX_STRATA} combinations of shape and operand lengths; "
+                    f"`sampling: balanced` finds over {MAX_STRATA:,} combinations of shape and operand lengths; "
                     "use fewer terms or shorter operands, or `sampling: uniform`"
                 )
-    for (shape, lengths), combinations in sorted(strata.items()):
-        weight = 1 if recipe.commuted == "drop" else len(combinations)
-        scope = f"{selection.describe()}, shape {shape}, lengths {lengths}"
-        yield Source(selection, others, tuple(itertools.chain(*combinations.values())), weight, scope)
+    return sorted(strata.items())
 
 
 def _split_by_lengths(space: PreparedSpace, box: Box) -> Iterator[tuple[tuple[int, ...], Box]]:
@@ -130,9 +121,9 @@ def _split_by_lengths(space: PreparedSpace, box: Box) -> Iterator[tuple[tuple[in
             yield lengths, part
 
 
-def _representative(shape: Shape, lengths: tuple[int, ...], numbers: dict) -> tuple[int, tuple[int, ...]]:
+def _first_of_twins(shape: int, lengths: tuple[int, ...], twins: TwinFinder) -> _Combination:
     """Returns the first, in order, of the combinations of shape and lengths that twins of this one have."""
     return min(
-        (numbers[variant.tree], tuple(lengths[source] for source in variant.operand_order))
-        for variant in shape.variants()
+        (member.shape, tuple(lengths[source] for source in member.variant.operand_order))
+        for member in twins.twins(shape)
     )

@@ -1,9 +1,10 @@
-"""Rounds through the equations of one walk that no other split has, cut into epochs of equal size.
+"""Passes through the equations of one source that no other split has, cut into epochs of equal size.
 
-A round is everything once. It is cut into as many epochs as it has equations for; the next round has another order. An
-epoch larger than a round is several rounds and a part of one. What an epoch gives depends on its number alone.
+A pass is everything once. It is cut into as many epochs as it has equations for; the next pass has another order. An
+epoch larger than a pass is several passes and a part of one. What an epoch gives depends on its number alone.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -13,36 +14,31 @@ import numpy as np
 
 from eqstream.data.permutation import Permutation, derive_seed, index_dtype
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
-from eqstream.data.splits.enumeration import BLOCK
-from eqstream.data.streams.held_out import Territory
+from eqstream.data.splits.enumeration import BLOCK_SIZE
+from eqstream.data.streams.held_out import SourceRanges
 
-# Standard deviations by which a part of a round is larger than what its epochs need.
+# Standard deviations by which a part of a pass is larger than what its epochs need.
 _DEVIATIONS = 6
 # Epochs of less than this many equations are computed several at a time: small blocks cost as much as larger ones.
-_LEAST_AT_ONCE = 512
+LEAST_AT_ONCE = 512
 
 
-class Rounds(Protocol):
-    """The equations of one walk, epoch by epoch."""
+class Epochs(Protocol):
+    """The equations of one source, epoch by epoch."""
 
     def equations(self, epoch: int, first: int) -> Iterator[EquationBlock]:
         """Yields the equations `first` to the last one of an epoch."""
         ...
 
 
-def list_free_equations(territory: Territory) -> list[EquationBlock]:
-    """Returns all equations of a walk that no other split has, in its order, as blocks."""
-    walk = territory.walk
-    blocks = []
-    for start, stop in territory.free():
-        for low in range(start, stop, BLOCK):
-            positions = np.arange(low, min(low + BLOCK, stop)).astype(index_dtype(walk.size), copy=False)
-            blocks.append(walk.equations_at(positions, low))
+def list_free_equations(source: SourceRanges) -> list[EquationBlock]:
+    """Returns all equations of a source that no other split has, in its order, as blocks."""
+    blocks = (source.enumeration.equations_at(positions, int(positions[0])) for positions in source.free_blocks())
     return [block for block in blocks if block is not None]
 
 
-class TableRounds:
-    """Rounds through equations that are all in memory: nothing comes twice in a round, and nothing is left over.
+class ListedEpochs:
+    """Epochs of equations that are all in memory: nothing comes twice in a pass, and nothing is left over.
 
     Args:
         table: the equations.
@@ -52,14 +48,14 @@ class TableRounds:
 
     def __init__(self, table: EquationBlock, num_examples: int, seed: int) -> None:
         self._table, self._num_examples, self._seed = table, num_examples, seed
-        self._epochs_in_round = max(1, len(table) // num_examples)
+        self._epochs_in_pass = max(1, len(table) // num_examples)
 
     def equations(self, epoch: int, first: int) -> Iterator[EquationBlock]:
-        """Yields the equations `first` to the last one of an epoch, in blocks of at most `BLOCK`."""
-        number, part = divmod(epoch, self._epochs_in_round)
+        """Yields the equations `first` to the last one of an epoch, in blocks of at most `BLOCK_SIZE`."""
+        number, part = divmod(epoch, self._epochs_in_pass)
         begin, size = part * self._num_examples, len(self._table)
-        for start in range(first, self._num_examples, BLOCK):
-            places = np.arange(begin + start, begin + min(start + BLOCK, self._num_examples))
+        for start in range(first, self._num_examples, BLOCK_SIZE):
+            places = np.arange(begin + start, begin + min(start + BLOCK_SIZE, self._num_examples))
             rows = [
                 Permutation(size, derive_seed(self._seed, number, lap)).forward(places[places // size == lap] % size)
                 for lap in range(int(places[0]) // size, int(places[-1]) // size + 1)
@@ -67,44 +63,43 @@ class TableRounds:
             yield self._table.take(np.concatenate(rows))
 
 
-class WalkRounds:
-    """Rounds through the free positions of a walk of any size.
+class EnumeratedEpochs:
+    """Epochs of the free positions of a source of any size.
 
-    Positions without an equation, or with several, come by chance. So a round's parts are a little larger than what
-    their epochs need, and what they have in excess is left for another round. A part that falls short goes on into the
+    Positions without an equation, or with several, come by chance. So a pass's parts are a little larger than what
+    their epochs need, and what they have in excess is left for another pass. A part that falls short goes on into the
     next one.
 
     Args:
-        territory: the walk, and what other splits have of it.
+        source: what other splits have of it.
         num_examples: equations in an epoch, at least 1.
         seed: of the order.
+        least_at_once: number of equations below which several epochs are computed at a time.
     """
 
-    def __init__(self, territory: Territory, num_examples: int, seed: int) -> None:
-        self._walk, self._taken = territory.walk, territory.taken
-        self._size, self._seed, self._num_examples = territory.num_free_positions, seed, num_examples
-        num_equations = max(territory.num_free_equations, 1)
-        self._epochs_at_once = max(1, min(_LEAST_AT_ONCE, num_equations) // num_examples)
-        self._at_once: tuple[int, EquationBlock] | None = None
-        self._num_in_part = num_examples * self._epochs_at_once
+    def __init__(
+        self, source: SourceRanges, num_examples: int, seed: int, *, least_at_once: int = LEAST_AT_ONCE
+    ) -> None:
+        self._enumeration, self._taken = source.enumeration, source.taken
+        self._size, self._seed, self._num_examples = source.num_free_positions, seed, num_examples
+        num_equations = max(source.num_free_equations, 1)
+        self._epochs_in_part = max(1, min(least_at_once, num_equations) // num_examples)
+        self._num_in_part = num_examples * self._epochs_in_part
         spare = 0 if num_equations == self._size else _DEVIATIONS * (math.isqrt(self._num_in_part) + 1)
-        self._parts = max(1, num_equations // (self._num_in_part + spare))
+        self._num_parts = max(1, num_equations // (self._num_in_part + spare))
         needed = self._num_in_part * self._size // num_equations + 1
-        self._block = min(needed, territory.walk.block, self._size)
+        self._block_size = min(needed, source.enumeration.block_size, self._size)
+        # Epochs come in turn, so that the last part serves the next one; threads may share it.
+        self._read_part = functools.lru_cache(maxsize=1)(lambda part: join_blocks(list(self._part_from(part, 0))))
 
     def equations(self, epoch: int, first: int) -> Iterator[EquationBlock]:
         """Yields the equations `first` to the last one of an epoch, in blocks of at most some 100,000."""
-        if self._epochs_at_once == 1:
-            yield from self._part_from(epoch, first)
-            return
-        part, place = divmod(epoch, self._epochs_at_once)
-        # Read and replaced as a whole: streams of two threads may share it.
-        at_once = self._at_once
-        if at_once is None or at_once[0] != part:
-            at_once = self._at_once = (part, join_blocks(list(self._part_from(part, 0))))
-        start = place * self._num_examples
-        if first < self._num_examples:
-            yield at_once[1].take(slice(start + first, start + self._num_examples))
+        part, place = divmod(epoch, self._epochs_in_part)
+        if self._epochs_in_part == 1:
+            yield from self._part_from(part, first)
+        elif first < self._num_examples:
+            start = place * self._num_examples
+            yield self._read_part(part).take(slice(start + first, start + self._num_examples))
 
     def _part_from(self, part: int, first: int) -> Iterator[EquationBlock]:
         given = 0
@@ -112,11 +107,11 @@ class WalkRounds:
             if given >= self._num_in_part:
                 return
             if given < first:
-                count = sum(int(classes.member_counts.sum()) for classes in self._walk.classes_at(positions))
+                count = self._enumeration.kept_at(positions).num_equations
                 if given + count <= first:
                     given += count
                     continue
-            block = self._walk.equations_at(positions, turn)
+            block = self._enumeration.equations_at(positions, turn)
             if block is not None:
                 wanted = slice(max(first - given, 0), self._num_in_part - given)
                 given += len(block)
@@ -125,20 +120,20 @@ class WalkRounds:
 
     def _blocks(self, part: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yields a number for draws and the positions (n,) of each block from the start of a part on, without end."""
-        number, place = divmod(part, self._parts)
-        begin = place * self._size // self._parts
+        number, place = divmod(part, self._num_parts)
+        begin = place * self._size // self._num_parts
         for lap in itertools.count():
             seed = derive_seed(self._seed, number, lap)
             permutation = Permutation(self._size, seed)
-            for low in range(0, self._size, self._block):
-                start, count = (begin + low) % self._size, min(self._block, self._size - low)
+            for low in range(0, self._size, self._block_size):
+                start, count = (begin + low) % self._size, min(self._block_size, self._size - low)
                 places = np.arange(start, start + count).astype(index_dtype(self._size), copy=False) % self._size
                 yield seed + low, self._skip_taken(permutation.forward(places))
 
     def _skip_taken(self, places: np.ndarray) -> np.ndarray:
         """Returns the positions of the free positions that are numbered `places` (n,)."""
-        positions = places.astype(index_dtype(self._walk.size), copy=False)
-        for stretch in self._taken:
-            is_behind = np.asarray(positions >= stretch.start, dtype=bool)
-            positions = np.where(is_behind, positions + (stretch.stop - stretch.start), positions)
+        positions = places.astype(index_dtype(self._enumeration.size), copy=False)
+        for taken in self._taken:
+            is_behind = np.asarray(positions >= taken.start, dtype=bool)
+            positions = np.where(is_behind, positions + (taken.stop - taken.start), positions)
         return positions

@@ -1,87 +1,100 @@
-"""Which positions of its walks a split has, and which ones other splits have.
+"""Which positions of its sources a split has, and which ones other splits have.
 
-A class of twins has one position. So whatever has a position of a split is that split's, with all its twins, and
-stretches of positions tell what was trained on, or held out, in spaces too large to list anything.
+A class of twins has one position. So whatever has a position of a split is that split's, with all its twins, and ranges
+of positions tell what was trained on, or held out, in spaces too large to list anything.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from eqstream.data.configuration import nearest
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.splits.counting import Census
-from eqstream.data.splits.enumeration import Walk
-from eqstream.data.splits.plan import Segment, SplitPlan, plan_splits
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
+from eqstream.data.splits.equation_counts import SourceCounts
+from eqstream.data.splits.plan import Part, divide_sources
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Positions `start` to `stop` - 1 of a walk, and the number of equations of all classes that have one of them."""
+class PositionRange:
+    """Positions `start` to `stop` - 1 of a source, and the number of equations of all classes that have one of them."""
 
     start: int
     stop: int
     num_equations: int
 
 
-@dataclass(frozen=True)
-class Territory:
-    """One walk that a split takes from.
+@dataclass(frozen=True, kw_only=True)
+class SourceRanges:
+    """The positions of one source that a split takes from.
 
     Attributes:
-        walk: the walk.
+        enumeration: of the source.
         weight: how many combinations of operand lengths it unites; see `eqstream.data.splits.strata`.
         own: the split's own positions, None where it takes nothing.
         taken: those of the other splits, rising.
-        num_equations: of the whole walk; where it wasn't counted to its end, as estimated from what was.
+        num_equations: of the whole source; where it wasn't counted to its end, as estimated from what was.
     """
 
-    walk: Walk
+    enumeration: Enumeration
     weight: int
-    own: Stretch | None
-    taken: tuple[Stretch, ...]
+    own: PositionRange | None
+    taken: tuple[PositionRange, ...]
     num_equations: int
 
     @property
     def num_free_positions(self) -> int:
         """Number of positions that no other split has."""
-        return self.walk.size - sum(stretch.stop - stretch.start for stretch in self.taken)
+        return self.enumeration.size - sum(each.stop - each.start for each in self.taken)
 
     @property
     def num_free_equations(self) -> int:
         """Number of equations at them; an estimate where `num_equations` is one."""
-        return max(self.num_equations - sum(stretch.num_equations for stretch in self.taken), 0)
+        return max(self.num_equations - sum(each.num_equations for each in self.taken), 0)
 
     def free(self) -> Iterator[tuple[int, int]]:
         """Yields (start, stop) of the positions that no other split has, rising."""
         start = 0
-        for stretch in self.taken:
-            if start < stretch.start:
-                yield start, stretch.start
-            start = stretch.stop
-        if start < self.walk.size:
-            yield start, self.walk.size
+        for each in self.taken:
+            if start < each.start:
+                yield start, each.start
+            start = each.stop
+        if start < self.enumeration.size:
+            yield start, self.enumeration.size
+
+    def free_blocks(self, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
+        """Yields the positions that no other split has, rising, in arrays of at most `block_size`."""
+        for start, stop in self.free():
+            yield from self.enumeration.position_blocks(start, stop, block_size)
 
 
 @dataclass(frozen=True)
-class SplitTerritory:
+class SplitRanges:
     """All that a split takes from.
 
     Attributes:
-        territories: the walks of its selection.
+        sources: those of its selection.
         num_equations: how many equations the split itself has.
         space: the space.
     """
 
-    territories: tuple[Territory, ...]
+    sources: tuple[SourceRanges, ...]
     num_equations: int
     space: PreparedSpace
 
 
-def find_territory(recipe: Recipe, split: str) -> SplitTerritory:
+def find_ranges(recipe: Recipe, split: str, *, block_size: int | None = None) -> SplitRanges:
     """Returns what a split takes from, counted in this process as far as the splits need; deterministic.
+
+    Args:
+        recipe: the recipe.
+        split: the name of the split.
+        block_size: see `PreparedSources`.
 
     Raises:
         UserError: there is no such split, or the splits cannot be planned.
@@ -89,39 +102,39 @@ def find_territory(recipe: Recipe, split: str) -> SplitTerritory:
     names = [each.name for each in recipe.splits]
     if split not in names:
         raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
-    census = Census(recipe).run()
-    plan = plan_splits(recipe, census)
+    counts = count_for_plan(recipe, block_size=block_size)
+    planned = divide_sources(counts)
+    ranges: dict[int, dict[str, PositionRange]] = {}
+    for each in planned:
+        for part in each.parts:
+            ranges.setdefault(part.source, {})[each.name] = _find_positions(counts.by_source[part.source], part)
     selection = selection_of(recipe.splits[names.index(split)])
-    rivals = [each.name for each in recipe.splits if selection_of(each) == selection]
-    stretches = {name: _find_stretches(census, plan, name) for name in rivals}
-    territories = []
-    for number, source in enumerate(census.sources):
-        if source.selection != selection:
-            continue
-        taken = [stretches[name][number] for name in rivals if name != split and number in stretches[name]]
-        taken.sort(key=lambda stretch: stretch.start)
-        own = stretches[split].get(number)
-        walk = census.walks[number]
-        territories.append(Territory(walk, source.weight, own, tuple(taken), census.estimate(number)))
-    (num_equations,) = (count.num_equations for count in plan.splits if count.name == split)
-    return SplitTerritory(tuple(territories), num_equations, census.space)
+    sources = []
+    for number, source in enumerate(counts.sources.sources):
+        if source.selection == selection:
+            name_to_range = ranges.get(number, {})
+            taken = [each for name, each in name_to_range.items() if name != split]
+            sources.append(
+                SourceRanges(
+                    enumeration=counts.by_source[number].enumeration,
+                    weight=source.weight,
+                    own=name_to_range.get(split),
+                    taken=tuple(sorted(taken, key=lambda each: each.start)),
+                    num_equations=counts.by_source[number].estimate,
+                )
+            )
+    num_equations = planned[names.index(split)].num_equations
+    return SplitRanges(tuple(sources), num_equations, counts.sources.space)
 
 
-def _find_stretches(census: Census, plan: SplitPlan, split: str) -> dict[int, Stretch]:
-    """Returns the positions of a split in each source that it takes something from."""
-    segments: dict[int, list[Segment]] = {}
-    for task in plan.shards:
-        if task.split == split:
-            for segment in task.segments:
-                if segment.count:
-                    segments.setdefault(segment.source, []).append(segment)
-    return {source: _cover(census, source, found) for source, found in segments.items()}
+def _find_positions(counts: SourceCounts, part: Part) -> PositionRange:
+    """Returns the positions of all classes of which a split has some member."""
 
+    def find_class(ordinal: int) -> tuple[int, int]:
+        position, before = counts.locate(ordinal)
+        return counts.enumeration.find_class(ordinal, position=position, before=before)
 
-def _cover(census: Census, source: int, segments: list[Segment]) -> Stretch:
-    walk, first, last = census.walks[source], segments[0], segments[-1]
-    start, _ = walk.find_class(first.first, first.position, first.ordinal)
-    # The last class may be torn: the members behind the split's end are in no split, but their twins are in this one.
-    last_ordinal = last.first + last.count - 1
-    stop, end = walk.find_class(last_ordinal, *census.locate(source, last_ordinal))
-    return Stretch(start, stop + 1, end - first.first)
+    start, _ = find_class(part.first)
+    # The last class may be cut off: the members behind the split's end are in no split, but a twin is in this one.
+    stop, end = find_class(part.first + part.count - 1)
+    return PositionRange(start, stop + 1, end - part.first)

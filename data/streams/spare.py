@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import EquationColumns
-from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.apportionment import fill_evenly
-from eqstream.data.streams.held_out import Territory, find_territory
+from eqstream.data.streams.held_out import SourceRanges, find_ranges
 
-# Few equations are wanted, of each of perhaps many walks.
+# Few equations are wanted, of each of perhaps many sources.
 _POSITIONS_AT_ONCE = 1 << 12
 
 
@@ -30,42 +27,39 @@ def spare_equations(recipe: Recipe, split: str, limit: int) -> list[EquationColu
     selections = {each.name: selection_of(each) for each in recipe.splits}
     if any(each.rest and selections[each.name] == selections.get(split) for each in recipe.splits):
         return []
-    found = find_territory(recipe, split)
-    capacities = [_count_spare(territory) for territory in found.territories]
-    weights = [territory.weight for territory in found.territories]
-    quotas = fill_evenly(min(limit, sum(capacities)), capacities, weights)
+    found = find_ranges(recipe, split)
+    capacities = [_count_spare(source) for source in found.sources]
+    quotas = fill_evenly(min(limit, sum(capacities)), capacities, [source.weight for source in found.sources])
     columns = ColumnEncoder(found.space)
     return [
         columns.to_columns(block)
-        for territory, quota in zip(found.territories, quotas, strict=True)
-        for block in _take(territory, quota)
+        for source, quota in zip(found.sources, quotas, strict=True)
+        for block in _take(source, quota)
     ]
 
 
-def _count_spare(territory: Territory) -> int:
-    """Returns the number of spare equations of a walk, an estimate where the walk wasn't counted to its end."""
-    own = 0 if territory.own is None else territory.own.num_equations
-    return max(territory.num_free_equations - own, 0)
+def _count_spare(source: SourceRanges) -> int:
+    """Returns the number of spare equations of a source, an estimate where it wasn't counted to its end."""
+    own = 0 if source.own is None else source.own.num_equations
+    return max(source.num_free_equations - own, 0)
 
 
-def _take(territory: Territory, count: int) -> Iterator[EquationBlock]:
-    """Yields the first `count` spare equations of a walk, fewer if there are no more."""
-    walk = territory.walk
-    for start, stop in _spare_positions(territory):
-        for low in range(start, stop, _POSITIONS_AT_ONCE):
+def _take(source: SourceRanges, count: int) -> Iterator[EquationBlock]:
+    """Yields the first `count` spare equations of a source, fewer if there are no more."""
+    for start, stop in _spare_positions(source):
+        for positions in source.enumeration.position_blocks(start, stop, _POSITIONS_AT_ONCE):
             if count <= 0:
                 return
-            positions = np.arange(low, min(low + _POSITIONS_AT_ONCE, stop)).astype(index_dtype(walk.size), copy=False)
-            block = walk.equations_at(positions, low)
+            block = source.enumeration.equations_at(positions, int(positions[0]))
             if block is not None:
                 yield block.take(slice(0, count))
                 count -= len(block)
 
 
-def _spare_positions(territory: Territory) -> Iterator[tuple[int, int]]:
-    """Yields (start, stop) of the positions of a walk that no split has, rising."""
-    own = territory.own
-    for start, stop in territory.free():
+def _spare_positions(source: SourceRanges) -> Iterator[tuple[int, int]]:
+    """Yields (start, stop) of the positions of a source that no split has, rising."""
+    own = source.own
+    for start, stop in source.free():
         if own is None or stop <= own.start or own.stop <= start:
             yield start, stop
             continue

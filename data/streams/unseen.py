@@ -4,17 +4,16 @@ An equation is *unseen* if it belongs to the space (its divisions are defined, i
 
 - with `commuted: ignore`, it is not in the split that was trained on;
 - with `together` and `drop`, no member of its class is in that split, in whatever order the operands stand there. So
-  with `drop` the twins that nobody wrote are seen with the one that was, and so is what a torn class, or a condition
-  on brackets, leaves out.
+  with `drop` the twins that nobody wrote are seen with the one that was, and so are those that the end of the split cut
+  off.
 
-Nothing else matters: equations of other splits are unseen, and so are those of no split, be it that the splits' counts
-leave them over or that no `where` selects them. With `drop` both orders of a class that wasn't trained on are unseen.
+Nothing else matters: equations of other splits are unseen, and so are those of no split, whether left over by counts or
+not selected. With `drop` both orders of a class that wasn't trained on are unseen.
 
 A model trained on an endless stream (`eqstream.data.streams.equation_stream`) may have seen whatever the stream can
 give: all classes of the training split's selection but those of the other splits.
 """
 
-import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,13 +21,14 @@ import numpy as np
 from eqstream.data.errors import UserError
 from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import EquationColumns
-from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import Selection
 from eqstream.data.space.equation_space import EquationSpace, Group
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
-from eqstream.data.splits.enumeration import BLOCK, Walk
-from eqstream.data.streams.held_out import Territory, find_territory
+from eqstream.data.splits.class_filter import ClassFilter
+from eqstream.data.splits.enumeration import Enumeration
+from eqstream.data.splits.twin_classes import TwinFinder
+from eqstream.data.streams.held_out import SourceRanges, find_ranges
 
 MAX_UNSEEN = 20_000_000
 # A byte for each, and about half a minute to look at them all.
@@ -42,14 +42,14 @@ class UnseenEquations:
         total: their number, exact.
     """
 
-    def __init__(self, space: PreparedSpace, walk: Walk, total: int) -> None:
+    def __init__(self, space: PreparedSpace, enumeration: Enumeration, total: int) -> None:
         self._columns = ColumnEncoder(space)
-        self._walk = walk
+        self._enumeration = enumeration
         self.total = total
 
     def blocks(self) -> Iterator[EquationColumns]:
         """Yields them all, each once, in blocks of at most some 100,000; the same at every call."""
-        for block in self._walk.equations(0, 0, 0, self.total):
+        for block in self._enumeration.equations(0, self.total):
             yield self._columns.to_columns(block)
 
 
@@ -68,48 +68,40 @@ def unseen_equations(
         UserError: there is no such split, there are more unseen equations than `limit` (says how many), or far too
             many candidates to count them.
     """
-    prepared = prepare_space(recipe.space)
-    space = prepared.whole
-    if space.size > _MOST_CANDIDATES:
+    space = prepare_space(recipe.space)
+    candidates = space.whole
+    if candidates.size > _MOST_CANDIDATES:
         raise UserError(
-            f"the space has {space.size:,} candidates, too many to judge a model on all that it was not trained on "
-            f"(at most {_MOST_CANDIDATES:,}); judge it on a split"
+            f"the space has {candidates.size:,} candidates, too many to judge a model on all that it was not trained "
+            f"on (at most {_MOST_CANDIDATES:,}); judge it on a split"
         )
-    is_trained = np.zeros(space.size, dtype=bool)
-    for territory in find_territory(recipe, train_split).territories:
-        for start, stop in _trained_positions(territory, from_stream=from_stream):
-            _mark(is_trained, space, territory.walk, start, stop)
+    is_trained = np.zeros(candidates.size, dtype=bool)
+    for source in find_ranges(recipe, train_split).sources:
+        for positions in _trained_positions(source, from_stream=from_stream):
+            for classes in source.enumeration.kept_at(positions).groups:
+                is_trained[_indices(candidates, classes.shape, classes.operands)] = True
 
     def is_omitted(shape: int, operands: list[np.ndarray]) -> np.ndarray:
-        return is_trained[_indices(space, shape, operands)]
+        return is_trained[_indices(candidates, shape, operands)]
 
-    # The whole space, in which nothing is left out: dropped twins come back, and no split bars anything.
-    whole = dataclasses.replace(
-        recipe, commuted="ignore" if recipe.commuted == "ignore" else "together", sampling="uniform"
-    )
-    walk = Walk(whole, prepared, space, Selection(None, None), (), "unseen", is_omitted=is_omitted)
-    total = walk.count(0, walk.size)
+    # Twins that `drop` does not write come back, and no split keeps anything from another one.
+    twins = TwinFinder(space.shapes, "ignore" if recipe.commuted == "ignore" else "together")
+    kept = ClassFilter(space, Selection(None, None), hash_salt=recipe.hash_salt, is_omitted=is_omitted)
+    enumeration = Enumeration(space, candidates, twins, kept, seed=recipe.seed, scope="unseen")
+    total = enumeration.count(0, enumeration.size)
     if total > limit:
         raise UserError(
             f"{total} equations of the space were not trained on, more than the {limit} that can be judged at once; "
             "judge the model on a split"
         )
-    return UnseenEquations(prepared, walk, total)
+    return UnseenEquations(space, enumeration, total)
 
 
-def _trained_positions(territory: Territory, *, from_stream: bool) -> Iterator[tuple[int, int]]:
+def _trained_positions(source: SourceRanges, *, from_stream: bool) -> Iterator[np.ndarray]:
     if from_stream:
-        yield from territory.free()
-    elif territory.own is not None:
-        yield territory.own.start, territory.own.stop
-
-
-def _mark(is_trained: np.ndarray, space: EquationSpace, walk: Walk, start: int, stop: int) -> None:
-    """Sets the places of the canonical members of all classes that are kept at the positions start..stop-1."""
-    for low in range(start, stop, BLOCK):
-        positions = np.arange(low, min(low + BLOCK, stop)).astype(index_dtype(walk.size), copy=False)
-        for classes in walk.classes_at(positions):
-            is_trained[_indices(space, classes.shape, classes.operands)] = True
+        yield from source.free_blocks()
+    elif source.own is not None:
+        yield from source.enumeration.position_blocks(source.own.start, source.own.stop)
 
 
 def _indices(space: EquationSpace, shape: int, operands: list[np.ndarray]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Counts, with a Beam pipeline, what a census has no closed form for.
+"""Counts, with a Beam pipeline, the equations of which a plan needs the places.
 
 Elements are batches of counting tasks. The result of a batch is one small sealed file, so that every runner can hand it
 over and an interrupted count goes on.
@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 import apache_beam as beam
 
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.counting import Census, Counter, CountingResult, CountingTask
+from eqstream.data.splits.counting import CountingResult, CountingTask, count_task
+from eqstream.data.splits.counting_policy import count_here, next_tasks
+from eqstream.data.splits.equation_counts import EquationCounts
+from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.building.receipts import read_counts, write_counts
 from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.runtime.progress import Progress
@@ -32,9 +35,9 @@ class CountBatch(beam.DoFn):
         self._execution = execution
 
     def setup(self) -> None:
-        """Lays out what is to be walked, once per worker."""
+        """Prepares the sources of the recipe, once per worker."""
         self._execution.configure_filesystems()
-        self._counter = Counter(Recipe.from_dict(self._recipe))
+        self._sources = PreparedSources(Recipe.from_dict(self._recipe))
 
     def process(self, element: str) -> Iterator[str]:
         """Writes the results of the batch into the workspace."""
@@ -42,17 +45,22 @@ class CountBatch(beam.DoFn):
         with report_failures("counting", GO_ON):
             self._workspace.check_attempt()
             if read_counts(self._workspace, batch) is None:
-                write_counts(self._workspace, batch, [self._counter.count(task) for task in batch])
+                write_counts(self._workspace, batch, [count_task(self._sources, task) for task in batch])
         yield element
 
 
 def count_equations(
-    census: Census, workspace: Workspace, execution: Execution, *, progress: Progress, begin: Callable[[], None]
+    counts: EquationCounts,
+    workspace: Workspace,
+    execution: Execution,
+    *,
+    progress: Progress,
+    begin: Callable[[], None],
 ) -> bool:
-    """Counts all that a census needs.
+    """Counts all that a plan needs.
 
     Args:
-        census: of a recipe; is completed.
+        counts: of a recipe; completed.
         workspace: keeps the results.
         execution: runs the pipelines.
         progress: is told how far it is.
@@ -65,9 +73,9 @@ def count_equations(
         UserError: the recipe asks for what cannot be counted, or a worker failed.
     """
     has_begun = False
-    while tasks := census.next_tasks():
+    while tasks := next_tasks(counts):
         if sum(task.num_blocks for task in tasks) <= BLOCKS_FOR_DRIVER and not has_begun:
-            census.count(tasks)
+            count_here(counts, tasks)
             continue
         batches = list(make_batches(tasks))
         if not has_begun:
@@ -75,9 +83,9 @@ def count_equations(
             has_begun = True
         missing = [batch for batch in batches if read_counts(workspace, batch) is None]
         if missing:
-            _count(census.recipe, missing, workspace, execution, progress)
+            _count(counts.sources.recipe, missing, workspace, execution, progress)
         for batch in batches:
-            census.add(_load(workspace, batch))
+            counts.add(_load(workspace, batch))
     return has_begun
 
 

@@ -6,7 +6,7 @@ import shutil
 from eqstream.data.dataset.layout import is_shard_path
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.counting import Census
+from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.pipelines.preview import Preview, format_bytes, preview
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress, format_seconds
@@ -17,14 +17,14 @@ RECORD_BYTES = 200
 
 
 def check_disk_space(
-    recipe: Recipe, directory: str, census: Census, *, only_one_shard: bool, force: bool, progress: Progress
+    recipe: Recipe, directory: str, space: PreparedSpace, *, only_one_shard: bool, force: bool, progress: Progress
 ) -> None:
     """Refuses a build whose files don't fit on the disk, and reports one that takes more than an hour.
 
     Args:
         recipe: what is to be built.
         directory: where; on other filesystems than this machine's own there is no known end of the space.
-        census: of the recipe; counts are not needed.
+        space: of the recipe.
         only_one_shard: whether no more than that is to be written.
         force: report what would be refused, and go on.
         progress: is given the reports.
@@ -33,7 +33,7 @@ def check_disk_space(
         UserError: the files are larger than the free space and what lies there already.
     """
     num_free = _free_bytes(directory)
-    most_equations = recipe.storage.shard_size if only_one_shard else _most_equations(recipe, census)
+    most_equations = recipe.storage.shard_size if only_one_shard else _most_equations(recipe, space)
     if num_free is None or most_equations * _most_bytes_per_equation(recipe) < num_free:
         return
     # Takes a second or two, which the bound spares all small builds.
@@ -69,9 +69,9 @@ def _free_bytes(directory: str) -> int | None:
     return usage.free + written
 
 
-def _most_equations(recipe: Recipe, census: Census) -> int:
+def _most_equations(recipe: Recipe, space: PreparedSpace) -> int:
     counts = [split.count for split in recipe.splits]
-    size = census.space.whole.size
+    size = space.whole.size
     return size if None in counts else min(size, sum(count for count in counts if count is not None))
 
 

@@ -12,7 +12,7 @@ from eqstream.data.dataset.manifest_maker import make_manifest
 from eqstream.data.dataset.shard_writer import ShardReceipt
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.counting import Census
+from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import plan_splits
 from tests import recipes
 
@@ -37,7 +37,7 @@ MISSING = object()
 @pytest.fixture(scope="module")
 def manifest() -> dict:
     recipe = Recipe.from_dict(SUMS)
-    plan = plan_splits(recipe, Census(recipe).run())
+    plan = plan_splits(count_for_plan(recipe))
     file = {"num_bytes": 1, "sha256": "0" * 64}
     receipts = {
         task.name: ShardReceipt.from_dict(

@@ -14,9 +14,8 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.crc32c import checksum, constants
 from eqstream.data.formats.tfrecord_writer import masked_checksum, open_uncompressed, read_records
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.counting import Census, Counter, CountingResult, CountingTask
-from eqstream.data.splits.plan import ShardTask, plan_splits
-from tests.brute_force import make_recipe
+from eqstream.data.splits.plan import ShardTask
+from tests.brute_force import make_plan, make_recipe
 
 GOLDEN_DIGEST = "fa948a71e7b510bc6b29621eea7af56ac560dc6d8b1205242677bbdbe211bc03"
 LARGE = {"operands": {"min": 0, "max": 799}}
@@ -32,10 +31,6 @@ SPACES = {
 }
 
 
-def plan(recipe: Recipe):
-    return plan_splits(recipe, Census(recipe).run())
-
-
 def write(recipe: Recipe, task: ShardTask, *formats: str) -> tuple[ShardReceipt, dict[str, bytes]]:
     sinks = {format: io.BytesIO() for format in formats}
     receipt = ShardWriter(recipe).write(task, sinks)
@@ -45,7 +40,7 @@ def write(recipe: Recipe, task: ShardTask, *formats: str) -> tuple[ShardReceipt,
 @pytest.mark.parametrize("name", SPACES)
 def test_records_are_what_protocol_buffers_and_tensorflow_write(name, tmp_path):
     recipe = make_recipe(SPACES[name], [{"name": "train", "count": 700}])
-    _, files = write(recipe, plan(recipe).shards[0], "tfrecord", "parquet")
+    _, files = write(recipe, make_plan(recipe).shards[0], "tfrecord", "parquet")
     rows = pq.read_table(io.BytesIO(files["parquet"])).to_pylist()
     path = str(tmp_path / "expected.tfrecord")
     with tf.io.TFRecordWriter(path) as writer:
@@ -65,7 +60,7 @@ def test_each_shard_alone_has_the_bytes_it_has_in_sequence():
     recipe = make_recipe(
         LARGE, [{"name": "a", "count": 300_000}, {"name": "b", "rest": True}], storage={"shard_size": 90_000}
     )
-    shards = plan(recipe).shards
+    shards = make_plan(recipe).shards
     assert [task.name for task in shards][-1] == "b-00003-of-00004"
     writer = ShardWriter(recipe)
     in_sequence = {}
@@ -83,7 +78,7 @@ def test_large_space_is_written_whole_across_blocks():
     seen = np.zeros(800 * 800, dtype=np.int64)
     split_of = np.zeros(800 * 800, dtype=np.int64)
     writer = ShardWriter(recipe)
-    found = plan(recipe)
+    found = make_plan(recipe)
     for task in found.shards:
         for block in writer.equations(task):
             places = block.operands[0] * 800 + block.operands[1]
@@ -104,7 +99,7 @@ def test_bytes_are_part_of_the_format():
         seed=11,
     )
     digest = hashlib.sha256()
-    for task in plan(recipe).shards:
+    for task in make_plan(recipe).shards:
         digest.update(write(recipe, task, "tfrecord")[1]["tfrecord"])
     assert digest.hexdigest() == GOLDEN_DIGEST
 
@@ -112,8 +107,8 @@ def test_bytes_are_part_of_the_format():
 def test_gzip_holds_the_same_records_and_no_time():
     plain = make_recipe(SPACES["sums"])
     packed = make_recipe(SPACES["sums"], storage={"compression": "gzip"})
-    _, expected = write(plain, plan(plain).shards[0], "tfrecord")
-    receipt, files = write(packed, plan(packed).shards[0], "tfrecord")
+    _, expected = write(plain, make_plan(plain).shards[0], "tfrecord")
+    receipt, files = write(packed, make_plan(packed).shards[0], "tfrecord")
     assert gzip.decompress(files["tfrecord"]) == expected["tfrecord"]
     assert files["tfrecord"][4:8] == bytes(4)
     assert receipt.files["tfrecord"]["sha256"] == hashlib.sha256(files["tfrecord"]).hexdigest()
@@ -123,7 +118,7 @@ def test_gzip_holds_the_same_records_and_no_time():
 
 def test_receipt_tells_what_was_written_and_survives_json():
     recipe = make_recipe(SPACES["signs and operators"], [{"name": "train", "count": 3000}])
-    receipt, files = write(recipe, plan(recipe).shards[0], "tfrecord", "parquet")
+    receipt, files = write(recipe, make_plan(recipe).shards[0], "tfrecord", "parquet")
     for format, data in files.items():
         assert receipt.files[format] == {"num_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     assert ShardReceipt.from_dict(receipt.to_dict()) == receipt
@@ -152,7 +147,7 @@ def test_receipt_tells_what_was_written_and_survives_json():
 @pytest.fixture(scope="module")
 def small_file() -> bytes:
     recipe = make_recipe({"operands": {"min": 0, "max": 1}})
-    return write(recipe, plan(recipe).shards[0], "tfrecord")[1]["tfrecord"]
+    return write(recipe, make_plan(recipe).shards[0], "tfrecord")[1]["tfrecord"]
 
 
 def test_a_flip_of_any_byte_is_found_in_its_record(small_file):
@@ -181,7 +176,7 @@ def test_a_full_disk_is_an_error_and_nothing_more_is_written():
             raise OSError(28, "No space left on device")
 
     recipe = make_recipe(SPACES["sums"])
-    task = plan(recipe).shards[0]
+    task = make_plan(recipe).shards[0]
     for format in ("tfrecord", "parquet"):
         with pytest.raises(OSError, match="No space left"):
             ShardWriter(recipe).write(task, {format: Full()})
@@ -193,19 +188,3 @@ def test_checksums_agree_with_another_implementation(length):
     value = checksum(data)
     assert ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF == masked_checksum(data)
     assert int(constants(length)[length]) == checksum(bytes(length))
-
-
-def test_counting_in_pieces_gives_what_counting_at_once_gives():
-    space = {"operands": {"min": 0, "max": 999}, "operators": "/"}
-    recipe = make_recipe(space)
-    census = Census(recipe)
-    tasks = census.next_tasks()
-    counter = Counter(recipe)
-    singles = [
-        CountingTask(t.source, block, 1) for t in tasks for block in range(t.first_block, t.first_block + t.num_blocks)
-    ]
-    results = [counter.count(CountingTask.from_dict(task.to_dict())) for task in reversed(singles)]
-    census.add(CountingResult.from_dict(result.to_dict()) for result in results)
-    assert not census.next_tasks()
-    # Even quotients of 0..999 by 1..999: for each divisor as many as there are multiples.
-    assert census.total(0) == sum(999 // divisor + 1 for divisor in range(1, 1000))

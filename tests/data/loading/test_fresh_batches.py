@@ -54,8 +54,6 @@ def test_shapes_and_types_are_static():
 @pytest.mark.parametrize("sampling", ["uniform", "balanced"])
 def test_stream_resumes_at_every_step(sampling, monkeypatch):
     monkeypatch.setattr("eqstream.data.loading.fresh_batches._BATCHES_PER_BLOCK", 2)
-    monkeypatch.setattr("eqstream.data.streams.epochs.BLOCK", 23)
-    monkeypatch.setattr("eqstream.data.streams.equation_stream.BLOCK", 19)
     recipe = make_recipe(RECIPE.to_dict()["space"], SPLITS, sampling=sampling)
     source = FreshBatches(recipe, CODEC, batch_size=15)
     assert (source.num_examples, source.num_batches) == (100, 6)

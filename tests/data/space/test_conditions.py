@@ -11,16 +11,17 @@ from eqstream.data.reference.evaluation import list_operands, parse, render
 from eqstream.data.space.conditions import Selection, are_disjoint, boxes_of, fits, selection_of
 from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import prepare_space
-from eqstream.data.splits.counting import Census
-from eqstream.data.splits.plan import plan_splits
+from eqstream.data.splits.prepared_sources import PreparedSources
 from tests.brute_force import (
     by_question,
     examine_space,
+    make_plan,
     make_recipe,
     meets,
     pick,
     plant,
 )
+from tests.covering import cover_pairs
 
 SPACES = {
     "two terms": {"operands": {"min": -3, "max": 11}, "operators": "+-*"},
@@ -65,16 +66,16 @@ WHERES = [
     {"digits": {"min": 2, "max": 2}, "operands": {"min": -1}, "excludes": 11, "carries": {"min": 0}},
     {"terms": {"min": 2}, "operators": "+-", "contains": 1, "answer": {"max": 3}},
 ]
-all_spaces = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-all_wheres = pytest.mark.parametrize("where", WHERES, ids=str)
 
 
-@pytest.mark.parametrize(
-    ("commuted", "sampling"), [("together", "uniform"), ("drop", "uniform"), ("ignore", "balanced")]
+@cover_pairs(
+    "where, space, mode",
+    {str(where): where for where in WHERES},
+    SPACES,
+    {"together": ("together", "uniform"), "drop": ("drop", "uniform"), "ignore": ("ignore", "balanced")},
 )
-@all_spaces
-@all_wheres
-def test_condition_takes_exactly_what_it_says_and_leaves_the_rest(where, space, commuted, sampling):
+def test_condition_takes_exactly_what_it_says_and_leaves_the_rest(where, space, mode):
+    commuted, sampling = mode
     splits = [{"name": "chosen", "rest": True, "where": where}, {"name": "others", "rest": True}]
     recipe = make_recipe(space, splits, commuted=commuted, sampling=sampling)
     known = examine_space(recipe.space)
@@ -97,8 +98,15 @@ def test_condition_takes_exactly_what_it_says_and_leaves_the_rest(where, space, 
             assert sorted(found[split]) == sorted(equation.question for equation in equations)
 
 
-@all_spaces
-@all_wheres
+@pytest.mark.parametrize(
+    ("where", "space"),
+    [
+        # Each condition in two spaces of six; the others are slow.
+        pytest.param(where, space, marks=() if (number + place) % 3 == 0 else pytest.mark.slow, id=f"{where}-{name}")
+        for number, where in enumerate(WHERES)
+        for place, (name, space) in enumerate(SPACES.items())
+    ],
+)
 def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
     splits = [{"name": "chosen", "rest": True, "where": where}]
     recipe = make_recipe(space, splits)
@@ -197,7 +205,7 @@ def test_conditions_that_are_said_to_exclude_each_other_do(space, first, second)
         assert shared == []
     elif one != other:
         with pytest.raises(UserError, match="splits `a` and `b` could share an equation"):
-            Census(recipe)
+            PreparedSources(recipe)
 
 
 DISJOINT = [
@@ -250,9 +258,9 @@ def test_conditions_on_operators_exclude_each_other_where_every_equation_has_one
     splits = [{"name": sign, "rest": True, "where": {"operators": operator}} for sign, operator in ("a+", "b-")]
     assert {name: len(found) for name, found in pick(make_recipe(space, splits)).items()} == {"a": 100, "b": 100}
     with pytest.raises(UserError, match="splits `a` and `b` could share an equation"):
-        Census(make_recipe(space | {"terms": {"min": 1, "max": 2}}, splits))
+        PreparedSources(make_recipe(space | {"terms": {"min": 1, "max": 2}}, splits))
     splits[1]["where"]["terms"] = {"min": 1.5}
-    assert Census(make_recipe(space | {"terms": {"min": 1, "max": 2}}, splits))
+    assert PreparedSources(make_recipe(space | {"terms": {"min": 1, "max": 2}}, splits))
 
 
 def test_digits_exclude_values_that_are_longer():
@@ -270,7 +278,7 @@ def test_conditions_that_could_share_an_equation_are_refused(first, second):
     splits = [{"name": "a", "count": 1, "where": first}, {"name": "b", "count": 1, "where": second}]
     message = "splits `a` and `b` could share an equation; give them the same `where` and `hash`, or ones that exclude"
     with pytest.raises(UserError, match=message):
-        Census(make_recipe(SPACES["one to three terms"], splits))
+        PreparedSources(make_recipe(SPACES["one to three terms"], splits))
 
 
 @pytest.mark.parametrize(
@@ -283,7 +291,7 @@ def test_conditions_that_could_share_an_equation_are_refused(first, second):
 )
 def test_buckets_that_could_share_an_equation_are_refused(first, second):
     with pytest.raises(UserError, match="splits `a` and `b` could share an equation"):
-        Census(make_recipe(SPACES["two terms"], [{"name": "a", **first}, {"name": "b", **second}]))
+        PreparedSources(make_recipe(SPACES["two terms"], [{"name": "a", **first}, {"name": "b", **second}]))
 
 
 def test_splits_of_one_condition_share_it_out():
@@ -308,7 +316,7 @@ def test_every_equation_that_contains_527_is_held_out(operators):
     recipe = make_recipe({"operands": {"min": 0, "max": 999}, "operators": operators}, splits)
     writer = ShardWriter(recipe)
     sizes = {}
-    for task in plan_splits(recipe, Census(recipe).run()).shards:
+    for task in make_plan(recipe).shards:
         for block in writer.equations(task):
             has_527 = (block.operands[0] == 527) | (block.operands[1] == 527)
             assert (has_527 == (task.split == "test_527")).all()

@@ -1,4 +1,4 @@
-"""The walk in blocks: every class once and whole, twins apart, and none of them preferred."""
+"""The enumeration in blocks: every class once and whole, twins apart, and none of them preferred."""
 
 import dataclasses
 import itertools
@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.reference.evaluation import canonical_key, parse
-from eqstream.data.splits.counting import Census
-from eqstream.data.splits.plan import Segment, ShardTask, plan_splits
-from tests.brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick, write
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.plan import Segment, ShardTask
+from eqstream.data.splits.prepared_sources import PreparedSources
+from tests.brute_force import by_question, examine_space, list_questions, make_plan, make_recipe, meets, pick, write
+from tests.covering import cover_pairs
 
 MIXED = {"operands": {"min": -1, "max": 2}, "operators": "+-*", "terms": {"min": 1, "max": 3}}
 BRACKETS = {"operands": {"min": 0, "max": 2}, "operators": "+*", "terms": {"min": 2, "max": 3}, "brackets": True}
@@ -21,24 +23,14 @@ DIVISION = {"operands": {"min": -5, "max": 9}, "operators": "+/", "division": "e
 SUMS = {"operands": {"min": 0, "max": 99}}
 
 
-@pytest.fixture
-def tiny_blocks(monkeypatch):
-    """Blocks of few positions, so that small spaces have many edges."""
-
-    def shrink(block: int, block_of_stratum: int) -> None:
-        monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK", block)
-        monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK_OF_STRATUM", block_of_stratum)
-        monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK_OF_HUGE_SPACE", block_of_stratum)
-
-    return shrink
-
-
-@pytest.mark.parametrize("blocks", [(2, 3), (32, 8)])
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-@pytest.mark.parametrize("space", [MIXED, DIVISION], ids=["mixed", "division"])
-def test_edges_of_blocks_lose_nothing(space, commuted, sampling, blocks, tiny_blocks):
-    tiny_blocks(*blocks)
+@cover_pairs(
+    "space, commuted, sampling, block_size",
+    {"mixed": MIXED, "division": DIVISION},
+    ["together", "drop", "ignore"],
+    ["uniform", "balanced"],
+    [2, 3, 32],
+)
+def test_edges_of_blocks_lose_nothing(space, commuted, sampling, block_size):
     where = {"answer": {"min": 2}}
     splits = [
         {"name": "a", "count": 41},
@@ -48,7 +40,7 @@ def test_edges_of_blocks_lose_nothing(space, commuted, sampling, blocks, tiny_bl
     ]
     recipe = make_recipe(space, splits, commuted=commuted, sampling=sampling, storage={"shard_size": 23})
     known = by_question(examine_space(recipe.space))
-    found = pick(recipe)
+    found = pick(recipe, block_size=block_size)
     questions = list(itertools.chain(*found.values()))
     assert len(set(questions)) == len(questions)
     assert (len(found["a"]), len(found["c"])) == (41, 5)
@@ -73,16 +65,15 @@ def test_edges_of_blocks_lose_nothing(space, commuted, sampling, blocks, tiny_bl
 
 
 @pytest.mark.parametrize("space", [MIXED, BRACKETS], ids=["mixed", "brackets"])
-@pytest.mark.parametrize("block", [8, 1 << 16])
-def test_any_stretch_of_ordinals_is_what_the_whole_walk_has_there(space, block, tiny_blocks):
-    tiny_blocks(block, block)
+@pytest.mark.parametrize("block_size", [8, 1 << 16])
+def test_any_range_of_ordinals_is_what_the_whole_enumeration_has_there(space, block_size):
     recipe = make_recipe(space)
-    census = Census(recipe).run()
-    (walk,) = census.walks
-    total = census.total(0) or walk.size
+    (counts,) = count_for_plan(recipe, block_size=block_size).by_source
+    enumeration, total = counts.enumeration, counts.total
     class_of_ordinal: list[str] = []
     for ordinal in range(total):
-        (block_of_one,) = walk.equations(*census.locate(0, ordinal), ordinal, 1)
+        position, before = counts.locate(ordinal)
+        (block_of_one,) = enumeration.equations(ordinal, 1, position=position, before=before)
         (question,) = list_questions(recipe, block_of_one)
         class_of_ordinal.append(canonical_key(parse(question)))
     assert Counter(class_of_ordinal) == Counter(equation.class_key for equation in examine_space(recipe.space))
@@ -90,35 +81,39 @@ def test_any_stretch_of_ordinals_is_what_the_whole_walk_has_there(space, block, 
     assert len(list(itertools.groupby(class_of_ordinal))) == len(set(class_of_ordinal))
     rng = np.random.default_rng(0)
     for first, last in [(0, total), *np.sort(rng.integers(0, total + 1, (15, 2)), axis=1).tolist()]:
-        found = itertools.chain(*(list_questions(recipe, found) for found in walk.equations(0, 0, first, last - first)))
+        found = itertools.chain(
+            *(list_questions(recipe, found) for found in enumeration.equations(first, last - first))
+        )
         assert sorted(canonical_key(parse(question)) for question in found) == sorted(class_of_ordinal[first:last])
 
 
-def test_class_starts_are_the_edges_of_classes():
+def test_starts_of_kept_classes_are_their_edges():
     recipe = make_recipe(BRACKETS)
-    (walk,) = Census(recipe).walks
-    for start, stop in ((0, walk.size), (0, 1), (3, 100), (77, 77)):
-        starts = walk.class_starts(start, stop).tolist()
-        total = walk.count(start, stop)
+    enumeration = PreparedSources(recipe).enumeration(0)
+    for start, stop in ((0, enumeration.size), (0, 1), (3, 100)):
+        (positions,) = enumeration.position_blocks(start, stop)
+        kept = enumeration.kept_at(positions)
         questions = itertools.chain(
-            *(list_questions(recipe, block) for block in walk.equations(0, 0, walk.count(0, start), total))
+            *(
+                list_questions(recipe, each)
+                for each in enumeration.equations(enumeration.count(0, start), kept.num_equations)
+            )
         )
         sizes = Counter(canonical_key(parse(question)) for question in questions)
-        assert sorted(np.diff([*starts, total]).tolist()) == sorted(sizes.values())
+        assert sorted(np.diff([*kept.starts, kept.num_equations]).tolist()) == sorted(sizes.values())
 
 
-def test_walk_that_ends_early_says_so():
-    recipe = make_recipe({"operands": {"min": 0, "max": 2}})
-    (walk,) = Census(recipe).walks
-    with pytest.raises(ValueError, match="the walk ends at ordinal 9, wanted up to 10"):
-        list(walk.equations(0, 0, 5, 5))
+def test_enumeration_that_ends_early_says_so():
+    enumeration = PreparedSources(make_recipe({"operands": {"min": 0, "max": 2}})).enumeration(0)
+    with pytest.raises(ValueError, match="the enumeration ends at ordinal 9, wanted up to 10"):
+        list(enumeration.equations(5, 5))
 
 
-def read_blocks(recipe, task=None):
+def read_blocks(recipe):
     """The operands of each record in turn, for each shard."""
     writer = ShardWriter(recipe)
-    for one in plan_splits(recipe, Census(recipe).run()).shards if task is None else [task]:
-        yield np.concatenate([np.stack([*block.operands, block.shapes]) for block in writer.equations(one)], axis=1)
+    for task in make_plan(recipe).shards:
+        yield np.concatenate([np.stack([*block.operands, block.shapes]) for block in writer.equations(task)], axis=1)
 
 
 @pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
@@ -143,7 +138,7 @@ def test_class_torn_across_blocks_stays_in_one_split(sampling):
     recipe = make_recipe(
         {"operands": {"min": 0, "max": 499}}, splits, sampling=sampling, storage={"shard_size": 30_000}
     )
-    plan = plan_splits(recipe, Census(recipe).run())
+    plan = make_plan(recipe)
     split_of = np.zeros((500, 500), dtype=np.int64)
     for task, pairs in zip(plan.shards, read_blocks(recipe), strict=True):
         assert not split_of[pairs[0], pairs[1]].any()
@@ -246,14 +241,21 @@ def test_order_of_records_is_that_of_the_seed():
 @given(st.data())
 def test_any_cut_of_a_split_into_shards_gives_the_same_equations(data):
     recipe = make_recipe(MIXED)
-    census = Census(recipe).run()
+    (counts,) = count_for_plan(recipe).by_source
     total = len(examine_space(recipe.space))
     edges = sorted({0, total, *data.draw(st.lists(st.integers(0, total), max_size=6))})
     writer = ShardWriter(recipe)
     found = []
     for first, last in itertools.pairwise(edges):
-        segment = Segment(0, first, last - first, *census.locate(0, first))
-        task = ShardTask("train", 0, 1, first, last - first, (segment,))
+        segment = Segment(0, first, last - first, *counts.locate(first))
+        task = ShardTask(
+            split="train",
+            shard_index=0,
+            num_shards=1,
+            first_ordinal=first,
+            num_equations=last - first,
+            segments=(segment,),
+        )
         found += [question for block in writer.equations(task) for question in list_questions(recipe, block)]
     assert Counter(found) == Counter(equation.question for equation in examine_space(recipe.space))
 
@@ -262,7 +264,7 @@ def test_blocks_say_what_they_hold():
     recipe = make_recipe(MIXED | {"operands": {"min": -2, "max": 12}})
     known = by_question(examine_space(recipe.space))
     writer = ShardWriter(recipe)
-    (task,) = plan_splits(recipe, Census(recipe).run()).shards
+    (task,) = make_plan(recipe).shards
     for block in writer.equations(task):
         assert {column.shape for column in block.columns()} == {(len(block),)}
         for row, question in enumerate(list_questions(recipe, block)):
@@ -278,20 +280,18 @@ def test_blocks_say_what_they_hold():
 @pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
 def test_class_of_an_ordinal_stands_where_its_members_are_found(commuted):
     recipe = make_recipe(BRACKETS, commuted=commuted)
-    census = Census(recipe).run()
-    (walk,) = census.walks
-    total = census.total(0)
-    ordinal = 0
-    last_position = -1
+    (counts,) = count_for_plan(recipe).by_source
+    enumeration, total = counts.enumeration, len(pick(recipe)["train"])
+    ordinal, last_position = 0, -1
     while ordinal < total:
-        position, end = walk.find_class(ordinal, 0, 0)
+        position, end = enumeration.find_class(ordinal)
         assert last_position < position
-        assert {walk.find_class(member, *census.locate(0, member)) for member in range(ordinal, end)} == {
-            (position, end)
-        }
-        members = walk.equations_at(np.array([position]), 0)
-        (expected,) = walk.equations(0, 0, ordinal, end - ordinal)
+        for member in range(ordinal, end):
+            start, before = counts.locate(member)
+            assert enumeration.find_class(member, position=start, before=before) == (position, end)
+        members = enumeration.equations_at(np.array([position]), 0)
+        (expected,) = enumeration.equations(ordinal, end - ordinal)
         assert sorted(list_questions(recipe, members)) == sorted(list_questions(recipe, expected))
         ordinal, last_position = end, position
-    with pytest.raises(ValueError, match=f"the walk ends at ordinal {total}, wanted {total}"):
-        walk.find_class(total, 0, 0)
+    with pytest.raises(ValueError, match=f"the enumeration ends at ordinal {total}, wanted {total}"):
+        enumeration.find_class(total)

@@ -1,6 +1,5 @@
 """Plans: exact sizes or a refusal with the largest, nothing shared, nothing lost but torn classes, lengths balanced."""
 
-import itertools
 import json
 import sys
 from collections import Counter
@@ -8,26 +7,24 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
-from eqstream.data.splits.apportionment import divide_proportionally, fill_evenly
-from eqstream.data.splits.counting import Census
-from eqstream.data.splits.plan import MAX_SHARDS, ShardTask, deal, plan_splits
-from tests.brute_force import by_question, examine_space, make_recipe, pick, write
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.plan import MAX_SHARDS, ShardTask, plan_splits
+from eqstream.data.splits.prepared_sources import PreparedSources
+from tests.brute_force import by_question, examine_space, fill_one_by_one, make_plan, make_recipe, pick, write
+from tests.covering import cover_pairs
 
 SUMS = {"operands": {"min": 0, "max": 9}}
 MIXED = {"operands": {"min": 8, "max": 11}, "operators": "+-*", "terms": {"min": 2, "max": 3}}
 DIVISION = {"operands": {"min": 0, "max": 30}, "operators": "/"}
-all_modes = pytest.mark.parametrize(
-    ("commuted", "sampling"), list(itertools.product(["together", "drop", "ignore"], ["uniform", "balanced"]))
-)
+SPACES = {"sums": SUMS, "mixed": MIXED, "division": DIVISION}
+COMMUTED, SAMPLING = ["together", "drop", "ignore"], ["uniform", "balanced"]
+all_modes = cover_pairs("commuted, sampling", COMMUTED, SAMPLING)
 
 
 def plan_of(space, splits, **changes):
-    recipe = make_recipe(space, splits, **changes)
-    return plan_splits(recipe, Census(recipe).run())
+    return make_plan(make_recipe(space, splits, **changes))
 
 
 def refuse(space, splits, **changes) -> str:
@@ -42,8 +39,7 @@ def count_space(space, commuted) -> int:
     return len({equation.class_key for equation in equations}) if commuted == "drop" else len(equations)
 
 
-@all_modes
-@pytest.mark.parametrize("space", [SUMS, MIXED, DIVISION], ids=["sums", "mixed", "division"])
+@cover_pairs("space, commuted, sampling", SPACES, COMMUTED, SAMPLING)
 def test_count_may_be_everything_and_not_one_more(space, commuted, sampling):
     total = count_space(space, commuted)
     written = write(make_recipe(space, [{"name": "one", "count": total}], commuted=commuted, sampling=sampling))
@@ -55,9 +51,7 @@ def test_count_may_be_everything_and_not_one_more(space, commuted, sampling):
     )
 
 
-@all_modes
-@pytest.mark.parametrize("space", [SUMS, MIXED, DIVISION], ids=["sums", "mixed", "division"])
-@pytest.mark.parametrize("first", [1, 2, 7, 38, 51])
+@cover_pairs("space, commuted, sampling, first", SPACES, COMMUTED, SAMPLING, [1, 2, 7, 38, 51])
 def test_count_that_is_called_the_largest_possible_is_possible(space, commuted, sampling, first):
     def splits(count):
         return [{"name": "a", "count": first}, {"name": "b", "count": count}]
@@ -71,7 +65,7 @@ def test_count_that_is_called_the_largest_possible_is_possible(space, commuted, 
         assert f"the largest possible count is {largest}" in refuse(space, splits(largest + 1), **modes)
     total = count_space(space, commuted)
     # Nothing is kept back but what is torn: nothing of a class, or all members but one of it for each source.
-    sources = len(Census(make_recipe(space, **modes)).sources)
+    sources = len(PreparedSources(make_recipe(space, **modes)))
     assert total - first - (3 * sources if commuted == "together" else 0) <= largest <= total - first
 
 
@@ -86,9 +80,13 @@ def test_rest_is_what_the_others_leave_wherever_it_stands(commuted, sampling):
     assert len(written.split_of) + left_out == total == len(written.records["b"]) + 15 + total // 5 + left_out
 
 
-@all_modes
-@pytest.mark.parametrize("space", [SUMS, MIXED, DIVISION], ids=["sums", "mixed", "division"])
-@pytest.mark.parametrize("fractions", [[1], [0.5, 0.5], [0.7, 0.2, 0.1], [0.25] * 4, [0.3, 0.3]])
+@cover_pairs(
+    "space, commuted, sampling, fractions",
+    SPACES,
+    COMMUTED,
+    SAMPLING,
+    [[1], [0.5, 0.5], [0.7, 0.2, 0.1], [0.25] * 4, [0.3, 0.3]],
+)
 def test_fractions_take_their_share_of_the_whole(space, commuted, sampling, fractions):
     splits = [{"name": f"s{place}", "fraction": fraction} for place, fraction in enumerate(fractions)]
     total = count_space(space, commuted)
@@ -182,7 +180,7 @@ def test_what_splits_leave_out_is_every_twin_that_no_split_has(brackets, samplin
         found = [question for questions in pick(recipe).values() for question in questions]
         classes = {known[question].class_key for question in found}
         missing = [one for one in known.values() if one.class_key in classes and one.question not in found]
-        counts = plan_splits(recipe, Census(recipe).run()).splits
+        counts = make_plan(recipe).splits
         assert sum(split.num_left_out for split in counts) == len(missing)
         assert counts[0].num_cut_off_behind == 0
         num_cut_off += sum(split.num_cut_off_behind for split in counts)
@@ -209,14 +207,11 @@ def test_shards_are_nearly_equal_and_full(shard_size):
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-def test_steps_of_planning_grow_with_the_number_of_shards_and_not_with_its_square(sampling, monkeypatch):
-    monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK", 16)
-    monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK_OF_STRATUM", 16)
-
+def test_steps_of_planning_grow_with_the_number_of_shards_and_not_with_its_square(sampling):
     def count_steps(num_shards) -> int:
         splits, storage = [{"name": "one", "count": 20 * num_shards}], {"shard_size": 20}
         recipe = make_recipe({"operands": {"min": 0, "max": 300}}, splits, sampling=sampling, storage=storage)
-        census, num_steps = Census(recipe).run(), 0
+        counts, num_steps = count_for_plan(recipe, block_size=16), 0
 
         def count_lines(frame, event, argument):
             nonlocal num_steps
@@ -226,13 +221,13 @@ def test_steps_of_planning_grow_with_the_number_of_shards_and_not_with_its_squar
         tracer = sys.gettrace()
         sys.settrace(count_lines)
         try:
-            plan = plan_splits(recipe, census)
+            plan = plan_splits(counts)
         finally:
             sys.settrace(tracer)
         assert len(plan.shards) == num_shards
         return num_steps
 
-    assert count_steps(1600) < 4.4 * count_steps(400)
+    assert count_steps(800) < 4.4 * count_steps(200)
 
 
 def test_too_many_shards_are_refused_at_once():
@@ -280,23 +275,12 @@ GRID = {"operands": {"min": 8, "max": 11, "decimals": 1}, "operators": "+-"}
 FORKED = {"operands": {"min": 7, "max": 11}, "operators": "+*", "terms": 3, "brackets": True}
 
 
-def fill_one_by_one(total: int, capacities: dict) -> dict:
-    """What each combination holds when they take turns, one equation each, as long as they have any."""
-    amounts = dict.fromkeys(capacities, 0)
-    while total:
-        open_places = [place for place in capacities if amounts[place] < capacities[place]]
-        step = min(min(capacities[place] - amounts[place] for place in open_places), total // len(open_places))
-        if not step:
-            return amounts
-        for place in open_places:
-            amounts[place] += step
-            total -= step
-    return amounts
-
-
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-@pytest.mark.parametrize("space", [WIDE, DEEP, SIGNED, GRID, FORKED], ids=["wide", "deep", "signed", "grid", "forked"])
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+@cover_pairs(
+    "space, commuted, part",
+    {"wide": WIDE, "deep": DEEP, "signed": SIGNED, "grid": GRID, "forked": FORKED},
+    COMMUTED,
+    [0.1, 0.5, 0.9],
+)
 def test_combinations_of_lengths_are_filled_evenly_as_far_as_they_reach(space, commuted, part):
     known = by_question(examine_space(make_recipe(space).space))
     if commuted == "drop":
@@ -323,7 +307,7 @@ def test_combinations_of_lengths_are_filled_evenly_as_far_as_they_reach(space, c
 
 
 def test_equal_capacities_are_filled_to_the_last_one():
-    """With strangers alone nothing is torn: the counts are those of taking turns, give or take one."""
+    """Where twins are unrelated nothing is cut off: the counts are those of taking turns, give or take one."""
     splits = [{"name": "a", "count": 333}]
     found = pick(make_recipe(WIDE, splits, commuted="ignore", sampling="balanced"))["a"]
     counts = Counter(tuple(map(len, question.split(" + "))) for question in found)
@@ -367,75 +351,3 @@ def test_small_strata_are_not_given_up_for_fear_of_torn_classes():
     assert [split.num_equations for split in written.plan.splits[:2]] == [30, 30]
     lengths = {tuple(map(len, question.replace("*", "+").split(" + "))) for question in written.split_of}
     assert len(lengths) == 8
-
-
-def test_too_many_strata_are_refused():
-    space = {"operands": {"min": 0, "max": 10**12}, "terms": 6}
-    with pytest.raises(
-        UserError, match="`sampling: balanced` finds over 20000 combinations of shape and operand lengths"
-    ):
-        Census(make_recipe(space, sampling="balanced"))
-
-
-# Whole numbers shared out.
-
-vessels = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 4)), min_size=1, max_size=6)
-
-
-@given(vessels, st.data())
-def test_vessels_are_filled_to_one_level(pairs, data):
-    capacities, weights = map(list, zip(*pairs, strict=True))
-    total = data.draw(st.integers(0, sum(capacities)))
-    amounts = fill_evenly(total, capacities, weights)
-    assert sum(amounts) == total
-    assert all(0 <= amount <= capacity for amount, capacity in zip(amounts, capacities, strict=True))
-    # Nobody with room is more than a turn below anybody else.
-    for (amount, capacity, weight), (other, other_weight) in itertools.product(
-        zip(amounts, capacities, weights, strict=True), zip(amounts, weights, strict=True)
-    ):
-        if amount < capacity:
-            assert Fraction(other, other_weight) - Fraction(amount, weight) <= len(amounts)
-
-
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=6), st.data())
-def test_vessels_of_one_weight_differ_by_at_most_what_does_not_divide(capacities, data):
-    total = data.draw(st.integers(0, sum(capacities)))
-    expected = fill_one_by_one(total, dict(enumerate(capacities)))
-    amounts = fill_evenly(total, capacities, [1] * len(capacities))
-    rest = total - sum(expected.values())
-    assert sum(amounts) == total
-    assert all(expected[place] <= amount <= expected[place] + rest for place, amount in enumerate(amounts))
-
-
-@given(st.lists(st.integers(0, 10**20), min_size=1, max_size=8).filter(any), st.data())
-def test_shares_are_whole_proportional_and_add_up(amounts, data):
-    total = data.draw(st.integers(0, sum(amounts)))
-    shares = divide_proportionally(total, amounts)
-    assert sum(shares) == total
-    for share, amount in zip(shares, amounts, strict=True):
-        assert 0 <= share <= amount
-        assert abs(share - Fraction(total * amount, sum(amounts))) < 1
-
-
-def test_more_than_there_is_cannot_be_shared_out():
-    with pytest.raises(ValueError, match="`total` must be at most 5, got 6"):
-        fill_evenly(6, [2, 3], [1, 1])
-    with pytest.raises(ValueError, match="`total` must be at most 5, got 6"):
-        divide_proportionally(6, [2, 3])
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 300), min_size=1, max_size=5).filter(any), st.integers(0, 2**64 - 1), st.data())
-def test_deal_gives_each_part_its_quota_however_it_is_asked(quotas, seed, data):
-    total = sum(quotas)
-    whole = deal(total, seed, quotas, 0, total)
-    assert np.bincount(whole, minlength=len(quotas)).tolist() == quotas
-    start = data.draw(st.integers(0, total))
-    stop = data.draw(st.integers(start, total))
-    assert deal(total, seed, quotas, start, stop - start).tolist() == whole[start:stop].tolist()
-
-
-def test_deal_of_more_than_one_batch_of_slots_is_whole():
-    whole = deal(200_000, 3, [150_000, 50_000], 0, 200_000)
-    assert np.bincount(whole).tolist() == [150_000, 50_000]
-    assert deal(200_000, 3, [150_000, 50_000], 65_530, 70_000).tolist() == whole[65_530:135_530].tolist()

@@ -8,6 +8,7 @@ import pytest
 
 from eqstream.data.dataset.histograms import add_histograms
 from tests.brute_force import by_question, examine_space, make_recipe, write
+from tests.covering import cover_pairs
 
 
 def space(low, high, operators="+", **rest):
@@ -114,12 +115,8 @@ SPACES = [
     space(10**18 - 2, 10**18 + 1, "+*"),
     space(-(10**20) - 2, -(10**20), "+-*/", division="fraction"),
 ]
-MODES = list(itertools.product(["together", "drop", "ignore"], ["uniform", "balanced"]))
-
-all_spaces = pytest.mark.parametrize("mapping", SPACES, ids=name_space)
-all_modes = pytest.mark.parametrize(
-    ("commuted", "sampling"), [pytest.param(*mode, id=" ".join(mode)) for mode in MODES]
-)
+NAMED = {name_space(mapping): mapping for mapping in SPACES}
+COMMUTED = ["together", "drop", "ignore"]
 
 
 def test_there_are_dozens_of_spaces_and_none_is_empty_or_listed_twice():
@@ -135,8 +132,15 @@ def list_class_keys(space_recipe) -> dict[str, int]:
     return Counter(equation.class_key for equation in examine_space(space_recipe))
 
 
-@all_spaces
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
+@pytest.mark.parametrize(
+    ("mapping", "commuted"),
+    [
+        # Every space in one mode, as the next test has them all; the others are slow.
+        pytest.param(mapping, commuted, marks=() if number % 3 == place else pytest.mark.slow, id=f"{name}-{commuted}")
+        for number, (name, mapping) in enumerate(NAMED.items())
+        for place, commuted in enumerate(COMMUTED)
+    ],
+)
 def test_the_rest_is_the_whole_space(mapping, commuted):
     recipe = make_recipe(mapping, commuted=commuted)
     known = by_question(examine_space(recipe.space))
@@ -153,8 +157,7 @@ def test_the_rest_is_the_whole_space(mapping, commuted):
         assert set(questions) == set(known)
 
 
-@all_spaces
-@all_modes
+@cover_pairs("mapping, commuted, sampling", NAMED, COMMUTED, ["uniform", "balanced"])
 def test_several_splits_share_nothing_and_leave_out_only_torn_classes(mapping, commuted, sampling):
     base = make_recipe(mapping, commuted=commuted, sampling=sampling)
     known = by_question(examine_space(base.space))

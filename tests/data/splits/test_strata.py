@@ -3,6 +3,7 @@
 import pytest
 
 from eqstream.data.errors import UserError
+from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.strata import list_selections
 from tests.brute_force import make_recipe
 
@@ -22,3 +23,11 @@ def test_condition_on_brackets_is_refused_where_twins_stay_together(wanted):
     )
     for commuted in ("drop", "ignore"):
         assert len(list_selections(make_recipe(SPACE, splits, commuted=commuted))) == 2
+
+
+def test_too_many_strata_are_refused():
+    space = {"operands": {"min": 0, "max": 10**12}, "terms": 6}
+    with pytest.raises(
+        UserError, match="`sampling: balanced` finds over 20,000 combinations of shape and operand lengths"
+    ):
+        PreparedSources(make_recipe(space, sampling="balanced"))

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
-from eqstream.data.streams.equation_stream import FreshStream
+from eqstream.data.streams.equation_stream import MOST_LISTED, EquationStream
+from eqstream.data.streams.held_out import find_ranges
 from tests.brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick
+from tests.covering import cover_pairs
 
 
 def space(low, high, operators="+", **rest):
@@ -46,12 +48,10 @@ CASES = {
 }
 
 
-@pytest.fixture(params=["tables", "walks"])
-def kept(request, monkeypatch):
-    """Small spaces listed once, and small spaces walked as if they were large."""
-    if request.param == "walks":
-        monkeypatch.setattr("eqstream.data.streams.equation_stream._MOST_LISTED", 0)
-    return request.param
+# Small spaces are listed once, or enumerated as if they were large: most positions that are listed.
+KEPT = {"listed": MOST_LISTED, "enumerated": 0}
+all_kept = pytest.mark.parametrize("most_listed", KEPT.values(), ids=KEPT)
+COMMUTED, SAMPLING = ["together", "drop", "ignore"], ["uniform", "balanced"]
 
 
 def questions_of(recipe, stream, epoch, first=0):
@@ -78,46 +78,44 @@ def expected_questions(recipe):
     return {question for question in whole if key(question) not in held_out}, held_out, key
 
 
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-@pytest.mark.parametrize("case", CASES)
-def test_stream_gives_all_that_is_not_held_out_and_nothing_else(case, commuted, sampling, kept):
-    some_space, splits = CASES[case]
+@cover_pairs("case, commuted, sampling, most_listed", CASES, COMMUTED, SAMPLING, KEPT)
+def test_stream_gives_all_that_is_not_held_out_and_nothing_else(case, commuted, sampling, most_listed):
+    some_space, splits = case
     recipe = make_recipe(some_space, splits, commuted=commuted, sampling=sampling)
     expected, held_out, key = expected_questions(recipe)
-    stream = FreshStream(recipe, num_examples=max(len(expected) // 3, 1))
+    stream = EquationStream(recipe, num_examples=max(len(expected) // 3, 1), most_listed=most_listed)
     found = Counter()
     for epoch in range(4):
         questions = questions_of(recipe, stream, epoch)
         assert len(questions) == stream.num_examples
         assert not {key(question) for question in questions} & held_out
-        if kept == "tables" or sampling == "uniform":
+        if most_listed or sampling == "uniform":
             assert len(set(questions)) == len(questions)
         found.update(questions)
     assert set(found) <= expected
-    if sampling == "uniform" and kept == "tables":
+    if sampling == "uniform" and most_listed:
         # Three epochs and a bit are a round, and its rest.
         assert len(found) >= 3 * stream.num_examples
 
 
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-def test_epoch_that_is_all_there_is_is_everything_in_a_new_order(commuted, sampling, kept):
+@cover_pairs("commuted, sampling, most_listed", COMMUTED, SAMPLING, KEPT)
+def test_epoch_that_is_all_there_is_is_everything_in_a_new_order(commuted, sampling, most_listed):
     some_space, splits = CASES["brackets"]
     recipe = make_recipe(some_space, splits, commuted=commuted, sampling=sampling)
     expected, _, _ = expected_questions(recipe)
-    stream = FreshStream(recipe, num_examples=len(expected))
+    stream = EquationStream(recipe, num_examples=len(expected), most_listed=most_listed)
     orders = [questions_of(recipe, stream, epoch) for epoch in range(4)]
-    if kept == "tables" or sampling == "uniform":
+    if most_listed or sampling == "uniform":
         assert all(sorted(order) == sorted(expected) for order in orders)
     assert all(one != other for one, other in itertools.combinations(orders, 2))
-    others = FreshStream(recipe, num_examples=len(expected), seed=1)
+    others = EquationStream(recipe, num_examples=len(expected), seed=1, most_listed=most_listed)
     assert questions_of(recipe, others, 0) != orders[0]
 
 
-def test_epoch_larger_than_the_space_gives_each_equation_equally_often(kept):
+@all_kept
+def test_epoch_larger_than_the_space_gives_each_equation_equally_often(most_listed):
     recipe = make_recipe(space(1, 10), [{"name": "train", "rest": True}])
-    stream = FreshStream(recipe, num_examples=1000 + 30)
+    stream = EquationStream(recipe, num_examples=1000 + 30, most_listed=most_listed)
     for epoch in range(3):
         counts = Counter(questions_of(recipe, stream, epoch))
         assert len(counts) == 100
@@ -125,12 +123,13 @@ def test_epoch_larger_than_the_space_gives_each_equation_equally_often(kept):
         assert sum(counts.values()) == 1030
 
 
-def test_epochs_of_a_round_share_nothing(kept):
+@all_kept
+def test_epochs_of_a_pass_share_nothing(most_listed):
     recipe = make_recipe(space(0, 199), [{"name": "test", "count": 10_000}, {"name": "train", "rest": True}])
-    stream = FreshStream(recipe, num_examples=5000)
+    stream = EquationStream(recipe, num_examples=5000, most_listed=most_listed)
     first, *later = (set(questions_of(recipe, stream, epoch)) for epoch in range(6))
     assert len(first) == 5000
-    if kept == "tables":
+    if most_listed:
         assert not any(first & other for other in later[:5])
         assert len(first.union(*later)) == 30_000
     else:
@@ -138,16 +137,17 @@ def test_epochs_of_a_round_share_nothing(kept):
         assert sum(len(first & other) for other in later[:3]) < 50
 
 
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-def test_stream_resumes_anywhere(sampling, kept, monkeypatch):
-    monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK", 16)
-    monkeypatch.setattr("eqstream.data.splits.enumeration.BLOCK_OF_STRATUM", 8)
-    monkeypatch.setattr("eqstream.data.streams.equation_stream.BLOCK", 32)
-    monkeypatch.setattr("eqstream.data.streams.epochs._LEAST_AT_ONCE", 20)
+@all_kept
+@pytest.mark.parametrize("sampling", SAMPLING)
+def test_stream_resumes_anywhere(sampling, most_listed):
     recipe = make_recipe(space(0, 12, "+-"), [TEST, {"name": "train", "rest": True}], sampling=sampling)
     for num_examples in (40, 300):
-        whole = [questions_of(recipe, FreshStream(recipe, num_examples=num_examples), epoch) for epoch in range(3)]
-        stream = FreshStream(recipe, num_examples=num_examples)
+
+        def make_stream(num_examples=num_examples):
+            return EquationStream(recipe, num_examples=num_examples, most_listed=most_listed, block_size=16)
+
+        whole = [questions_of(recipe, make_stream(), epoch) for epoch in range(3)]
+        stream = make_stream()
         for epoch, first in itertools.product((2, 1), range(0, num_examples + 1, num_examples // 10)):
             assert questions_of(recipe, stream, epoch, first) == whole[epoch][first:]
 
@@ -155,10 +155,10 @@ def test_stream_resumes_anywhere(sampling, kept, monkeypatch):
 @pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
 @pytest.mark.parametrize("digits", [10, 20, 40])
 def test_huge_space_gives_nothing_that_is_held_out(digits, commuted):
-    """The held-out split is written here as the rest of a walk's start; the stream must walk around it."""
+    """The held-out splits lie at the start of the enumeration; the stream must go around them."""
     splits = [{"name": "a", "count": 200}, {"name": "train", "count": 10}, {"name": "b", "count": 301}]
     recipe = make_recipe(space(0, 10**digits), splits, commuted=commuted)
-    stream = FreshStream(recipe, num_examples=100)
+    stream = EquationStream(recipe, num_examples=100)
     given = [question for epoch in (0, 1, 10**6) for question in questions_of(recipe, stream, epoch)]
     assert len(set(given)) == len(given) == 300
     picked = pick(recipe)
@@ -171,17 +171,19 @@ def test_free_positions_begin_with_the_split_itself_when_the_others_are_walked_a
     splits = [{"name": "a", "count": 200}, {"name": "train", "count": 10}, {"name": "b", "count": 301}]
     recipe = make_recipe(space(0, 10**20), splits)
     picked = pick(recipe)
-    (rounds,) = FreshStream(recipe, num_examples=50)._rounds
-    block = rounds._walk.equations_at(rounds._skip_taken(np.array(list(range(600)), dtype=object)), 0)
+    (source,) = find_ranges(recipe, "train").sources
+    positions = np.concatenate(list(itertools.islice(source.free_blocks(64), 10)))
+    block = source.enumeration.equations_at(positions, 0)
     found = set(list_questions(recipe, block))
     assert set(picked["train"]) <= found
     assert not found & {question for split in "ab" for question in picked[split]}
 
 
-def test_balanced_stream_gives_each_combination_of_lengths_its_share(kept):
+@all_kept
+def test_balanced_stream_gives_each_combination_of_lengths_its_share(most_listed):
     splits = [{"name": "train", "count": 900}, {"name": "test", "count": 300}]
     recipe = make_recipe(space(0, 999), splits, sampling="balanced", commuted="ignore")
-    stream = FreshStream(recipe)
+    stream = EquationStream(recipe, most_listed=most_listed)
     assert stream.num_examples == 900
     known: set[str] = set()
     for epoch in range(5):
@@ -217,7 +219,7 @@ def test_any_recipe_of_sums_leaks_nothing(data):
     )
     known = by_question(examine_space(recipe.space))
     held_out = {known[q].class_key for split, some in pick(recipe).items() if split != "train" for q in some}
-    stream = FreshStream(recipe, num_examples=data.draw(st.integers(1, 300)), seed=data.draw(st.integers(0, 9)))
+    stream = EquationStream(recipe, num_examples=data.draw(st.integers(1, 300)), seed=data.draw(st.integers(0, 9)))
     epoch = data.draw(st.integers(0, 10**9))
     questions = questions_of(recipe, stream, epoch)
     assert len(questions) == stream.num_examples
@@ -227,14 +229,14 @@ def test_any_recipe_of_sums_leaks_nothing(data):
 def test_stream_asks_for_a_split_that_exists_and_an_epoch_that_is_not_empty():
     recipe = make_recipe(space(0, 9))
     with pytest.raises(UserError, match="the recipe has no split `trian`; did you mean `train`"):
-        FreshStream(recipe, "trian")
+        EquationStream(recipe, "trian")
     with pytest.raises(UserError, match="`num_examples` must be at least 1, got 0"):
-        FreshStream(recipe, num_examples=0)
+        EquationStream(recipe, num_examples=0)
 
 
 def test_conditions_of_the_split_hold_for_the_stream():
     splits = [{"name": "train", "count": 5, "where": {"carries": 2}}, {"name": "test", "count": 30}]
     recipe = make_recipe(space(0, 99), splits)
     known = by_question(examine_space(recipe.space))
-    stream = FreshStream(recipe, num_examples=400)
+    stream = EquationStream(recipe, num_examples=400)
     assert all(meets(known[question], {"carries": 2}) for question in questions_of(recipe, stream, 3))

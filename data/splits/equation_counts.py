@@ -1,0 +1,118 @@
+"""How many equations each source has, as far as they were counted, and where in its enumeration they stand."""
+
+import bisect
+from collections.abc import Iterable
+
+from eqstream.data.splits.counting import CountingResult
+from eqstream.data.splits.enumeration import Enumeration
+from eqstream.data.splits.prepared_sources import PreparedSources
+
+
+class SourceCounts:
+    """The counts of one source.
+
+    Nothing needs to be counted where ordinal and position are one.
+
+    Args:
+        enumeration: of the source.
+    """
+
+    def __init__(self, enumeration: Enumeration) -> None:
+        self.enumeration = enumeration
+        # Number of equations up to the end of each block, as far as all blocks before it were counted.
+        self._ends: list[int] = []
+        self._later_blocks: dict[int, int] = {}
+
+    def add(self, first_block: int, counts: Iterable[int]) -> None:
+        """Takes in the number of equations of each block from `first_block` on."""
+        self._later_blocks.update(enumerate(counts, first_block))
+        while (block := len(self._ends)) in self._later_blocks:
+            self._ends.append(self.num_found + self._later_blocks.pop(block))
+
+    @property
+    def num_blocks(self) -> int:
+        """Number of blocks that there are."""
+        return -(-self.enumeration.size // self.enumeration.count_size)
+
+    @property
+    def num_blocks_counted(self) -> int:
+        """Number of blocks that were counted, from the first one on."""
+        return len(self._ends)
+
+    @property
+    def num_positions_counted(self) -> int:
+        """Number of positions in these blocks."""
+        return min(len(self._ends) * self.enumeration.count_size, self.enumeration.size)
+
+    @property
+    def num_found(self) -> int:
+        """Number of equations in these blocks."""
+        return self._ends[-1] if self._ends else 0
+
+    @property
+    def total(self) -> int | None:
+        """Number of equations of the source, or None if that isn't known yet."""
+        if self.enumeration.keeps_all:
+            return self.enumeration.size
+        return self.num_found if len(self._ends) == self.num_blocks else None
+
+    @property
+    def num_available(self) -> int:
+        """Number of equations that are known to exist."""
+        total = self.total
+        return self.num_found if total is None else total
+
+    @property
+    def estimate(self) -> int:
+        """Number of equations of the source, estimated from the counted positions if it isn't known yet."""
+        total = self.total
+        if total is not None or not self._ends:
+            return total or 0
+        return self.num_found * self.enumeration.size // (len(self._ends) * self.enumeration.count_size)
+
+    def locate(self, ordinal: int) -> tuple[int, int]:
+        """Returns a position at or before that of the equation `ordinal`, and how many equations come before it.
+
+        Raises:
+            ValueError: that part of the enumeration was not counted.
+        """
+        if self.enumeration.is_identity:
+            position = ordinal // self.enumeration.block_size * self.enumeration.block_size
+            return position, position
+        block = bisect.bisect_right(self._ends, ordinal)
+        if block == len(self._ends):
+            raise ValueError(f"ordinal {ordinal} was not counted, only {self.num_found} were")
+        return block * self.enumeration.count_size, self._ends[block - 1] if block else 0
+
+    def next_class(self, ordinal: int) -> int:
+        """Returns the first ordinal, at or after `ordinal`, at which a class of twins begins."""
+        if ordinal == 0 or not self.enumeration.has_larger_classes or ordinal >= self.num_available:
+            return ordinal
+        position, before = self.locate(ordinal)
+        return self.enumeration.next_class(ordinal, position=position, before=before)
+
+
+class EquationCounts:
+    """The counts of all sources of a recipe; `eqstream.data.splits.counting_policy` says what is to be counted.
+
+    Args:
+        sources: of the recipe.
+
+    Attributes:
+        sources: as given.
+        by_source: the counts of each source, in the order of the sources.
+    """
+
+    def __init__(self, sources: PreparedSources) -> None:
+        self.sources = sources
+        self.by_source = [SourceCounts(sources.enumeration(number)) for number in range(len(sources))]
+
+    def add(self, results: Iterable[CountingResult]) -> None:
+        """Takes in results, in any order."""
+        for result in results:
+            self.by_source[result.source].add(result.first_block, result.counts)
+
+    @property
+    def num_positions_counted(self) -> int:
+        """Number of positions that were counted."""
+        return sum(counts.num_positions_counted for counts in self.by_source)

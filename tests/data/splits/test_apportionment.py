@@ -1,0 +1,75 @@
+"""Whole numbers divided among several takers: exact, even or in proportion, and every part of the order at once."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eqstream.data.splits.apportionment import assign_slots, divide_proportionally, fill_evenly
+from tests.brute_force import fill_one_by_one
+
+vessels = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 4)), min_size=1, max_size=6)
+
+
+@given(vessels, st.data())
+def test_vessels_are_filled_to_one_level(pairs, data):
+    capacities, weights = map(list, zip(*pairs, strict=True))
+    total = data.draw(st.integers(0, sum(capacities)))
+    amounts = fill_evenly(total, capacities, weights)
+    assert sum(amounts) == total
+    assert all(0 <= amount <= capacity for amount, capacity in zip(amounts, capacities, strict=True))
+    # Nobody with room is more than a turn below anybody else.
+    for (amount, capacity, weight), (other, other_weight) in itertools.product(
+        zip(amounts, capacities, weights, strict=True), zip(amounts, weights, strict=True)
+    ):
+        if amount < capacity:
+            assert Fraction(other, other_weight) - Fraction(amount, weight) <= len(amounts)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=6), st.data())
+def test_vessels_of_one_weight_differ_by_at_most_what_does_not_divide(capacities, data):
+    total = data.draw(st.integers(0, sum(capacities)))
+    expected = fill_one_by_one(total, dict(enumerate(capacities)))
+    amounts = fill_evenly(total, capacities, [1] * len(capacities))
+    rest = total - sum(expected.values())
+    assert sum(amounts) == total
+    assert all(expected[place] <= amount <= expected[place] + rest for place, amount in enumerate(amounts))
+
+
+@given(st.lists(st.integers(0, 10**20), min_size=1, max_size=8).filter(any), st.data())
+def test_shares_are_whole_proportional_and_add_up(amounts, data):
+    total = data.draw(st.integers(0, sum(amounts)))
+    shares = divide_proportionally(total, amounts)
+    assert sum(shares) == total
+    for share, amount in zip(shares, amounts, strict=True):
+        assert 0 <= share <= amount
+        assert abs(share - Fraction(total * amount, sum(amounts))) < 1
+
+
+def test_more_than_there_is_cannot_be_shared_out():
+    with pytest.raises(ValueError, match="`total` must be at most 5, got 6"):
+        fill_evenly(6, [2, 3], [1, 1])
+    with pytest.raises(ValueError, match="`total` must be at most 5, got 6"):
+        divide_proportionally(6, [2, 3])
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=5).filter(any), st.integers(0, 2**64 - 1), st.data())
+def test_deal_gives_each_part_its_quota_however_it_is_asked(quotas, seed, data):
+    total = sum(quotas)
+    whole = assign_slots(quotas, seed=seed, start=0, count=total)
+    assert np.bincount(whole, minlength=len(quotas)).tolist() == quotas
+    start = data.draw(st.integers(0, total))
+    stop = data.draw(st.integers(start, total))
+    assert assign_slots(quotas, seed=seed, start=start, count=stop - start).tolist() == whole[start:stop].tolist()
+
+
+def test_deal_of_more_than_one_batch_of_slots_is_whole():
+    whole = assign_slots([150_000, 50_000], seed=3, start=0, count=200_000)
+    assert np.bincount(whole).tolist() == [150_000, 50_000]
+    assert (
+        assign_slots([150_000, 50_000], seed=3, start=65_530, count=70_000).tolist() == whole[65_530:135_530].tolist()
+    )
