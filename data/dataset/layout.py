@@ -1,6 +1,7 @@
 """Names and places of the files of a dataset."""
 
 import re
+from pathlib import Path
 
 README = "README.md"
 DATASET_INFO = "dataset_info.json"
@@ -10,6 +11,7 @@ MANIFEST = "manifest.json"
 CHECKSUMS = "SHA256SUMS"
 SUCCESS = "_SUCCESS"
 STAGING = ".build"
+JOURNAL = f"{STAGING}/build.json"
 METADATA = (README, DATASET_INFO, FEATURES, CROISSANT)
 # Of the data, in the SPDX list: numbers and sums are nobody's.
 LICENSE = "CC0-1.0"
@@ -53,3 +55,15 @@ def is_dataset_path(path: str) -> bool:
     [True, False, False]
     """
     return path in CLOSING or is_shard_path(path)
+
+
+def explain_no_dataset(directory: str | Path) -> str:
+    """Returns why a local directory without a manifest is not a dataset, and what may be meant."""
+    path = Path(directory)
+    if not path.exists():
+        return f"{directory} does not exist"
+    if (path / JOURNAL).exists():
+        return f"{directory} holds a build that is not finished; run the same build again to go on with it"
+    inner = sorted(path.glob(f"*/{MANIFEST}"))
+    hint = f"; did you mean {inner[0].parent}?" if inner else ""
+    return f"{directory} is not a dataset: it has no {MANIFEST}{hint}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eqstream.data.dataset.layout import MANIFEST
+from eqstream.data.dataset.layout import MANIFEST, explain_no_dataset
 from eqstream.data.dataset.manifest import Manifest, parse_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
@@ -47,7 +47,7 @@ def load_manifest(directory: str | Path) -> Manifest:
     """
     path = Path(directory) / MANIFEST
     if not path.is_file():
-        raise UserError(f"{directory} is no finished dataset: it has no {MANIFEST}")
+        raise UserError(explain_no_dataset(directory))
     return parse_manifest(path.read_bytes(), str(path))
 
 

@@ -13,7 +13,6 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import FORMAT_VERSION, StorageRecipe
 from eqstream.data.splits.plan import MAX_SHARDS
 from eqstream.pipelines.building.receipts import seal, unseal
-from eqstream.pipelines.building.staging import JOURNAL
 from eqstream.pipelines.runtime import filesystem
 
 
@@ -59,7 +58,7 @@ class Journal:
         Raises:
             DamagedJournalError: it is whole, but no journal.
         """
-        path = filesystem.join(directory, JOURNAL)
+        path = filesystem.join(directory, layout.JOURNAL)
         value = unseal(filesystem.read_bytes(path))
         if value is None:
             # Where a rename cannot replace a file there is a moment with a whole draft and no journal.
@@ -74,7 +73,7 @@ class Journal:
 
     def save(self, directory: str) -> None:
         """Writes the journal into the directory, whole."""
-        path = filesystem.join(directory, JOURNAL)
+        path = filesystem.join(directory, layout.JOURNAL)
         if filesystem.read_bytes(path) is not None:
             filesystem.delete_files(_list_drafts(directory))
         filesystem.write_bytes(path, seal(vars(self)))
@@ -95,6 +94,6 @@ class Journal:
 
 
 def _list_drafts(directory: str) -> list[str]:
-    staging, name = JOURNAL.split("/")
+    staging, name = layout.JOURNAL.split("/")
     folder = filesystem.join(directory, staging)
     return [filesystem.join(folder, path) for path in filesystem.list_files(folder) if path.startswith(f"{name}.")]

@@ -8,7 +8,6 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import FORMAT_VERSION, Recipe
 from eqstream.pipelines.building.journal import DamagedJournalError, Journal
 from eqstream.pipelines.building.recipe_differences import list_differences
-from eqstream.pipelines.building.staging import JOURNAL
 from eqstream.pipelines.metadata.render import list_metadata
 from eqstream.pipelines.runtime import filesystem
 
@@ -55,7 +54,7 @@ class OutputDirectory:
             manifest = _parse_or_ignore(contents, directory, has_journal=journal is not None, overwrite=overwrite)
         is_ours = has_journal or contents is not None
         files = list(filesystem.list_files(directory, limit=None if is_ours else MAX_FOREIGN_FILES))
-        foreign = [path for path in files if not path.startswith(f"{JOURNAL}.")]
+        foreign = [path for path in files if not path.startswith(f"{layout.JOURNAL}.")]
         if not is_ours and foreign:
             raise UserError(
                 f"{directory} is not empty and holds no dataset of eqstream ({foreign[0]}); name another directory"

@@ -19,11 +19,10 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from eqstream.data.dataset.layout import STAGING
+from eqstream.data.dataset.layout import JOURNAL, STAGING
 from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime import filesystem
 
-JOURNAL = f"{STAGING}/build.json"
 GO_ON = "run the same command again to go on from what is finished"
 
 

@@ -34,6 +34,8 @@ def load_manifest(directory: str) -> Manifest:
     path = filesystem.join(directory, layout.MANIFEST)
     contents = filesystem.read_bytes(path)
     if contents is None:
+        if filesystem.is_local(directory):
+            raise UserError(layout.explain_no_dataset(directory))
         raise UserError(f"{directory} is not a dataset: it has no {layout.MANIFEST}")
     return parse_manifest(contents, path)
 

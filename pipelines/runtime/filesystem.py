@@ -36,9 +36,9 @@ def check_directory(directory: str) -> str:
         UserError: there is no filesystem for it, or Beam would take it for a pattern.
     """
     if not directory.strip():
-        raise UserError("the output directory must have a name, got an empty text")
+        raise UserError("a dataset's directory must have a name, got an empty text")
     if any(character in directory for character in PATTERN_CHARACTERS):
-        raise UserError(f"the output directory must have none of `{PATTERN_CHARACTERS}` in its path, got {directory}")
+        raise UserError(f"a dataset's directory must have none of `{PATTERN_CHARACTERS}` in its path, got {directory}")
     try:
         FileSystems.get_filesystem(directory)
     except (ValueError, BeamIOError) as error:
@@ -47,7 +47,7 @@ def check_directory(directory: str) -> str:
         cure = f"install it: pip install 'apache-beam[{extra}]'" if extra else "name a local directory"
         raise UserError(f"Beam has no filesystem for `{scheme}://`; {cure}; got {directory}") from error
     if os.path.isfile(directory):
-        raise UserError(f"the output must be a directory, got a file: {directory}")
+        raise UserError(f"a dataset is a directory, got a file: {directory}")
     return directory.rstrip("/") or "/"
 
 

@@ -229,7 +229,7 @@ def test_directory_below_a_file_is_refused(tmp_path):
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a directory in which nobody may write")
 def test_file_in_place_of_the_directory_is_refused(tmp_path):
     (tmp_path / "file").write_text("mine")
-    assert_refused(tmp_path, "the output must be a directory, got a file: .*file", make_recipe(), tmp_path / "file")
+    assert_refused(tmp_path, "a dataset is a directory, got a file: .*file", make_recipe(), tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
 
 

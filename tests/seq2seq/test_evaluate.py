@@ -288,7 +288,7 @@ def test_without_its_dataset_nobody_knows_what_was_trained_on(place, tmp_path):
     evaluation = evaluate(run, data_directory=place / "data", limit=5)
     assert {case.seen for case in evaluation.edge_cases} == {"unknown"}
     assert "unseen       wrong" not in render_report(evaluation)
-    with pytest.raises(UserError, match="is no finished dataset"):
+    with pytest.raises(UserError, match=r"gone does not exist$"):
         evaluate(run)
 
 

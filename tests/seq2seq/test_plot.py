@@ -111,7 +111,7 @@ def test_where_the_data_has_moved_it_can_be_named(run, tmp_path, pictures):
     moved = tmp_path / "moved"
     (run.parent / "data").rename(moved)
     try:
-        with pytest.raises(UserError, match="is no finished dataset"):
+        with pytest.raises(UserError, match=r"data does not exist$"):
             plot.plot(run)
         plot.plot(run, data_directory=moved)
     finally:

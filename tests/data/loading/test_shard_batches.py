@@ -212,7 +212,7 @@ def test_a_text_that_the_codec_cannot_encode_names_the_shard(dataset):
 def test_a_split_or_format_that_is_not_there_is_refused(dataset, tmp_path):
     with pytest.raises(UserError, match="no split `tests`; did you mean `test`"):
         load(dataset, "tests")
-    with pytest.raises(UserError, match=r"no finished dataset: it has no manifest\.json"):
+    with pytest.raises(UserError, match=r"is not a dataset: it has no manifest\.json"):
         load_manifest(tmp_path)
     recipe = {**RECIPE, "storage": {"formats": ["parquet"]}}
     build(Recipe.from_dict(recipe), tmp_path / "parquet")
