@@ -82,7 +82,7 @@ def plot(
             f"training of {_name(trained)}", rows, _best_epoch(rows)
         )
         data = data_directory or trained.description["data_directory"]
-        pictures.update(_draw_errors(trained, data, split, limit or _MAX_EXAMPLES, report))
+        pictures.update(_draw_errors(trained, data, split=split, limit=limit or _MAX_EXAMPLES, report=report))
         directory = Path(out) if out is not None else trained.run.path / "plots"
         return list(_save(directory, pictures))
 
@@ -124,6 +124,7 @@ def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
 def _draw_errors(
     trained: TrainedModel,
     directory: str | Path,
+    *,
     split: str | None,
     limit: int,
     report: Callable[[str], None],
@@ -157,15 +158,15 @@ def _draw_errors(
         title = f"{about}, equations of two operands\n{_count(int(is_right.sum()), len(is_right), len(is_right))}"
     # A few among many show no pattern.
     if len(is_right) >= min(_MIN_PAIRS, evaluation.num_examples):
-        figures |= _draw_pairs(title, pairs, is_right, manifest.recipe.space.operands)
+        figures |= _draw_pairs(title, pairs, is_right, limits=manifest.recipe.space.operands)
     return figures
 
 
-def _draw_pairs(title: str, pairs: OperandPairs, is_right: np.ndarray, limits: Operands) -> dict[str, Figure]:
+def _draw_pairs(title: str, pairs: OperandPairs, is_right: np.ndarray, *, limits: Operands) -> dict[str, Figure]:
     operators, bounds = pairs.operators.tolist(), (limits.min, limits.max)
     return {
-        "error-map": maps.draw_error_map(title, pairs.operands, is_right, operators, bounds=bounds),
-        "length-map": maps.draw_length_map(title, pairs.lengths, is_right, operators),
+        "error-map": maps.draw_error_map(title, pairs.operands, is_right, operators=operators, bounds=bounds),
+        "length-map": maps.draw_length_map(title, pairs.lengths, is_right, operators=operators),
     }
 
 
@@ -209,7 +210,7 @@ def _draw_question(trained: TrainedModel, text: str) -> dict[str, Figure]:
     if "attention" in seen:
         shares = seen["attention"][: len(written), is_token]
         where = _WHERE.get(trained.sections.model.kind, "where the model looks")
-        pictures["attention"] = maps.draw_attention(f"{where}\n{title}", shares, asked, written)
+        pictures["attention"] = maps.draw_attention(f"{where}\n{title}", shares, asked=asked, written=written)
     pictures["activations"] = maps.draw_activations(
         f"what the encoder makes of it\n{title}", seen["activations"][is_token], asked
     )

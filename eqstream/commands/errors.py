@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import IO, Any
 
 import click
 
@@ -15,7 +16,7 @@ class RefusedError(click.ClickException):
 
     exit_code = USER_ERROR_STATUS
 
-    def show(self, file=None) -> None:
+    def show(self, file: IO[Any] | None = None) -> None:
         """Writes the line to standard error."""
         mark = click.style("error:", fg="red", bold=True)
         click.echo(f"eqstream: {mark} {self.message}", err=True, color=self.show_color)

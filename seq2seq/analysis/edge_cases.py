@@ -1,9 +1,10 @@
 """The equations at the edges of a space, on which arithmetic that has only been imitated breaks first."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import SpaceRecipe
@@ -24,6 +25,7 @@ _MAX_CHAINS = 12
 # The twins of more terms are too many to look for.
 _MAX_TERMS_WITH_TWINS = 6
 _COMMUTING = "+*"
+Pair: TypeAlias = tuple[int | Fraction, int | Fraction]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,7 @@ def _list_trees(space: SpaceRecipe) -> Iterator[tuple[str, Iterator[Tree]]]:
         yield "mixed", _list_mixed(space)
 
 
-def _of_pairs(space: SpaceRecipe, pairs) -> Iterator[Tree]:
+def _of_pairs(space: SpaceRecipe, pairs: Iterable[Pair]) -> Iterator[Tree]:
     """Yields the pairs under each operator; where more terms are needed, the second operand is repeated."""
     for operator, (first, second) in itertools.product(space.operators, list(pairs)):
         yield _chain(operator, [first, *[second] * (max(space.terms.min, 2) - 1)])
@@ -116,7 +118,7 @@ def _of_pairs(space: SpaceRecipe, pairs) -> Iterator[Tree]:
 
 def _list_chains(space: SpaceRecipe, nines: Sequence[int]) -> list[Tree]:
     """Returns the sums and differences with the most carries, of numbers that make them ripple."""
-    pairs: list[tuple] = []
+    pairs: list[Pair] = []
     for nine in nines:
         fours, five, ten = 4 * (nine // 9), 5 * (nine // 9), nine + 1
         pairs += [(nine, 1), (1, nine), (nine, nine), (five + fours, 1), (fours, five + 1), (five, five), (nine, 2)]
@@ -136,7 +138,7 @@ def _list_chains(space: SpaceRecipe, nines: Sequence[int]) -> list[Tree]:
     return chosen
 
 
-def _list_decimal_pairs(step: Fraction) -> list[tuple]:
+def _list_decimal_pairs(step: Fraction) -> list[Pair]:
     tenth, almost = Fraction(1, 10), 1 - step
     pairs = _both_orders((almost, step), (step, 0), (tenth, almost), (1, step), (9 + almost, step), (tenth, 1))
     return [*pairs, (step, step), (Fraction(1, 2), Fraction(1, 2)), (5 * step, 5 * step), (tenth, tenth)]
@@ -151,8 +153,8 @@ def _list_mixed(space: SpaceRecipe) -> Iterator[Tree]:
         yield Operation(two, Operation(one, first, second), third)
 
 
-def _both_orders(*pairs: tuple) -> list[tuple]:
-    return [each for pair in pairs for each in (pair, pair[::-1])]
+def _both_orders(*pairs: Pair) -> list[Pair]:
+    return [each for pair in pairs for each in (pair, (pair[1], pair[0]))]
 
 
 def _chain(operator: str, values: Sequence[int | Fraction]) -> Tree:

@@ -75,25 +75,25 @@ def _find_trained(trained: TrainedModel, directory: str, manifest: Manifest, que
 
 
 def count_commuting(
-    codec: Codec, decoder: GreedyDecoder, block: EquationColumns, tokens: np.ndarray, is_right: np.ndarray
+    codec: Codec, decoder: GreedyDecoder, *, examples: EquationColumns, tokens: np.ndarray, is_right: np.ndarray
 ) -> CommutingCount | None:
-    """Returns how the first examples of a block compare with their questions' sides swapped; None if none can be.
+    """Returns how the answers to the first examples compare with their questions' sides swapped; None if none can be.
 
     Args:
         codec: of the model.
         decoder: of the model.
-        block: examples.
+        examples: as they are in the dataset.
         tokens: the model's answers to them, (num_examples, answer_width).
         is_right: bool (num_examples,), whether they are right.
     """
-    pairs = [(row, swap_sides(block.question.text(row))) for row in range(min(len(block), _MAX_PAIRS))]
+    pairs = [(row, swap_sides(examples.question.text(row))) for row in range(min(len(examples), _MAX_PAIRS))]
     pairs = [(row, question) for row, question in pairs if question is not None]
     if not pairs:
         return None
     rows = np.array([row for row, _ in pairs])
     swapped = decoder.decode(codec.encode_questions([question for _, question in pairs])).tokens
     answers, others = codec.decode_predictions(tokens[rows]), codec.decode_predictions(swapped)
-    expected = codec.encode_answers([block.answer.text(row) for row in rows])
+    expected = codec.encode_answers([examples.answer.text(row) for row in rows])
     return CommutingCount(
         num_pairs=len(pairs),
         num_same=sum(answer == other for answer, other in zip(answers, others, strict=True)),

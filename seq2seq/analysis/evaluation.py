@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,18 +76,8 @@ def evaluate_examples(
     Raises:
         UserError: the dataset is damaged.
     """
-    tables, mistakes, num_right, squares = TableTally(trained.recipe.space), MistakeTally(), 0, 0.0
-    commuting: CommutingCount | None = None
-    for number, examples_of_block in enumerate(examples.blocks(limit)):
-        block = _answer_block(trained, decoder, examples_of_block, on_batch)
-        if number == 0:
-            commuting = count_commuting(trained.codec, decoder, block.examples, block.tokens, block.is_right)
-        tables.add(block.examples, block.is_right)
-        mistakes.add(block.examples.answer.lengths, block.wrong)
-        num_right += int(block.is_right.sum())
-        squares += _sum_squares(trained, block)
-        on_block(block)
-    total = mistakes.num_examples
+    counts = _count(trained, decoder, examples.blocks(limit), on_batch=on_batch, on_block=on_block)
+    mistakes, total, num_right = counts.mistakes, counts.mistakes.num_examples, counts.num_right
     is_sample = examples.is_sample or total < examples.total
     is_regression = trained.model.writes_numbers
     return EvaluationReport(
@@ -95,38 +85,74 @@ def evaluate_examples(
         model_sha256=_sha256_of_model(trained),
         data=f"{manifest.name} {manifest.version}",
         split=examples.name,
-        name=_name_report(trained, manifest, examples, total),
+        name=_name_report(trained, manifest, examples, total=total),
         about=examples.about if total == examples.total else f"the first {total:,} of {examples.about}",
         decoded_by=BY_ROUNDING if is_regression else BY_DECODING,
         num_examples=total,
         num_right=num_right,
         interval=wilson_interval(num_right, total) if is_sample else None,
         rmse=mistakes.rmse,
-        rmse_unrounded=math.sqrt(squares / total) if is_regression else None,
+        rmse_unrounded=math.sqrt(counts.sum_of_squares / total) if is_regression else None,
         num_unreadable=mistakes.num_unreadable,
-        tables=tables.tables(),
+        tables=counts.tables.tables(),
         places=mistakes.places(),
         errors=mistakes.errors(),
         wrong_characters=mistakes.wrong_characters(),
         edge_cases=evaluate_edge_cases(trained, decoder),
-        commuting=commuting,
+        commuting=counts.commuting,
         worst=mistakes.worst(),
     )
 
 
-def _answer_block(
-    trained: TrainedModel, decoder: GreedyDecoder, block: EquationColumns, on_batch: Callable[[int], None] | None
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Counts:
+    """What was counted of all blocks; `sum_of_squares` is 0 unless the model is a regression."""
+
+    tables: TableTally
+    mistakes: MistakeTally
+    num_right: int
+    sum_of_squares: float
+    commuting: CommutingCount | None
+
+
+def _count(
+    trained: TrainedModel,
+    decoder: GreedyDecoder,
+    blocks: Iterator[EquationColumns],
+    *,
+    on_batch: Callable[[int], None] | None,
+    on_block: Callable[[AnsweredBlock], object],
+) -> _Counts:
+    tables, mistakes, num_right, squares = TableTally(trained.recipe.space), MistakeTally(), 0, 0.0
+    commuting: CommutingCount | None = None
+    for number, examples in enumerate(blocks):
+        block = _answer(trained, decoder, examples, on_batch=on_batch)
+        if number == 0:
+            # Enough for a share.
+            commuting = count_commuting(
+                trained.codec, decoder, examples=examples, tokens=block.tokens, is_right=block.is_right
+            )
+        tables.add(examples, block.is_right)
+        mistakes.add(examples.answer.lengths, block.wrong)
+        num_right += int(block.is_right.sum())
+        squares += _sum_squares(trained, block)
+        on_block(block)
+    return _Counts(tables=tables, mistakes=mistakes, num_right=num_right, sum_of_squares=squares, commuting=commuting)
+
+
+def _answer(
+    trained: TrainedModel, decoder: GreedyDecoder, examples: EquationColumns, *, on_batch: Callable[[int], None] | None
 ) -> AnsweredBlock:
     codec = trained.codec
-    questions, expected = codec.encode_questions(block.question), codec.encode_answers(block.answer)
+    questions, expected = codec.encode_questions(examples.question), codec.encode_answers(examples.answer)
     tokens = decoder.decode(questions, on_batch).tokens
     is_right = exact_matches(tokens, expected)
     rows = np.flatnonzero(~is_right).tolist()
     wrong = tuple(
-        WrongAnswer(question=block.question.text(row), predicted=predicted, expected=block.answer.text(row))
+        WrongAnswer(question=examples.question.text(row), predicted=predicted, expected=examples.answer.text(row))
         for row, predicted in zip(rows, codec.decode_predictions(tokens[rows]), strict=True)
     )
-    return AnsweredBlock(examples=block, questions=questions, tokens=tokens, is_right=is_right, wrong=wrong)
+    return AnsweredBlock(examples=examples, questions=questions, tokens=tokens, is_right=is_right, wrong=wrong)
 
 
 def _sum_squares(trained: TrainedModel, block: AnsweredBlock) -> float:
@@ -142,7 +168,7 @@ def _sha256_of_model(trained: TrainedModel) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _name_report(trained: TrainedModel, manifest: Manifest, examples: Examples, total: int) -> str:
+def _name_report(trained: TrainedModel, manifest: Manifest, examples: Examples, *, total: int) -> str:
     is_own = manifest.fingerprint == trained.description["data_fingerprint"]
     other = "" if is_own else f"{manifest.name}-{manifest.version}-"
     return other + examples.name + ("" if total == examples.total else f"-first-{total}")

@@ -12,7 +12,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.streams.unseen import unseen_equations
-from eqstream.seq2seq.runs.split_roles import roles_of_run
+from eqstream.seq2seq.runs.split_roles import SplitRoles, roles_of_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 ALL_UNSEEN = "all-unseen"  # no split can have this name
@@ -23,7 +23,7 @@ BLOCK_SIZE = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Equations to judge a model on.
+    """Equations to evaluate a model on.
 
     Attributes:
         name: of the split, or `all-unseen`.
@@ -66,7 +66,7 @@ def choose_examples(
     """Returns the examples of a split, or with `unseen` every equation that the model was not trained on.
 
     Args:
-        trained: the model to judge.
+        trained: the model.
         directory: the dataset.
         manifest: the dataset's.
         split: None for the recipe's `test_split`, or the usual one, or else what is unseen.
@@ -75,39 +75,49 @@ def choose_examples(
     Raises:
         UserError: there is no such split, or what is unseen cannot be told or is too much.
     """
-    training = trained.sections.training
-    is_own = manifest.fingerprint == trained.description["data_fingerprint"]
-    splits = manifest.recipe.splits
-    roles = roles_of_run(trained.description, splits, training, split)
+    roles = roles_of_run(trained.description, manifest.recipe.splits, trained.sections.training, split)
     if unseen or roles.test is None:
-        if not is_own:
-            raise UserError("what is unseen can be told only of the dataset that the model was trained on")
-        recipe = manifest.recipe
-        equations = unseen_equations(recipe, training.train_split, from_stream=is_from_stream(trained))
-        if not equations.total:
-            raise UserError("the model was trained on every equation of the space: none is unseen")
-        about = "every equation of the space that the model was not trained on"
-        if recipe.commuted == "ignore":
-            about += ", twins of trained ones included"
-        if roles.validation is None:
-            about += ", the few on which the best epoch was chosen included"
-        return Examples(name=ALL_UNSEEN, about=about, total=equations.total, is_sample=False, read=equations.blocks)
-    name = roles.test
+        return _choose_unseen(trained, manifest, roles)
+    return _choose_split(trained, directory, manifest, name=roles.test, roles=roles)
+
+
+def _choose_unseen(trained: TrainedModel, manifest: Manifest, roles: SplitRoles) -> Examples:
+    if not _is_own(trained, manifest):
+        raise UserError("what is unseen can be told only of the dataset that the model was trained on")
+    equations = unseen_equations(manifest.recipe, roles.train, from_stream=is_from_stream(trained))
+    if not equations.total:
+        raise UserError("the model was trained on every equation of the space: none is unseen")
+    about = "every equation of the space that the model was not trained on"
+    if manifest.recipe.commuted == "ignore":
+        about += ", twins of trained ones included"
+    if roles.validation is None:
+        about += ", the few on which the best epoch was chosen included"
+    return Examples(name=ALL_UNSEEN, about=about, total=equations.total, is_sample=False, read=equations.blocks)
+
+
+def _choose_split(
+    trained: TrainedModel, directory: str | Path, manifest: Manifest, *, name: str, roles: SplitRoles
+) -> Examples:
     about = f"`{name}`"
-    if not is_own:
+    if not _is_own(trained, manifest):
         about += ", of a dataset that may share equations with the one the model was trained on"
-    elif name == training.train_split:
+    elif name == roles.train:
         about += ", which the model was TRAINED on"
     elif name == roles.validation:
         about += ", on which the best epoch was chosen"
-    (recipe,) = (each for each in splits if each.name == name)
+    (split,) = (each for each in manifest.recipe.splits if each.name == name)
     return Examples(
         name=name,
         about=about,
         total=manifest.splits[name].num_equations,
-        is_sample=not recipe.rest,
+        is_sample=not split.rest,
         read=lambda: read_split(directory, manifest, name),
     )
+
+
+def _is_own(trained: TrainedModel, manifest: Manifest) -> bool:
+    """Returns whether the model was trained on this dataset."""
+    return manifest.fingerprint == trained.description["data_fingerprint"]
 
 
 def is_from_stream(trained: TrainedModel) -> bool:

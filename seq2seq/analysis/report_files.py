@@ -1,7 +1,6 @@
 """The files of an evaluation: the report as text, JSON and CSV, and all wrong answers as CSV."""
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from eqstream.seq2seq.analysis.errors import WrongAnswer
 from eqstream.seq2seq.analysis.report import EvaluationReport
 from eqstream.seq2seq.analysis.report_text import render_report
-from eqstream.seq2seq.runs.run_directory import write_atomically
+from eqstream.seq2seq.runs.run_directory import write_atomically, written_aside
 
 _WRONG_COLUMNS = ("question", "predicted", "expected")
 
@@ -34,13 +33,7 @@ def open_wrong_answers(path: str | Path | None) -> Iterator[Callable[[Iterable[W
     if path is None:
         yield lambda wrong: None
         return
-    path = Path(path)
-    aside = path.with_name(path.name + ".partial")
-    try:
-        with aside.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(_WRONG_COLUMNS)
-            yield lambda wrong: writer.writerows([getattr(each, name) for name in _WRONG_COLUMNS] for each in wrong)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with written_aside(Path(path)) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_WRONG_COLUMNS)
+        yield lambda wrong: writer.writerows([getattr(each, name) for name in _WRONG_COLUMNS] for each in wrong)

@@ -91,10 +91,12 @@ def _rmse(report: EvaluationReport) -> Iterator[str]:
         yield f"RMSE {report.rmse:.6g} in units of the answer{unrounded}{unreadable}"
 
 
-def _table(title: str, groups: Sequence[GroupCount], noun: str = "examples", share: str = "exact match") -> list[str]:
+def _table(
+    title: str, groups: Sequence[GroupCount], *, noun: str = "examples", share: str = "exact match"
+) -> list[str]:
     """Returns a table of counts, or one line if it has but one row."""
     if len(groups) == 1:
-        return [_single_row(title, groups[0].value, groups[0].num_examples, noun)]
+        return [_single_row(title, groups[0].value, count=groups[0].num_examples, noun=noun)]
     width = _width(title, *(group.value for group in groups))
     lines = [f"{title:<{width}}{noun:>12}{'wrong':>12}{share:>14}"]
     for group in groups:
@@ -105,7 +107,7 @@ def _table(title: str, groups: Sequence[GroupCount], noun: str = "examples", sha
     return lines
 
 
-def _single_row(title: str, value: str, count: int, noun: str) -> str:
+def _single_row(title: str, value: str, *, count: int, noun: str) -> str:
     return f"{title.rstrip(' *')}: {value} for all {count:,} {noun}"
 
 
@@ -115,7 +117,7 @@ def _width(*values: str) -> int:
 
 def _places(places: Sequence[GroupCount]) -> list[str]:
     note = "* of a character in the right answer, 1 is the last one"
-    return [*_table("by place *", places, "answers", "right"), *([note] if len(places) > 1 else [])]
+    return [*_table("by place *", places, noun="answers", share="right"), *([note] if len(places) > 1 else [])]
 
 
 def _errors(report: EvaluationReport) -> Iterator[str]:
@@ -132,7 +134,7 @@ def _wrong_characters(report: EvaluationReport) -> list[str]:
     counts, title = report.wrong_characters, "wrong characters"
     if len(counts) == 1:
         ((number, count),) = counts.items()
-        return [_single_row(title, str(number), count, "wrong answers")]
+        return [_single_row(title, str(number), count=count, noun="wrong answers")]
     rows = [f"{number:<{_WIDTH}}{count:>12,}" for number, count in counts.items()]
     return [f"{title:<{_WIDTH}}{'answers':>12}", *rows]
 

@@ -27,8 +27,8 @@ def draw_error_map(
     title: str,
     operands: np.ndarray,
     is_right: np.ndarray,
-    operators: Sequence[str] | None = None,
     *,
+    operators: Sequence[str] | None = None,
     bounds: tuple[float, float] | None = None,
 ) -> Figure:
     """Returns a dot for each right and a cross for each wrong answer in the plane of the two operands.
@@ -110,7 +110,7 @@ def _draw_points(axes: Axes, operands: np.ndarray, is_right: np.ndarray) -> None
 
 
 def draw_length_map(
-    title: str, lengths: np.ndarray, is_right: np.ndarray, operators: Sequence[str] | None = None
+    title: str, lengths: np.ndarray, is_right: np.ndarray, *, operators: Sequence[str] | None = None
 ) -> Figure:
     """Returns exact match by the digits of the two operands, with the number of examples in each cell.
 
@@ -162,7 +162,7 @@ def _readable_on(colour: Sequence[float]) -> str:
     return "white" if np.dot(colour[:3], (0.2126, 0.7152, 0.0722)) < 0.5 else "black"
 
 
-def draw_attention(title: str, shares: np.ndarray, asked: Sequence[str], written: Sequence[str]) -> Figure:
+def draw_attention(title: str, shares: np.ndarray, *, asked: Sequence[str], written: Sequence[str]) -> Figure:
     """Returns where the model looks while it writes.
 
     Args:
@@ -176,7 +176,7 @@ def draw_attention(title: str, shares: np.ndarray, asked: Sequence[str], written
     size = (bounded(2.2 + 0.5 * len(asked), 4.8, 14.0), bounded(1.7 + 0.42 * len(written), 3.0, 14.0))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
-    _draw_matrix(figure, axes, shares, "share of attention", limits=(0.0, limit))
+    _draw_matrix(figure, axes, shares, label="share of attention", limits=(0.0, limit))
     if shares.size <= _MAX_LABELLED_SHARES:
         for (row, column), share in np.ndenumerate(shares):
             if share >= 0.05:
@@ -200,7 +200,7 @@ def draw_activations(title: str, activations: np.ndarray, asked: Sequence[str]) 
     figure = Figure(figsize=(bounded(2.2 + 0.5 * len(asked), 4.8, 14.0), 5.2), layout="constrained")
     axes = figure.add_subplot()
     units = activations[:, np.argsort(-activations.mean(axis=0), kind="stable")]
-    _draw_matrix(figure, axes, units.T, "activation", limits=(-limit, limit), colours=SIGNED)
+    _draw_matrix(figure, axes, units.T, label="activation", limits=(-limit, limit), colours=SIGNED)
     axes.set_xticks(range(len(asked)), asked, fontsize="large")
     axes.set(title=title, xlabel="question, as it is read", ylabel="units of the encoder, sorted by their means")
     return figure
@@ -210,8 +210,8 @@ def _draw_matrix(
     figure: Figure,
     axes: Axes,
     values: np.ndarray,
-    label: str,
     *,
+    label: str,
     limits: tuple[float, float],
     colours: str = AMOUNTS,
 ) -> None:

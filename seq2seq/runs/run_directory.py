@@ -13,12 +13,13 @@
 | `tensorboard/` | event files, if the recipe wants them |
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,8 @@ class RunDirectory:
 
     def write_codec(self, codec: Codec) -> None:
         """Writes `codec.json` whole or not at all."""
-        aside = self.codec_json.with_name(self.codec_json.name + ".partial")
-        codec.save(aside)
-        os.replace(aside, self.codec_json)
+        with written_aside(self.codec_json) as aside:
+            codec.save(aside)
 
     def read_description(self) -> dict[str, Any]:
         """Returns what `run.json` holds.
@@ -165,9 +165,20 @@ def describe_run(
 
 def write_atomically(path: Path, text: str) -> None:
     """Writes a text file so that a reader sees the old or the new one, never a part."""
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Gives the path to write a file to, which gets its own name when it is whole, and is removed if that fails."""
     aside = path.with_name(path.name + ".partial")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
+    try:
+        yield aside
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def check_output_file(path: str | Path) -> None:

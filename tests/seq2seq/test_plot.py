@@ -264,10 +264,10 @@ def test_a_large_length_map_has_no_labels_in_its_cells():
 
 def test_each_operator_has_maps_of_its_own():
     operands, is_right = np.array([[1.0, 2.0], [1.0, 2.0], [5.0, 6.0]]), np.array([True, False, True])
-    panels = maps.draw_error_map("map", operands, is_right, ["-", "+", "-"]).axes
+    panels = maps.draw_error_map("map", operands, is_right, operators=["-", "+", "-"]).axes
     assert [axes.get_title() for axes in panels] == ["a + b", "a - b"]
     assert [sum(len(kind.get_offsets()) for kind in axes.collections) for axes in panels] == [1, 2]
-    first, second, _ = maps.draw_length_map("map", operands.astype(int), is_right, ["-", "+", "-"]).axes
+    first, second, _ = maps.draw_length_map("map", operands.astype(int), is_right, operators=["-", "+", "-"]).axes
     assert cells_of(first)[0, 1] == "0%\n1 wrong\nof 1"
     assert cells_of(second)[4, 5] == "100%\nof 1"
 
@@ -367,7 +367,7 @@ def test_the_kept_epoch_is_the_best_and_of_equal_ones_that_of_the_lowest_loss(ro
 
 def test_attention_that_is_spread_is_not_dark_all_over():
     shares = np.full((2, 10), 0.1)
-    image = maps.draw_attention("spread", shares, list("1234567890"), ["1", "end"]).axes[0].images[0]
+    image = maps.draw_attention("spread", shares, asked=list("1234567890"), written=["1", "end"]).axes[0].images[0]
     assert image.get_clim() == (0, 0.1)
 
 
@@ -386,5 +386,5 @@ def test_exact_match_of_each_group_has_its_interval():
 
 def test_the_error_map_shows_the_whole_space_on_all_panels():
     operands = np.array([[1.0, 2.0], [3.0, 50.0]])
-    panels = maps.draw_error_map("map", operands, np.array([True, False]), ["+", "-"], bounds=(-10, 90)).axes
+    panels = maps.draw_error_map("map", operands, np.array([True, False]), operators=["+", "-"], bounds=(-10, 90)).axes
     assert {(*axes.get_xlim(), *axes.get_ylim()) for axes in panels} == {(-13.0, 93.0, -13.0, 93.0)}
