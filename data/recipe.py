@@ -352,25 +352,33 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+def load_recipe(
+    source: str | Path | None, overrides: Iterable[str] = (), *, dataset_recipe: Recipe | None = None
+) -> Recipe:
     """Returns the recipe of a YAML file, or the shipped one of that name.
 
     Args:
-        source: the path of a YAML file, or the name of a shipped recipe.
+        source: the path of a YAML file, or the name of a shipped recipe; None for an empty recipe.
         overrides: changes as ``dotted.key=value``, the value in YAML, applied in order.
+        dataset_recipe: has all that is about the dataset, for a recipe that is about a model alone.
 
     Raises:
         UserError: there is no such recipe, or it breaks a rule.
     """
-    path = find_recipe(source)
+    mapping = {} if source is None else _read_mapping(find_recipe(source))
+    if dataset_recipe is not None and mapping.keys() <= set(MODEL_SECTIONS):
+        mapping |= {key: value for key, value in dataset_recipe.to_dict().items() if key not in MODEL_SECTIONS}
+    for override in overrides:
+        apply_override(mapping, override)
+    return Recipe.from_dict(mapping)
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"recipe {path} cannot be read: {error}") from error
-    mapping = parse_yaml(text, f"recipe {path}")
-    for override in overrides:
-        apply_override(mapping, override)
-    return Recipe.from_dict(mapping)
+    return parse_yaml(text, f"recipe {path}")
 
 
 def find_recipe(source: str | Path) -> Path:

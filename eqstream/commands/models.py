@@ -11,8 +11,10 @@ import click
 from eqstream.commands.datasets import build_dataset
 from eqstream.commands.errors import BAD_DATA_STATUS, InterruptedWorkError, kept_when_interrupted
 from eqstream.commands.options import (
+    complete_recipe,
     force_option,
     load_recipe,
+    load_training_recipe,
     other_data_option,
     overwrite_option,
     recipe_argument,
@@ -49,9 +51,10 @@ _STANDARD_INPUT = "-"
     epilog="""\b
 Examples:
   eqstream train addition-3digit --data out/sums --out out/run
-  eqstream train addition-3digit --data out/sums --out out/run --resume""",
+  eqstream train addition-3digit --data out/sums --out out/run --resume
+  eqstream train --data out/sums --out out/small --set model.kind=transformer --set model.width=32""",
 )
-@recipe_argument
+@click.argument("recipe", required=False, shell_complete=complete_recipe)
 @click.option("--data", required=True, metavar="DIR", type=click.Path(), help="A dataset.")
 @click.option("--out", "run", required=True, metavar="RUN", type=click.Path(), help="The run's directory.")
 @set_option
@@ -60,11 +63,17 @@ Examples:
 @json_option
 @output_options
 def train(
-    recipe: str, data: str, run: str, overrides: tuple[str, ...], resume: bool, overwrite: bool, as_json: bool
+    recipe: str | None, data: str, run: str, overrides: tuple[str, ...], resume: bool, overwrite: bool, as_json: bool
 ) -> None:
-    """Train the model of RECIPE on the dataset in DIR."""
+    """Train the model of RECIPE on the dataset in DIR.
+
+    RECIPE needs only the sections codec, model and training; without it, the default model is trained. With more, it
+    must be about the equations of the dataset.
+    """
     advice = f"the same command with --resume{' in place of --overwrite' if overwrite else ''}"
-    result = _train(load_recipe(recipe, overrides), data, run, resume=resume, overwrite=overwrite, advice=advice)
+    result = _train(
+        load_training_recipe(recipe, data, overrides), data, run, resume=resume, overwrite=overwrite, advice=advice
+    )
     if as_json:
         show_json(asdict(result))
     else:

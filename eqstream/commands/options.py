@@ -2,8 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from eqstream.data.recipe import Recipe
 
 
 def complete_recipe(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[object]:
@@ -46,12 +50,20 @@ other_data_option = click.option(
 )
 
 
+def load_training_recipe(recipe: str | None, data: str, overrides: tuple[str, ...]) -> "Recipe":
+    """Returns the recipe of a training; what it does not say about the dataset, the dataset in `data` says."""
+    from eqstream.data.loading.token_table import load_manifest
+    from eqstream.data.recipe import load_recipe as load
+
+    return load(recipe, overrides, dataset_recipe=load_manifest(data).recipe)
+
+
 def split_option(help_text: str):
     """Returns the option --split."""
     return click.option("--split", help=help_text, shell_complete=_complete_split)
 
 
-def load_recipe(recipe: str, overrides: tuple[str, ...] = (), formats: str | None = None):
+def load_recipe(recipe: str, overrides: tuple[str, ...] = (), formats: str | None = None) -> "Recipe":
     """Returns the recipe with the changes of --set and --format."""
     from eqstream.data.recipe import load_recipe as load
 

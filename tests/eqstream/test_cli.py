@@ -135,6 +135,22 @@ def test_results_are_one_json_object_on_request(dataset, tmp_path, monkeypatch, 
     assert (trained["run_directory"], trained["num_epochs"]) == (str(tmp_path), 1)
 
 
+def test_a_training_needs_no_recipe_but_for_its_model(dataset, tmp_path, monkeypatch, capsys):
+    given = []
+
+    def stop(recipe, *arguments, **options):
+        given.append(recipe)
+        raise UserError("no")
+
+    monkeypatch.setattr(train, "train", stop)
+    (tmp_path / "model.yaml").write_text("model: {kind: attention}")
+    for arguments in ([], [tmp_path / "model.yaml"]):
+        call("train", *arguments, "--data", dataset, "--out", tmp_path / "run", "--set", "model.width=8", capsys=capsys)
+    assert [recipe.model for recipe in given] == [{"width": 8}, {"kind": "attention", "width": 8}]
+    assert {recipe.fingerprint() for recipe in given} == {load_recipe("addition-10").fingerprint()}
+    assert_refused("missing", "preview", tmp_path / "model.yaml", capsys=capsys)
+
+
 def test_a_quiet_command_says_nothing_but_its_result(monkeypatch, tmp_path, dataset, capsys):
     def train_aloud(*arguments, report, **options):
         report("epoch 1")
@@ -332,9 +348,9 @@ def test_reader_of_the_output_may_leave_early():
     assert ended.stderr == ""
 
 
-def test_training_without_its_libraries_says_how_to_get_them(tmp_path):
+def test_training_without_its_libraries_says_how_to_get_them(tmp_path, dataset):
     code = "import sys; sys.modules['keras'] = sys.modules['tensorflow'] = None; from eqstream import cli; cli.main()"
-    command = [sys.executable, "-c", code, "train", "addition-10", "--data", tmp_path, "--out", tmp_path / "run"]
+    command = [sys.executable, "-c", code, "train", "addition-10", "--data", dataset, "--out", tmp_path / "run"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert (
