@@ -63,14 +63,14 @@ class TransformerRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeedbackRecipe:
+class RecurrentRecipe:
     """LSTM encoder and decoder; the decoder starts from the encoder's state and reads its own previous output.
 
     `width` is that of one direction; `embedding_width` matters for `embedding: learned` alone; `mask_padding` lets
     the model skip pad tokens of the question.
     """
 
-    kind: Literal["feedback"] = "feedback"
+    kind: str = "recurrent"
     width: int = 128
     depth: int = 1
     bidirectional: bool = False
@@ -86,7 +86,14 @@ class FeedbackRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttentionRecipe(FeedbackRecipe):
+class FeedbackRecipe(RecurrentRecipe):
+    """As its base says, without more."""
+
+    kind: Literal["feedback"] = "feedback"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionRecipe(RecurrentRecipe):
     """The feedback model with `heads` of attention over the encoder's outputs."""
 
     kind: Literal["attention"] = "attention"

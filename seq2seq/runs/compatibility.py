@@ -47,7 +47,7 @@ def check_fits(space: SpaceRecipe, codec: Codec, manifest: Manifest) -> None:
     codec.check_dataset(manifest)
 
 
-def check_resumable(run: RunDirectory, recipe: Recipe, codec: Codec, manifest: Manifest) -> None:
+def check_resumable(run: RunDirectory, recipe: Recipe, *, codec: Codec, manifest: Manifest) -> None:
     """Refuses to go on with a run of other data, of another recipe (but for the number of epochs) or another codec."""
     description = run.read_description()
     if description["data_fingerprint"] != manifest.fingerprint:

@@ -148,7 +148,7 @@ def with_kind(recipe: Recipe, kind: str) -> Recipe:
 
 
 def describe_run(
-    recipe: Recipe, data_directory: str | Path, manifest: Manifest, validation_split: str | None
+    recipe: Recipe, data_directory: str | Path, manifest: Manifest, *, validation_split: str | None
 ) -> dict[str, Any]:
     """Returns the contents of `run.json` for a training that begins, of which None chooses on equations of no split."""
     return {

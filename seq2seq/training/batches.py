@@ -126,7 +126,9 @@ def make_stages(recipe: TrainingRecipe, source: TrainingSource) -> tuple[Stage, 
     return (*stages, Stage("all", epoch, recipe.epochs, source))
 
 
-def make_source(recipe: TrainingRecipe, codec: Codec, data_directory: str | Path, manifest: Manifest) -> TrainingSource:
+def make_source(
+    recipe: TrainingRecipe, codec: Codec, *, data_directory: str | Path, manifest: Manifest
+) -> TrainingSource:
     """Returns the source of the batches that a recipe asks for.
 
     Raises:

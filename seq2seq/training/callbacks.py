@@ -47,8 +47,8 @@ class EpochRecorder(keras.callbacks.Callback):
         recipe: TrainingRecipe,
         sample: ValidationSample,
         progress: TrainingProgress,
-        run: RunDirectory,
         *,
+        run: RunDirectory,
         first_stopping_epoch: int,
         report: Callable[[str], None],
     ) -> None:

@@ -57,7 +57,7 @@ def test_each_batch_has_the_weights_of_its_own_examples_also_from_its_middle(dat
     training = {"batch_size": 100, "weights": {"by": "digits", "balance": 0.5}}
     sections = ModelRecipe.from_recipe(Recipe.from_dict({**RECIPE, "training": training}))
     codec = Codec.for_dataset(manifest, sections.codec)
-    source = make_source(sections.training, codec, dataset, manifest)
+    source = make_source(sections.training, codec, data_directory=dataset, manifest=manifest)
     for first_batch in (0, 7):
         batches = source.batches(first_epoch=3, first_batch=first_batch).take(3)
         for batch in batches.as_numpy_iterator():

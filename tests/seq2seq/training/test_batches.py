@@ -92,7 +92,7 @@ def make(dataset, **training):
     manifest = load_manifest(dataset)
     sections = ModelRecipe.from_dict({"training": {**RECIPE["training"], **training}})
     codec = Codec.for_dataset(manifest)
-    return make_source(sections.training, codec, dataset, manifest), codec, manifest
+    return make_source(sections.training, codec, data_directory=dataset, manifest=manifest), codec, manifest
 
 
 def test_stream_of_a_dataset_gives_what_its_files_do_not_hold_out(dataset):
@@ -120,7 +120,7 @@ def test_dataset_that_holds_out_who_knows_what_is_refused(dataset, tmp_path):
     manifest = dataclasses.replace(load_manifest(dataset), fingerprint="of another version")
     sections = ModelRecipe.from_dict({"training": RECIPE["training"]})
     with pytest.raises(UserError, match=r"`training.source: fresh` needs a dataset of this version of eqstream"):
-        make_source(sections.training, Codec.for_dataset(manifest), dataset, manifest)
+        make_source(sections.training, Codec.for_dataset(manifest), data_directory=dataset, manifest=manifest)
 
 
 def test_shards_have_no_epoch_examples():
