@@ -68,14 +68,15 @@ def build(
         )
 
 
-def verify(directory: str | Path, *, workers: int = 1, progress: bool = False) -> "VerifyReport":
-    """Returns what the files of a dataset prove about it, and the first of its faults.
+def verify(directory: str | Path, *, workers: int = 1, quick: bool = False, progress: bool = False) -> "VerifyReport":
+    """Returns what the files of a dataset prove about it, and the first things that are wrong with it.
 
     Every equation is recomputed, and compared with those that the recipe plans; its `is_valid` sums it up.
 
     Args:
         directory: of the dataset, on any filesystem that Beam knows.
         workers: processes to work in, on this machine.
+        quick: whether to compare sizes, checksums and counts alone, and leave the records.
         progress: whether to report on standard error how far the check is.
 
     Raises:
@@ -85,7 +86,12 @@ def verify(directory: str | Path, *, workers: int = 1, progress: bool = False) -
         from eqstream.pipelines.runtime.progress import Progress, progress_on
         from eqstream.pipelines.verify import verify as verify_dataset
 
-        return verify_dataset(directory, workers=workers, progress=progress_on(sys.stderr) if progress else Progress())
+        return verify_dataset(
+            directory,
+            workers=workers,
+            is_quick=quick,
+            progress=progress_on(sys.stderr) if progress else Progress(),
+        )
 
 
 def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: int = 5) -> "Description":

@@ -39,7 +39,7 @@ TENSOR_MODULES = {"data/loading/shard_batches.py", "data/loading/fresh_batches.p
 TEST_TOOLS = {"pytest", "hypothesis", "tests", "bench"}
 # What no source imports: formats that run code when they are read.
 UNSAFE_MODULES = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
-MODULE_TO_LIBRARY = {"yaml": "pyyaml"}
+MODULE_TO_LIBRARY = {"yaml": "pyyaml", "google": "protobuf"}
 
 
 def relative(path: Path) -> str:

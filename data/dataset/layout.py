@@ -21,7 +21,9 @@ CLOSING = (*METADATA, CHECKSUMS, MANIFEST, SUCCESS)
 FOLDERS = ("data", "tfrecord", STAGING)
 
 _FOLDERS = {"tfrecord": "tfrecord", "parquet": "data"}
-_SHARD = re.compile(r"(tfrecord|data)/(?P<name>[a-z][a-z0-9_]*-\d{5,}-of-\d{5,})\.(tfrecord|tfrecord\.gz|parquet)")
+_SHARD = re.compile(
+    r"(tfrecord|data)/(?P<name>[a-z][a-z0-9_]*-[0-9]{5,}-of-[0-9]{5,})\.(tfrecord|tfrecord\.gz|parquet)"
+)
 
 
 def shard_name(split: str, shard_index: int, num_shards: int) -> str:

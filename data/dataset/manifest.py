@@ -24,7 +24,7 @@ from typing import Any
 
 from eqstream.data.configuration import check_not_negative, describe_type, from_mapping, nearest, to_mapping
 from eqstream.data.dataset.histograms import Histograms, check_histograms
-from eqstream.data.dataset.layout import MANIFEST
+from eqstream.data.dataset.layout import MANIFEST, is_shard_path
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe
 
@@ -65,6 +65,9 @@ class FileInfo(_Part):
 
     def __post_init__(self) -> None:
         check_not_negative(self, "num_bytes")
+        if not is_shard_path(self.path):
+            # Readers open what a manifest names; nothing else may be read for its sake.
+            raise UserError(f"`path` must be that of a shard, got {self.path!r}")
         if not _SHA256.fullmatch(self.sha256):
             raise UserError(f"`sha256` must be 64 hexadecimal digits, got {self.sha256!r}")
 

@@ -18,9 +18,9 @@ from fractions import Fraction
 from eqstream.data.reference.evaluation import COMMUTATIVE, Number, Rational, Tree, decimal_places
 
 _MASK = (1 << 64) - 1
-_MIX_A = 0xBF58476D1CE4E5B9
-_MIX_B = 0x94D049BB133111EB
-_CODES = {"+": 0x9E3779B97F4A7C15, "-": 0xC2B2AE3D27D4EB4F, "*": 0x165667B19E3779F9, "/": 0x27D4EB2F165667C5}
+MIX_A = 0xBF58476D1CE4E5B9
+MIX_B = 0x94D049BB133111EB
+OPERATOR_CODES = {"+": 0x9E3779B97F4A7C15, "-": 0xC2B2AE3D27D4EB4F, "*": 0x165667B19E3779F9, "/": 0x27D4EB2F165667C5}
 
 
 def hash_bucket(tree: Tree, salt: str) -> Fraction:
@@ -30,8 +30,17 @@ def hash_bucket(tree: Tree, salt: str) -> Fraction:
     >>> hash_bucket(parse("31 + 87"), "") == hash_bucket(parse("87 + 31"), "")
     True
     """
-    seed = int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
-    return Fraction(_mix(_hash_tree(tree, seed)), 1 << 64)
+    return Fraction(hash_tree(tree, salt), 1 << 64)
+
+
+def hash_tree(tree: Tree, salt: str) -> int:
+    """Returns the hash, below 2**64, of an equation and of all its twins."""
+    return _mix(_hash_tree(tree, salt_seed(salt)))
+
+
+def salt_seed(salt: str) -> int:
+    """Returns the number, below 2**64, that a salt puts into the hash of every operand."""
+    return int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
 
 
 def _hash_tree(tree: Tree, seed: int) -> int:
@@ -40,14 +49,14 @@ def _hash_tree(tree: Tree, seed: int) -> int:
     left, right = _hash_tree(tree.left, seed), _hash_tree(tree.right, seed)
     if tree.operator not in COMMUTATIVE:
         right = _mix(right)
-    return _mix((left + right & _MASK) ^ _CODES[tree.operator])
+    return _mix((left + right & _MASK) ^ OPERATOR_CODES[tree.operator])
 
 
 def _hash_number(value: Rational, seed: int) -> int:
     places = decimal_places(value)
     assert places is not None, "operands have finite decimals"
     steps = int(value * 10**places)
-    state = _mix(_mix(places ^ seed) + (steps & _MASK) * _MIX_A & _MASK)
+    state = _mix(_mix(places ^ seed) + (steps & _MASK) * MIX_A & _MASK)
     if not -(1 << 63) <= steps < 1 << 63:
         digest = hashlib.blake2b(str(steps).encode(), digest_size=8).digest()
         state ^= int.from_bytes(digest, "little")
@@ -55,6 +64,6 @@ def _hash_number(value: Rational, seed: int) -> int:
 
 
 def _mix(value: int) -> int:
-    value = (value ^ value >> 30) * _MIX_A & _MASK
-    value = (value ^ value >> 27) * _MIX_B & _MASK
+    value = (value ^ value >> 30) * MIX_A & _MASK
+    value = (value ^ value >> 27) * MIX_B & _MASK
     return value ^ value >> 31

@@ -1,88 +1,114 @@
-"""Is a question one that the model's space contains, and what is its answer?"""
+"""What is true of one equation, and whether a space contains it: computed from its text alone, one at a time."""
 
-import re
 from fractions import Fraction
 from typing import NamedTuple
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import SpaceRecipe
-from eqstream.data.reference.evaluation import answer_text, evaluate, has_brackets, list_operands, list_operators
-from eqstream.data.reference.parsing import Tree, decimal_text, parse, render
-
-# What people and word processors write for the characters of the grammar; each stands for one, so positions stay.
-_FULL_WIDTH = {chr(ord(character) + 0xFEE0): character for character in "0123456789+-*/().="}
-_SPELLINGS = str.maketrans(
-    _FULL_WIDTH
-    | dict.fromkeys("\u00d7\u00b7\u22c5\u2217", "*")
-    | {"\u00f7": "/"}
-    | dict.fromkeys("\u2212\u2013", "-")
-    | {"\u00a0": " "}
+from eqstream.data.recipe import Range, SpaceRecipe, Terms
+from eqstream.data.reference.evaluation import (
+    answer_text,
+    count_carries,
+    count_digits,
+    evaluate,
+    list_operands,
+    list_operators,
 )
-_END = re.compile(r"\s*=\s*$")
+from eqstream.data.reference.parsing import Rational, Tree, decimal_text, parse, parse_strict, render
+
+
+class Facts(NamedTuple):
+    """One equation, computed; `answer_value` is the number that the text `answer` stands for."""
+
+    question: str
+    answer: str
+    terms: int
+    digits: int
+    carries: int
+    tree: Tree
+    operands: list[Rational]
+    operators: str
+    answer_value: Rational
 
 
 class KnownQuestion(NamedTuple):
-    """A question in the space's own natural text, and its right answer."""
+    """A question as the space writes it, and its right answer."""
 
     question: str
     answer: str
 
 
 def read_question(text: str, space: SpaceRecipe) -> KnownQuestion:
-    """Returns the question that a person typed, in either spacing and spelling, as the space writes it.
-
-    See `normalize_question` for the spellings.
+    """Returns the question that a person typed, in either spacing, as the space writes it.
 
     Raises:
         UserError: `text` is no equation (with the position), or the space does not contain it (with the reason).
     """
-    tree = parse(normalize_question(text))
-    question = render(tree, space.spacing)
-    _check_form(question, tree, space)
-    _check_operands(question, tree, space)
+    tree = parse(text)
+    facts = find_facts(tree, render(tree, space.spacing), space)
+    check_membership(facts, space)
+    return KnownQuestion(facts.question, facts.answer)
+
+
+def read_facts(question: str, space: SpaceRecipe) -> Facts:
+    """Returns the facts of an equation written exactly as the space writes it, whether or not it contains it.
+
+    Raises:
+        UserError: `question` is no equation, not the one text of its equation, or has no answer in the space.
+    """
+    return find_facts(parse_strict(question, space.spacing), question, space)
+
+
+def find_facts(tree: Tree, question: str, space: SpaceRecipe) -> Facts:
+    """Returns the facts of an equation and its text.
+
+    Raises:
+        UserError: it has no answer: it divides by zero, or inexactly where the space divides exactly.
+    """
+    # Rounding and fractions are matters of spaces that divide; elsewhere every answer is a finite decimal.
     division = space.division if "/" in space.operators else "exact"
     try:
         value = evaluate(tree, division, space.operands.decimals)
     except ArithmeticError as error:
         raise _not_contained(question, str(error)) from error
     answer = answer_text(value, division, space.places)
-    # A bound holds for the answer that is written, after rounding.
-    if not space.answer.contains(Fraction(answer)):
-        raise _not_contained(question, f"its answer {answer} is not {_describe_range(space.answer)}")
-    return KnownQuestion(question, answer)
+    operators = list_operators(tree)
+    return Facts(
+        question=question,
+        answer=answer,
+        terms=len(operators) + 1,
+        digits=count_digits(tree),
+        carries=count_carries(tree, division),
+        tree=tree,
+        operands=list_operands(tree),
+        operators=operators,
+        # A bound holds for the answer that is written, after rounding.
+        answer_value=Fraction(answer) if division == "decimal" else value,
+    )
 
 
-def normalize_question(text: str) -> str:
-    """Returns a typed question in the characters of the grammar.
+def check_membership(facts: Facts, space: SpaceRecipe) -> None:
+    """Refuses an equation that the space does not contain.
 
-    Full-width characters become ordinary ones, a multiplication sign, centred dot or dot operator ``*``, a division
-    sign ``/``, a minus sign or en dash ``-``, a no-break space a space; one ``=`` at the end is dropped.
-
-    >>> normalize_question("12 \u00d7 3 \u2212 4 =")
-    '12 * 3 - 4'
+    Raises:
+        UserError: says why.
     """
-    return _END.sub("", text.translate(_SPELLINGS))
-
-
-def _check_form(question: str, tree: Tree, space: SpaceRecipe) -> None:
-    num_terms = len(list_operands(tree))
-    if not space.terms.min <= num_terms <= space.terms.max:
-        terms = "1 term" if num_terms == 1 else f"{num_terms} terms"
+    question = facts.question
+    if not space.terms.min <= facts.terms <= space.terms.max:
+        terms = "1 term" if facts.terms == 1 else f"{facts.terms} terms"
         raise _not_contained(question, f"it has {terms}, not {_describe_range(space.terms)}")
-    for operator in list_operators(tree):
+    for operator in facts.operators:
         if operator not in space.operators:
             raise _not_contained(question, f"`{operator}` is none of the operators {' '.join(space.operators)}")
-    if has_brackets(tree) and not space.brackets:
+    if "(" in question and not space.brackets:
         raise _not_contained(question, "it has brackets")
-
-
-def _check_operands(question: str, tree: Tree, space: SpaceRecipe) -> None:
-    for operand in list_operands(tree):
-        if not space.operands.min <= operand <= space.operands.max:
-            reason = f"operand {decimal_text(operand)} is not {_describe_range(space.operands)}"
-            raise _not_contained(question, reason)
+    operands = Range(min=space.operands.min, max=space.operands.max)
+    for operand in facts.operands:
+        if not operands.contains(operand):
+            raise _not_contained(question, f"operand {decimal_text(operand)} is not {_describe_range(operands)}")
         if (operand * 10**space.operands.decimals) % 1:
             raise _not_contained(question, f"operand {decimal_text(operand)} {_too_fine(space.operands.decimals)}")
+    if not space.answer.contains(facts.answer_value):
+        raise _not_contained(question, f"its answer {facts.answer} is not {_describe_range(space.answer)}")
 
 
 def _too_fine(decimals: int) -> str:
@@ -91,7 +117,7 @@ def _too_fine(decimals: int) -> str:
     return f"has more than {decimals} decimal{'s' if decimals > 1 else ''}"
 
 
-def _describe_range(limits) -> str:
+def _describe_range(limits: Range | Terms) -> str:
     low, high = limits.min, limits.max
     if low is None or high is None:
         return f"at least {low}" if high is None else f"at most {high}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eqstream.commands.errors import BAD_DATA_STATUS, kept_when_interrupted
+from eqstream.commands.errors import BAD_DATA_STATUS, BadDataError, kept_when_interrupted
 from eqstream.commands.options import (
     complete_recipe,
     dataset_argument,
@@ -198,19 +198,28 @@ The exit status is 1 where something is wrong.""",
 )
 @dataset_argument
 @workers_option
+@click.option("--quick", is_flag=True, help="Compare sizes, checksums and counts alone.")
 @json_option
 @output_options
-def verify(directory: str, workers: int, as_json: bool) -> int:
-    """Prove from the files alone that the dataset in DIR is what its manifest says."""
+def verify(directory: str, workers: int, quick: bool, as_json: bool) -> int:
+    """Prove from the files alone that the dataset in DIR is what its manifest says.
+
+    One that is interrupted goes on when the same command is run again.
+    """
     from eqstream.building import verify as verify_dataset
+    from eqstream.data.dataset.manifest import DamagedManifestError
 
     _let_beam_log(False)
-    result = verify_dataset(directory, workers=workers, progress=not is_quiet())
+    try:
+        with kept_when_interrupted():
+            result = verify_dataset(directory, workers=workers, quick=quick, progress=not is_quiet())
+    except DamagedManifestError as error:
+        raise BadDataError(str(error)) from error
     if as_json:
         show_json(result.to_dict())
     else:
         show(result.to_text())
-    return BAD_DATA_STATUS if result.num_faults else 0
+    return 0 if result.is_valid else BAD_DATA_STATUS
 
 
 @click.command(

@@ -22,6 +22,12 @@ class RefusedError(click.ClickException):
         click.echo(f"eqstream: {mark} {self.message}", err=True, color=self.show_color)
 
 
+class BadDataError(RefusedError):
+    """Data that cannot be believed; its message is one line."""
+
+    exit_code = BAD_DATA_STATUS
+
+
 class InterruptedWorkError(Exception):
     """Ctrl-C has ended a command that can go on later; the message says how."""
 

@@ -13,9 +13,9 @@ _QUIET, _VERBOSE = "eqstream.is_quiet", "eqstream.is_verbose"
 _GOOD, _BAD, _DOUBTFUL = {"fg": "green"}, {"fg": "red"}, {"fg": "yellow"}
 # What is coloured, at the beginning of a line.
 _PATTERN_TO_STYLE: dict[str, dict[str, Any]] = {
-    r" *☑|proven:|(?:sound|valid)$": _GOOD,
-    r" *☒|fault:|(?:NOT sound|INVALID)(?=\b)": _BAD,
-    r"not proven:|warning:|note:": _DOUBTFUL,
+    r" *☑|proven:|valid(?=$|,)": _GOOD,
+    r" *☒|wrong:|INVALID(?=\b)": _BAD,
+    r"not checked:|to repair:|warning:|note:": _DOUBTFUL,
     r"exact match .*": {"bold": True},
 }
 _MARK = re.compile("|".join(f"^({pattern})" for pattern in _PATTERN_TO_STYLE), re.MULTILINE)

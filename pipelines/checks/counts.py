@@ -1,43 +1,43 @@
 """The numbers in a manifest against the recipe's plan made anew, and against what was found in the shards."""
 
+import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from eqstream.data.dataset.layout import shard_path
-from eqstream.data.dataset.manifest import Manifest, ShardInfo, SpaceFacts, SplitInfo
+from eqstream.data.dataset.layout import MANIFEST, shard_path
+from eqstream.data.dataset.manifest import Manifest, ShardInfo, SplitInfo
+from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.splits.plan import ShardTask, SplitPlan
-from eqstream.pipelines.checks.findings import FaultList
-from eqstream.pipelines.checks.shard import HISTOGRAMS, ShardFindings
+from eqstream.pipelines.checks.findings import Finding
+from eqstream.pipelines.checks.records import HISTOGRAMS
+from eqstream.pipelines.checks.shard import ShardReport
 
-PLACE = "manifest.json"
 
-
-def check_plan(manifest: Manifest, recipe: Recipe, plan: SplitPlan, faults: FaultList) -> None:
-    """Adds where splits and shards are not what the recipe asks for.
-
-    Args:
-        manifest: of the dataset.
-        recipe: of the dataset.
-        plan: made anew from the recipe.
-        faults: is added to.
-    """
+def check_plan(manifest: Manifest, plan: SplitPlan) -> Iterator[Finding]:
+    """Yields where splits and shards are not what the recipe asks for; `plan` was made anew from it."""
     for split in plan.splits:
         for name in ("num_equations", "first_ordinal", "num_left_out"):
             found, expected = getattr(manifest.splits[split.name], name), getattr(split, name)
             # Earlier versions did not count what the end of the last split cuts off.
             is_earlier_count = name == "num_left_out" and found == split.num_left_out - split.num_cut_off_behind
             if found != expected and not is_earlier_count:
-                reason = f"`{name}` is {found}, the recipe asks for {expected}"
-                faults.add("counts", f"split {split.name}", reason)
-    name_to_planned = {task.name: _describe_task(task, recipe) for task in plan.shards}
+                yield _about(f"split {split.name}", f"`{name}` is {found}, the recipe asks for {expected}")
+    name_to_planned = {task.name: _describe_task(task, manifest.recipe) for task in plan.shards}
     name_to_found = {shard.shard: _describe_entry(shard) for _, shard in manifest.list_shards()}
     for name in [*name_to_planned, *(name for name in name_to_found if name not in name_to_planned)]:
         planned, found = name_to_planned.get(name, "no such shard"), name_to_found.get(name, "no such shard")
         if planned != found:
-            faults.add("counts", name, f"the manifest lists {found}; the recipe asks for {planned}")
+            yield _about(name, f"the manifest lists {found}; the recipe asks for {planned}")
+    if name_to_planned.keys() == name_to_found.keys() and list(name_to_planned) != list(name_to_found):
+        yield _about(MANIFEST, "it does not list the shards in the order of their numbers")
+
+
+def _about(place: str, reason: str) -> Finding:
+    return Finding("counts", place, reason)
 
 
 def _describe_task(task: ShardTask, recipe: Recipe) -> str:
@@ -58,59 +58,67 @@ def _describe_shard(num_equations: int, first_ordinal: int, format_to_path: Mapp
     return f"{num_equations} equations from ordinal {first_ordinal} on in {paths}"
 
 
-def check_manifest(manifest: Manifest, recipe: Recipe, findings: Sequence[ShardFindings], faults: FaultList) -> None:
-    """Adds where the manifest says something else of recipe, space and equations than was found.
+def check_manifest(manifest: Manifest, reports: Sequence[ShardReport]) -> Iterator[Finding]:
+    """Yields where the manifest says something else of recipe, space and equations than was found.
 
     Args:
         manifest: of the dataset.
-        recipe: of the dataset.
-        findings: of each shard, in the order of `Manifest.list_shards`.
-        faults: is added to.
+        reports: of each shard, in the order of `Manifest.list_shards`.
     """
+    yield from check_recipe_facts(manifest)
+    letters = {letter for report in reports for letter in report.alphabet}
+    if unknown := letters - set(manifest.space.alphabet):
+        yield _about(MANIFEST, f"`alphabet` lacks {''.join(sorted(unknown))!r}")
+    split_to_reports: dict[str, list[ShardReport]] = {}
+    for (split, _), report in zip(manifest.list_shards(), reports, strict=True):
+        split_to_reports.setdefault(split, []).append(report)
+    for split, of_split in split_to_reports.items():
+        # Sums over shards mean nothing where a record was not understood, which is a finding already.
+        if all(report.is_read_whole for report in of_split):
+            yield from _check_split(split, manifest.splits[split], of_split)
+
+
+def check_recipe_facts(manifest: Manifest) -> Iterator[Finding]:
+    """Yields where the manifest contradicts its own recipe, or its sums do not add up; needs no shard."""
+    recipe = manifest.recipe
     for name in ("name", "version", "description"):
         found, expected = getattr(manifest, name), getattr(recipe, name)
         if found != expected:
-            faults.add("counts", PLACE, f"`{name}` is {found!r}, the recipe says {expected!r}")
+            yield _about(MANIFEST, f"`{name}` is {found!r}, the recipe says {expected!r}")
     if manifest.fingerprint != recipe.fingerprint():
-        faults.add("counts", PLACE, f"`fingerprint` is not that of the recipe, {recipe.fingerprint()[:12]}…")
-    size = space_size(recipe.space)
-    if manifest.space.size != size:
-        faults.add("counts", PLACE, f"the `size` of the space is {manifest.space.size}, not {size}")
+        yield _about(MANIFEST, f"`fingerprint` is not that of the recipe, {recipe.fingerprint()[:12]}…")
     if manifest.columns != COLUMN_TYPES:
-        faults.add("counts", PLACE, f"`columns` are {manifest.columns}, not {COLUMN_TYPES}")
-    _check_texts(manifest.space, findings, faults)
-    split_to_findings: dict[str, list[ShardFindings]] = {}
-    for (split, _), found in zip(manifest.list_shards(), findings, strict=True):
-        split_to_findings.setdefault(split, []).append(found)
-    for split, found in split_to_findings.items():
-        # Sums over shards mean nothing where a record was not understood, which is a fault already.
-        if all(each.is_read_whole for each in found):
-            _check_split(split, manifest.splits[split], found, faults)
+        yield _about(MANIFEST, f"`columns` are {manifest.columns}, not {COLUMN_TYPES}")
+    yield from _check_space(manifest)
+    for split, info in manifest.splits.items():
+        num_equations = sum(shard.num_equations for shard in info.shards)
+        if info.num_equations != num_equations:
+            reason = f"its shards hold {num_equations:,} equations, the manifest says {info.num_equations:,}"
+            yield _about(f"split {split}", reason)
+        if unknown := sorted(set(info.histograms) - set(HISTOGRAMS)):
+            yield _about(f"split {split}", f"there is no histogram of {unknown[0]}")
 
 
-def _check_split(split: str, entry: SplitInfo, findings: list[ShardFindings], faults: FaultList) -> None:
-    num_equations = sum(found.num_records for found in findings)
-    if entry.num_equations != num_equations:
-        reason = f"its shards hold {num_equations} equations, the manifest says {entry.num_equations}"
-        faults.add("counts", f"split {split}", reason)
+def _check_space(manifest: Manifest) -> Iterator[Finding]:
+    try:
+        facts = describe_space(manifest.recipe)
+    except UserError:
+        # Then there is no plan, either, which says why.
+        return
+    expected = {**dataclasses.asdict(facts), "size": space_size(manifest.recipe.space)}
+    for name, value in expected.items():
+        found = getattr(manifest.space, name)
+        if found != value:
+            yield _about(MANIFEST, f"`space.{name}` is {found!r}, of this recipe's space it is {value!r}")
+
+
+def _check_split(split: str, info: SplitInfo, reports: list[ShardReport]) -> Iterator[Finding]:
     for name in HISTOGRAMS:
-        counted = sum((found.histograms[name] for found in findings), Counter())
+        counted = sum((report.histograms[name] for report in reports), Counter())
         # Values that never occur may be listed or not.
-        if Counter(entry.histograms[name]) != counted:
+        if Counter(info.histograms[name]) != counted:
             reason = f"the histogram of {name} is not that of its equations, {dict(sorted(counted.items()))}"
-            faults.add("counts", f"split {split}", reason)
-
-
-def _check_texts(space: SpaceFacts, findings: Sequence[ShardFindings], faults: FaultList) -> None:
-    for name in ("question", "answer"):
-        longest = max((int(length) for found in findings for length in found.histograms[f"{name}_length"]), default=0)
-        bound = getattr(space, f"max_{name}_length")
-        if longest > bound:
-            reason = f"`max_{name}_length` is {bound}, but one has {longest} characters"
-            faults.add("counts", PLACE, reason)
-    strangers = {character for found in findings for character in found.alphabet} - set(space.alphabet)
-    if strangers:
-        faults.add("counts", PLACE, f"`alphabet` lacks {''.join(sorted(strangers))!r}")
+            yield _about(f"split {split}", reason)
 
 
 def space_size(space: SpaceRecipe) -> int:

@@ -1,23 +1,22 @@
 """Equations that stand twice, or next to a twin where they must not: found over all shards by 64-bit keys.
 
 Each shard hands in one element of `KEYS` per equation. Texts that share a key are candidates; whether they are really
-equal is decided on the texts themselves, so a collision of keys can neither raise nor hide a fault.
+equal is decided on the texts themselves, so a collision of keys can neither make nor hide a finding.
 
 | field of `KEYS` | holds |
 | --- | --- |
-| `twins` | key of what commuted twins have in common; the key of the question itself where twins are strangers |
+| `twins` | key that commuted twins share; the key of the question itself where twins are treated as unrelated |
 | `question` | key of the text |
 | `record` | number of the record within its shard, from 0 |
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 KEYS = np.dtype([("twins", "<u8"), ("question", "<u8"), ("record", "<u4")])
-MAX_PARTITIONS = 256
+MAX_PARTITIONS = 4096
 
 
 class Place(NamedTuple):
@@ -35,36 +34,21 @@ class Pair(NamedTuple):
     is_repeated: bool
 
 
-def text_key(text: str) -> bytes:
-    """Returns the 64-bit key of a text.
-
-    >>> len(text_key("31 + 87"))
-    8
-    """
-    return hashlib.blake2b(text.encode(), digest_size=8).digest()
-
-
-def pack_keys(twins: list[bytes], questions: list[bytes], records: list[int]) -> np.ndarray:
-    """Returns an array (n,) of `KEYS` from three columns."""
-    keys = np.empty(len(records), KEYS)
-    keys["twins"] = np.frombuffer(b"".join(twins), "<u8")
-    keys["question"] = np.frombuffer(b"".join(questions), "<u8")
-    keys["record"] = records
-    return keys
-
-
 def sort_into_partitions(keys: np.ndarray, num_partitions: int) -> tuple[np.ndarray, list[int]]:
-    """Returns the keys sorted by `twins`, and where each partition of the 64-bit range begins; one end more.
+    """Returns the keys by partition of the range of `twins`, and where each partition begins; one end more.
 
     Args:
         keys: shape (n,) of `KEYS`.
         num_partitions: a power of two, so that twins and repeated texts share a partition in every shard.
     """
-    ordered = keys[np.argsort(keys["twins"], kind="stable")]
-    width = 2**64 // num_partitions
-    edges = np.array([part * width for part in range(1, num_partitions)], dtype="<u8")
-    starts = np.searchsorted(ordered["twins"], edges)
-    return ordered, [0, *map(int, starts), len(keys)]
+    if num_partitions == 1:
+        return keys, [0, len(keys)]
+    shift = np.uint64(65 - num_partitions.bit_length())
+    partitions = (keys["twins"] >> shift).astype(np.uint16)
+    # Sorted by counting, as the numbers are small.
+    ordered = keys[np.argsort(partitions, kind="stable")]
+    counts = np.bincount(partitions, minlength=num_partitions)
+    return ordered, [0, *np.cumsum(counts).tolist()]
 
 
 def choose_partitions(num_equations: int, most_per_partition: int = 1 << 21) -> int:
@@ -89,7 +73,7 @@ def find_pairs(parts: list[np.ndarray], shard_to_split: np.ndarray, commuted: st
     """
     keys = np.concatenate(parts)
     shards = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    if len(keys) < 2:
+    if len(keys) < 2 or not _may_have_pairs(keys, shard_to_split[shards], commuted):
         return
     order = np.lexsort((shards, keys["question"], keys["twins"]))
     twins, questions = keys["twins"][order], keys["question"][order]
@@ -104,6 +88,22 @@ def find_pairs(parts: list[np.ndarray], shard_to_split: np.ndarray, commuted: st
         twins, questions, splits = keys["twins"][order], keys["question"][order], splits[order]
         is_leak = (twins[1:] == twins[:-1]) & (splits[1:] != splits[:-1]) & (questions[1:] != questions[:-1])
         yield from _list_pairs(keys, shards, order, np.flatnonzero(is_leak), is_repeated=False)
+
+
+def _may_have_pairs(keys: np.ndarray, splits: np.ndarray, commuted: str) -> bool:
+    """Returns whether there is any pair, several times as fast as finding where."""
+    if _has_equal(keys["question"]):
+        return True
+    if commuted == "drop":
+        return _has_equal(keys["twins"])
+    if commuted == "together":
+        return _has_equal(np.concatenate([np.unique(keys["twins"][splits == split]) for split in np.unique(splits)]))
+    return False
+
+
+def _has_equal(values: np.ndarray) -> bool:
+    ordered = np.sort(values)
+    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 def _list_pairs(

@@ -1,73 +1,81 @@
-"""The files of a dataset against its manifest and `SHA256SUMS`: missing, extra, swapped, cut, changed."""
+"""The files of a dataset against its manifest and `SHA256SUMS`: missing, foreign, swapped, cut, changed."""
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from eqstream.data.dataset import layout
 from eqstream.data.dataset.manifest import FileInfo, Manifest, parse_manifest
 from eqstream.data.errors import UserError
-from eqstream.pipelines.checks.findings import FaultList
+from eqstream.pipelines.building.finalize import render_checksums
+from eqstream.pipelines.checks.findings import Finding
 from eqstream.pipelines.checks.metadata import check_metadata
 from eqstream.pipelines.runtime import filesystem
 
-CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f]+)")
 SHARD_FOLDERS = ("data/", "tfrecord/")
 # Other projects put what they add behind the suffix: `x.tfrecord-00000-of-00001`, `x.tfrecord.gz`.
 RECORD_SUFFIXES = (".parquet", ".tfrecord")
+OWN_FILES = (*layout.METADATA, layout.MANIFEST, layout.CHECKSUMS, layout.SUCCESS)
 
 
-class CheckedFiles(NamedTuple):
-    """How many files were compared with manifest and `SHA256SUMS`, and why the metadata was not (None: it was)."""
+class FilesChecked(NamedTuple):
+    """What was compared: how many files, which lie there that are not the dataset's, and what is wrong."""
 
     num_files: int
-    metadata_reason: str | None
+    foreign: tuple[str, ...]
+    findings: list[Finding]
+
+
+class _Listed(NamedTuple):
+    """A file of a shard: the shard's name, and what the manifest says of it."""
+
+    shard: str
+    info: FileInfo
 
 
 def load_manifest(directory: str) -> Manifest:
     """Returns the manifest of a dataset.
 
     Raises:
-        UserError: there is none, it is damaged, or its format version is newer than ours.
+        DamagedManifestError: it cannot be believed.
+        UserError: there is none, or its format version is newer than ours.
     """
     path = filesystem.join(directory, layout.MANIFEST)
     contents = filesystem.read_bytes(path)
     if contents is None:
-        if filesystem.is_local(directory):
-            raise UserError(layout.explain_no_dataset(directory))
         raise UserError(f"{directory} is not a dataset: it has no {layout.MANIFEST}")
     return parse_manifest(contents, path)
 
 
-def check_files(
-    directory: str, manifest: Manifest, path_to_found: Mapping[str, list], faults: FaultList
-) -> CheckedFiles:
-    """Adds what is wrong with the files of a dataset, and returns what was compared.
+def check_files(directory: str, manifest: Manifest, path_to_found: Mapping[str, list[Any]]) -> FilesChecked:
+    """Returns what is wrong with the files of a dataset.
 
     Args:
         directory: of the dataset.
         manifest: of the dataset.
         path_to_found: relative path to `[num_bytes, sha256]` of each shard file that could be read.
-        faults: is added to.
     """
     present = filesystem.list_files(directory)
-    listed = {file.path: (shard, file) for shard, _, file in manifest.list_files()}
-    if layout.SUCCESS not in present:
-        faults.add("files", layout.SUCCESS, "it is missing; the dataset is not finished")
-    for path, (shard, file) in listed.items():
-        if path not in present:
-            faults.add("files", shard, f"it is missing: there is no file {path}")
-        elif path in path_to_found:
-            _check_file(shard, file, path_to_found[path], listed, faults)
+    listed = {info.path: _Listed(shard, info) for shard, _, info in manifest.list_files()}
+    path_to_contents, findings = _read_small_files(directory, present)
+    findings += _check_shard_files(present, listed, path_to_found)
+    foreign = []
     for path in present:
-        if path not in listed and (path.startswith(SHARD_FOLDERS) or _may_hold_records(path)):
-            faults.add("files", path, "the manifest knows no such file; readers would mix it in")
-    path_to_sha256 = _read_checksums(directory, faults)
-    num_files = len(listed)
-    if path_to_sha256 is not None:
-        num_files += _check_checksums(directory, path_to_sha256, listed, present, faults)
-    return CheckedFiles(num_files, check_metadata(directory, manifest, path_to_sha256, present, faults))
+        if path in listed or path in OWN_FILES or path.startswith(f"{layout.STAGING}/"):
+            continue
+        if path.startswith(SHARD_FOLDERS) or _may_hold_records(path):
+            findings.append(
+                Finding("files", path, "the manifest lists no such file; readers would mix it in", None, (path,))
+            )
+        else:
+            foreign.append(path)
+    sums = _check_checksums(path_to_contents, listed)
+    findings += sums
+    findings += check_metadata(manifest, path_to_contents, is_listed=not sums)
+    num_others = sum(path in path_to_contents for path in (*layout.METADATA, layout.MANIFEST))
+    return FilesChecked(len(listed) + num_others, tuple(foreign), findings)
 
 
 def _may_hold_records(path: str) -> bool:
@@ -80,59 +88,92 @@ def _may_hold_records(path: str) -> bool:
     return any(suffix in name for suffix in RECORD_SUFFIXES)
 
 
-def _check_file(
-    shard: str, file: FileInfo, found: list, listed: Mapping[str, tuple[str, FileInfo]], faults: FaultList
-) -> None:
+def _read_small_files(directory: str, present: Collection[str]) -> tuple[dict[str, bytes], list[Finding]]:
+    """Returns the contents of the files beside the shards, by name, and what is wrong with these files as files."""
+    path_to_contents, findings = {}, []
+    for path in OWN_FILES:
+        try:
+            contents = filesystem.read_bytes(filesystem.join(directory, path)) if path in present else None
+        except (OSError, UserError) as error:
+            findings.append(_about_file(path, f"it cannot be read: {filesystem.describe_error(error)}"))
+            continue
+        if contents is not None:
+            path_to_contents[path] = contents
+        elif path == layout.SUCCESS:
+            findings.append(_about_file(path, "it is missing; the dataset is not finished"))
+        elif path == layout.CHECKSUMS:
+            findings.append(_about_file(path, "it is missing"))
+    if path_to_contents.get(layout.SUCCESS):
+        findings.append(_about_file(layout.SUCCESS, "it must be empty"))
+    return path_to_contents, findings
+
+
+def _about_file(path: str, reason: str) -> Finding:
+    return Finding("files", path, reason, None, (path,))
+
+
+def _check_shard_files(
+    present: Collection[str], listed: Mapping[str, _Listed], path_to_found: Mapping[str, list[Any]]
+) -> Iterator[Finding]:
+    for path, (shard, info) in listed.items():
+        reason = None
+        if path not in present:
+            reason = f"it is missing: there is no file {path}"
+        elif path in path_to_found:
+            reason = _compare_file(shard, info, path_to_found[path], listed)
+        if reason is not None:
+            yield Finding("files", shard, reason, None, (path,))
+
+
+def _compare_file(shard: str, info: FileInfo, found: list[Any], listed: Mapping[str, _Listed]) -> str | None:
     num_bytes, sha256 = found
-    if sha256 == file.sha256 and num_bytes == file.num_bytes:
-        return
-    twin = next((name for name, other in listed.values() if other.sha256 == sha256), None)
-    if twin is not None and twin != shard:
-        reason = f"{file.path} holds the bytes of {twin}"
-    elif num_bytes != file.num_bytes:
-        reason = f"{file.path} has {num_bytes} bytes, the manifest says {file.num_bytes}: it was cut or replaced"
-    else:
-        reason = f"{file.path} has the SHA-256 {sha256[:12]}…, the manifest says {file.sha256[:12]}…: it was changed"
-    faults.add("files", shard, reason)
-
-
-def _read_checksums(directory: str, faults: FaultList) -> dict[str, str] | None:
-    """Returns relative path to SHA-256 as `SHA256SUMS` has them, None (and a fault) where there is no such file."""
-    contents = filesystem.read_bytes(filesystem.join(directory, layout.CHECKSUMS))
-    if contents is None:
-        faults.add("files", layout.CHECKSUMS, "it is missing")
+    if sha256 == info.sha256 and num_bytes == info.num_bytes:
         return None
-    path_to_sha256: dict[str, str] = {}
-    for number, line in enumerate(contents.decode(errors="replace").splitlines(), 1):
+    other = next((each.shard for each in listed.values() if each.info.sha256 == sha256), None)
+    if other is not None and other != shard:
+        return f"{info.path} holds the bytes of {other}"
+    if num_bytes != info.num_bytes:
+        return f"{info.path} has {num_bytes:,} bytes, the manifest says {info.num_bytes:,}: it was cut or replaced"
+    return f"{info.path} has the SHA-256 {sha256[:12]}…, the manifest says {info.sha256[:12]}…: it was changed"
+
+
+def _check_checksums(path_to_contents: Mapping[str, bytes], listed: Mapping[str, _Listed]) -> list[Finding]:
+    """Returns where `SHA256SUMS` is not, byte by byte, that of the shards in the manifest and of the files beside."""
+    contents = path_to_contents.get(layout.CHECKSUMS)
+    if contents is None:
+        return []
+    path_to_sha256 = {path: info.sha256 for path, (_, info) in listed.items()}
+    others = {path: path_to_contents[path] for path in (*layout.METADATA, layout.MANIFEST) if path in path_to_contents}
+    path_to_sha256 |= {path: hashlib.sha256(data).hexdigest() for path, data in others.items()}
+    if contents == render_checksums(path_to_sha256):
+        return []
+    findings = list(_explain_checksums(contents, path_to_sha256, listed))
+    reason = "it is not, byte by byte, the checksums of the dataset's files in the order of their paths"
+    return findings or [_about_file(layout.CHECKSUMS, reason)]
+
+
+def _explain_checksums(
+    contents: bytes, path_to_sha256: Mapping[str, str], listed: Mapping[str, _Listed]
+) -> Iterator[Finding]:
+    found: dict[str, str] = {}
+    for number, line in enumerate(contents.decode(errors="replace").removesuffix("\n").split("\n"), 1):
         match = CHECKSUM_LINE.fullmatch(line)
         if match is None:
-            faults.add("files", layout.CHECKSUMS, f"line {number} is not a checksum and a path")
-            continue
-        path_to_sha256[match[2]] = match[1]
-    return path_to_sha256
-
-
-def _check_checksums(
-    directory: str,
-    path_to_sha256: Mapping[str, str],
-    listed: Mapping[str, tuple[str, FileInfo]],
-    present: Collection[str],
-    faults: FaultList,
-) -> int:
-    """Adds where `SHA256SUMS` is wrong of shards and of the files beside them, and returns the number of the latter."""
-    for path, (shard, file) in listed.items():
-        if path_to_sha256.get(path) != file.sha256:
-            faults.add("files", shard, f"{layout.CHECKSUMS} has not the manifest's checksum of {path}")
-    others = [path for path in path_to_sha256 if path not in listed]
-    for path in others:
-        # A path that leads out of the directory is not looked up.
-        if path not in present:
-            faults.add("files", path, f"it is missing, {layout.CHECKSUMS} lists it")
-        elif (
-            hashlib.sha256(filesystem.read_bytes(filesystem.join(directory, path)) or b"").hexdigest()
-            != path_to_sha256[path]
-        ):
-            faults.add("files", path, f"it has not the SHA-256 that {layout.CHECKSUMS} says: it was changed")
-    if layout.MANIFEST not in others:
-        faults.add("files", layout.CHECKSUMS, f"it does not list {layout.MANIFEST}")
-    return len(others)
+            yield _about_file(layout.CHECKSUMS, f"line {number} is not a checksum and a path")
+        else:
+            found[match[2]] = match[1]
+    for path, sha256 in path_to_sha256.items():
+        if path not in found:
+            yield _about_file(layout.CHECKSUMS, f"it does not list {path}")
+        elif found[path] != sha256 and path in listed:
+            reason = f"the checksum of {path} in {layout.CHECKSUMS} differs from the manifest's"
+            yield Finding("files", listed[path].shard, reason, None, (layout.CHECKSUMS,))
+        elif found[path] != sha256:
+            paths = (layout.CHECKSUMS, path) if path != layout.MANIFEST else ()
+            yield Finding(
+                "files", path, f"its SHA-256 differs from the one in {layout.CHECKSUMS}: it was changed", None, paths
+            )
+    for path in found:
+        # That metadata are missing is said of them.
+        if path not in path_to_sha256 and path not in layout.METADATA:
+            yield _about_file(layout.CHECKSUMS, f"it lists {path}, which is not a file of the dataset")

@@ -1,82 +1,89 @@
 """The questions of one shard beside those that the recipe plans for it, in their order.
 
 This alone knows where each equation belongs: with true checksums and true sums, the equations of another seed, or one
-of them exchanged for an equation that the dataset does not use, are a sound dataset of the same space. What is
-expected comes from the writer's own walk, as it is the recipe's meaning; that answers are right is for
-`eqstream.pipelines.checks.split_membership`.
+of them exchanged for an equation that the dataset does not use, are a valid dataset of the same space. What is
+expected comes from the writer's own enumeration, as it is the recipe's meaning; that answers are right is checked
+without it.
 
-Texts are compared, not files: the bytes of Parquet and gzip depend on the libraries that packed them, and a payload of
-TFRecord is compared with the texts by `eqstream.pipelines.checks.shard_records`.
+Texts are compared, not files: the bytes of Parquet and gzip depend on the libraries that packed them.
 """
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+
+import numpy as np
 
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.formats.string_tables import write_joined
 from eqstream.data.splits.plan import ShardTask
-from eqstream.pipelines.checks.findings import FaultList
+from eqstream.pipelines.checks.bulk.columns import Texts, join_texts
+from eqstream.pipelines.checks.findings import Finding
 
 
-def plan_questions(writer: ShardWriter, task: ShardTask) -> Iterator[str]:
-    """Yields the questions of a shard in the order of its records; deterministic.
+def plan_questions(writer: ShardWriter, task: ShardTask) -> Iterator[Texts]:
+    """Yields the questions of a shard in the order of its records, block by block; deterministic.
 
     Args:
         writer: of the recipe; writes nothing.
         task: the shard.
     """
     for block in writer.equations(task):
-        buffer, offsets = write_joined(writer.columns.text.questions(block))
-        text = buffer.tobytes().decode("ascii")
-        edges = offsets.tolist()
-        yield from map(text.__getitem__, map(slice, edges[:-1], edges[1:]))
+        data, offsets = write_joined(writer.columns.text.questions(block))
+        yield Texts(data, offsets.astype(np.int64))
 
 
-class PlanCheck:
+class PlanComparison:
     """Compares the questions of one shard, block by block, with the planned ones.
 
     Of many differences the first is described: a shard of another plan differs everywhere.
 
     Args:
-        shard: its name.
         planned: the questions in the order of the plan.
     """
 
-    def __init__(self, shard: str, planned: Iterator[str]) -> None:
-        self._shard = shard
+    def __init__(self, planned: Iterator[Texts]) -> None:
         self._planned = planned
+        self._pending = Texts(np.zeros(0, np.uint8), np.zeros(1, np.int64))
         self._num_records = 0
         self._num_differences = 0
         # Number, question and planned question of the first record that differs.
         self._first: tuple[int, str, str | None] | None = None
 
-    def compare(self, questions: Sequence[str]) -> None:
+    def compare(self, questions: Texts) -> None:
         """Takes the questions of the next records."""
-        planned = list(itertools.islice(self._planned, len(questions)))
-        if planned != questions:
-            pairs = itertools.zip_longest(questions, planned)
-            differences = [number for number, (found, expected) in enumerate(pairs) if found != expected]
-            self._num_differences += len(differences)
-            if self._first is None:
-                place = differences[0]
-                expected = planned[place] if place < len(planned) else None
-                self._first = self._num_records + place, questions[place], expected
-        self._num_records += len(questions)
+        planned = self._take(questions.count)
+        differences = questions.rows(0, planned.count).differs_at(planned).tolist()
+        differences += range(planned.count, questions.count)
+        if differences and self._first is None:
+            row = differences[0]
+            expected = planned.text(row) if row < planned.count else None
+            self._first = self._num_records + row, questions.text(row), expected
+        self._num_differences += len(differences)
+        self._num_records += questions.count
 
-    def finish(self, faults: FaultList, *, is_whole: bool) -> None:
-        """Adds what differs.
+    def finish(self, shard: str, paths: tuple[str, ...], *, is_whole: bool) -> Iterator[Finding]:
+        """Yields what differs.
 
         Args:
-            faults: is added to.
-            is_whole: whether the shard was read to its end; if not, an early end is no new fault.
+            shard: its name.
+            paths: its files.
+            is_whole: whether the shard was read to its end; if not, an early end is no new finding.
         """
         if self._first is not None:
             number, found, expected = self._first
             wanted = "the recipe plans no such record" if expected is None else f"the recipe plans `{expected}` there"
-            faults.add("plan", self._shard, f"it is `{found}`, {wanted}", number)
+            yield Finding("plan", shard, f"it is `{found}`, {wanted}", number, paths)
         if self._num_differences > 1:
-            reason = f"{self._num_differences} of its {self._num_records} records are not those of the recipe's plan"
-            faults.add("plan", self._shard, reason)
-        if is_whole and self._first is None and (missing := next(self._planned, None)) is not None:
-            reason = f"it ends after {self._num_records} records, the recipe plans `{missing}` next"
-            faults.add("plan", self._shard, reason)
+            count = f"{self._num_differences:,} of its {self._num_records:,} records"
+            yield Finding("plan", shard, f"{count} are not those of the recipe's plan", paths=paths)
+        if is_whole and self._first is None and (missing := self._take(1)).count:
+            reason = f"it ends after {self._num_records:,} records, the recipe plans `{missing.text(0)}` next"
+            yield Finding("plan", shard, reason, paths=paths)
+
+    def _take(self, count: int) -> Texts:
+        """Returns the next planned questions, fewer at the end."""
+        parts = [self._pending]
+        while sum(part.count for part in parts) < count and (following := next(self._planned, None)) is not None:
+            parts.append(following)
+        planned = join_texts(parts) if len(parts) > 1 else parts[0]
+        self._pending = planned.rows(min(count, planned.count), planned.count)
+        return planned.rows(0, min(count, planned.count))

@@ -1,20 +1,22 @@
 """What verifying a dataset has shown, for programs and for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eqstream.data.dataset import layout
-from eqstream.data.recipe import Recipe
-from eqstream.pipelines.checks.files import CheckedFiles
-from eqstream.pipelines.checks.findings import Fault, FaultList
-from eqstream.pipelines.checks.shard import ShardFindings
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.pipelines.checks.files import FilesChecked
+from eqstream.pipelines.checks.findings import Finding, Findings
+from eqstream.pipelines.checks.metadata import explain_other_author
+from eqstream.pipelines.checks.shard import ShardReport
 
 COMMUTED_TO_PROOF = {
     "together": "no equation stands twice, and no commuted twins stand in two splits",
     "drop": "no equation stands twice, and neither does a commuted twin of it",
     "ignore": "no equation stands twice",
 }
+MAX_PATHS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,114 +26,153 @@ class VerifyReport:
     Attributes:
         directory: of the dataset.
         name: of the dataset, and its version.
-        split_to_count: number of equations read in each split.
+        split_to_count: number of equations in each split, as found.
         num_shards: shards that the manifest lists.
-        faults: the first ones.
-        num_faults: of all.
+        findings: the first things that are wrong.
+        num_findings: of all.
         proven: what holds without exception, one sentence each.
-        unproven: what could not be checked though nothing is known to be wrong with it, one sentence each.
+        unchecked: what was not checked though nothing is known to be wrong with it, one sentence each.
+        repair: how to mend the dataset, empty where nothing is wrong.
+        paths_to_delete: the files, relative to the dataset, that are to be deleted before it is built again.
     """
 
     directory: str
     name: str
     split_to_count: dict[str, int]
     num_shards: int
-    faults: tuple[Fault, ...]
-    num_faults: int
+    findings: tuple[Finding, ...]
+    num_findings: int
     proven: tuple[str, ...]
-    unproven: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    repair: str = ""
+    paths_to_delete: tuple[str, ...] = ()
 
     @property
-    def is_sound(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether nothing is wrong."""
-        return self.num_faults == 0
+        return self.num_findings == 0
 
     @property
     def num_equations(self) -> int:
-        """How many equations were read."""
+        """How many equations there are."""
         return sum(self.split_to_count.values())
 
     def to_text(self) -> str:
-        """Returns the report as lines: what was read, what holds, what is wrong."""
+        """Returns the report as lines: what was read, what holds, what is wrong, how to mend it."""
         splits = ", ".join(f"{split} {count:,}" for split, count in self.split_to_count.items())
         shards = "1 shard" if self.num_shards == 1 else f"{self.num_shards:,} shards"
         equations = "1 equation" if self.num_equations == 1 else f"{self.num_equations:,} equations"
-        count = f"{equations} in {shards}"
-        lines = [f"{self.name} in {self.directory}: {count} ({splits})"]
+        lines = [f"{self.name} in {self.directory}: {equations} in {shards} ({splits})"]
         lines += [f"proven: {sentence}" for sentence in self.proven]
-        lines += [f"not proven: {sentence}" for sentence in self.unproven]
-        lines += [f"fault: {fault}" for fault in self.faults]
-        if self.num_faults > len(self.faults):
-            lines.append(f"fault: and {self.num_faults - len(self.faults):,} more")
-        faults = "1 fault" if self.num_faults == 1 else f"{self.num_faults:,} faults"
-        lines.append("sound" if self.is_sound else f"NOT sound: {faults}")
+        lines += [f"not checked: {sentence}" for sentence in self.unchecked]
+        lines += [f"wrong: {finding}" for finding in self.findings]
+        if self.num_findings > len(self.findings):
+            lines.append(f"wrong: and {self.num_findings - len(self.findings):,} more")
+        findings = "1 finding" if self.num_findings == 1 else f"{self.num_findings:,} findings"
+        verdict = "valid, as far as it was checked" if self.unchecked else "valid"
+        lines.append(verdict if self.is_valid else f"INVALID: {findings}")
+        if self.repair:
+            lines.append(f"to repair: {self.repair}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the report in JSON types."""
-        faults = [fault._asdict() for fault in self.faults]
         return {
             **vars(self),
-            "faults": faults,
+            "findings": [{**finding._asdict(), "paths": list(finding.paths)} for finding in self.findings],
             "proven": list(self.proven),
-            "unproven": list(self.unproven),
-            "is_sound": self.is_sound,
+            "unchecked": list(self.unchecked),
+            "paths_to_delete": list(self.paths_to_delete),
+            "is_valid": self.is_valid,
         }
 
 
 def make_report(
     directory: str,
-    recipe: Recipe,
-    split_to_findings: dict[str, list[ShardFindings]],
-    checked: CheckedFiles,
-    faults: FaultList,
+    manifest: Manifest,
+    reports: Sequence[ShardReport],
+    files: FilesChecked,
+    findings: Findings,
+    *,
+    is_quick: bool,
 ) -> VerifyReport:
     """Returns the report of all checks.
 
     Args:
         directory: of the dataset.
-        recipe: of the dataset.
-        split_to_findings: of each shard, by split.
-        checked: which files were compared.
-        faults: of all checks.
+        manifest: of the dataset.
+        reports: of each shard, in the order of `Manifest.list_shards`.
+        files: what was compared of the files.
+        findings: of all checks.
+        is_quick: whether records were left alone.
     """
-    every = [found for findings in split_to_findings.values() for found in findings]
+    split_to_count = dict.fromkeys(manifest.splits, 0)
+    for (split, _), report in zip(manifest.list_shards(), reports, strict=True):
+        split_to_count[split] += report.num_records
+    paths = tuple(sorted(findings.paths))
     return VerifyReport(
         directory=directory,
-        name=f"{recipe.name} {recipe.version}",
-        split_to_count={
-            split: sum(found.num_records for found in findings) for split, findings in split_to_findings.items()
-        },
-        num_shards=len(every),
-        faults=tuple(faults.first),
-        num_faults=len(faults),
-        proven=tuple(_list_proofs(recipe, every, checked, faults)),
-        unproven=(checked.metadata_reason,) if checked.metadata_reason else (),
+        name=f"{manifest.name} {manifest.version}",
+        split_to_count=split_to_count,
+        num_shards=len(reports),
+        findings=findings.first,
+        num_findings=findings.total,
+        proven=tuple(_list_proofs(manifest, reports, files, findings.kind_to_count, is_quick=is_quick)),
+        unchecked=tuple(_list_unchecked(manifest, files, is_quick=is_quick)),
+        repair=_explain_repair(directory, paths, findings) if findings.total else "",
+        paths_to_delete=paths,
     )
 
 
 def _list_proofs(
-    recipe: Recipe, findings: list[ShardFindings], checked: CheckedFiles, faults: FaultList
+    manifest: Manifest,
+    reports: Sequence[ShardReport],
+    files: FilesChecked,
+    kind_to_count: Mapping[str, int],
+    *,
+    is_quick: bool,
 ) -> Iterator[str]:
-    faulty = faults.kind_to_count
-    if not faulty["files"]:
+    faulty = {kind for kind, count in kind_to_count.items() if count}
+    if "files" not in faulty:
         listed = f"{layout.MANIFEST} and {layout.CHECKSUMS}"
-        yield f"{checked.num_files:,} files are as {listed} say; none is missing, and there is no shard beside them"
-        if checked.metadata_reason is None:
-            yield f"card and descriptions for readers are, byte for byte, what {layout.MANIFEST} gives"
-    if not findings or not all(found.is_read_whole for found in findings):
+        yield f"{files.num_files:,} files are as {listed} say; none is missing, and there is no shard beside them"
+        if explain_other_author(manifest) is None:
+            yield f"dataset card and descriptions for readers are, byte by byte, what {layout.MANIFEST} gives"
+    if is_quick or not all(report.is_read_whole for report in reports):
         return
-    if not faulty["contents"]:
-        num_equations = sum(found.num_records for found in findings)
+    if "contents" not in faulty:
+        num_equations = sum(report.num_records for report in reports)
         yield f"{num_equations:,} answers and their columns, recomputed from the questions, are right"
-        if len(recipe.storage.formats) > 1 and not faulty["files"]:
+        if len(manifest.formats) > 1 and "files" not in faulty:
             yield "TFRecord and Parquet hold the same records in the same order"
-    if not faulty["membership"]:
+    if "membership" not in faulty:
         yield "every equation is one of the recipe's space and of its split"
-    if not faulty["twins"]:
-        yield COMMUTED_TO_PROOF[recipe.commuted]
-    if not faulty["counts"]:
+    if "twins" not in faulty:
+        yield COMMUTED_TO_PROOF[manifest.recipe.commuted]
+    if "counts" not in faulty:
         yield "splits and shards are exactly as large as the recipe asks, and the histograms are right"
-    # Without a plan, or with a shard that the plan does not know, there is a fault in the counts.
-    if not faulty["plan"] and not faulty["counts"]:
+    # Without a plan, or with a shard that the plan does not know, there is a finding in the counts.
+    if not faulty & {"plan", "counts"}:
         yield "every shard holds, in order, the equations that the recipe plans for it"
+
+
+def _list_unchecked(manifest: Manifest, files: FilesChecked, *, is_quick: bool) -> Iterator[str]:
+    if is_quick:
+        yield "the records themselves, and the recipe's plan; verify without --quick to check them"
+    other_author = explain_other_author(manifest)
+    if other_author is not None:
+        yield other_author
+    if files.foreign:
+        yield f"{_name(files.foreign)}: not of the dataset, but readers of the directory may take note of them"
+
+
+def _explain_repair(directory: str, paths: tuple[str, ...], findings: Findings) -> str:
+    build = f"eqstream build RECIPE --out {directory}"
+    if not findings.is_mendable:
+        return f"build the dataset anew with `{build} --overwrite`"
+    return f"delete {_name(paths)} in {directory}, as far as they are there, and run `{build}` again"
+
+
+def _name(paths: tuple[str, ...]) -> str:
+    shown = ", ".join(paths[:MAX_PATHS])
+    return f"{shown} and {len(paths) - MAX_PATHS:,} more" if len(paths) > MAX_PATHS else shown

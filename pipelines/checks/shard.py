@@ -1,14 +1,14 @@
 """One shard against its manifest entry and its recipe: bytes, records, equations.
 
-What it finds is a `ShardFindings`; what only several shards together can show (equations that stand twice) is left to
-whoever gathers the keys that come with it.
+What only several shards together can show (equations that stand twice) is left to whoever gathers the keys that come
+with what is found.
 """
 
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from apache_beam.io.filesystems import FileSystems
@@ -16,194 +16,235 @@ from apache_beam.io.filesystems import FileSystems
 from eqstream.data.dataset.manifest import ShardInfo
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
-from eqstream.pipelines.checks.duplicates import KEYS, pack_keys, text_key
-from eqstream.pipelines.checks.findings import FaultList
-from eqstream.pipelines.checks.plan import PlanCheck
-from eqstream.pipelines.checks.shard_records import (
-    Record,
-    compare_blocks,
-    read_parquet_blocks,
-    read_payloads,
-    read_tfrecord_blocks,
-)
-from eqstream.pipelines.checks.split_membership import Facts, Judge
+from eqstream.pipelines.checks.bulk.columns import Columns, Texts, pair_blocks
+from eqstream.pipelines.checks.findings import Finding, Findings
+from eqstream.pipelines.checks.parquet_blocks import count_records, read_parquet_blocks
+from eqstream.pipelines.checks.plan import PlanComparison
+from eqstream.pipelines.checks.records import RecordCheck
+from eqstream.pipelines.checks.tfrecord_blocks import DamagedRecordError, read_tfrecord_blocks
 from eqstream.pipelines.runtime import filesystem
 
-HISTOGRAMS = ("answer_length", "answer_sign", "carries", "digits", "operators", "question_length", "terms")
+
+@dataclass(frozen=True, kw_only=True)
+class ShardPlace:
+    """A shard of a dataset: the `directory` and `recipe` of the dataset, its `split`, and what the manifest says."""
+
+    directory: str
+    recipe: Recipe
+    split: str
+    info: ShardInfo
+
+    def path(self, format: str) -> str:
+        """Returns where the shard's file of a format lies."""
+        return filesystem.join(self.directory, self.info.files[format].path)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The shard's files, relative to the dataset."""
+        return tuple(file.path for file in self.info.files.values())
+
+    def finding(self, kind: str, reason: str, record: int | None = None, format: str | None = None) -> Finding:
+        """Returns a finding about the shard, or about its file of one format."""
+        paths = self.paths if format is None else (self.info.files[format].path,)
+        return Finding(kind, self.info.shard, reason, record, paths)
 
 
-@dataclass(kw_only=True)
-class ShardFindings:
+@dataclass(frozen=True, kw_only=True)
+class ShardReport:
     """What was found in one shard.
 
     Attributes:
-        faults: of this shard alone.
+        findings: of this shard alone.
         path_to_file: relative path to `[num_bytes, sha256]` of each file that is there.
         num_records: how many records were read.
-        is_read_whole: whether every record was read and judged, so that sums over shards mean something.
+        is_read_whole: whether every record was read and is right, so that sums over shards mean something.
         histograms: name to value (a text) to number of equations.
         alphabet: the characters of all questions, sorted.
     """
 
-    faults: FaultList
-    path_to_file: dict[str, list] = field(default_factory=dict)
-    num_records: int = 0
-    is_read_whole: bool = False
-    histograms: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in HISTOGRAMS})
-    alphabet: str = ""
+    findings: Findings
+    path_to_file: dict[str, list[Any]]
+    num_records: int
+    is_read_whole: bool
+    histograms: dict[str, Counter[str]]
+    alphabet: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the findings in JSON types."""
-        return {**vars(self), "faults": self.faults.to_dict()}
+        """Returns the report in JSON types."""
+        return {**vars(self), "findings": self.findings.to_dict()}
 
     @classmethod
-    def from_dict(cls, mapping: dict[str, Any]) -> "ShardFindings":
-        """Returns the findings that `to_dict` has written down."""
+    def from_dict(cls, mapping: dict[str, Any]) -> "ShardReport":
+        """Returns the report that `to_dict` has written down."""
         histograms = {name: Counter(counts) for name, counts in mapping["histograms"].items()}
-        return cls(**{**mapping, "faults": FaultList.from_dict(mapping["faults"]), "histograms": histograms})
+        return cls(**{**mapping, "findings": Findings.from_dict(mapping["findings"]), "histograms": histograms})
 
 
-class ShardCheck:
-    """The check of one shard; good for one run.
+def check_shard(
+    place: ShardPlace, planned: Iterator[Texts] | None, *, max_findings: int
+) -> tuple[ShardReport, np.ndarray]:
+    """Returns what is found in a shard, and one element of `duplicates.KEYS` for each equation that may stand in it.
 
     Args:
-        directory: of the dataset.
-        recipe: of the dataset.
-        split: that the shard is of.
-        entry: of the shard in the manifest.
-        max_faults: how many faults to describe.
-        planned: its questions as the recipe plans them, where they are to be compared.
+        place: the shard.
+        planned: its questions as the recipe plans them, None where the recipe plans no such shard.
+        max_findings: how many findings to describe.
     """
-
-    def __init__(
-        self,
-        directory: str,
-        recipe: Recipe,
-        split: str,
-        entry: ShardInfo,
-        max_faults: int,
-        planned: Iterator[str] | None = None,
-    ) -> None:
-        self._directory = directory
-        self._compression = recipe.storage.compression
-        self._knows_twins = recipe.commuted != "ignore"
-        self._judge = Judge(recipe, split)
-        self._entry = entry
-        self._plan = None if planned is None else PlanCheck(entry.shard, planned)
-        self._findings = ShardFindings(faults=FaultList(max_faults))
-        self._alphabet: set[str] = set()
-        self._keys = [np.empty(0, KEYS)]
-
-    def run(self) -> tuple[ShardFindings, np.ndarray]:
-        """Returns the findings, and one element of `distinct.KEYS` for each equation that may stand in the split."""
-        findings = self._findings
-        formats = [format for format in self._entry.files if self._measure(format)]
-        for block in self._read_blocks(formats):
-            self._judge_block(block)
-        expected = self._entry.num_equations
-        if formats and not findings.faults and findings.num_records != expected:
-            self._add("contents", f"it holds {findings.num_records} records, the manifest says {expected}")
-        findings.is_read_whole = bool(formats) and not findings.faults
-        if self._plan is not None and formats:
-            self._plan.finish(findings.faults, is_whole=findings.is_read_whole)
-        findings.alphabet = "".join(sorted(self._alphabet))
-        return findings, np.concatenate(self._keys)
-
-    def read_questions(self, records: set[int]) -> dict[int, str]:
-        """Returns the questions of some records, by record number; those that cannot be read are left out."""
-        formats = sorted(format for format in self._entry.files if self._measure(format))
-        questions = {}
-        number = 0
-        for block in self._read_blocks(formats[:1]):
-            questions |= {
-                record: block[record - number].question for record in records if 0 <= record - number < len(block)
-            }
-            number += len(block)
-        return questions
-
-    def _add(self, kind: str, reason: str, record: int | None = None) -> None:
-        self._findings.faults.add(kind, self._entry.shard, reason, record)
-
-    def _report(self, reason: str, record: int | None) -> None:
-        self._add("contents", reason, record)
-
-    def _path(self, format: str) -> str:
-        return filesystem.join(self._directory, self._entry.files[format].path)
-
-    def _measure(self, format: str) -> bool:
-        """Returns whether a file is worth reading; what its size and checksum mean is for the driver to say."""
-        file = self._entry.files[format]
-        if not FileSystems.exists(self._path(format)):
-            return False
-        try:
-            num_bytes, sha256 = filesystem.sha256_of(self._path(format))
-        except OSError as error:
-            self._add("files", f"{file.path} cannot be read: {filesystem.describe_error(error)}")
-            return False
-        self._findings.path_to_file[file.path] = [num_bytes, sha256]
-        # A damaged TFRecord file can tell which record is hit; a damaged Parquet file only confuses its reader.
-        return sha256 == file.sha256 or format == "tfrecord"
-
-    def _read_blocks(self, formats: list[str]) -> Iterator[list[Record]]:
-        """Yields the records, Parquet's where it can be read; compares the formats on the way."""
-        try:
-            with contextlib.ExitStack() as stack:
-                files = {format: stack.enter_context(filesystem.open_file(self._path(format))) for format in formats}
-                payloads = self._read_payloads(files["tfrecord"]) if "tfrecord" in files else iter(())
-                if "parquet" not in files:
-                    yield from read_tfrecord_blocks(payloads, self._report)
-                elif "tfrecord" not in files:
-                    yield from read_parquet_blocks(files["parquet"])
-                else:
-                    yield from compare_blocks(read_parquet_blocks(files["parquet"]), payloads, self._report)
-        except (UserError, OSError) as error:
-            self._add("contents", filesystem.describe_error(error))
-
-    def _read_payloads(self, file: BinaryIO) -> Iterator[bytes]:
-        return read_payloads(file, self._compression, self._entry.files["tfrecord"].path)
-
-    def _judge_block(self, block: list[Record]) -> None:
-        first = self._findings.num_records
-        kept: list[Facts] = []
-        numbers = []
-        if self._plan is not None:
-            self._plan.compare([record.question for record in block])
-        for number, record in enumerate(block, first):
-            try:
-                facts = self._judge.judge(record.question)
-            except UserError as error:
-                self._add("membership", str(error), number)
-                continue
-            if (facts.answer, facts.carries, facts.digits, facts.terms) != (record[:3] + record[4:]):
-                self._add("contents", _describe_error(facts, record), number)
-            kept.append(facts)
-            numbers.append(number)
-        self._findings.num_records += len(block)
-        questions = [text_key(facts.question) for facts in kept]
-        twins = [text_key(facts.class_key) for facts in kept] if self._knows_twins else questions
-        self._keys.append(pack_keys(twins, questions, numbers))
-        self._count(kept)
-
-    def _count(self, kept: list[Facts]) -> None:
-        histograms = self._findings.histograms
-        self._alphabet.update(*(facts.question for facts in kept))
-        histograms["answer_length"].update(str(len(facts.answer)) for facts in kept)
-        histograms["answer_sign"].update(_sign(facts.answer) for facts in kept)
-        histograms["carries"].update(str(facts.carries) for facts in kept)
-        histograms["digits"].update(str(facts.digits) for facts in kept)
-        histograms["operators"].update(operator for facts in kept for operator in set(facts.operators))
-        histograms["question_length"].update(str(len(facts.question)) for facts in kept)
-        histograms["terms"].update(str(facts.terms) for facts in kept)
-
-
-def _describe_error(facts: Facts, record: Record) -> str:
-    name = next(
-        name for name in ("answer", "carries", "digits", "terms") if getattr(facts, name) != getattr(record, name)
+    path_to_file, unreadable = measure_files(place)
+    formats = [format for format, file in place.info.files.items() if file.path in path_to_file]
+    check = RecordCheck(place.recipe, place.split)
+    comparison = None if planned is None else PlanComparison(planned)
+    records = Findings.collect(_check_records(place, formats, check, comparison), max_findings)
+    tally, expected = check.tally, place.info.num_equations
+    parts = [Findings.collect(unreadable, max_findings), records]
+    if formats and not sum(part.total for part in parts) and tally.num_records != expected:
+        reason = f"it holds {tally.num_records:,} records, the manifest says {expected:,}"
+        parts.append(Findings.collect([place.finding("contents", reason)], max_findings))
+    is_read_whole = bool(formats) and not sum(part.total for part in parts)
+    if comparison is not None and formats:
+        differences = comparison.finish(place.info.shard, place.paths, is_whole=is_read_whole)
+        parts.append(Findings.collect(differences, max_findings))
+    report = ShardReport(
+        findings=Findings.join(parts, max_findings),
+        path_to_file=path_to_file,
+        num_records=tally.num_records,
+        is_read_whole=is_read_whole,
+        histograms=tally.histograms,
+        alphabet=bytes(np.flatnonzero(tally.letters).tolist()).decode("latin-1"),
     )
-    return f"the {name} of `{record.question}` is {getattr(facts, name)}, got {getattr(record, name)}"
+    return report, np.concatenate(tally.keys)
 
 
-def _sign(answer: str) -> str:
-    if answer == "0":
-        return "zero"
-    return "negative" if answer.startswith("-") else "positive"
+def check_shard_quickly(place: ShardPlace, *, max_findings: int) -> ShardReport:
+    """Returns what is found in a shard without a look at its records: sizes, checksums, the count in Parquet's footer.
+
+    Args:
+        place: the shard.
+        max_findings: how many findings to describe.
+    """
+    path_to_file, findings = measure_files(place)
+    info = place.info.files.get("parquet")
+    if info is not None and path_to_file.get(info.path) == [info.num_bytes, info.sha256]:
+        with filesystem.open_file(place.path("parquet")) as file:
+            num_records = count_records(file, info.path)
+        if num_records != place.info.num_equations:
+            reason = f"it holds {num_records:,} records, the manifest says {place.info.num_equations:,}"
+            findings.append(place.finding("contents", reason))
+    return ShardReport(
+        findings=Findings.collect(findings, max_findings),
+        path_to_file=path_to_file,
+        num_records=place.info.num_equations,
+        is_read_whole=False,
+        histograms={},
+        alphabet="",
+    )
+
+
+def measure_files(place: ShardPlace) -> tuple[dict[str, list[Any]], list[Finding]]:
+    """Returns `[num_bytes, sha256]` of each file of a shard that can be read, and why others cannot.
+
+    What a size and a checksum mean is for `files` to say, and so is that a file is missing.
+    """
+    path_to_file, findings = {}, []
+    for format, file in place.info.files.items():
+        path = place.path(format)
+        if not FileSystems.exists(path):
+            continue
+        try:
+            path_to_file[file.path] = list(filesystem.sha256_of(path))
+        except (OSError, UserError) as error:
+            reason = f"{file.path} cannot be read: {filesystem.describe_error(error)}"
+            findings.append(place.finding("files", reason, format=format))
+    return path_to_file, findings
+
+
+def read_questions(place: ShardPlace, records: set[int]) -> dict[int, str]:
+    """Returns the questions of some records, by record number; those that cannot be read are left out."""
+    path_to_file, _ = measure_files(place)
+    formats = [format for format, file in place.info.files.items() if file.path in path_to_file]
+    questions: dict[int, str] = {}
+    number = 0
+    with contextlib.ExitStack() as stack:
+        for block in _guard(place, formats[-1], stack, []) if formats else ():
+            rows = [record - number for record in records if 0 <= record - number < block.count]
+            questions |= {number + row: block.question.text(row) for row in rows}
+            number += block.count
+    return questions
+
+
+def _check_records(
+    place: ShardPlace, formats: list[str], check: RecordCheck, comparison: PlanComparison | None
+) -> Iterator[Finding]:
+    """Yields what is wrong with the records, Parquet's where there are both formats, and where the formats differ."""
+    problems: list[Finding] = []
+    num_problems = num_differences = 0
+    format_to_count: Counter[str] = Counter()
+    with contextlib.ExitStack() as stack:
+        for blocks in _list_blocks(place, formats, stack, problems):
+            num_problems += len(problems)
+            yield from _take_all(problems)
+            differences = _find_differences(blocks)
+            if len(differences) and not num_differences:
+                row = int(differences[0])
+                yield place.finding("contents", _describe_difference(blocks, row), check.tally.num_records + row)
+            num_differences += len(differences)
+            format_to_count.update({format: block.count for format, block in blocks.items()})
+            block = blocks["parquet"] if "parquet" in blocks else blocks["tfrecord"]
+            if comparison is not None:
+                comparison.compare(block.question)
+            for kind, reason, record in check.check(block):
+                yield place.finding(kind, reason, record)
+    num_problems += len(problems)
+    yield from problems
+    if num_differences > 1:
+        yield place.finding("contents", f"TFRecord and Parquet differ in {num_differences:,} records")
+    if len(formats) > 1 and not num_problems and format_to_count["tfrecord"] != format_to_count["parquet"]:
+        tfrecord, parquet = format_to_count["tfrecord"], format_to_count["parquet"]
+        yield place.finding("contents", f"TFRecord holds {tfrecord:,} records, Parquet {parquet:,}")
+
+
+def _list_blocks(
+    place: ShardPlace, formats: list[str], stack: contextlib.ExitStack, problems: list[Finding]
+) -> Iterator[dict[str, Columns]]:
+    """Yields format to records, the same records of every format that still has some."""
+    streams = {format: _guard(place, format, stack, problems) for format in formats}
+    if len(streams) < 2:
+        for format, stream in streams.items():
+            for block in stream:
+                yield {format: block}
+        return
+    for parquet, tfrecord in pair_blocks(streams["parquet"], streams["tfrecord"]):
+        blocks = {"parquet": parquet, "tfrecord": tfrecord}
+        yield {format: block for format, block in blocks.items() if block is not None}
+
+
+def _guard(place: ShardPlace, format: str, stack: contextlib.ExitStack, problems: list[Finding]) -> Iterator[Columns]:
+    """Yields the records of a file; what ends them early is added to `problems`."""
+    try:
+        file = stack.enter_context(filesystem.open_file(place.path(format)))
+        name = place.info.files[format].path
+        if format == "parquet":
+            yield from read_parquet_blocks(file, name)
+        else:
+            yield from read_tfrecord_blocks(file, place.recipe.storage.compression, name)
+    except (UserError, OSError) as error:
+        record = error.record if isinstance(error, DamagedRecordError) else None
+        problems.append(place.finding("contents", filesystem.describe_error(error), record, format))
+
+
+def _take_all(problems: list[Finding]) -> list[Finding]:
+    taken = list(problems)
+    problems.clear()
+    return taken
+
+
+def _find_differences(blocks: dict[str, Columns]) -> np.ndarray:
+    if len(blocks) < 2:
+        return np.zeros(0, np.int64)
+    return blocks["parquet"].differs_at(blocks["tfrecord"])
+
+
+def _describe_difference(blocks: dict[str, Columns], row: int) -> str:
+    parquet, tfrecord = blocks["parquet"], blocks["tfrecord"]
+    name = next(name for name in Columns._fields if parquet.value(name, row) != tfrecord.value(name, row))
+    return f"TFRecord has the {name} {tfrecord.value(name, row)!r}, Parquet {parquet.value(name, row)!r}"

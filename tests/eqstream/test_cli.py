@@ -120,7 +120,7 @@ def test_results_are_one_json_object_on_request(dataset, tmp_path, monkeypatch, 
     assert read("recipes")["addition-3digit"]["model"] == "transformer"
     assert read("preview", "addition-10")["splits"][0]["num_equations"] == 76
     assert read("build", "addition-10", "--out", dataset)["num_equations"] == 100
-    assert read("verify", dataset)["num_faults"] == 0
+    assert read("verify", dataset)["num_findings"] == 0
     report = train.TrainingReport(
         run_directory=tmp_path,
         num_epochs=1,
@@ -297,10 +297,23 @@ def test_preview_shows_no_equation_in_two_splits(capsys):
         assert int(left) + int(right) == int(answer)
 
 
-def test_verify_says_whether_a_dataset_is_sound(dataset, tmp_path, capsys):
+def test_verify_says_whether_a_dataset_is_valid(dataset, tmp_path, capsys):
     status, output, _ = call("verify", dataset, capsys=capsys)
     assert status == 0
-    assert output.splitlines()[-1] == "sound"
+    assert output.splitlines()[-1] == "valid"
+
+
+def test_verify_of_a_broken_manifest_says_that_the_data_are_bad(tmp_path, capsys):
+    (tmp_path / "manifest.json").write_text("{}")
+    status, _, errors = call("verify", tmp_path, capsys=capsys)
+    assert status == 1
+    assert f"error: {tmp_path / 'manifest.json'} is not a manifest of eqstream" in errors
+
+
+def test_quick_verify_leaves_the_records_alone(dataset, capsys):
+    status, output, _ = call("verify", dataset, "--quick", capsys=capsys)
+    assert status == 0
+    assert output.splitlines()[-1] == "valid, as far as it was checked"
 
 
 def test_verify_fails_where_a_byte_differs(tmp_path, capsys):
@@ -387,7 +400,7 @@ def test_an_interrupted_training_says_how_to_go_on(monkeypatch, tmp_path, datase
     [
         ("build", "interrupted; what is finished is kept, run the same command again to go on"),
         ("run", "interrupted; what is finished is kept, run the same command again to go on"),
-        ("verify", "interrupted"),
+        ("verify", "interrupted; what is finished is kept, run the same command again to go on"),
         ("preview", "interrupted"),
     ],
 )

@@ -103,10 +103,10 @@ several: list[eqstream.Equation] = space[2:9]
 place: int = space.index_of("3 + 4")
 result = eqstream.build(recipe, "out/ten", workers=2)
 count: int = result.num_equations
-sound: bool = eqstream.verify(result.directory).is_sound
+valid: bool = eqstream.verify(result.directory).is_valid
 for each in eqstream.equations(recipe, "train", seed=3):
     text: str = each.question
-print(eqstream.describe("out/ten").name, eqstream.__version__, equation, several, place, count, sound)
+print(eqstream.describe("out/ten").name, eqstream.__version__, equation, several, place, count, valid)
 """
 
 

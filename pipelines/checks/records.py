@@ -1,0 +1,158 @@
+"""Every record of a shard computed anew: in bulk where that proves it right, else by the reference, one at a time.
+
+What is checked in bulk is checked by the reference, too, for one record in `SAMPLE_EVERY`, and for the first records
+of each kind of expression that a shard holds. The two share no code, so an error would have to be in both.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.data.reference.hash_bucket import hash_tree
+from eqstream.data.reference.membership import Facts
+from eqstream.pipelines.checks.bulk import facts as bulk
+from eqstream.pipelines.checks.bulk.columns import Columns
+from eqstream.pipelines.checks.bulk.keys import text_keys
+from eqstream.pipelines.checks.bulk.membership import are_in_space, are_selected
+from eqstream.pipelines.checks.bulk.tokens import OPERATORS
+from eqstream.pipelines.checks.duplicates import KEYS
+from eqstream.pipelines.checks.split_membership import SplitMembership, list_claims
+
+SAMPLE_EVERY = 1024
+# A space may have many thousands of kinds of expressions.
+MAX_KINDS = 512
+HISTOGRAMS = ("answer_length", "answer_sign", "carries", "digits", "operators", "question_length", "terms")
+_SIGNS = ("negative", "zero", "positive")
+_COMPARED = ("answer", "carries", "digits", "terms")
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What is counted of the records that were found right.
+
+    Attributes:
+        num_records: how many records were read, right or not.
+        histograms: name to value (a text) to number of equations.
+        letters: whether each byte occurs in a question, bool (256,).
+        keys: one element of `KEYS` for each equation that may stand in the split, by blocks.
+    """
+
+    num_records: int = 0
+    histograms: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in HISTOGRAMS})
+    letters: np.ndarray = field(default_factory=lambda: np.zeros(256, bool))
+    keys: list[np.ndarray] = field(default_factory=lambda: [np.empty(0, KEYS)])
+
+
+class RecordCheck:
+    """Checks the records of one shard, block by block.
+
+    Args:
+        recipe: of the dataset.
+        split: that the shard is of.
+    """
+
+    def __init__(self, recipe: Recipe, split: str) -> None:
+        self.tally = Tally()
+        self._recipe = recipe
+        self._claims = list_claims(recipe, split)
+        self._reference = SplitMembership(recipe, split)
+        self._known_kinds: set[int] = set()
+
+    def check(self, columns: Columns) -> Iterator[tuple[str, str, int]]:
+        """Yields what is wrong with the next records: kind of finding, reason, number of the record in the shard."""
+        if columns.count == 0:
+            return
+        first = self.tally.num_records
+        self.tally.num_records += columns.count
+        facts = bulk.find_facts(columns.question, self._recipe.space, self._recipe.hash_salt)
+        is_right = self._are_right(facts, columns)
+        is_counted, hashes = is_right.copy(), facts.values.hashes
+        for row in self._choose_rows(facts, is_right).tolist():
+            try:
+                expected = self._reference.check(columns.question.text(row))
+            except UserError as error:
+                is_counted[row] = False
+                yield "membership", str(error), first + row
+                continue
+            is_counted[row] = True
+            hashes[row] = hash_tree(expected.tree, self._recipe.hash_salt)
+            wrong = _describe_error(expected, columns, row)
+            if wrong is not None:
+                yield "contents", wrong, first + row
+            if not is_right[row]:
+                self._count_one(expected)
+        self._count(facts, columns, is_right & is_counted)
+        self._add_keys(columns, hashes, np.flatnonzero(is_counted), first)
+
+    def _are_right(self, facts: bulk.Facts, columns: Columns) -> np.ndarray:
+        """Returns which records are proven right in bulk, bool (n,); others may be right, too."""
+        space = self._recipe.space
+        is_right = bulk.have_right_columns(facts, columns, space) & are_in_space(facts, space)
+        if self._claims.own is not None:
+            is_right &= are_selected(facts, self._claims.own)
+        for rival in self._claims.rivals:
+            is_right &= ~are_selected(facts, rival)
+        return is_right
+
+    def _choose_rows(self, facts: bulk.Facts, is_right: np.ndarray) -> np.ndarray:
+        """Returns the rows that the reference is to look at, rising, int64 (num_chosen,)."""
+        is_chosen = ~is_right
+        is_chosen[::SAMPLE_EVERY] = True
+        if len(self._known_kinds) < MAX_KINDS:
+            kinds = text_keys(facts.tokens.kind_texts())
+            new = [kind for kind in np.unique(kinds).tolist() if kind not in self._known_kinds]
+            for kind in new[: MAX_KINDS - len(self._known_kinds)]:
+                self._known_kinds.add(kind)
+                is_chosen[np.argmax(kinds == kind)] = True
+        return np.flatnonzero(is_chosen)
+
+    def _count(self, facts: bulk.Facts, columns: Columns, is_counted: np.ndarray) -> None:
+        rows = np.flatnonzero(is_counted)
+        histograms = self.tally.histograms
+        for name in ("carries", "digits", "terms"):
+            histograms[name].update(_count_values(getattr(columns, name)[rows]))
+        for name in ("question", "answer"):
+            histograms[f"{name}_length"].update(_count_values(np.diff(getattr(columns, name).offsets)[rows]))
+        signs = _count_values(np.sign(facts.answers.num[rows]) + 1)
+        histograms["answer_sign"].update({_SIGNS[int(sign)]: count for sign, count in signs.items()})
+        operators = facts.operators[rows]
+        counts = {name: int(np.count_nonzero(operators & np.uint8(1 << kind))) for name, kind in OPERATORS.items()}
+        histograms["operators"].update({name: count for name, count in counts.items() if count})
+        is_letter = np.repeat(is_counted, np.diff(columns.question.offsets))
+        self.tally.letters |= np.bincount(columns.question.data[is_letter], minlength=256) > 0
+
+    def _count_one(self, facts: Facts) -> None:
+        histograms = self.tally.histograms
+        for name in ("carries", "digits", "terms"):
+            histograms[name][str(getattr(facts, name))] += 1
+        for name in ("question", "answer"):
+            histograms[f"{name}_length"][str(len(getattr(facts, name)))] += 1
+        histograms["answer_sign"][_SIGNS[(facts.answer_value > 0) - (facts.answer_value < 0) + 1]] += 1
+        histograms["operators"].update(set(facts.operators))
+        self.tally.letters[list(facts.question.encode())] = True
+
+    def _add_keys(self, columns: Columns, hashes: np.ndarray, rows: np.ndarray, first: int) -> None:
+        keys = np.empty(len(rows), KEYS)
+        keys["question"] = text_keys(columns.question)[rows]
+        keys["twins"] = keys["question"] if self._recipe.commuted == "ignore" else hashes[rows]
+        keys["record"] = rows + first
+        self.tally.keys.append(keys)
+
+
+def _count_values(values: np.ndarray) -> Counter[str]:
+    """Returns how often each value, a whole number from 0 on, occurs."""
+    counts = np.bincount(values)
+    return Counter({str(value): int(counts[value]) for value in np.flatnonzero(counts).tolist()})
+
+
+def _describe_error(facts: Facts, columns: Columns, row: int) -> str | None:
+    """Returns what is wrong with the stored columns of an equation, None if nothing is."""
+    for name in _COMPARED:
+        expected, found = getattr(facts, name), columns.value(name, row)
+        if expected != found:
+            return f"the {name} of `{facts.question}` is {expected}, got {found}"
+    return None

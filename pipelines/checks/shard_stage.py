@@ -1,0 +1,169 @@
+"""The Beam stage that checks shards, each on its own, and what it hands to the driver through the workspace."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+
+from eqstream.data.configuration import from_mapping, to_mapping
+from eqstream.data.dataset.manifest import Manifest, ShardInfo
+from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.data.splits.plan import ShardTask, SplitPlan
+from eqstream.pipelines.checks.bulk.columns import Texts
+from eqstream.pipelines.checks.duplicates import sort_into_partitions
+from eqstream.pipelines.checks.plan import plan_questions
+from eqstream.pipelines.checks.shard import ShardPlace, ShardReport, check_shard, check_shard_quickly
+from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.progress import Progress
+from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
+
+
+class CheckedShard(NamedTuple):
+    """What was found in a shard, and where each partition of its keys begins, with the end of the last."""
+
+    report: ShardReport
+    edges: list[int]
+
+
+class ShardStage(NamedTuple):
+    """What all shards of a verification share.
+
+    Attributes:
+        directory: of the dataset.
+        workspace: the directory that driver and workers share.
+        num_partitions: of the keys of equations.
+        max_findings: how many findings to describe for each shard.
+        is_quick: whether to leave records alone.
+    """
+
+    directory: str
+    workspace: str
+    num_partitions: int
+    max_findings: int
+    is_quick: bool
+
+    @property
+    def folder(self) -> str:
+        """Where reports lie in the workspace; what a quick check has found is not all that there is to find."""
+        return "quick" if self.is_quick else "shards"
+
+
+def check_shards(
+    stage: ShardStage, manifest: Manifest, plan: SplitPlan | None, execution: Execution, progress: Progress
+) -> list[CheckedShard]:
+    """Returns what was found in each shard, in the order of `Manifest.list_shards`.
+
+    Args:
+        stage: what shards share.
+        manifest: of the dataset.
+        plan: of the recipe, None where there is none to compare with.
+        execution: runs the pipeline.
+        progress: is told how far it is.
+    """
+    name_to_task = {task.name: task.to_dict() for task in plan.shards} if plan else {}
+    shards = manifest.list_shards()
+    jobs = [
+        {"number": number, "split": split, "info": to_mapping(info), "task": name_to_task.get(info.shard)}
+        for number, (split, info) in enumerate(shards)
+        if _load(stage, split, info, number, manifest.recipe) is None
+    ]
+    elements = to_elements(jobs)
+
+    def construct(pipeline: beam.Pipeline) -> None:
+        (
+            pipeline
+            | "ListShards" >> beam.Create(elements, reshuffle=False)
+            | "ShareOut" >> beam.Reshuffle()  # JSON of a job
+            | "Check" >> beam.ParDo(CheckShard(stage, manifest.recipe, execution))
+        )
+
+    def show() -> None:
+        done = [
+            int(name.removesuffix(".json"))
+            for name in filesystem.list_files(filesystem.join(stage.workspace, stage.folder))
+            if name.endswith(".json")
+        ]
+        progress.show(len(done), sum(shards[number][1].num_equations for number in done))
+
+    with progress.stage("verifying", len(shards), num_equations=manifest.num_equations):
+        if jobs:
+            execution.run(construct, len(elements), show)
+        show()
+    loaded = [_load(stage, split, info, number, manifest.recipe) for number, (split, info) in enumerate(shards)]
+    if None in loaded:
+        raise UserError("the workers' findings did not arrive: give a --temp_location that driver and workers share")
+    return [checked for checked in loaded if checked is not None]
+
+
+class CheckShard(beam.DoFn):
+    """Checks a shard, whose number, manifest entry and task are a JSON text; gives back its number."""
+
+    def __init__(self, stage: ShardStage, recipe: Recipe, execution: Execution) -> None:
+        self._stage = stage
+        self._recipe = recipe.to_dict()
+        self._execution = execution
+        self._writer: ShardWriter | None = None
+
+    def setup(self) -> None:
+        """Makes the worker see the files as the driver does."""
+        self._execution.configure_filesystems()
+
+    def process(self, element: str) -> Iterator[str]:
+        """Writes keys and findings into the workspace, the findings last."""
+        job = json.loads(element)
+        stage, recipe = self._stage, Recipe.from_dict(self._recipe)
+        info = from_mapping(ShardInfo, job["info"])
+        place = ShardPlace(directory=stage.directory, recipe=recipe, split=job["split"], info=info)
+        with report_failures(f"shard {info.shard}"):
+            # Taken before anything is read: what changes meanwhile is looked at again.
+            stamps = _take_stamps(place)
+            if stage.is_quick:
+                report, edges = check_shard_quickly(place, max_findings=stage.max_findings), [0] * 2
+            else:
+                planned = self._plan_questions(recipe, job["task"])
+                report, keys = check_shard(place, planned, max_findings=stage.max_findings)
+                keys, edges = sort_into_partitions(keys, stage.num_partitions)
+                filesystem.write_bytes(keys_path(stage.workspace, job["number"]), keys.tobytes())
+            contents = {"report": report.to_dict(), "edges": edges, "stamps": stamps}
+            filesystem.write_bytes(_report_path(stage, job["number"]), json.dumps(contents).encode())
+        yield str(job["number"])
+
+    def _plan_questions(self, recipe: Recipe, task: dict[str, Any] | None) -> Iterator[Texts] | None:
+        if task is None:
+            return None
+        if self._writer is None:
+            # Its tables are built once a worker, and only where there is a plan.
+            self._writer = ShardWriter(recipe)
+        return plan_questions(self._writer, ShardTask.from_dict(task))
+
+
+def keys_path(workspace: str, number: int) -> str:
+    """Returns where the keys of a shard's equations lie."""
+    return filesystem.join(workspace, f"shards/{number}.keys")
+
+
+def _report_path(stage: ShardStage, number: int) -> str:
+    return filesystem.join(stage.workspace, f"{stage.folder}/{number}.json")
+
+
+def _load(stage: ShardStage, split: str, info: ShardInfo, number: int, recipe: Recipe) -> CheckedShard | None:
+    """Returns what was found in a shard, now or by a verification that was interrupted; None if it is to be checked."""
+    contents = filesystem.read_bytes(_report_path(stage, number))
+    if contents is None:
+        return None
+    found = json.loads(contents)
+    place = ShardPlace(directory=stage.directory, recipe=recipe, split=split, info=info)
+    if found["stamps"] != _take_stamps(place):
+        return None
+    return CheckedShard(ShardReport.from_dict(found["report"]), found["edges"])
+
+
+def _take_stamps(place: ShardPlace) -> list[list[float]]:
+    """Returns size and time of change of each of a shard's files that are there."""
+    paths = [place.path(format) for format in place.info.files]
+    found = [match.metadata_list for match in FileSystems.match(paths)]
+    return [[file.size_in_bytes, file.last_updated_in_seconds] for files in found for file in files]

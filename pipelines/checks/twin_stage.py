@@ -1,0 +1,160 @@
+"""The search for repeated equations and forbidden twins over the keys of all shards, one partition at a time."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import apache_beam as beam
+import numpy as np
+
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.reference.evaluation import canonical_key
+from eqstream.data.reference.parsing import parse
+from eqstream.pipelines.checks.duplicates import KEYS, Pair, Place, confirm_pairs, find_pairs
+from eqstream.pipelines.checks.findings import Finding
+from eqstream.pipelines.checks.shard import ShardPlace, read_questions
+from eqstream.pipelines.checks.shard_stage import ShardStage, keys_path
+from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.progress import Progress
+from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
+
+
+class TwinSearch(NamedTuple):
+    """Where to look: the split of each shard by number, where its keys' partitions begin, and what is forbidden.
+
+    `commuted` is the recipe's: `together` forbids twins in two splits, `drop` any twins, `ignore` none.
+    """
+
+    workspace: str
+    shard_to_split: list[int]
+    edges: list[list[int]]
+    commuted: str
+    max_pairs: int
+
+
+def check_twins(
+    stage: ShardStage, manifest: Manifest, edges: Sequence[list[int]], execution: Execution, progress: Progress
+) -> Iterator[Finding]:
+    """Yields equations that stand twice and twins that must not be.
+
+    Args:
+        stage: what shards share.
+        manifest: of the dataset.
+        edges: for each shard where the partitions of its keys begin, with the end of the last.
+        execution: runs the pipeline, where there are several partitions.
+        progress: is told how far it is.
+    """
+    shards = manifest.list_shards()
+    splits = {name: number for number, name in enumerate(manifest.splits)}
+    search = TwinSearch(
+        stage.workspace,
+        [splits[split] for split, _ in shards],
+        list(edges),
+        manifest.recipe.commuted,
+        2 * stage.max_findings,
+    )
+    candidates, num_candidates = _search_all(search, stage.num_partitions, execution, progress)
+
+    def read(number: int, records: set[int]) -> dict[int, str]:
+        split, info = shards[number]
+        place = ShardPlace(directory=stage.directory, recipe=manifest.recipe, split=split, info=info)
+        return read_questions(place, records)
+
+    confirmed = confirm_pairs(candidates, read, lambda question: canonical_key(parse(question)))
+    for pair, first, second in confirmed:
+        info, other = shards[pair.second.shard][1], shards[pair.first.shard][1]
+        relation = "stands also" if pair.is_repeated else f"is a commuted twin of `{first}`"
+        reason = f"`{second}` {relation} in {other.shard}, record {pair.first.record}"
+        paths = tuple(file.path for each in (info, other) for file in each.files.values())
+        yield Finding("twins", info.shard, reason, pair.second.record, paths)
+    # Keys collide so rarely that the rest may be counted unseen.
+    for _ in range(num_candidates - len(candidates)):
+        yield Finding("twins", "", "")
+
+
+def _search_all(
+    search: TwinSearch, num_partitions: int, execution: Execution, progress: Progress
+) -> tuple[list[Pair], int]:
+    """Returns the first candidates of all partitions, and how many there are."""
+    if num_partitions == 1:
+        results = [_search(search, 0)]
+    else:
+        _run_searches(search, num_partitions, execution, progress)
+        results = [_load(search.workspace, partition) or ([], 0) for partition in range(num_partitions)]
+    pairs = sorted(pair for found, _ in results for pair in found)
+    return pairs[: search.max_pairs], sum(count for _, count in results)
+
+
+def _run_searches(search: TwinSearch, num_partitions: int, execution: Execution, progress: Progress) -> None:
+    missing = [partition for partition in range(num_partitions) if _load(search.workspace, partition) is None]
+    elements = to_elements(missing)
+
+    def construct(pipeline: beam.Pipeline) -> None:
+        (
+            pipeline
+            | "ListPartitions" >> beam.Create(elements, reshuffle=False)
+            | "ShareOut" >> beam.Reshuffle()  # JSON of a partition's number
+            | "Search" >> beam.ParDo(SearchPartition(search, execution))
+        )
+
+    def show() -> None:
+        progress.show(len(filesystem.list_files(filesystem.join(search.workspace, "pairs"))))
+
+    with progress.stage("comparing", num_partitions, unit="parts"):
+        if missing:
+            execution.run(construct, len(elements), show)
+        show()
+
+
+class SearchPartition(beam.DoFn):
+    """Looks for pairs in a partition, whose number is a JSON text; gives back the number."""
+
+    def __init__(self, search: TwinSearch, execution: Execution) -> None:
+        self._search = search
+        self._execution = execution
+
+    def setup(self) -> None:
+        """Makes the worker see the files as the driver does."""
+        self._execution.configure_filesystems()
+
+    def process(self, element: str) -> Iterator[str]:
+        """Writes the first pairs and the number of all into the workspace."""
+        search, partition = self._search, json.loads(element)
+        with report_failures(f"part {partition} of the equations"):
+            pairs, count = _search(search, partition)
+            contents = json.dumps({"pairs": pairs, "count": count}).encode()
+            filesystem.write_bytes(_pairs_path(search.workspace, partition), contents)
+        yield element
+
+
+def _search(search: TwinSearch, partition: int) -> tuple[list[Pair], int]:
+    parts = [_read_keys(search, number, partition) for number in range(len(search.edges))]
+    pairs: list[Pair] = []
+    count = 0
+    for pair in find_pairs(parts, np.array(search.shard_to_split), search.commuted):
+        count += 1
+        if len(pairs) < search.max_pairs:
+            pairs.append(pair)
+    return pairs, count
+
+
+def _read_keys(search: TwinSearch, number: int, partition: int) -> np.ndarray:
+    start, end = search.edges[number][partition : partition + 2]
+    if start == end:
+        return np.empty(0, KEYS)
+    with filesystem.open_file(keys_path(search.workspace, number)) as file:
+        file.seek(start * KEYS.itemsize)
+        return np.frombuffer(file.read((end - start) * KEYS.itemsize), KEYS)
+
+
+def _pairs_path(workspace: str, partition: int) -> str:
+    return filesystem.join(workspace, f"pairs/{partition}.json")
+
+
+def _load(workspace: str, partition: int) -> tuple[list[Pair], int] | None:
+    contents = filesystem.read_bytes(_pairs_path(workspace, partition))
+    if contents is None:
+        return None
+    found = json.loads(contents)
+    pairs = [Pair(Place(*first), Place(*second), is_repeated) for first, second, is_repeated in found["pairs"]]
+    return pairs, found["count"]
