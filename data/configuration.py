@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import difflib
+import functools
 import math
 import re
 import types
@@ -81,12 +82,10 @@ def from_mapping(cls: type[Config], mapping: Any, path: str = "") -> Config:
     if not isinstance(mapping, Mapping):
         form = getattr(cls, "form", _TYPE_NAMES[dict])
         raise UserError(f"{f'`{path}`' if path else 'the top level'} must be {form}, got {describe_type(mapping)}")
-    hints = typing.get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls)) if field.init}
+    hints, required = _read_form(cls)
     for key in mapping:
-        if key not in fields:
-            raise UserError(f"unknown key `{_join(path, key)}`{nearest(key, fields)}")
-    required = [name for name, field in fields.items() if _is_required(field)]
+        if key not in hints:
+            raise UserError(f"unknown key `{_join(path, key)}`{nearest(key, hints)}")
     for name in required:
         if name not in mapping:
             raise UserError(f"`{_join(path, name)}` is missing")
@@ -95,6 +94,14 @@ def from_mapping(cls: type[Config], mapping: Any, path: str = "") -> Config:
         return cls(**values)
     except UserError as error:
         raise UserError(f"`{path}`: {error}" if path else str(error)) from error
+
+
+@functools.cache
+def _read_form(cls: type) -> tuple[dict[str, Any], list[str]]:
+    """Returns the types of a dataclass' fields by name, and the names of those without a default."""
+    hints = typing.get_type_hints(cls)
+    fields = [field for field in dataclasses.fields(typing.cast(Any, cls)) if field.init]
+    return {field.name: hints[field.name] for field in fields}, [each.name for each in fields if _is_required(each)]
 
 
 def to_mapping(config: Any) -> Any:

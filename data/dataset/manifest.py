@@ -10,24 +10,26 @@
 | `splits` | name to `SplitInfo`, in the order of the recipe |
 
 `manifest.json` has the same keys, sorted; the size of the space is a text there, as it may pass what JSON readers take
-for a number. Reading checks the form alone: whether the numbers are right is for `eqstream verify` to say.
+for a number. Reading checks the form alone, and that no name leads out of the dataset: whether the numbers are right is
+for `eqstream verify` to say.
 """
 
 import dataclasses
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from eqstream.data.configuration import check_not_negative, describe_type, from_mapping, nearest, to_mapping
 from eqstream.data.dataset.histograms import Histograms, check_histograms
-from eqstream.data.dataset.layout import MANIFEST, is_shard_path
+from eqstream.data.dataset.layout import MANIFEST, shard_name, shard_path
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe
+from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, OPERATORS, Recipe, SpaceRecipe, StorageRecipe
 
+# Of all questions and answers.
+_CHARACTERS = frozenset(f" ().0123456789{OPERATORS}")
 _SHA256 = re.compile("[0-9a-f]{64}")
 # Python's own limit on numbers in text.
 _MAX_DIGITS = 4300
@@ -65,9 +67,6 @@ class FileInfo(_Part):
 
     def __post_init__(self) -> None:
         check_not_negative(self, "num_bytes")
-        if not is_shard_path(self.path):
-            # Readers open what a manifest names; nothing else may be read for its sake.
-            raise UserError(f"`path` must be that of a shard, got {self.path!r}")
         if not _SHA256.fullmatch(self.sha256):
             raise UserError(f"`sha256` must be 64 hexadecimal digits, got {self.sha256!r}")
 
@@ -174,20 +173,9 @@ class Manifest(_Part):
         # JSON has them sorted by name.
         object.__setattr__(self, "splits", {name: self.splits[name] for name in names})
         object.__setattr__(self, "recipe", dataclasses.replace(self.recipe, **dict.fromkeys(MODEL_SECTIONS)))
-        self._check_shards()
-
-    def _check_shards(self) -> None:
-        for split, info in self.splits.items():
-            for number, shard in enumerate(info.shards):
-                if set(shard.files) != set(self.formats):
-                    raise UserError(
-                        f"`splits.{split}.shards.{number}.files` must be of the recipe's formats, "
-                        f"{', '.join(self.formats)}, got {', '.join(shard.files)}"
-                    )
-        names = Counter(shard.shard for _, shard in self.list_shards())
-        for name, number in names.items():
-            if number > 1:
-                raise UserError(f"`splits` must list each shard once, got {name} {number} times")
+        _check_text_bounds(self.space, self.recipe.space)
+        for name, split in self.splits.items():
+            _check_shards(name, split, self.recipe.storage)
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -235,6 +223,46 @@ class Manifest(_Part):
     def to_bytes(self) -> bytes:
         """Returns the contents of `manifest.json`; equal manifests give equal bytes."""
         return (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _check_shards(split: str, info: SplitInfo, storage: StorageRecipe) -> None:
+    """Refuses shards and files that are not named as builds name them.
+
+    Readers open what a manifest names; nothing else may be read for its sake.
+    """
+    for index, shard in enumerate(info.shards):
+        place = f"splits.{split}.shards.{index}"
+        paths = {
+            format: shard_path(format, split, index, len(info.shards), storage.compression)
+            for format in storage.formats
+        }
+        _check_equal(f"{place}.shard", shard.shard, shard_name(split, index, len(info.shards)))
+        if set(shard.files) != set(paths):
+            got = ", ".join(shard.files)
+            raise UserError(f"`{place}.files` must be of the recipe's formats, {', '.join(paths)}, got {got}")
+        for format, path in paths.items():
+            _check_equal(f"{place}.files.{format}.path", shard.files[format].path, path)
+
+
+def _check_equal(place: str, value: str, expected: str) -> None:
+    if value != expected:
+        raise UserError(f"`{place}` must be {expected}, got {value!r}")
+
+
+def _check_text_bounds(facts: SpaceFacts, space: SpaceRecipe) -> None:
+    """Refuses bounds on texts that no equation of the space can need: readers allocate memory by them."""
+    operand = len(str(max(abs(space.operands.min), abs(space.operands.max)))) + space.operands.decimals + 2
+    # Between two operands an operator with spaces and a pair of brackets; an answer may be a fraction of two products.
+    longest_question = space.terms.max * operand + 5 * (space.terms.max - 1)
+    longest_answer = 2 * space.terms.max * operand + space.places + 2
+    for name, longest in (("question", longest_question), ("answer", longest_answer)):
+        length = getattr(facts, f"max_{name}_length")
+        if length > longest:
+            raise UserError(f"`space.max_{name}_length` must be at most {longest}, got {length}")
+    if list(facts.alphabet) != sorted(set(facts.alphabet) & _CHARACTERS):
+        raise UserError(
+            f"`space.alphabet` must be characters of equations, each once and sorted, got {facts.alphabet!r}"
+        )
 
 
 def parse_manifest(data: bytes, source: str = MANIFEST) -> Manifest:

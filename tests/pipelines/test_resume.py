@@ -436,7 +436,7 @@ def test_overwriting_touches_nothing_outside_whatever_the_manifest_claims(copy, 
     files = manifest["splits"]["train"]["shards"][0]["files"]
     files["parquet"]["path"] = "../train-00000-of-00001.parquet"
     (copy / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match=r"data/train-00000-of-00002\.parquet .* is no shard of this dataset"):
+    with pytest.raises(UserError, match=r"data/rest-00000-of-00002\.parquet .* is no shard of this dataset"):
         build(make_recipe(storage={"shard_size": 50}), copy, overwrite=True)
     assert victim.read_text() == "mine"
 

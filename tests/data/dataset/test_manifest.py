@@ -8,7 +8,7 @@ from eqstream.data.dataset.manifest import (
     Manifest,
     parse_manifest,
 )
-from eqstream.data.dataset.manifest_maker import make_manifest
+from eqstream.data.dataset.manifest_maker import describe_space, make_manifest
 from eqstream.data.dataset.shard_writer import ShardReceipt
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
@@ -167,11 +167,60 @@ def test_split_that_the_recipe_does_not_have_is_refused(manifest):
         parse({**changed, "splits": dict(sorted(changed["splits"].items()))})
 
 
-def test_shard_that_is_listed_twice_is_refused(manifest):
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        (f"{SHARD}.shard", "train-00001-of-00001", "train-00000-of-00001"),
+        (f"{SHARD}.files.parquet.path", "../train-00000-of-00001.parquet", "data/train-00000-of-00001.parquet"),
+        (f"{SHARD}.files.parquet.path", "/dev/zero", "data/train-00000-of-00001.parquet"),
+        (f"{SHARD}.files.parquet.path", "data/train-00000-of-00001.parqueu", "data/train-00000-of-00001.parquet"),
+        (f"{SHARD}.files.tfrecord.path", "", "tfrecord/train-00000-of-00001.tfrecord"),
+    ],
+)
+def test_names_of_shards_and_files_are_those_that_builds_give(manifest, key, value, expected):
+    with pytest.raises(DamagedManifestError) as caught:
+        parse(change(manifest, key, value))
+    assert str(caught.value) == f"manifest.json is damaged: `{key}` must be {expected}, got {value!r}"
+
+
+def test_shards_out_of_order_or_listed_twice_are_refused(manifest):
     shards = manifest["splits"]["train"]["shards"] * 2
-    message = r"`splits` must list each shard once, got train-00000-of-00001 2 times$"
-    with pytest.raises(DamagedManifestError, match=message):
+    with pytest.raises(DamagedManifestError) as caught:
         parse(change(manifest, "splits.train.shards", shards))
+    message = f"`{SHARD}.shard` must be train-00000-of-00002, got 'train-00000-of-00001'"
+    assert str(caught.value) == f"manifest.json is damaged: {message}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("max_question_length", 10**9, "`space.max_question_length` must be at most 11, got 1000000000"),
+        ("max_answer_length", 10**9, "`space.max_answer_length` must be at most 16, got 1000000000"),
+        ("alphabet", " ++", "`space.alphabet` must be characters of equations, each once and sorted, got ' ++'"),
+        ("alphabet", "1+", "`space.alphabet` must be characters of equations, each once and sorted, got '1+'"),
+        ("alphabet", "+x", "`space.alphabet` must be characters of equations, each once and sorted, got '+x'"),
+    ],
+)
+def test_bounds_on_texts_that_no_equation_needs_are_refused(manifest, key, value, message):
+    with pytest.raises(DamagedManifestError) as caught:
+        parse(change(manifest, f"space.{key}", value))
+    assert str(caught.value) == f"manifest.json is damaged: {message}"
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"operands": {"min": -99, "max": 5}, "operators": "-*", "terms": {"min": 1, "max": 4}, "brackets": True},
+        {"operands": {"min": -1, "max": 10, "decimals": 3}, "operators": "*", "terms": 5},
+        {"operands": {"min": 1, "max": 99, "decimals": 2}, "operators": "+-/", "terms": 4, "division": "fraction"},
+        {"operands": {"min": 0, "max": 9}, "operators": "/", "terms": 1, "division": "decimal", "places": 12},
+        {"operands": {"min": -9, "max": 9}, "operators": "/", "terms": 6, "division": "decimal", "brackets": True},
+        {"operands": {"min": 0, "max": 0}, "operators": "+", "spacing": False},
+    ],
+)
+def test_every_space_is_within_the_bounds(space):
+    recipe = Recipe.from_dict({**SUMS, "space": space})
+    assert parse_manifest(recipes.fake_manifest(recipe).to_bytes()).space == describe_space(recipe)
 
 
 def test_key_of_the_recipe_that_an_older_version_did_not_know_has_its_default(manifest):
