@@ -19,6 +19,7 @@ from eqstream.data.space.conditions import (
 )
 from eqstream.data.space.equation_space import Box
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.splits.feasibility import Feasibility
 from eqstream.data.splits.twin_classes import TwinFinder
 
 MAX_STRATA = 20_000
@@ -34,7 +35,7 @@ class Source:
     Attributes:
         selection: what is kept of them.
         others: what must not be kept.
-        boxes: the candidates.
+        boxes: the candidates; none where nothing of them would be kept.
         weight: how many combinations of operand lengths it unites; 1 if sampling is uniform.
         scope: names the enumeration, for its seed.
     """
@@ -82,13 +83,19 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
     for selection in selections:
         others = tuple(other for other in selections if selection.is_everything and not other.is_everything)
         boxes = tuple(boxes_of(selection.where, space))
+        feasibility = Feasibility(space, selection, others)
+
+        def without_vain(boxes: tuple[Box, ...], feasibility: Feasibility = feasibility) -> tuple[Box, ...]:
+            # All or none: the place of every equation depends on all boxes.
+            return () if all(map(feasibility.keeps_nothing, boxes)) else boxes
+
         if recipe.sampling == "uniform":
-            sources.append(Source(selection, others, boxes, 1, selection.describe()))
+            sources.append(Source(selection, others, without_vain(boxes), 1, selection.describe()))
             continue
         for (shape, lengths), combinations in _list_strata(space, twins, boxes):
             weight = 1 if recipe.commuted == "drop" else len(combinations)
             scope = f"{selection.describe()}, shape {shape}, lengths {lengths}"
-            parts = tuple(itertools.chain(*combinations.values()))
+            parts = without_vain(tuple(itertools.chain(*combinations.values())))
             sources.append(Source(selection, others, parts, weight, scope))
     return tuple(sources)
 

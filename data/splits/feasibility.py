@@ -1,0 +1,161 @@
+"""Boxes of which a source keeps nothing, as far as that can be proven without a look at their equations."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from eqstream.data.recipe import Range, SpaceRecipe, exact
+from eqstream.data.space.conditions import Selection, boxes_of
+from eqstream.data.space.equation_space import Box, Domain
+from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.shapes import Tree
+
+# Conditions on whole numbers that every equation has; 0 is the least that any of them can be.
+_WHOLE_NUMBERS = ("terms", "digits", "carries")
+
+
+class Feasibility:
+    """Proves that a source keeps nothing of a box: True is a proof, False is not.
+
+    Args:
+        space: of the equations.
+        selection: what the source keeps.
+        others: selections whose equations it does not keep.
+    """
+
+    def __init__(self, space: PreparedSpace, selection: Selection, others: Sequence[Selection]) -> None:
+        self._space = space
+        self._where = selection.where
+        self._is_all_taken = _take_everything(others)
+        self._taken: dict[int, list[Box]] = {}
+        for other in others:
+            # The boxes of a condition on shapes and operands hold nothing else.
+            if other.where and not (other.hash or other.where.carries or other.where.answer):
+                for box in boxes_of(other.where, space):
+                    self._taken.setdefault(box.shape, []).append(box)
+
+    def keeps_nothing(self, box: Box) -> bool:
+        """Returns whether the source is known to keep no equation of the box."""
+        if self._is_all_taken or any(_is_within(box, taken) for taken in self._taken.get(box.shape, ())):
+            return True
+        answers, carries = [self._space.recipe.answer], None
+        if self._where is not None:
+            answers += [] if self._where.answer is None else [self._where.answer]
+            carries = self._where.carries
+        if carries is None and all(bounds == Range() for bounds in answers):
+            return False
+        bounds = _bound(self._space.shapes[box.shape].tree, box.domains, self._space.recipe)
+        if carries is not None and not _can_meet(carries, 0, bounds.max_carries):
+            return True
+        rounds = self._space.has_division and self._space.recipe.division == "decimal"
+        margin = Fraction(1, 10**self._space.recipe.places) if rounds else 0
+        low = None if bounds.low is None else bounds.low - margin
+        high = None if bounds.high is None else bounds.high + margin
+        return not all(_can_meet(answer, low, high) for answer in answers)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What is known of a tree's values.
+
+    Attributes:
+        low: the least value; None where it has no bound.
+        high: the largest value; None where it has no bound.
+        decimals: of all values; None where a quotient may have more.
+        max_carries: the most carries and borrows on the way; None where they have no bound.
+    """
+
+    low: Fraction | None
+    high: Fraction | None
+    decimals: int | None
+    max_carries: int | None
+
+
+def _bound(tree: Tree, domains: Sequence[Domain], space: SpaceRecipe) -> _Bounds:
+    if isinstance(tree, int):
+        decimals, intervals = space.operands.decimals, domains[tree].intervals
+        scale = 10**decimals
+        return _Bounds(Fraction(intervals[0][0], scale), Fraction(intervals[-1][1], scale), decimals, 0)
+    left, right = _bound(tree[1], domains, space), _bound(tree[2], domains, space)
+    low, high = _bound_values(tree[0], left, right)
+    decimals = _bound_decimals(tree[0], left, right, space)
+    max_carries = None
+    if left.max_carries is not None and right.max_carries is not None:
+        max_carries = left.max_carries + right.max_carries
+        if tree[0] in "+-" and decimals is not None:
+            digits = _bound_digits((left.low, left.high, right.low, right.high), decimals)
+            max_carries = None if digits is None else max_carries + digits
+    if tree[0] == "/" and space.division == "quotient":
+        low = None if low is None else Fraction(math.floor(low))
+        high = None if high is None else Fraction(math.floor(high))
+    return _Bounds(low, high, decimals, max_carries)
+
+
+def _bound_decimals(operator: str, left: _Bounds, right: _Bounds, space: SpaceRecipe) -> int | None:
+    if operator == "/":
+        return {"exact": space.operands.decimals, "quotient": 0}.get(space.division)
+    if left.decimals is None or right.decimals is None:
+        return None
+    return left.decimals + right.decimals if operator == "*" else max(left.decimals, right.decimals)
+
+
+def _bound_digits(ends: Sequence[Fraction | None], decimals: int) -> int | None:
+    """Returns how many digits numbers between these ends have at most; no more carry or borrow when two are added."""
+    known = [abs(end) * 10**decimals for end in ends if end is not None]
+    return max(len(str(math.floor(end))) for end in known) if len(known) == len(ends) else None
+
+
+def _bound_values(operator: str, left: _Bounds, right: _Bounds) -> tuple[Fraction | None, Fraction | None]:
+    if left.low is None or left.high is None or right.low is None or right.high is None:
+        return None, None
+    if operator == "+":
+        return left.low + right.low, left.high + right.high
+    if operator == "-":
+        return left.low - right.high, left.high - right.low
+    divisors = [right.low, right.high]
+    if operator == "/":
+        if right.low <= 0 <= right.high:
+            return None, None
+        divisors = [1 / end for end in divisors]
+    ends = [one * other for one in (left.low, left.high) for other in divisors]
+    return min(ends), max(ends)
+
+
+def _can_meet(bounds: Range, low: Fraction | int | None, high: Fraction | int | None) -> bool:
+    """Returns whether some number from `low` to `high`, None being no end, may lie in a range."""
+    is_above = bounds.max is not None and low is not None and low > exact(bounds.max)
+    is_below = bounds.min is not None and high is not None and high < exact(bounds.min)
+    return not (is_above or is_below)
+
+
+def _is_within(box: Box, other: Box) -> bool:
+    pairs = zip(box.domains, other.domains, strict=True)
+    return all(not inner.without(outer).intervals for inner, outer in pairs)
+
+
+def _take_everything(others: Sequence[Selection]) -> bool:
+    """Returns whether selections by a single key, such as `carries: 0` and `carries: {min: 1}`, leave nothing."""
+    hashes = [(each.hash[0], each.hash[1]) for each in others if each.hash and each.where is None]
+    if _cover(hashes, 0, 1, step=0):
+        return True
+    for key in _WHOLE_NUMBERS:
+        ranges: list[tuple[float, float]] = []
+        for where in (each.where for each in others if each.where is not None and each.hash is None):
+            given = {name for name, value in vars(where).items() if value is not None}
+            if given == {key}:
+                bounds = getattr(where, key)
+                low = 0 if bounds.min is None else math.ceil(exact(bounds.min))
+                ranges.append((low, math.inf if bounds.max is None else math.floor(exact(bounds.max))))
+        if _cover(ranges, 0 if key == "carries" else 1, math.inf, step=1):
+            return True
+    return False
+
+
+def _cover(ranges: list[tuple[float, float]], low: float, high: float, *, step: int) -> bool:
+    """Returns whether ranges (first, last), the next of which may begin a step behind, reach from `low` to `high`."""
+    for first, last in sorted(ranges):
+        if first > low:
+            return False
+        low = max(low, last + step)
+    return bool(ranges) and low >= high
