@@ -3,14 +3,16 @@
 A shard depends on the recipe and its task alone, so any worker can write it, in any order, again and again.
 """
 
+import contextlib
 import functools
 import gzip
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
+from eqstream.data.dataset.background import Background
 from eqstream.data.dataset.histograms import HistogramCounter, Histograms
 from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
 from eqstream.data.formats.parquet import ParquetSink, encode_parquet
@@ -155,24 +157,32 @@ class ShardWriter:
             OSError: a file cannot be written.
         """
         meters = {format: _MeteredFile(sink) for format, sink in sinks.items()}
-        files = [self._open(format, meter) for format, meter in meters.items()]
         histograms = HistogramCounter(self._space.shapes)
-        num_equations = 0
         try:
-            for block in self.equations(task):
-                encoded = self.columns.encode(block)
-                histograms.add(block, encoded.lengths("question"), encoded.lengths("answer"))
-                for file in files:
-                    file.write(encoded)
-                num_equations += len(block)
-            for file in files:
-                file.close()
+            num_equations = self._write(task, meters, histograms)
         except BaseException:
             for meter in meters.values():
                 meter.give_up()
             raise
         reports = {format: meter.report() for format, meter in meters.items()}
         return ShardReceipt(task.name, num_equations, reports, histograms.histograms())
+
+    def _write(self, task: ShardTask, meters: Mapping[str, _MeteredFile], histograms: HistogramCounter) -> int:
+        """Writes and counts a shard's equations; each file is encoded, hashed and written beside computing them."""
+        num_equations = 0
+        with contextlib.ExitStack() as stack:
+            files = [(stack.enter_context(Background()), self._open(format, meter)) for format, meter in meters.items()]
+            for block in self.equations(task):
+                encoded = self.columns.encode(block)
+                for background, file in files:
+                    background.run(file.write, encoded)
+                histograms.add(block, encoded.lengths("question"), encoded.lengths("answer"))
+                num_equations += len(block)
+            for background, file in files:
+                background.run(file.close)
+            for background, _ in files:
+                background.finish()
+        return num_equations
 
     # Whoever wants the equations alone, or only Parquet, does without its tables.
     @functools.cached_property
@@ -188,8 +198,3 @@ class ShardWriter:
         return self._sources.enumeration(segment.source).equations(
             segment.first, segment.count, position=segment.position, before=segment.before
         )
-
-
-def write_shard(recipe: Recipe, task: ShardTask, sinks: Mapping[str, BinaryIO]) -> ShardReceipt:
-    """Writes one shard; see `ShardWriter.write`."""
-    return ShardWriter(recipe).write(task, sinks)

@@ -4,10 +4,11 @@ Elements are tasks, never equations. What a worker does with a task depends on w
 checksum stands in the receipt of that very task is kept, all others are written anew, the receipt last.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import apache_beam as beam
 
@@ -109,20 +110,22 @@ class ShardKeeper:
 
     def _write(self, task: ShardTask, formats: list[str]) -> ShardReceipt:
         format_to_temporary = {format: self._workspace.temporary_path(f"{task.name}.{format}") for format in formats}
-        sinks: dict[str, filesystem.Sink] = {}
+        files: dict[str, BinaryIO] = {}
         try:
             for format, path in format_to_temporary.items():
-                sinks[format] = filesystem.Sink(path)
-            receipt = self._writer.write(task, sinks)
-            for sink in sinks.values():
-                sink.close()
+                files[format] = filesystem.create(path)
+            receipt = self._writer.write(task, files)
+            for file in files.values():
+                file.close()
             self._workspace.check_attempt()
             filesystem.publish(
                 {temporary: self._final_path(task, format) for format, temporary in format_to_temporary.items()}
             )
         except BaseException:
-            for sink in sinks.values():
-                sink.give_up()
+            for file in files.values():
+                # What it still holds may not be writable either.
+                with contextlib.suppress(OSError):
+                    file.close()
             filesystem.delete_files(format_to_temporary.values())
             raise
         return receipt

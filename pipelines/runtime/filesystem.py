@@ -10,7 +10,7 @@ import os
 import stat
 import uuid
 from collections.abc import Iterable
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -92,33 +92,6 @@ def create(path: str) -> BinaryIO:
     """Returns a new file open for writing, its directories made; bytes are written as they are, whatever its name."""
     # The automatic choice would compress a `.gz` file, which is compressed already, once more.
     return cast(BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED))
-
-
-class Sink:
-    """A file that is being written and can be given up.
-
-    Writers of compressed formats write what they still hold when they are thrown away; by then a file that was given
-    up is closed, and that must not be an error of its own.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._file = create(path)
-        self._is_given_up = False
-
-    def write(self, data: Any) -> int:
-        """Writes bytes, or nothing if the file was given up."""
-        return len(data) if self._is_given_up else self._file.write(data)
-
-    def close(self) -> None:
-        """Completes the file."""
-        self._file.close()
-
-    def give_up(self) -> None:
-        """Closes the file, as it stands, for good."""
-        self._is_given_up = True
-        # What it still holds may not be writable either.
-        with contextlib.suppress(OSError):
-            self._file.close()
 
 
 def read_bytes(path: str) -> bytes | None:
