@@ -33,6 +33,7 @@ from eqstream.seq2seq.runs.compatibility import check_fits
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
 from tests.recipes import fake_manifest
+from tests.untrained_run import make_untrained_run
 
 RECIPE = {
     "name": "sums",
@@ -251,11 +252,10 @@ def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_judged(tmp_p
     ]
     space = {"operands": {"min": 0, "max": 999}, "operators": "+"}
     model = {"kind": "transformer", "width": 8, "heads": 2, "feed_forward": 8, "places": places}
-    training = {"epochs": 1, "batch_size": 8, "validation_examples": 5}
-    sections = {"codec": {"reverse_answer": True}, "model": model, "training": training}
+    sections = {"codec": {"reverse_answer": True}, "model": model}
     recipe = Recipe.from_dict({**RECIPE, "space": space, "splits": splits, **sections})
     build(recipe, tmp_path / "data")
-    train(recipe, tmp_path / "data", tmp_path / "run", report=lambda line: None)
+    make_untrained_run(recipe, tmp_path / "data", tmp_path / "run")
     evaluation = evaluate(tmp_path / "run", split="test_length")
     assert evaluation.num_examples == 30
     assert any(group.value.endswith("x 3") for group in evaluation.tables["lengths"])

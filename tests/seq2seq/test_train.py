@@ -3,6 +3,7 @@ import math
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ import pytest
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
-from eqstream.seq2seq.config.sections import OptimizerRecipe
+from eqstream.seq2seq.config.sections import EarlyStoppingRecipe, OptimizerRecipe, TrainingRecipe
 from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
+from eqstream.seq2seq.runs.compatibility import describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import TrainingInterruptedError, train
 from eqstream.seq2seq.training import callbacks
@@ -178,18 +180,46 @@ def test_without_a_model_in_the_recipe_it_says_what_is_trained(dataset, tmp_path
     assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["model"] == {"kind": "transformer"}
 
 
-def test_the_same_recipe_gives_the_same_weights_bit_for_bit(finished, dataset, tmp_path):
-    train(recipe_with(), dataset, tmp_path / "again", report=silently)
+class Recorder(Progress):
+    """Keeps what a display is told."""
+
+    def __init__(self):
+        self.calls = []
+
+    def begin(self, num_steps, num_done):
+        self.calls.append(("begin", list(num_steps), num_done))
+
+    def show(self, epoch, step, num_steps):
+        self.calls.append((epoch, step, num_steps))
+
+    def end(self):
+        self.calls.append("end")
+
+
+def test_the_same_recipe_gives_the_same_weights_bit_for_bit_and_every_step_is_displayed(finished, dataset, tmp_path):
+    display = Recorder()
+    train(recipe_with(), dataset, tmp_path / "again", report=silently, display=display)
     assert_same_state(finished[0], tmp_path / "again")
+    steps = [(epoch, step, NUM_STEPS) for epoch in range(3) for step in range(NUM_STEPS + 1)]
+    assert display.calls == [("begin", [NUM_STEPS] * 3, 0), *steps, "end"]
 
 
-def test_another_seed_gives_other_weights(finished, dataset, tmp_path):
+def test_another_seed_gives_other_weights_and_the_generators_of_the_caller_are_left_alone(finished, dataset, tmp_path):
+    random.seed(5)
+    np.random.seed(5)
     train(recipe_with(seed=1), dataset, tmp_path / "other", report=silently)
+    assert random.random() == random.Random(5).random()
+    assert np.random.random() == np.random.RandomState(5).random()
     with pytest.raises(AssertionError):
         assert_same_state(finished[0], tmp_path / "other")
 
 
-@pytest.mark.parametrize("num_steps", [1, 4, NUM_STEPS, NUM_STEPS + 1, 2 * NUM_STEPS + 5])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "num_steps", [pytest.param(1, marks=slow), 4, NUM_STEPS, pytest.param(NUM_STEPS + 1, marks=slow), 2 * NUM_STEPS + 5]
+)
 def test_a_training_killed_after_any_step_ends_with_the_weights_of_an_uninterrupted_one(
     finished, dataset, tmp_path, killed_after, monkeypatch, num_steps
 ):
@@ -254,35 +284,6 @@ def test_each_epoch_is_one_line_that_tells_training_from_validation(finished):
     )
 
 
-def test_the_display_shows_every_step(dataset, tmp_path):
-    class Recorder(Progress):
-        def __init__(self):
-            self.calls = []
-
-        def begin(self, num_steps, num_done):
-            self.calls.append(("begin", list(num_steps), num_done))
-
-        def show(self, epoch, step, num_steps):
-            self.calls.append((epoch, step, num_steps))
-
-        def end(self):
-            self.calls.append("end")
-
-    recorder = Recorder()
-    train(recipe_with(epochs=2), dataset, tmp_path / "run", report=silently, display=recorder)
-    steps = [(epoch, step, NUM_STEPS) for epoch in range(2) for step in range(NUM_STEPS + 1)]
-    assert recorder.calls == [("begin", [NUM_STEPS] * 2, 0), *steps, "end"]
-
-
-def test_training_leaves_the_random_generators_of_the_caller_alone(finished, dataset, tmp_path):
-    random.seed(5)
-    np.random.seed(5)
-    train(recipe_with(epochs=1), dataset, tmp_path / "run", report=silently)
-    expected = random.Random(5)
-    assert random.random() == expected.random()
-    assert np.random.random() == np.random.RandomState(5).random()
-
-
 def test_several_steps_in_one_call_give_the_same_result(dataset, finished, tmp_path):
     train(recipe_with(steps_per_execution=4), dataset, tmp_path / "run", report=silently)  # 3 is used: it divides 6
     arrays, progress = state_of(tmp_path / "run")
@@ -299,14 +300,16 @@ def test_resuming_a_finished_training_does_nothing(finished, dataset):
     assert {path: path.stat().st_mtime_ns for path in finished[0].iterdir()} == before
 
 
-def test_more_epochs_than_planned_change_a_falling_rate_and_that_is_said(dataset, tmp_path):
-    falling = {"learning_rate": 0.01, "schedule": "cosine"}
-    for optimizer, is_said in ((falling, True), ({**falling, "schedule": "constant"}, False)):
-        run, lines = tmp_path / optimizer["schedule"], []
-        train(recipe_with(epochs=1, optimizer=optimizer), dataset, run, report=silently)
-        train(recipe_with(epochs=2, optimizer=optimizer), dataset, run, resume=True, report=lines.append)
-        assert any("2 epochs now, 1 when it was begun" in line for line in lines) == is_said
-        assert state_of(run)[1]["epoch"] == 2
+def test_more_epochs_than_planned_change_a_falling_rate_and_that_is_said():
+    def training(epochs, schedule):
+        return TrainingRecipe(epochs=epochs, optimizer=OptimizerRecipe(schedule=schedule))
+
+    assert describe_new_schedule(training(1, "cosine"), training(2, "cosine")) == (
+        "2 epochs now, 1 when it was begun: from here on the learning rate follows the cosine schedule of 2, so the "
+        "weights are not those of a training begun with them"
+    )
+    assert describe_new_schedule(training(1, "constant"), training(2, "constant")) is None
+    assert describe_new_schedule(training(2, "cosine"), training(2, "cosine")) is None
 
 
 def test_saved_models_load_as_keras_loads_models_those_of_the_first_release_too(finished, tmp_path):
@@ -324,18 +327,33 @@ def test_saved_models_load_as_keras_loads_models_those_of_the_first_release_too(
     assert ended.stdout.splitlines() == ["Adam eqstream>WarmupSchedule", "['962?', '362?']"], ended.stderr
 
 
-def test_early_stopping_ends_at_the_target_or_without_gain(dataset, tmp_path):
-    lines = []
-    stop = {"monitor": "val_loss", "target": 100.0}
-    report = train(recipe_with(early_stopping=stop), dataset, tmp_path / "target", report=lines.append)
-    assert report.num_epochs == 1
-    assert "training ends early: val_loss has reached 100.0" in lines
-    stop = {"monitor": "val_loss", "patience": 1, "min_delta": 50.0}
-    report = train(recipe_with(early_stopping=stop), dataset, tmp_path / "patience", report=lines.append)
+def test_early_stopping_ends_the_training_for_good(dataset, tmp_path):
+    recipe, lines = recipe_with(early_stopping={"monitor": "val_loss", "patience": 1, "min_delta": 50.0}), []
+    report = train(recipe, dataset, tmp_path / "run", report=lines.append)
     assert report.num_epochs == 2
     assert lines[-1] == "training ends early: val_loss has not improved for 1 epochs"
-    train(recipe_with(early_stopping=stop), dataset, tmp_path / "patience", resume=True, report=lines.append)
-    assert lines[-1] == f"{tmp_path / 'patience'} is finished; nothing to do"
+    train(recipe, dataset, tmp_path / "run", resume=True, report=lines.append)
+    assert lines[-1] == f"{tmp_path / 'run'} is finished; nothing to do"
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "reason"),
+    [
+        ([0.5, 0.6, 0.6], {"patience": 2}, None),
+        ([0.5, 0.6, 0.6, 0.5], {"patience": 2}, "val_exact_match has not improved for 2 epochs"),
+        ([0.5, 0.4, 0.6, 0.5], {"patience": 2}, None),
+        ([0.5, 0.51, 0.52], {"patience": 2, "min_delta": 0.04}, "val_exact_match has not improved for 2 epochs"),
+        ([0.5, 0.51, 0.53], {"patience": 2, "min_delta": 0.02}, None),
+        ([0.5, 0.9], {"target": 0.9}, "val_exact_match has reached 0.9"),
+        ([0.5, 0.89], {"target": 0.9}, None),
+        ([3.0, 2.0, 1.0], {"monitor": "val_loss", "patience": 1}, None),
+        ([3.0, 3.5], {"monitor": "val_loss", "patience": 1}, "val_loss has not improved for 1 epochs"),
+        ([3.0], {"monitor": "val_loss", "target": 3.0}, "val_loss has reached 3.0"),
+    ],
+)
+def test_early_stopping_ends_at_the_target_or_without_gain(values, options, reason):
+    recipe = EarlyStoppingRecipe(**options)
+    assert callbacks.find_reason_to_stop(recipe, [{recipe.monitor: value} for value in values]) == reason
 
 
 @pytest.mark.parametrize(
@@ -369,13 +387,12 @@ def test_a_directory_that_is_in_use_is_refused(finished, dataset, tmp_path):
         train(recipe_with(), dataset, tmp_path / "notes.txt", report=silently)
 
 
-def test_overwriting_a_run_keeps_what_is_not_of_the_run(dataset, tmp_path):
-    run = tmp_path / "run"
-    train(recipe_with(epochs=1), dataset, run, report=silently)
+def test_overwriting_a_run_keeps_what_is_not_of_the_run(finished, dataset, tmp_path):
+    run = shutil.copytree(finished[0], tmp_path / "run")
     (run / "notes.txt").write_text("mine")
-    train(recipe_with(epochs=2), dataset, run, overwrite=True, report=silently)
+    train(recipe_with(epochs=1), dataset, run, overwrite=True, report=silently)
     assert (run / "notes.txt").read_text() == "mine"
-    assert state_of(run)[1]["epoch"] == 2
+    assert state_of(run)[1]["epoch"] == 1
 
 
 def test_what_cannot_be_resumed_is_refused_with_the_reason(finished, dataset, tmp_path):
@@ -389,12 +406,11 @@ def test_what_cannot_be_resumed_is_refused_with_the_reason(finished, dataset, tm
 
 
 def test_a_damaged_state_is_refused(finished, dataset, tmp_path):
-    run = tmp_path / "run"
-    train(recipe_with(epochs=1), dataset, run, report=silently)
+    run = shutil.copytree(finished[0], tmp_path / "run")
     state = run / "state.npz"
     state.write_bytes(state.read_bytes()[:-200])
     with pytest.raises(UserError, match="is damaged, the training cannot go on from it"):
-        train(recipe_with(epochs=2), dataset, run, resume=True, report=silently)
+        train(recipe_with(epochs=4), dataset, run, resume=True, report=silently)
 
 
 def test_the_learning_rate_rises_and_falls_as_the_recipe_says():

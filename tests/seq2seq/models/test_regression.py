@@ -151,6 +151,7 @@ def test_numbers_that_are_no_float32_are_refused(space, is_possible):
         ModelRecipe.from_recipe(recipe)
 
 
+@pytest.mark.slow
 def test_resuming_gives_the_same_weights_bit_for_bit(tmp_path):
     mapping = {**RECIPE, "training": {"epochs": 2, "batch_size": 10}, "model": {"kind": "lstm-regression"}}
     recipe, shorter = (

@@ -1,0 +1,19 @@
+"""Runs as a training leaves them, without the time it takes."""
+
+from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.token_table import load_manifest
+from eqstream.seq2seq.config.sections import ModelRecipe
+from eqstream.seq2seq.models.registry import make_model
+from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run
+from eqstream.seq2seq.training.state import save_model
+
+
+def make_untrained_run(recipe, data_directory, run_directory) -> None:
+    """Writes a run whose model has its first weights; no split chose its best epoch."""
+    sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(data_directory)
+    codec = Codec.for_dataset(manifest, sections.codec)
+    run = RunDirectory(run_directory)
+    run.create(overwrite=False)
+    run.write_description(describe_run(recipe, data_directory, manifest, validation_split=None))
+    run.write_codec(codec)
+    save_model(run.model_keras, make_model(sections.model, codec, seed=0))
