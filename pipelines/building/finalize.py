@@ -1,6 +1,7 @@
 """Makes finished shards a dataset: reads the receipts, checks that none is missing, writes what goes with the shards.
 
-Order matters: metadata and checksums first, the manifest after them, `_SUCCESS` last.
+Order matters: metadata and checksums first, the manifest after them, `_SUCCESS` last. Before the manifest is written
+all other files are on the disk: what it lists is whole after a power failure, too.
 """
 
 from collections.abc import Mapping
@@ -32,11 +33,20 @@ def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> None
     path_to_contents = {**render_metadata(manifest), layout.MANIFEST: manifest.to_bytes()}
     path_to_sha256 = {path: sha256_of(contents) for path, contents in path_to_contents.items()}
     path_to_sha256 |= {file.path: file.sha256 for _, _, file in manifest.list_files()}
-    path_to_contents |= {layout.CHECKSUMS: render_checksums(path_to_sha256), layout.SUCCESS: b""}
+    path_to_contents |= {layout.CHECKSUMS: render_checksums(path_to_sha256)}
+    manifest_contents = path_to_contents.pop(layout.MANIFEST)
     # The mark of an earlier end must not stand beside the metadata of today.
     filesystem.delete_files([workspace.path(layout.SUCCESS)])
-    for path in sorted(path_to_contents, key=lambda path: (path == layout.SUCCESS, path == layout.MANIFEST, path)):
-        filesystem.write_bytes(workspace.path(path), path_to_contents[path], workspace.temporary_path(path))
+    for path, contents in path_to_contents.items():
+        _write(workspace, path, contents)
+    shards = [file.path for _, _, file in manifest.list_files()]
+    filesystem.sync_files(workspace.path(path) for path in (*path_to_contents, *shards))
+    _write(workspace, layout.MANIFEST, manifest_contents, is_durable=True)
+    _write(workspace, layout.SUCCESS, b"")
+
+
+def _write(workspace: Workspace, path: str, contents: bytes, *, is_durable: bool = False) -> None:
+    filesystem.write_bytes(workspace.path(path), contents, workspace.temporary_path(path), is_durable=is_durable)
 
 
 def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardReceipt]:

@@ -113,7 +113,7 @@ class Workspace:
         return filesystem.list_files(self.staged(f"attempts/{self.attempt}/done"))
 
     def remove(self) -> None:
-        """Removes all that builds keep in the staging directory, the journal last; leaves strangers' files alone."""
+        """Removes all that builds keep in the staging directory, the journal last; leaves foreign files alone."""
         for name in ("attempts", "receipts", "counts"):
             filesystem.delete_tree(self.staged(name))
         filesystem.delete_files([self.path(JOURNAL)])

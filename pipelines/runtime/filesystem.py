@@ -10,6 +10,7 @@ import os
 import stat
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
@@ -19,6 +20,8 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from eqstream.data.errors import UserError
 
 READ_SIZE_BYTES = 1 << 20
+# A disk writes the files of several requests in one go.
+NUM_SYNCS = 8
 # Beam reads these as parts of a pattern, and a deletion by pattern is no way to treat someone's files.
 PATTERN_CHARACTERS = "*?["
 # What of apache-beam a filesystem needs.
@@ -105,18 +108,21 @@ def read_bytes(path: str) -> bytes | None:
         return None
 
 
-def write_bytes(path: str, contents: bytes, temporary: str | None = None) -> None:
+def write_bytes(path: str, contents: bytes, temporary: str | None = None, *, is_durable: bool = False) -> None:
     """Writes a small file so that its name never stands for a part of it; replaces the file of that name.
 
     Args:
         path: the file.
         contents: all of it.
         temporary: where it lies until it is whole; beside `path` by default.
+        is_durable: whether that must hold after a power failure, too, which takes some milliseconds.
     """
     temporary = temporary or f"{path}.{uuid.uuid4().hex[:12]}.tmp"
     try:
         with create(temporary) as file:
             file.write(contents)
+        if is_durable:
+            sync_files([temporary])
         publish({temporary: path})
     except BaseException:
         delete_files([temporary])
@@ -141,6 +147,17 @@ def publish(temporary_to_final: dict[str, str]) -> None:
                 raise
             FileSystems.delete([final])
             FileSystems.rename([temporary], [final])
+
+
+def sync_files(paths: Iterable[str]) -> None:
+    """Waits until local files are on the disk, so that a power failure cannot empty or shorten them."""
+    with ThreadPoolExecutor(NUM_SYNCS) as pool:
+        list(pool.map(_sync_file, filter(is_local, paths)))
+
+
+def _sync_file(path: str) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def make_directory(directory: str) -> None:

@@ -315,6 +315,21 @@ def test_named_pipe_in_place_of_a_file_is_replaced(built, tmp_path, place):
     assert read_tree(directory) == read_tree(built)
 
 
+def test_files_are_on_the_disk_before_the_manifest_lists_them(tmp_path, monkeypatch):
+    synced: dict[int, bool] = {}
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced[os.fstat(descriptor).st_ino] = (tmp_path / "out" / "manifest.json").exists()
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    build(make_recipe(), tmp_path / "out")
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name != "_SUCCESS"]
+    assert len(files) == 20
+    assert [synced[path.stat().st_ino] for path in files] == [False] * 20
+
+
 def test_disk_that_is_full_from_the_start_stays_as_it_is(disk):
     disk.capacity = 10
     with pytest.raises(UserError, match="No space left on device"):
