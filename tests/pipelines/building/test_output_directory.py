@@ -90,11 +90,15 @@ def test_journal_of_wrong_contents_is_refused_with_a_cure_that_helps(built, tmp_
     assert read_tree(tmp_path / "out") == read_tree(built)
 
 
-def test_changed_path_in_the_manifest_is_repaired(built, copy):
+def test_changed_path_in_the_manifest_is_refused_with_a_cure_that_helps(built, copy):
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["splits"]["train"]["shards"][1]["files"]["parquet"]["path"] = "data/train-00001-of-00003.parquet"
     (copy / "manifest.json").write_text(json.dumps(manifest))
-    assert build(make_recipe(), copy).state == "built"
+    with pytest.raises(
+        UserError, match=r"parquet\.path` must be data/train-00001-of-00002\.parquet, .* give --overwrite"
+    ):
+        build(make_recipe(), copy)
+    assert build(make_recipe(), copy, overwrite=True).state == "built"
     assert read_tree(copy) == read_tree(built)
 
 
