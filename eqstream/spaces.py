@@ -16,9 +16,9 @@ from eqstream.data.reference import parsing
 from eqstream.data.reference.membership import read_question
 from eqstream.data.space.conditions import in_answer_range, longest_digits
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.equation_space import Group
+from eqstream.data.space.equation_space import Candidates
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
-from eqstream.data.space.shapes import Tree
+from eqstream.data.space.trees import rank_tree
 from eqstream.equation import Equation, list_equations
 from eqstream.recipes import as_recipe
 
@@ -57,7 +57,6 @@ class EquationSpace:
         self._name = as_recipe(recipe).name
         self._space: PreparedSpace = prepare_space(as_recipe(recipe).space)
         self._columns = ColumnEncoder(self._space)
-        self._tree_to_number = {shape.tree: number for number, shape in enumerate(self._space.shapes)}
 
     @property
     def size(self) -> int:
@@ -109,10 +108,11 @@ class EquationSpace:
         text = question.question if isinstance(question, Equation) else question
         tree = parsing.parse(read_question(text, self._space.recipe).question)
         operands: list[int] = []
-        number = self._tree_to_number[self._number_operands(tree, operands)]
-        dtype = index_dtype(self._space.operand_domain.bound)
-        columns = [np.array([operand], dtype=dtype) for operand in operands]
-        return int(self._space.whole.rank([Group(number, np.zeros(1, dtype=np.int64), columns)])[0])
+        size, number, operators = self._describe(tree, operands)
+        shapes = self._space.shapes.by_terms[size]
+        places = np.array([shapes.place_of(number, operators)], dtype=shapes.dtype)
+        column = np.array(operands, dtype=index_dtype(self._space.operand_domain.bound))
+        return int(self._space.whole.rank(shapes, places, column[:, None])[0])
 
     def __contains__(self, item: object) -> bool:
         """Returns whether a question, or an equation with its answer, is one of this space."""
@@ -125,37 +125,41 @@ class EquationSpace:
             return False
         return isinstance(item, str) or item.answer == known.answer
 
-    def _number_operands(self, tree: parsing.Tree, operands: list[int]) -> Tree:
-        """Returns the tree with its operands numbered from the left, and appends these to `operands` in grid steps."""
+    def _describe(self, tree: parsing.Tree, operands: list[int]) -> tuple[int, int, str]:
+        """Returns number of operands, number of the tree, operators; appends the operands, in grid steps."""
         if isinstance(tree, parsing.Number):
             operands.append(int(tree.value * self._space.scale))
-            return len(operands) - 1
-        left = self._number_operands(tree.left, operands)
-        return (tree.operator, left, self._number_operands(tree.right, operands))
+            return 1, 0, ""
+        (left_size, left, before), (right_size, right, after) = (
+            self._describe(side, operands) for side in (tree.left, tree.right)
+        )
+        number = int(rank_tree(left_size, left, right_size, right))
+        return left_size + right_size, number, f"{before}{tree.operator}{after}"
 
     def _equations(self, indices: Iterable[int]) -> Iterator[Equation]:
         """Yields the equations at indices of the space, in the order of these, but for those that have none."""
         remaining = iter(indices)
         while block := list(islice(remaining, _BLOCK)):
             found: list[Equation | None] = [None] * len(block)
-            for group in self._space.whole.unrank(np.array(block, dtype=index_dtype(self.size))):
-                rows, equations = self._evaluate(group)
+            for candidates in self._space.whole.locate(np.array(block, dtype=index_dtype(self.size))):
+                rows, equations = self._evaluate(candidates)
                 for row, equation in zip(rows.tolist(), equations, strict=True):
                     found[row] = equation
             yield from (equation for equation in found if equation is not None)
 
-    def _evaluate(self, group: Group) -> tuple[np.ndarray, Iterator[Equation]]:
-        """Returns the rows (n,) of a group that have an equation, and these."""
+    def _evaluate(self, candidates: Candidates) -> tuple[np.ndarray, Iterator[Equation]]:
+        """Returns the rows (n,) of candidates that have an equation, and these."""
         space = self._space
-        answers = space.arithmetic.evaluate(space.shapes[group.shape], group.operands)
+        operands = candidates.operands()
+        answers = space.arithmetic.evaluate(candidates.columns(), operands)
         places = np.flatnonzero(answers.is_valid & in_answer_range(answers, space.recipe.answer))
-        absent = [np.zeros_like(group.operands[0])] * (space.recipe.terms.max - len(group.operands))
+        absent = [np.zeros_like(operands[0])] * (space.recipe.terms.max - len(operands))
         block = EquationBlock(
-            np.full(len(group.rows), group.shape, dtype=np.uint16),
-            [*group.operands, *absent],
+            space.shapes.numbers(candidates.section.shapes, candidates.shapes),
+            [*operands, *absent],
             answers.numerators,
             answers.denominators,
             answers.carries,
-            longest_digits(group.operands, space.scale),
+            longest_digits(operands, space.scale),
         )
-        return group.rows[places], list_equations(self._columns.to_columns(block.take(places)))
+        return candidates.rows[places], list_equations(self._columns.to_columns(block.take(places)))

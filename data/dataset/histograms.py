@@ -1,7 +1,7 @@
 """Counts of what a shard holds, by length, sign, digits, carries, operators and terms; they add up over shards."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from eqstream.data.configuration import describe_type
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import OPERATORS
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.shapes import Shape
+from eqstream.data.space.prepared_space import PreparedSpace
 
 Histograms = dict[str, dict[str, int]]
 # In the order in which people want to see them.
@@ -23,16 +23,18 @@ class HistogramCounter:
     `operators` counts the equations in which an operator occurs at least once; all others count each equation once.
     """
 
-    def __init__(self, shapes: Sequence[Shape]) -> None:
-        self._shapes = shapes
-        self._by_shape = np.zeros(len(shapes), dtype=np.int64)
+    def __init__(self, space: PreparedSpace) -> None:
+        self._space = space
+        self._operator_sets = np.zeros(1 << len(OPERATORS), dtype=np.int64)
         self._counts: dict[str, Counter[int]] = {
-            name: Counter() for name in ("answer_length", "question_length", "digits", "carries", "answer_sign")
+            name: Counter()
+            for name in ("answer_length", "question_length", "digits", "carries", "answer_sign", "terms")
         }
 
     def add(self, block: EquationBlock, question_lengths: np.ndarray, answer_lengths: np.ndarray) -> None:
         """Counts a block; the lengths (n,) are in characters."""
-        self._by_shape += np.bincount(block.shapes, minlength=len(self._shapes))
+        terms, operator_sets = self._space.terms_and_operators.of(block.shapes)
+        self._operator_sets += np.bincount(operator_sets, minlength=len(self._operator_sets))
         # A sum of comparisons is -1, 0 or 1 for numbers of any size.
         signs = (block.numerators > 0).astype(np.int64) - (block.numerators < 0).astype(np.int64) + 1
         columns = {
@@ -41,6 +43,7 @@ class HistogramCounter:
             "digits": block.digits,
             "carries": block.carries,
             "answer_sign": signs,
+            "terms": terms,
         }
         for name, column in columns.items():
             counts = np.bincount(column)
@@ -54,14 +57,9 @@ class HistogramCounter:
             if name != "answer_sign"
         }
         result["answer_sign"] = {name: self._counts["answer_sign"][place] for place, name in enumerate(SIGNS)}
-        terms: Counter[int] = Counter()
-        operators: Counter[str] = Counter()
-        for shape, count in zip(self._shapes, self._by_shape.tolist(), strict=True):
-            if count:
-                terms[shape.num_terms] += count
-                operators.update({operator: count for operator in set(shape.operators)})
-        result["terms"] = {str(value): count for value, count in sorted(terms.items())}
-        result["operators"] = {operator: operators[operator] for operator in OPERATORS if operators[operator]}
+        sets = np.arange(len(self._operator_sets))
+        counts = [int(self._operator_sets[sets >> place & 1 == 1].sum()) for place in range(len(OPERATORS))]
+        result["operators"] = {operator: count for operator, count in zip(OPERATORS, counts, strict=True) if count}
         return result
 
 

@@ -9,6 +9,7 @@ from eqstream.data.dataset.shard_writer import ShardReceipt
 from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.formats.text_encoder import TextEncoder
 from eqstream.data.recipe import FORMAT_VERSION, Recipe
+from eqstream.data.space.literals import most_brackets
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.splits.plan import ShardTask, SplitPlan
 from eqstream.data.versions import EQSTREAM_VERSION, build_versions
@@ -69,7 +70,7 @@ def describe_space(recipe: Recipe) -> SpaceFacts:
     text = TextEncoder(space)
     return SpaceFacts(
         size=space.whole.size,
-        num_shapes=len(space.shapes),
+        num_shapes=space.shapes.count,
         max_question_length=text.max_question_length,
         max_answer_length=text.max_answer_length,
         alphabet=_list_characters(space),
@@ -79,8 +80,11 @@ def describe_space(recipe: Recipe) -> SpaceFacts:
 def _list_characters(space: PreparedSpace) -> str:
     """Returns the characters of digits, signs and decimal points, and those of the text between the operands."""
     recipe = space.recipe
-    letters = {letter for shape in space.shapes for part in shape.literals(recipe.spacing) for letter in part}
-    letters |= set("0123456789")
+    letters = set("0123456789")
+    if space.shapes.max_terms > 1:
+        letters |= {*recipe.operators, *(" " if recipe.spacing else "")}
+    if most_brackets(recipe)[-1]:
+        letters |= set("()")
     if space.has_negative_operands or "-" in recipe.operators:
         letters.add("-")
     if space.has_fractions:

@@ -157,7 +157,7 @@ class ShardWriter:
             OSError: a file cannot be written.
         """
         meters = {format: _MeteredFile(sink) for format, sink in sinks.items()}
-        histograms = HistogramCounter(self._space.shapes)
+        histograms = HistogramCounter(self._space)
         try:
             num_equations = self._write(task, meters, histograms)
         except BaseException:

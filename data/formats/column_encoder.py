@@ -40,9 +40,9 @@ class ColumnEncoder:
 
     def __init__(self, space: PreparedSpace) -> None:
         self.text = TextEncoder(space)
-        self._terms = np.array([shape.num_terms for shape in space.shapes], dtype=np.int64)
+        self._space = space
         self.most_characters = {"question": self.text.max_question_length, "answer": self.text.max_answer_length}
-        most_terms, most_digits = int(self._terms.max()), space.operand_digits
+        most_terms, most_digits = space.shapes.max_terms, space.operand_digits
         # Each addition can carry at every digit of its longer side, and into a new one.
         most_carries = (most_terms - 1) * (self.text.max_answer_length + most_digits + 1)
         self.largest = {"terms": most_terms, "digits": most_digits, "carries": most_carries}
@@ -50,7 +50,8 @@ class ColumnEncoder:
     def encode(self, block: EquationBlock) -> EncodedBlock:
         """Returns the columns as the writers of shards take them."""
         texts = {"question": self.text.questions(block), "answer": self.text.answers(block)}
-        numbers = {"terms": self._terms.take(block.shapes), "digits": block.digits, "carries": block.carries}
+        terms = self._space.terms_of(block.shapes).astype(np.int64)
+        numbers = {"terms": terms, "digits": block.digits, "carries": block.carries}
         return EncodedBlock(texts, numbers)
 
     def to_columns(self, block: EquationBlock) -> EquationColumns:

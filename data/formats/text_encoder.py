@@ -1,5 +1,8 @@
 """Blocks of equations to text, in bulk: questions and answers as pieces of one table of short texts.
 
+The text between operands is looked up by the number of the literal (`eqstream.data.space.literals`), for equations of
+all shapes together.
+
 Operands of small spaces are drawn together with the operator behind them (``31 + ``). Any other number is written four
 digits at a time. Its first group comes from the unpadded texts (``7``), the others from the
 padded ones (``0007``), the last groups behind the point from those without trailing zeros (``07`` for 0700). Absent
@@ -10,6 +13,7 @@ import numpy as np
 
 from eqstream.data.formats.string_tables import Piece, PieceTable
 from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space.literals import ABSENT, NUM_LITERALS, list_literals, literal_text, most_brackets
 from eqstream.data.space.prepared_space import PreparedSpace
 
 _GROUP = 4
@@ -26,9 +30,9 @@ class TextEncoder:
     """
 
     def __init__(self, space: PreparedSpace) -> None:
-        recipe, shapes, arithmetic = space.recipe, space.shapes, space.arithmetic
+        recipe, arithmetic = space.recipe, space.arithmetic
+        self._space = space
         self._decimals = space.decimals
-        self._shapes = shapes
         self._answer_decimals = 0 if space.has_fractions else arithmetic.answer_decimals
         self._operand_bound = space.operand_domain.bound
         self._operand_has_sign = space.has_negative_operands
@@ -36,16 +40,17 @@ class TextEncoder:
         self._answer_has_sign = self._operand_has_sign or "-" in recipe.operators
         self._smallest = recipe.operands.min
         self._num_operands = recipe.operands.max - recipe.operands.min + 1
-        literals = [shape.literals(recipe.spacing) for shape in shapes]
-        behind = {text for texts in literals for text in texts[1:]}
+        slots = self._literals_of_slots()
+        self._literal_texts = {
+            literal: literal_text(literal, spacing=recipe.spacing) for literal in sorted(set().union(*slots))
+        }
+        behind = {self._literal_texts[literal] for literals in slots[1:] for literal in literals - {ABSENT}}
         # Ids have 32 bits, and operands are added to them.
         is_narrow = not self._decimals and self._operand_bound < 1 << 30
         self._is_joined = is_narrow and self._num_operands * len(behind) <= _MOST_JOINED
-        self._literals = [self._split_literals(texts) for texts in literals]
         self._build_table(sorted(behind) if self._is_joined else [])
-        self._terms = np.array([shape.num_terms for shape in shapes])
-        self._literals_by_slot = [self._literal_ids(slot) for slot in range(self._terms.max() + 1)]
-        self._joined_by_slot = [self._joined_ids(literals, slot) for slot in range(1, self._terms.max() + 1)]
+        self._parts_of_slots = [self._literal_ids(literals) for literals in slots]
+        self._joined_bases = self._list_joined_bases() if self._is_joined else np.zeros(0, dtype=np.int32)
         self.max_question_length = self._longest_question()
         self.max_answer_length = self._longest_answer(space.has_fractions)
 
@@ -86,41 +91,46 @@ class TextEncoder:
         for literal in behind:
             self._joined[literal] = len(texts)
             texts += [b"%d%s" % (self._smallest + place, literal.encode()) for place in range(self._num_operands)]
-        literals = sorted({literal for parts in self._literals for part in parts for literal in part} | set("-./"))
+        literals = sorted({part for text in self._literal_texts.values() for part in _split(text)} | set("-./"))
         self._id_of = {literal: len(texts) + place for place, literal in enumerate(literals)}
         self.table = PieceTable([*texts, *(literal.encode("ascii") for literal in literals)])
 
-    def _split_literals(self, literals: list[str]) -> list[list[str]]:
-        return [[text[start : start + _GROUP] for start in range(0, len(text), _GROUP)] for text in literals]
+    def _literals_of_slots(self) -> list[set[int]]:
+        """Returns the literals that can stand in each slot, and perhaps some more."""
+        if self._space.shapes.is_listed:
+            return [set(np.unique(row).tolist()) for row in self._space.literals.table]
+        return [set(list_literals(self._space.recipe))] * (self._space.shapes.max_terms + 1)
 
-    def _literal_ids(self, slot: int) -> list[np.ndarray]:
-        """Returns the pieces that shapes have behind operand number `slot`, counted from 1, int32 (shapes,) each."""
-        parts = [literals[slot] if slot < len(literals) else [] for literals in self._literals]
-        columns = []
-        for place in range(max(map(len, parts))):
-            ids = [self._id_of[part[place]] if place < len(part) else self._empty for part in parts]
-            columns.append(np.array(ids, dtype=np.int32))
-        return columns
+    def _literal_ids(self, literals: set[int]) -> np.ndarray:
+        """Returns the pieces of each literal that can stand in a slot, int32 (pieces, NUM_LITERALS)."""
+        parts = {literal: _split(self._literal_texts[literal]) for literal in literals}
+        ids = np.full((max(map(len, parts.values())), NUM_LITERALS), self._empty, dtype=np.int32)
+        for literal, texts in parts.items():
+            for place, text in enumerate(texts):
+                ids[place, literal] = self._id_of[text]
+        return ids
 
-    def _joined_ids(self, literals: list[list[str]], slot: int) -> np.ndarray:
-        """Returns what to add to operand number `slot`, counted from 1, to get its text and what stands behind it.
+    def _list_joined_bases(self) -> np.ndarray:
+        """Returns what to add to an operand to get its text and the literal behind it, int32 (NUM_LITERALS,).
 
-        Shapes without that operand get the empty text, as the operand is then 0. Shape (shapes,).
+        Absent operands get the empty text, as they are 0.
         """
-        if not self._is_joined:
-            return np.zeros(0, dtype=np.int32)
-        bases = [self._joined[texts[slot]] - self._smallest if slot < len(texts) else self._empty for texts in literals]
-        return np.array(bases, dtype=np.int32)
+        bases = np.full(NUM_LITERALS, self._empty, dtype=np.int32)
+        for literal, text in self._literal_texts.items():
+            if literal != ABSENT and text in self._joined:
+                bases[literal] = self._joined[text] - self._smallest
+        return bases
 
     def _joined_question_ids(self, block: EquationBlock) -> list[np.ndarray]:
-        columns = [self._by_shape(literals, block) for literals in self._literals_by_slot[0]]
-        for bases, operand in zip(self._joined_by_slot, block.operands, strict=True):
-            columns.append(operand.astype(np.int32) + self._by_shape(bases, block))
+        first, *others = self._space.literals.of(block.shapes)
+        columns = [_look_up(ids, first) for ids in self._parts_of_slots[0]]
+        for literals, operand in zip(others, block.operands, strict=True):
+            columns.append(operand.astype(np.int32) + _look_up(self._joined_bases, literals))
         return columns
 
     def _split_question_ids(self, block: EquationBlock) -> list[np.ndarray]:
         columns: list[np.ndarray] = []
-        for slot, literals in enumerate(self._literals_by_slot):
+        for slot, literals in enumerate(self._space.literals.of(block.shapes)):
             if slot:
                 ids = self._number_ids(
                     block.operands[slot - 1],
@@ -128,16 +138,12 @@ class TextEncoder:
                     self._operand_bound,
                     has_sign=self._operand_has_sign,
                 )
-                is_absent = self._by_shape(self._terms, block) < slot
+                is_absent = literals == ABSENT
                 if is_absent.any():
                     ids = [np.where(is_absent, np.int32(self._empty), part) for part in ids]
                 columns += ids
-            columns += [self._by_shape(column, block) for column in literals]
+            columns += [_look_up(ids, literals) for ids in self._parts_of_slots[slot]]
         return columns
-
-    def _by_shape(self, values: np.ndarray, block: EquationBlock) -> np.ndarray:
-        """Returns the value of each equation's shape, (n,)."""
-        return np.broadcast_to(values[0], len(block)) if len(values) == 1 else values.take(block.shapes)
 
     def _number_ids(self, values: np.ndarray, decimals: int, bound: int, *, has_sign: bool) -> list[np.ndarray]:
         """Returns the pieces of numbers that are given in steps of 10 ** -decimals."""
@@ -182,10 +188,9 @@ class TextEncoder:
 
     def _longest_question(self) -> int:
         number = self._longest_number(self._operand_bound, self._decimals) + self._operand_has_sign
-        return max(
-            sum(len(text) for part in parts for text in part) + number * shape.num_terms
-            for parts, shape in zip(self._literals, self._shapes, strict=True)
-        )
+        operator = 3 if self._space.recipe.spacing else 1
+        num_terms, num_pairs = self._space.shapes.max_terms, most_brackets(self._space.recipe)[-1]
+        return number * num_terms + operator * (num_terms - 1) + 2 * num_pairs
 
     def _longest_answer(self, is_fraction: bool) -> int:
         number = self._longest_number(self._answer_bound, self._answer_decimals) + self._answer_has_sign
@@ -193,3 +198,14 @@ class TextEncoder:
 
     def _longest_number(self, bound: int, decimals: int) -> int:
         return len(str(bound // 10**decimals)) + (decimals + 1 if decimals else 0)
+
+
+def _split(text: str) -> list[str]:
+    return [text[start : start + _GROUP] for start in range(0, len(text), _GROUP)]
+
+
+def _look_up(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Returns the value at each key, (n,); at once where all keys are one, broadcast."""
+    if keys.strides == (0,) and len(keys):
+        return np.broadcast_to(values[keys[0]], keys.shape)
+    return values.take(keys)

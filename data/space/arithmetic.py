@@ -1,29 +1,45 @@
-"""Answers for blocks of equations of one shape, exact.
+"""Answers for blocks of equations of any shapes with equally many terms, exact.
 
-Values are fractions ``numerator / denominator``: the denominator is a plain Python integer where the shape alone fixes
-it (a power of ten), an array where a division made it depend on the equation. Before anything is computed the
-magnitudes are bounded from the operands' domain; a shape that could leave 63 bits is computed with Python integers.
+All equations of a block are computed together, one step of their trees after the other (`eqstream.data.space.trees`),
+each kind of operator for the rows that have it. What is known of a subtree is kept in the slot of its first operand:
+
+| kind of space | columns of a value |
+| --- | --- |
+| all values on one grid | its grid steps |
+| values on grids of different powers of ten | its steps, and the number of decimals |
+| rational (`decimal` and `fraction` division) | numerator, denominator, whether it is on a grid: no division below it |
+
+Where the bounds of the space (`eqstream.data.space.value_bounds`) leave 63 bits, every product and sum is checked, and
+the rows that do leave them are computed again with Python integers.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.space.digits import count_carries
-from eqstream.data.space.shapes import Shape, Tree
+from eqstream.data.space.shapes import MINUS, OVER, TIMES, ShapeColumns
+from eqstream.data.space.trees import Slots
+from eqstream.data.space.value_bounds import bound_space
 
 _SAFE = 1 << 62
+_MOST_NATIVE_DECIMALS = 18
+
+# The rows of a block that have some kind of operator.
+Rows = np.ndarray | slice
+# What is known of a value, a column (n,) each.
+Value = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers of equations of one shape.
+    """Answers of equations.
 
     Attributes:
-        numerators: shape (n,).
+        numerators: shape (n,); int64, or Python integers where one of them needs more.
         denominators: shape (n,), positive; or ``10 ** answer_decimals`` for all, except where answers are fractions.
         is_valid: whether every division is defined, shape (n,); the other columns mean nothing where it isn't.
         carries: carries and borrows of all additions and subtractions, shape (n,).
@@ -34,15 +50,29 @@ class Answers:
     is_valid: np.ndarray
     carries: np.ndarray
 
+    def take(self, rows: np.ndarray) -> "Answers":
+        """Returns the answers at `rows`."""
+        denominators = self.denominators if isinstance(self.denominators, int) else self.denominators[rows]
+        return Answers(self.numerators[rows], denominators, self.is_valid[rows], self.carries[rows])
 
-@dataclass(frozen=True)
-class _Value:
-    """A node's value: exact fractions, and bounds on both parts; the bounds alone suffice to plan."""
+    def replace(self, rows: np.ndarray, others: "Answers") -> "Answers":
+        """Returns the answers with `others` at `rows`, (m,)."""
+        denominators = self.denominators
+        if not isinstance(denominators, int):
+            assert not isinstance(others.denominators, int)
+            denominators = _replace(denominators, rows, others.denominators)
+        numerators = _replace(self.numerators, rows, others.numerators)
+        is_valid, carries = (
+            _replace(mine, rows, theirs)
+            for mine, theirs in ((self.is_valid, others.is_valid), (self.carries, others.carries))
+        )
+        return Answers(numerators, denominators, is_valid, carries)
 
-    numerator: np.ndarray
-    denominator: np.ndarray | int
-    bound: int
-    denominator_bound: int
+
+def _replace(column: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    column = column.astype(np.result_type(column, values))
+    column[rows] = values
+    return column
 
 
 class Arithmetic:
@@ -51,184 +81,269 @@ class Arithmetic:
     Args:
         space: the recipe of the space.
         operand_bound: the largest magnitude of an operand, in grid steps.
-        shapes: the shapes that will be asked for; they fix how many decimals an answer has.
+
+    Attributes:
+        answer_decimals: the decimals of an answer.
+        answer_bound: the largest magnitude of an answer in these decimals; of fractions, of either part.
+        is_native: whether no number that evaluating can meet needs more than 63 bits.
     """
 
-    def __init__(self, space: SpaceRecipe, operand_bound: int, shapes: Sequence[Shape]) -> None:
-        self._space = space
-        self._operand_bound = operand_bound
-        self._grid = 10**space.operands.decimals
-        self.answer_decimals = max((self._decimals(shape.tree) for shape in shapes), default=0)
-        if self._rounds:
-            self.answer_decimals = space.places
-        self.is_native = max((self._largest_magnitude(shape.tree) for shape in shapes), default=0) < _SAFE
-        self.answer_bound = max((self._bound_answer(shape.tree) for shape in shapes), default=0)
-
-    @property
-    def _rounds(self) -> bool:
-        return self._space.division == "decimal" and "/" in self._space.operators
+    def __init__(self, space: SpaceRecipe, operand_bound: int) -> None:
+        self.space = space
+        self.grid = 10**space.operands.decimals
+        bounds = bound_space(space, operand_bound)
+        self.answer_decimals, self.answer_bound = bounds.answer_decimals, bounds.answer
+        self.is_native = bounds.magnitude < _SAFE
+        self._has_native_operands = operand_bound < _SAFE
+        self._run = self._choose_run()
 
     @property
     def is_fraction(self) -> bool:
         """Whether answers are fractions in lowest terms."""
-        return self._space.division == "fraction" and "/" in self._space.operators
+        return self.space.division == "fraction" and "/" in self.space.operators
 
-    def evaluate(self, shape: Shape, operands: Sequence[np.ndarray], *, with_carries: bool = True) -> Answers:
-        """Returns the answers of equations of one shape.
+    def evaluate(self, columns: ShapeColumns, operands: np.ndarray, *, with_carries: bool = True) -> Answers:
+        """Returns the answers of equations.
 
         Args:
-            shape: the shape.
-            operands: one array (n,) of grid integers per operand.
+            columns: their shapes.
+            operands: grid integers, of shape (num_terms, n).
             with_carries: whether carries are wanted; they are all zero otherwise.
         """
-        dtype = np.int64 if self.is_native else object
-        columns = [operand.astype(dtype, copy=False) for operand in operands]
-        run = _Run(self, columns, with_carries)
-        value = run.evaluate(shape.tree)
-        numerators, denominators = self._finish(value)
-        return Answers(numerators, denominators, run.is_valid, run.carries)
+        if not self._has_native_operands:
+            return self._run(self, columns, operands.astype(object), with_carries, False).evaluate()
+        operands = operands.astype(np.int64, copy=False)
+        run = self._run(self, columns, operands, with_carries, not self.is_native)
+        answers = run.evaluate()
+        wide = np.flatnonzero(run.is_wide)
+        if not len(wide):
+            return answers
+        exact = self._run(self, columns.take(wide), operands[:, wide].astype(object), with_carries, False)
+        return answers.replace(wide, exact.evaluate())
 
-    def _finish(self, value: _Value) -> tuple[np.ndarray, np.ndarray | int]:
-        numerator, denominator = value.numerator, value.denominator
-        if self.is_fraction:
+    def _choose_run(self) -> "type[_OneGrid]":
+        operators, division = self.space.operators, self.space.division
+        if "/" in operators and division in ("decimal", "fraction"):
+            return _Rational
+        leaves_grid = "*" in operators or ("/" in operators and division == "quotient")
+        return _ManyGrids if self.grid > 1 and leaves_grid else _OneGrid
+
+
+class _OneGrid:
+    """The evaluation of a block whose values all lie on the operands' grid.
+
+    Args:
+        arithmetic: of the space.
+        columns: the shapes.
+        operands: int64 or object, (num_terms, n).
+        with_carries: whether carries are wanted.
+        is_checked: whether numbers could become too large.
+    """
+
+    def __init__(
+        self, arithmetic: Arithmetic, columns: ShapeColumns, operands: np.ndarray, with_carries: bool, is_checked: bool
+    ) -> None:
+        self._arithmetic = arithmetic
+        self._columns = columns
+        self._operands = operands
+        self._with_carries = with_carries
+        self._is_checked = is_checked
+        self._num_rows = operands.shape[1]
+        self.is_wide = np.zeros(self._num_rows, dtype=bool)
+        self.is_valid = np.ones(self._num_rows, dtype=bool)
+        self.carries = np.zeros(self._num_rows, dtype=np.int64)
+
+    def evaluate(self) -> Answers:
+        """Returns the answers; those of rows that are `is_wide` then mean nothing."""
+        slots = [Slots(matrix) for matrix in self._leaves()]
+        operators = Slots(self._columns.operators)
+        for node in self._columns.steps.nodes(self._num_rows):
+            left, right = (tuple(slot.get(place) for slot in slots) for place in (node.left, node.right))
+            for slot, values in zip(slots, self._apply(operators.get(node.right), left, right), strict=True):
+                slot.put(node.left, values)
+        numerators, denominators = self._finish(tuple(slot.roots() for slot in slots))
+        return Answers(numerators, denominators, self.is_valid, self.carries)
+
+    def _apply(self, operator: np.ndarray, left: Value, right: Value) -> Value:
+        """Returns the values of one step, computed for each kind of operator apart."""
+        operators = self._arithmetic.space.operators
+        kinds: list[tuple[str, Callable[[Rows, np.ndarray, Value, Value], Value], Callable[[], np.ndarray]]] = [
+            ("+-", self._add, lambda: operator < TIMES),
+            ("*", self._multiply, lambda: operator == TIMES),
+            ("/", self._divide, lambda: operator == OVER),
+        ]
+        kinds = [kind for kind in kinds if not set(kind[0]).isdisjoint(operators)]
+        if len(kinds) == 1:
+            return kinds[0][1](slice(None), operator, left, right)
+        results = tuple(np.empty_like(column) for column in left)
+        for _, compute, has_kind in kinds:
+            rows = np.flatnonzero(has_kind())
+            sides = (tuple(column.take(rows) for column in side) for side in (left, right))
+            for result, values in zip(results, compute(rows, operator.take(rows), *sides), strict=True):
+                result[rows] = values
+        return results
+
+    def _leaves(self) -> list[np.ndarray]:
+        """Returns a matrix (num_terms, n) for each column of a value."""
+        return [self._operands]
+
+    def _add(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
+        return (self._add_steps(rows, operator, left[0], right[0]),)
+
+    def _multiply(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
+        return (self._times(rows, left[0], right[0]),)
+
+    def _divide(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
+        divisor = self._divisor(rows, right[0])
+        if self._arithmetic.space.division == "quotient":
+            return (left[0] // divisor,)
+        return (self._divide_exactly(rows, self._times(rows, left[0], self._arithmetic.grid), divisor),)
+
+    def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | int]:
+        return value[0], 10**self._arithmetic.answer_decimals
+
+    def _times(self, rows: Rows, left: np.ndarray, right: np.ndarray | int) -> np.ndarray:
+        """Returns the products; where they are too large, 1."""
+        if isinstance(right, int) and right == 1:
+            return left
+        product = left * right
+        if self._is_checked:
+            # Neither factor has more than 62 bits, so that rounding to 53 does not matter near the limit.
+            self._mark(rows, np.abs(left.astype(np.float64) * right) >= _SAFE, product)
+        return product
+
+    def _mark(self, rows: Rows, is_wide: np.ndarray, values: np.ndarray) -> None:
+        if is_wide.any():
+            self.is_wide[rows] |= is_wide
+            values[is_wide] = 1
+
+    def _add_steps(
+        self,
+        rows: Rows,
+        operator: np.ndarray,
+        left: np.ndarray,
+        right: np.ndarray,
+        is_counted: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Returns the sums or differences of numbers on one grid, and counts their carries where `is_counted`."""
+        operators = self._arithmetic.space.operators
+        if "-" not in operators:
+            result = left + right
+        elif "+" not in operators:
+            result = left - right
+        else:
+            result = left + np.where(operator == MINUS, -right, right)
+        if self._is_checked:
+            self._mark(rows, np.abs(result) >= _SAFE, result)
+        if not self._with_carries:
+            return result
+        if is_counted is None:
+            self.carries[rows] += count_carries(left, right, result)
+        elif is_counted.any():
+            assert isinstance(rows, np.ndarray)
+            counted = np.flatnonzero(is_counted)
+            self.carries[rows[counted]] += count_carries(left[counted], right[counted], result[counted])
+        return result
+
+    def _divisor(self, rows: Rows, values: np.ndarray) -> np.ndarray:
+        is_zero = (values == 0).astype(bool)
+        self.is_valid[rows] &= ~is_zero
+        return np.where(is_zero, 1, values)
+
+    def _divide_exactly(self, rows: Rows, numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+        quotient = numerator // denominator
+        self.is_valid[rows] &= (quotient * denominator == numerator).astype(bool)
+        return quotient
+
+
+class _ManyGrids(_OneGrid):
+    """The evaluation of a block whose values lie on grids of different powers of ten."""
+
+    def _leaves(self) -> list[np.ndarray]:
+        decimals = np.int64(self._arithmetic.space.operands.decimals)
+        return [self._operands, np.broadcast_to(decimals, self._operands.shape)]
+
+    def _add(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
+        decimals = np.maximum(left[1], right[1])
+        sides = (self._shift(rows, steps, decimals - own) for steps, own in (left, right))
+        return self._add_steps(rows, operator, *sides), decimals
+
+    def _multiply(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
+        return self._times(rows, left[0], right[0]), left[1] + right[1]
+
+    def _divide(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
+        numerator = self._shift(rows, left[0], right[1])
+        denominator = self._shift(rows, self._divisor(rows, right[0]), left[1])
+        if self._arithmetic.space.division == "quotient":
+            return numerator // denominator, np.zeros_like(left[1])
+        decimals = np.full_like(left[1], self._arithmetic.space.operands.decimals)
+        return self._divide_exactly(rows, self._times(rows, numerator, self._arithmetic.grid), denominator), decimals
+
+    def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | int]:
+        decimals = self._arithmetic.answer_decimals
+        return self._shift(slice(None), value[0], decimals - value[1]), 10**decimals
+
+    def _shift(self, rows: Rows, steps: np.ndarray, decimals: np.ndarray) -> np.ndarray:
+        """Returns the steps times powers of ten."""
+        if steps.dtype == object:
+            return steps * _powers_of_ten(int(decimals.max(initial=0))).take(decimals)
+        is_beyond = decimals > _MOST_NATIVE_DECIMALS
+        powers = _powers_of_ten(_MOST_NATIVE_DECIMALS).astype(np.int64)
+        result = self._times(rows, steps, powers.take(np.minimum(decimals, _MOST_NATIVE_DECIMALS)))
+        self._mark(rows, is_beyond, result)
+        return result
+
+
+class _Rational(_OneGrid):
+    """The evaluation of a block whose values are fractions."""
+
+    def _leaves(self) -> list[np.ndarray]:
+        shape = self._operands.shape
+        grid = np.full(shape, self._arithmetic.grid, dtype=self._operands.dtype)
+        return [self._operands, grid, np.broadcast_to(np.True_, shape)]
+
+    def _add(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
+        is_on_grid = left[2] & right[2]
+        factors, denominator = self._common_denominator(rows, left[1], right[1], is_on_grid)
+        sides = (self._times(rows, side[0], factor) for side, factor in zip((left, right), factors, strict=True))
+        return self._add_steps(rows, operator, *sides, is_counted=is_on_grid), denominator, is_on_grid
+
+    def _common_denominator(
+        self, rows: Rows, left: np.ndarray, right: np.ndarray, is_on_grid: np.ndarray
+    ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+        """Returns by what to multiply the numerators of both sides, and the denominator that they then have."""
+        product = self._times(rows, left, right)
+        if self._arithmetic.grid == 1:
+            return (right, left), product
+        # Both are powers of ten, so that the larger is a multiple of the smaller.
+        larger = np.maximum(left, right)
+        factors = (np.where(is_on_grid, larger // left, right), np.where(is_on_grid, larger // right, left))
+        return factors, np.where(is_on_grid, larger, product)
+
+    def _multiply(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
+        numerator, denominator = (self._times(rows, left[part], right[part]) for part in range(2))
+        return numerator, denominator, left[2] & right[2]
+
+    def _divide(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
+        divisor = self._divisor(rows, right[0])
+        sign = np.where((divisor < 0).astype(bool), -1, 1)
+        numerator = self._times(rows, left[0], right[1]) * sign
+        denominator = self._times(rows, divisor * sign, left[1])
+        return numerator, denominator, np.zeros_like(left[2])
+
+    def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | int]:
+        numerator, denominator, _ = value
+        if self._arithmetic.is_fraction:
             divisor = np.gcd(numerator, denominator)
             # A numerator of 0 has the denominator as greatest common divisor: 0/1.
             return numerator // divisor, denominator // divisor
-        scale = 10**self.answer_decimals
-        if self._rounds:
-            return _round_half_even(numerator * scale, denominator), scale
-        assert isinstance(denominator, int)
-        return numerator * (scale // denominator), scale
-
-    def _decimals(self, tree: Tree) -> int:
-        """Returns how many decimals the exact value of a tree can have, divisions taken to stay on their grid."""
-        if isinstance(tree, int):
-            return self._space.operands.decimals
-        if tree[0] == "/":
-            return {"exact": self._space.operands.decimals}.get(self._space.division, 0)
-        left, right = self._decimals(tree[1]), self._decimals(tree[2])
-        return left + right if tree[0] == "*" else max(left, right)
-
-    def _bound_answer(self, tree: Tree) -> int:
-        bounds = _bounds(tree, self._operand_bound, self._grid, self._space.division, [])
-        if self.is_fraction:
-            return max(bounds.numerator, bounds.denominator)
-        scale = 10**self.answer_decimals
-        if bounds.is_on_grid and not self._rounds:
-            return bounds.numerator * (scale // bounds.denominator)
-        return bounds.numerator * scale + 1
-
-    def _largest_magnitude(self, tree: Tree) -> int:
-        """Returns a bound on every number that evaluating a tree can meet on its way."""
-        magnitudes: list[int] = []
-        bounds = _bounds(tree, self._operand_bound, self._grid, self._space.division, magnitudes)
-        return max(*magnitudes, 2 * (bounds.numerator * 10**self.answer_decimals + bounds.denominator), 0)
+        scale = 10**self._arithmetic.answer_decimals
+        return _round_half_even(self._times(slice(None), numerator, scale), denominator), scale
 
 
-class _Bounds(NamedTuple):
-    """Bounds on a value's numerator and denominator; on a grid the denominator is one power of ten, and exact."""
-
-    numerator: int
-    denominator: int
-    is_on_grid: bool
-
-
-def _bounds(tree: Tree, operand: int, grid: int, division: str, magnitudes: list[int]) -> _Bounds:
-    """Returns bounds on a tree's value, and notes every product on the way; goes the way of `_Run`."""
-    if isinstance(tree, int):
-        return _Bounds(max(operand, 1), grid, True)
-    left = _bounds(tree[1], operand, grid, division, magnitudes)
-    right = _bounds(tree[2], operand, grid, division, magnitudes)
-    is_on_grid = left.is_on_grid and right.is_on_grid
-    if tree[0] == "/":
-        bounds = _bounds_of_quotient(left, right, grid, division, magnitudes)
-    elif tree[0] == "*":
-        bounds = _Bounds(left.numerator * right.numerator, left.denominator * right.denominator, is_on_grid)
-    elif is_on_grid:
-        denominator = max(left.denominator, right.denominator)
-        parts = (side.numerator * (denominator // side.denominator) for side in (left, right))
-        bounds = _Bounds(sum(parts), denominator, True)
-    else:
-        numerator = left.numerator * right.denominator + right.numerator * left.denominator
-        bounds = _Bounds(numerator, left.denominator * right.denominator, False)
-    magnitudes += [bounds.numerator, bounds.denominator]
-    return bounds
-
-
-def _bounds_of_quotient(left: _Bounds, right: _Bounds, grid: int, division: str, magnitudes: list[int]) -> _Bounds:
-    numerator, denominator = left.numerator * right.denominator, right.numerator * left.denominator
-    if division not in ("exact", "quotient"):
-        return _Bounds(numerator, denominator, False)
-    numerator, denominator = numerator * grid, denominator * grid
-    magnitudes += [numerator, denominator]
-    return _Bounds(numerator, grid if division == "exact" else 1, True)
-
-
-class _Run:
-    """The evaluation of one block; gathers validity and carries on the way."""
-
-    def __init__(self, arithmetic: Arithmetic, operands: list[np.ndarray], with_carries: bool) -> None:
-        self._arithmetic = arithmetic
-        self._operands = operands
-        self._with_carries = with_carries
-        self.is_valid = np.ones(len(operands[0]), dtype=bool)
-        self.carries = np.zeros(len(operands[0]), dtype=np.int64)
-
-    def evaluate(self, tree: Tree) -> _Value:
-        if isinstance(tree, int):
-            grid, bound = self._arithmetic._grid, self._arithmetic._operand_bound
-            return _Value(self._operands[tree], grid, bound, grid)
-        left, right = self.evaluate(tree[1]), self.evaluate(tree[2])
-        if tree[0] == "*":
-            return _Value(
-                left.numerator * right.numerator,
-                left.denominator * right.denominator,
-                left.bound * right.bound,
-                left.denominator_bound * right.denominator_bound,
-            )
-        return self._divide(left, right) if tree[0] == "/" else self._add(left, right, subtract=tree[0] == "-")
-
-    def _add(self, left: _Value, right: _Value, *, subtract: bool) -> _Value:
-        if isinstance(left.denominator, int) and isinstance(right.denominator, int):
-            return self._add_on_grid(left, left.denominator, right, right.denominator, subtract=subtract)
-        first = left.numerator * right.denominator
-        second = right.numerator * left.denominator
-        bound = left.bound * right.denominator_bound + right.bound * left.denominator_bound
-        denominator_bound = left.denominator_bound * right.denominator_bound
-        numerator = first - second if subtract else first + second
-        return _Value(numerator, left.denominator * right.denominator, bound, denominator_bound)
-
-    def _add_on_grid(
-        self, left: _Value, left_denominator: int, right: _Value, right_denominator: int, *, subtract: bool
-    ) -> _Value:
-        # Both are powers of ten, so the larger is a multiple of the smaller.
-        denominator = max(left_denominator, right_denominator)
-        left_scale, right_scale = denominator // left_denominator, denominator // right_denominator
-        first = left.numerator if left_scale == 1 else left.numerator * left_scale
-        second = right.numerator if right_scale == 1 else right.numerator * right_scale
-        bound = left.bound * left_scale + right.bound * right_scale
-        if self._with_carries:
-            self.carries += count_carries(first, second, bound, subtract=subtract)
-        return _Value(first - second if subtract else first + second, denominator, bound, denominator)
-
-    def _divide(self, left: _Value, right: _Value) -> _Value:
-        is_zero = (right.numerator == 0).astype(bool)
-        self.is_valid &= ~is_zero
-        divisor = np.where(is_zero, 1, right.numerator)
-        numerator, denominator = left.numerator * right.denominator, divisor * left.denominator
-        bound, denominator_bound = left.bound * right.denominator_bound, right.bound * left.denominator_bound
-        division = self._arithmetic._space.division
-        if division == "quotient":
-            return _Value(numerator // denominator, 1, bound, 1)
-        if division == "exact":
-            grid = self._arithmetic._grid
-            numerator = numerator * grid
-            quotient = numerator // denominator
-            self.is_valid &= (quotient * denominator == numerator).astype(bool)
-            return _Value(quotient, grid, bound * grid, grid)
-        is_negative = (denominator < 0).astype(bool)
-        sign = np.where(is_negative, -1, 1)
-        return _Value(numerator * sign, denominator * sign, bound, max(denominator_bound, 1))
+@functools.cache
+def _powers_of_ten(highest: int) -> np.ndarray:
+    return np.array([10**exponent for exponent in range(highest + 1)], dtype=object)
 
 
 def _round_half_even(numerator: np.ndarray, denominator: np.ndarray | int) -> np.ndarray:

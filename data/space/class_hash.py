@@ -6,12 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from eqstream.data.recipe import exact
-from eqstream.data.space.shapes import Shape, Tree
+from eqstream.data.space.shapes import ShapeColumns
+from eqstream.data.space.trees import Slots
 
 _HASH_SPACE = 1 << 64
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
-_OPERATOR_CODES = {"+": 0x9E3779B97F4A7C15, "-": 0xC2B2AE3D27D4EB4F, "*": 0x165667B19E3779F9, "/": 0x27D4EB2F165667C5}
+# In the order of "+-*/".
+_OPERATOR_CODES = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], dtype=np.uint64
+)
 
 
 def in_buckets(hashes: np.ndarray, buckets: Sequence[float]) -> np.ndarray:
@@ -21,24 +25,27 @@ def in_buckets(hashes: np.ndarray, buckets: Sequence[float]) -> np.ndarray:
     return above if high == _HASH_SPACE else above & (hashes < np.uint64(high))
 
 
-def class_hash(shape: Shape, operands: Sequence[np.ndarray], decimals: int, salt: str) -> np.ndarray:
+def class_hash(columns: ShapeColumns, operands: np.ndarray, decimals: int, salt: str) -> np.ndarray:
     """Returns a salted hash of each equation's class, uint64 (n,).
 
     Twins have equal hashes, because the two sides of ``+`` and ``*`` enter as a sum. It depends on the values and the
     tree alone, so it stays put when the space grows in any direction.
+
+    Args:
+        columns: the shapes.
+        operands: grid integers, of shape (num_terms, n).
+        decimals: of an operand.
+        salt: of the hash.
     """
     seed = int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
-    leaves = [_hash_number(operand, decimals, seed) for operand in operands]
-    return _mix(_hash_tree(shape.tree, leaves))
-
-
-def _hash_tree(tree: Tree, leaves: Sequence[np.ndarray]) -> np.ndarray:
-    if isinstance(tree, int):
-        return leaves[tree]
-    operator, left, right = tree[0], _hash_tree(tree[1], leaves), _hash_tree(tree[2], leaves)
-    if operator in "-/":
-        right = _mix(right)
-    return _mix((left + right) ^ np.uint64(_OPERATOR_CODES[operator]))
+    hashes = Slots(np.stack([_hash_number(column, decimals, seed) for column in operands]))
+    operators = Slots(columns.operators)
+    for node in columns.steps.nodes(operands.shape[1]):
+        operator, right = operators.get(node.right), hashes.get(node.right)
+        # The sides of `-` and `/` are told apart.
+        right = np.where(operator & 1, _mix(right), right)
+        hashes.put(node.left, _mix((hashes.get(node.left) + right) ^ _OPERATOR_CODES.take(operator)))
+    return _mix(hashes.roots())
 
 
 def _hash_number(values: np.ndarray, decimals: int, seed: int) -> np.ndarray:

@@ -16,12 +16,13 @@ import numpy as np
 import yaml
 
 from eqstream.data.configuration import to_mapping
-from eqstream.data.recipe import ExactNumber, Range, SpaceRecipe, SplitRecipe, Where, exact
+from eqstream.data.recipe import OPERATORS, ExactNumber, Range, SpaceRecipe, SplitRecipe, Where, exact
 from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.digits import digit_count
-from eqstream.data.space.equation_space import Box, Domain
+from eqstream.data.space.equation_space import Box, Domain, Section, count_operands
+from eqstream.data.space.literals import has_brackets
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.space.shapes import Shape
+from eqstream.data.space.shapes import ShapeColumns, ShapeSubset, TermShapes
 
 _RANGES = ("terms", "digits", "operands", "carries", "answer")
 
@@ -119,31 +120,46 @@ def _excludes_contained(first: Where, second: Where) -> bool:
     return not values
 
 
-def boxes_of(where: Where | None, space: PreparedSpace) -> list[Box]:
-    """Returns disjoint boxes that together hold every equation that meets `where`, in the order of shapes.
+def sections_of(where: Where | None, space: PreparedSpace) -> tuple[Section, ...]:
+    """Returns disjoint sections that together hold every equation that meets `where`, by number of terms.
 
     Args:
         where: the condition.
         space: of the equations.
     """
     if where is None:
-        where = Where(terms=Range())
-    boxes = []
-    for number, shape in enumerate(space.shapes):
-        if _fits_shape(where, shape):
-            boxes += [Box(number, domains) for domains in _split_domains(where, space, shape.num_terms)]
-    return [box for box in boxes if box.size]
+        return space.whole.sections
+    sections = []
+    for terms, shapes in space.shapes.by_terms.items():
+        if where.terms is None or where.terms.contains(terms):
+            subset = _choose_shapes(where, shapes)
+            boxes = tuple(box for box in _split_domains(where, space, terms) if count_operands(box))
+            if subset.count and boxes:
+                sections.append(Section(subset, boxes))
+    return tuple(sections)
 
 
-def _fits_shape(where: Where, shape: Shape) -> bool:
-    if where.terms is not None and not where.terms.contains(shape.num_terms):
-        return False
-    if where.operators is not None and not set(shape.operators) <= set(where.operators):
-        return False
-    return where.brackets is None or where.brackets == shape.has_brackets
+def _choose_shapes(where: Where, shapes: TermShapes) -> ShapeSubset:
+    if where.operators is None and where.brackets is None:
+        return ShapeSubset(shapes)
+    if shapes.is_listed:
+        return ShapeSubset(shapes, np.flatnonzero(_fits_shapes(where, shapes.all_columns())))
+    allowed = where.operators or shapes.operators
+    return ShapeSubset(shapes, operators="".join(operator for operator in shapes.operators if operator in allowed))
 
 
-def _split_domains(where: Where, space: PreparedSpace, num_terms: int) -> Iterator[tuple[Domain, ...]]:
+def _fits_shapes(where: Where, columns: ShapeColumns) -> np.ndarray:
+    """Returns whether each equation's shape, but for its number of terms, meets `where`; bool (n,)."""
+    result = np.ones(columns.operators.shape[1], dtype=bool)
+    if where.operators is not None:
+        allowed = [OPERATORS.index(operator) for operator in where.operators]
+        result &= np.isin(columns.operators[1:], allowed).all(axis=0)
+    if where.brackets is not None:
+        result &= has_brackets(columns) == where.brackets
+    return result
+
+
+def _split_domains(where: Where, space: PreparedSpace, num_terms: int) -> Iterator[Box]:
     scale, base = space.scale, space.operand_domain
     if where.operands is not None:
         base = base.intersect(_range_domain(where.operands, scale, base))
@@ -161,7 +177,7 @@ def _split_domains(where: Where, space: PreparedSpace, num_terms: int) -> Iterat
     yield from _require((base,) * num_terms, needed)
 
 
-def _require(domains: tuple[Domain, ...], needed: list[Domain]) -> Iterator[tuple[Domain, ...]]:
+def _require(domains: Box, needed: list[Domain]) -> Iterator[Box]:
     """Yields disjoint boxes: the part of a box where each needed set has at least one operand in it."""
     if not needed:
         yield domains
@@ -194,21 +210,19 @@ def length_domain(shortest: int, longest: int, scale: int) -> Domain:
     return Domain(((-high, -low), (low, high)))
 
 
-def fits(
-    where: Where, shape: Shape, operands: Sequence[np.ndarray], answers: Answers | None, scale: int
-) -> np.ndarray | np.bool_:
+def fits(where: Where, columns: ShapeColumns, operands: np.ndarray, answers: Answers | None, scale: int) -> np.ndarray:
     """Returns whether each equation meets `where`, shape (n,); commuted twins can differ only in `brackets`.
 
     Args:
         where: the condition.
-        shape: of the equations.
-        operands: one array (n,) of grid integers per operand.
-        answers: with carries; None will do where `where` names neither `answer` nor `carries`.
+        columns: the shapes.
+        operands: of shape (num_terms, n).
+        answers: may be missing where the condition asks for neither answers nor carries.
         scale: grid steps in 1.
     """
-    if not _fits_shape(where, shape):
-        return np.zeros(len(operands[0]), dtype=bool)
-    result = np.ones(len(operands[0]), dtype=bool)
+    if where.terms is not None and not where.terms.contains(columns.num_terms):
+        return np.zeros(operands.shape[1], dtype=bool)
+    result = _fits_shapes(where, columns)
     if where.digits is not None:
         result &= _in_range(longest_digits(operands, scale), 1, where.digits)
     if where.operands is not None:
@@ -225,7 +239,7 @@ def fits(
     return result
 
 
-def longest_digits(operands: Sequence[np.ndarray], scale: int) -> np.ndarray:
+def longest_digits(operands: np.ndarray, scale: int) -> np.ndarray:
     """Returns the number of digits before the point of each equation's longest operand, shape (n,)."""
     largest = abs(operands[0])
     for operand in operands[1:]:
@@ -254,7 +268,7 @@ def _compare(numerators: np.ndarray, denominators: np.ndarray | int, bound: Frac
     return comparison(left, denominators.astype(object) * bound.numerator).astype(bool)
 
 
-def _holds_any(operands: Sequence[np.ndarray], values: Sequence[ExactNumber], scale: int) -> np.ndarray:
+def _holds_any(operands: np.ndarray, values: Sequence[ExactNumber], scale: int) -> np.ndarray:
     found = np.zeros(len(operands[0]), dtype=bool)
     for (low, _), operand in itertools.product(_values_domain(values, scale).intervals, operands):
         found |= (operand == low).astype(bool)

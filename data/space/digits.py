@@ -44,7 +44,7 @@ def digit_count(values: np.ndarray) -> np.ndarray:
     return count
 
 
-def count_carries(left: np.ndarray, right: np.ndarray, bound: int, *, subtract: bool) -> np.ndarray:
+def count_carries(left: np.ndarray, right: np.ndarray, result: np.ndarray) -> np.ndarray:
     """Returns the carries of adding, or borrows of subtracting, magnitudes as one writes it down.
 
     With equal effective signs the magnitudes are added and each digit that overflows counts once; otherwise the smaller
@@ -54,19 +54,18 @@ def count_carries(left: np.ndarray, right: np.ndarray, bound: int, *, subtract: 
     Args:
         left: first operands, whole numbers.
         right: second operands, on the same grid.
-        bound: the largest magnitude that an operand, sum or difference can have.
-        subtract: whether the right side is subtracted.
+        result: their sums or differences.
 
-    >>> count_carries(np.array([999, 100]), np.array([1, 1]), 1000, subtract=False).tolist()
+    >>> count_carries(np.array([999, 100]), np.array([1, 1]), np.array([1000, 101])).tolist()
     [3, 0]
-    >>> count_carries(np.array([100]), np.array([1]), 1000, subtract=True).tolist()
+    >>> count_carries(np.array([100]), np.array([1]), np.array([99])).tolist()
     [2]
     """
-    result = left - right if subtract else left + right
     left, right, result = abs(left), abs(right), abs(result)
-    sums = [digit_sum(values, bound) for values in (left, right, result)]
     # Whichever of the three is the sum of the other two has lost nine for each carry.
     largest = np.maximum(np.maximum(left, right), result)
+    bound = int(largest.max(initial=0))
+    sums = [digit_sum(values, bound) for values in (left, right, result)]
     total = sums[0] + sums[1] + sums[2]
     is_result, is_left = result == largest, left == largest
     loss = np.where(is_result.astype(bool), sums[2], np.where(is_left.astype(bool), sums[0], sums[1]))

@@ -11,7 +11,7 @@ class EquationBlock:
     """Equations in the order in which they are written.
 
     Attributes:
-        shapes: number of each equation's shape, uint16, shape (n,).
+        shapes: number of each equation's shape, shape (n,); uint16 where the space has no more, or a wider type.
         operands: one array (n,) of grid integers per operand of the longest shape; 0 where a shape has fewer.
         numerators: numerators of the answers, shape (n,).
         denominators: one denominator for all, or an array (n,) where answers are fractions in lowest terms.

@@ -1,8 +1,9 @@
 """An equation space: a finite ordered set with an exact size, `unrank` and `rank`, and nothing stored.
 
-A space is a union of boxes. A box is a shape with a domain for each operand; within it the operands are the digits of
-a mixed-radix number, the last one running fastest. Operands are whole numbers of grid steps: with two decimals 1.5 is
-150.
+A space is a union of sections. A section has some shapes with equally many terms, and for each of them the same boxes:
+a box is a domain for each operand. Equations are numbered by section, shape, box and operands; within a box these are
+the digits of a mixed-radix number, the last one running fastest. Operands are whole numbers of grid steps: with two
+decimals 1.5 is 150.
 """
 
 import bisect
@@ -10,11 +11,16 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqstream.data.permutation import index_dtype
-from eqstream.data.space.shapes import Shape
+from eqstream.data.space.shapes import ShapeColumns, ShapeSubset, TermShapes
+
+# Numbers below this are int64, and their sums with each other, too.
+_NATIVE = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -81,63 +87,249 @@ class Domain:
         return numbers.astype(object) if index_dtype(self.bound) is object else numbers
 
 
-@dataclass(frozen=True)
-class Box:
-    """A shape, by its number in the list of shapes, and the domain of each of its operands."""
+Box = tuple[Domain, ...]
 
-    shape: int
-    domains: tuple[Domain, ...]
+
+def count_operands(box: Box) -> int:
+    """Returns the number of combinations of operands in a box."""
+    return math.prod(domain.size for domain in box)
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """Equations with equally many terms: each of some shapes, with operands from each of some disjoint boxes.
+
+    Attributes:
+        subset: the shapes.
+        boxes: of which none is empty.
+        box_shapes: where each box goes with a shape of its own, the place of that, int64 (boxes,); all boxes together
+            then count for one shape.
+    """
+
+    subset: ShapeSubset
+    boxes: tuple[Box, ...]
+    box_shapes: np.ndarray | None = None
+
+    @property
+    def shapes(self) -> TermShapes:
+        """All shapes with so many terms."""
+        return self.subset.shapes
+
+    @cached_property
+    def num_shapes(self) -> int:
+        """Number of shapes that the boxes are repeated for."""
+        return self.subset.count if self.box_shapes is None else 1
+
+    @cached_property
+    def box_starts(self) -> tuple[int, ...]:
+        """Number of equations of one shape before each box, and of all boxes."""
+        return tuple(itertools.accumulate(map(count_operands, self.boxes), initial=0))
+
+    @property
+    def shape_size(self) -> int:
+        """Number of equations of one shape."""
+        return self.box_starts[-1]
 
     @property
     def size(self) -> int:
         """Number of equations."""
-        return math.prod(domain.size for domain in self.domains)
+        return self.num_shapes * self.shape_size
+
+    @property
+    def has_division(self) -> bool:
+        """Whether some equations divide."""
+        if self.box_shapes is None:
+            return self.subset.has_division
+        return ShapeSubset(self.shapes, np.unique(self.box_shapes)).has_division
+
+    def list_boxes(self) -> Iterator[tuple[int, Box]]:
+        """Yields the place of a shape with a box, for all of them, in order."""
+        if self.box_shapes is not None:
+            yield from zip(self.box_shapes.tolist(), self.boxes, strict=True)
+            return
+        for place in self.subset.places(np.arange(self.num_shapes)).tolist():
+            yield from ((place, box) for box in self.boxes)
+
+    def locate(self, rows: np.ndarray, indices: np.ndarray) -> "Candidates":
+        """Returns the equations at indices (n,) of the section, which stand in `rows` (n,) of a block."""
+        numbers = boxes = None
+        if self.num_shapes > 1:
+            numbers = indices // self.shape_size
+            indices = indices - numbers * self.shape_size
+            numbers = _narrow(numbers, self.num_shapes)
+        indices = _narrow(indices, self.shape_size)
+        if len(self.boxes) > 1:
+            starts = np.array(self.box_starts, dtype=index_dtype(self.shape_size))
+            boxes = np.searchsorted(starts, indices, side="right") - 1
+            indices = indices - starts.take(boxes)
+        return Candidates(self, rows, numbers, boxes, indices)
+
+    def unrank_operands(self, boxes: np.ndarray | None, places: np.ndarray) -> np.ndarray:
+        """Returns the operands at places (n,) of boxes (n,), or of the only box; shape (num_terms, n)."""
+        operands = np.empty((self.shapes.num_terms, len(places)), dtype=self._operand_dtype)
+        for run in reversed(self._runs):
+            low = places
+            if run.start:
+                radix = run.radices if boxes is None else run.radices.take(boxes)
+                places = places // radix
+                low = low - places * radix
+            low = _narrow(low, run.size)
+            for operand in reversed(range(run.start, run.stop)):
+                low, operands[operand] = self._choices[operand].unrank(boxes, low, is_first=operand == run.start)
+        return operands
+
+    def rank_operands(self, operands: np.ndarray) -> np.ndarray:
+        """Returns the index of operands (num_terms, n) within the equations of one shape, -1 where it has none."""
+        ranks = np.full(operands.shape[1], -1, dtype=index_dtype(self.shape_size))
+        for box, start in zip(self.boxes, self.box_starts, strict=False):
+            inside = np.flatnonzero(_is_in_box(box, operands))
+            place = np.zeros(len(inside), dtype=ranks.dtype)
+            for domain, column in zip(box, operands, strict=True):
+                place = place * domain.size + domain.rank(column[inside]).astype(ranks.dtype)
+            ranks[inside] = place + start
+        return ranks
+
+    @cached_property
+    def _operand_dtype(self) -> type:
+        return index_dtype(max(domain.bound for box in self.boxes for domain in box))
+
+    @cached_property
+    def _choices(self) -> "list[_Choices]":
+        return [_Choices([box[operand] for box in self.boxes]) for operand in range(self.shapes.num_terms)]
+
+    @cached_property
+    def _runs(self) -> "list[_Run]":
+        """Operands, from the left, in runs whose digits together make a number of 62 bits: the rest is native."""
+        largest = [max(box[operand].size for box in self.boxes) for operand in range(self.shapes.num_terms)]
+        runs, stop = [], len(largest)
+        while stop:
+            start = stop - 1
+            while start and math.prod(largest[start - 1 : stop]) <= _NATIVE:
+                start -= 1
+            sizes = [count_operands(box[start:stop]) for box in self.boxes]
+            radices = sizes[0] if len(sizes) == 1 else np.array(sizes, dtype=index_dtype(max(sizes)))
+            runs.append(_Run(start, stop, max(sizes), radices))
+            stop = start
+        return runs[::-1]
 
 
-@dataclass(frozen=True)
-class Group:
-    """Equations of one shape within a block.
+class _Run(NamedTuple):
+    """The operands `start` to `stop` - 1; how many numbers their digits make, at most and in each box."""
+
+    start: int
+    stop: int
+    size: int
+    radices: Any
+
+
+class _Choices:
+    """The domains of one operand in all boxes of a section."""
+
+    def __init__(self, domains: Sequence[Domain]) -> None:
+        self._domains = list(dict.fromkeys(domains))
+        sizes = [domain.size for domain in domains]
+        self._numbers = np.array([self._domains.index(domain) for domain in domains])
+        self._sizes = np.array(sizes, dtype=index_dtype(max(sizes)))
+
+    def unrank(self, boxes: np.ndarray | None, places: np.ndarray, *, is_first: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what is left of mixed-radix numbers (n,) without their last digit, and the value of that digit.
+
+        Args:
+            boxes: the box of each, (n,); None if there is one alone.
+            places: the numbers.
+            is_first: whether the last digit is the only one.
+        """
+        digits = places
+        if not is_first:
+            radix = self._domains[0].size
+            if boxes is not None and len(self._domains) > 1:
+                radix = self._sizes.take(boxes)
+            places = places // radix
+            digits = digits - places * radix
+        if boxes is None or len(self._domains) == 1:
+            return places, self._domains[0].unrank(digits)
+        return places, _unrank_many(self._domains, self._numbers.take(boxes), digits)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Equations of one section, their operands not yet computed.
 
     Attributes:
-        shape: the shape's number.
-        rows: places in the block, rising, shape (n,).
-        operands: one array (n,) of grid integers per operand.
+        section: the section.
+        rows: where the equations stand in a block, rising, shape (n,).
+        numbers: the number of each shape among those of the section, (n,); None where there is one alone.
+        boxes: the number of each box, (n,); None where there is one alone.
+        places: the index within the box, (n,).
     """
 
-    shape: int
+    section: Section
     rows: np.ndarray
-    operands: list[np.ndarray]
+    numbers: np.ndarray | None
+    boxes: np.ndarray | None
+    places: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, kept: np.ndarray) -> "Candidates":
+        """Returns the equations at the places `kept`."""
+        numbers, boxes = (None if column is None else column[kept] for column in (self.numbers, self.boxes))
+        return Candidates(self.section, self.rows[kept], numbers, boxes, self.places[kept])
+
+    @cached_property
+    def shapes(self) -> np.ndarray:
+        """The place of each equation's shape among those with so many terms, (n,)."""
+        if self.section.box_shapes is not None:
+            boxes = np.zeros(len(self), dtype=np.int64) if self.boxes is None else self.boxes
+            return self.section.box_shapes.take(boxes)
+        numbers = np.broadcast_to(np.int64(0), len(self)) if self.numbers is None else self.numbers
+        return self.section.subset.places(numbers)
+
+    def columns(self) -> ShapeColumns:
+        """Returns the shapes as columns."""
+        return self.section.shapes.columns(self.shapes)
+
+    def operands(self) -> np.ndarray:
+        """Returns the operands, of shape (num_terms, n)."""
+        return self.section.unrank_operands(self.boxes, self.places)
+
+    def box_order(self) -> np.ndarray | None:
+        """Returns numbers (n,) in the order of shapes and boxes, equal for equations of one box; None if all are."""
+        if self.numbers is None or self.boxes is None:
+            return self.boxes if self.numbers is None else self.numbers
+        return self.numbers * len(self.section.boxes) + self.boxes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EquationSpace:
-    """The union of boxes, in their order.
+    """The union of sections, in their order.
 
     >>> digit = Domain(((0, 9),))
-    >>> space = EquationSpace((Shape(("+", 0, 1), brackets=False),), (Box(0, (digit, digit)),))
+    >>> section = Section(ShapeSubset(TermShapes(2, "+", brackets=False)), ((digit, digit),))
+    >>> space = EquationSpace((section,))
     >>> space.size
     100
-    >>> [operand.tolist() for operand in space.unrank(np.array([37]))[0].operands]
+    >>> space.locate(np.array([37]))[0].operands().tolist()
     [[3], [7]]
     """
 
-    shapes: tuple[Shape, ...]
-    boxes: tuple[Box, ...]
+    sections: tuple[Section, ...]
     starts: tuple[int, ...] = field(init=False)
     size: int = field(init=False)
-    _boxes_of_shapes: dict[int, list[int]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        ends = list(itertools.accumulate((box.size for box in self.boxes), initial=0))
-        object.__setattr__(self, "starts", tuple(ends[:-1]))
-        object.__setattr__(self, "size", ends[-1])
-        boxes_of_shapes: dict[int, list[int]] = {}
-        for number, box in enumerate(self.boxes):
-            boxes_of_shapes.setdefault(box.shape, []).append(number)
-        object.__setattr__(self, "_boxes_of_shapes", boxes_of_shapes)
+        *starts, size = itertools.accumulate((section.size for section in self.sections), initial=0)
+        object.__setattr__(self, "starts", tuple(starts))
+        object.__setattr__(self, "size", size)
 
-    def unrank(self, indices: np.ndarray) -> list[Group]:
-        """Returns the equations at `indices` (n,), in [0, size), grouped by box; rows say which index is whose.
+    @property
+    def has_division(self) -> bool:
+        """Whether some equations divide."""
+        return any(section.has_division for section in self.sections)
+
+    def locate(self, indices: np.ndarray) -> list[Candidates]:
+        """Returns the equations at `indices` (n,), in [0, size), by section; rows say which index is whose.
 
         Raises:
             ValueError: an index is out of range.
@@ -149,66 +341,64 @@ class EquationSpace:
             raise ValueError(f"index {low if low < 0 else high} is not in [0, {self.size})")
         # Numbers of 64 bits may be valid in a space whose own numbers need more.
         indices = indices.astype(index_dtype(self.size), copy=False)
-        if len(self.boxes) == 1:
-            return [self._unrank_box(self.boxes[0], np.arange(len(indices)), indices)]
-        return [
-            self._unrank_box(self.boxes[number], rows, indices[rows] - self.starts[number])
-            for number, rows in self._group_by_box(indices)
-        ]
+        if len(self.sections) == 1:
+            return [self.sections[0].locate(np.arange(len(indices)), indices)]
+        found = []
+        numbers = self._find_sections(indices)
+        for number in np.unique(numbers).tolist():
+            rows = np.flatnonzero(numbers == number)
+            found.append(self.sections[number].locate(rows, indices[rows] - self.starts[number]))
+        return found
 
-    def rank(self, groups: Sequence[Group]) -> np.ndarray:
-        """Returns the index of each equation, by row; the inverse of `unrank`.
+    def rank(self, shapes: TermShapes, places: np.ndarray, operands: np.ndarray) -> np.ndarray:
+        """Returns the index of each equation; the inverse of `locate` where no box has a shape of its own.
+
+        Args:
+            shapes: the shapes with so many terms.
+            places: the shape of each equation, (n,).
+            operands: of shape (num_terms, n).
 
         Raises:
             ValueError: an equation is not in the space.
         """
-        ranks = np.zeros(sum(len(group.rows) for group in groups), dtype=index_dtype(self.size))
-        for group in groups:
-            unfound = np.ones(len(group.rows), dtype=bool)
-            for number in self._boxes_of_shapes.get(group.shape, ()):
-                box = self.boxes[number]
-                inside = unfound & _is_in_box(box, group.operands)
-                columns = [operand[inside] for operand in group.operands]
-                ranks[group.rows[inside]] = self._rank_box(box, columns) + self.starts[number]
-                unfound &= ~inside
-            if unfound.any():
-                raise ValueError(f"the equation in row {group.rows[unfound][0]} is not in the space")
+        ranks = np.full(len(places), -1, dtype=index_dtype(self.size))
+        for section, start in zip(self.sections, self.starts, strict=True):
+            if section.shapes.num_terms == shapes.num_terms:
+                numbers, rest = section.subset.numbers(places), section.rank_operands(operands)
+                found = np.flatnonzero((numbers >= 0) & (rest >= 0))
+                whole = numbers[found].astype(ranks.dtype) * section.shape_size + rest[found]
+                ranks[found] = whole + start
+        if (ranks < 0).any():
+            raise ValueError(f"the equation in row {np.flatnonzero(ranks < 0)[0]} is not in the space")
         return ranks
 
-    def _group_by_box(self, indices: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    def _find_sections(self, indices: np.ndarray) -> np.ndarray:
         if indices.dtype == object:
-            numbers = np.array([bisect.bisect_right(self.starts, index) - 1 for index in indices])
-        else:
-            numbers = np.searchsorted(np.array(self.starts, dtype=np.int64), indices, side="right") - 1
-        if len(self.boxes) <= 1 << 16:
-            # numpy sorts 16-bit integers by radix, many times faster than wider ones.
-            numbers = numbers.astype(np.uint16)
-        order = np.argsort(numbers, kind="stable")
-        ordered = numbers[order]
-        edges = np.flatnonzero(np.diff(ordered, prepend=ordered[0] + 1))
-        for start, end in itertools.pairwise([*edges, len(order)]):
-            yield int(ordered[start]), order[start:end]
-
-    def _unrank_box(self, box: Box, rows: np.ndarray, places: np.ndarray) -> Group:
-        operands = []
-        for domain in reversed(box.domains[1:]):
-            rest = places // domain.size
-            operands.append(domain.unrank(places - rest * domain.size))
-            places = rest
-        operands.append(box.domains[0].unrank(places))
-        return Group(box.shape, rows, operands[::-1])
-
-    def _rank_box(self, box: Box, operands: list[np.ndarray]) -> np.ndarray:
-        dtype = index_dtype(self.size)
-        ranks = np.zeros(len(operands[0]), dtype=dtype)
-        for domain, operand in zip(box.domains, operands, strict=True):
-            ranks = ranks * domain.size + domain.rank(operand).astype(dtype)
-        return ranks
+            return np.array([bisect.bisect_right(self.starts, index) - 1 for index in indices])
+        return np.searchsorted(np.array(self.starts, dtype=np.int64), indices, side="right") - 1
 
 
-def _is_in_box(box: Box, operands: list[np.ndarray]) -> np.ndarray:
-    inside = np.ones(len(operands[0]), dtype=bool)
-    for domain, operand in zip(box.domains, operands, strict=True):
+def _narrow(values: np.ndarray, size: int) -> np.ndarray:
+    """Returns values in [0, size) as int64 if they fit."""
+    return values.astype(np.int64, copy=False) if size <= _NATIVE else values
+
+
+def _unrank_many(domains: Sequence[Domain], numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Returns the value at each place (n,) of the domains with these numbers (n,)."""
+    dtype = index_dtype(max(domain.bound for domain in domains))
+    intervals = [interval for domain in domains for interval in domain.intervals]
+    # All domains one behind the other: the place of each domain, and of each interval, on one line.
+    starts = np.array([*itertools.accumulate((high - low + 1 for low, high in intervals), initial=0)], dtype=dtype)
+    domain_starts = np.array([*itertools.accumulate((domain.size for domain in domains), initial=0)], dtype=dtype)
+    places = places + domain_starts.take(numbers)
+    lows = np.array([low for low, _ in intervals], dtype=dtype)
+    interval = np.searchsorted(starts, places, side="right") - 1
+    return places - starts.take(interval) + lows.take(interval)
+
+
+def _is_in_box(box: Box, operands: np.ndarray) -> np.ndarray:
+    inside = np.ones(operands.shape[1], dtype=bool)
+    for domain, operand in zip(box, operands, strict=True):
         matches = [(operand >= low) & (operand <= high) for low, high in domain.intervals]
         inside &= np.logical_or.reduce(matches).astype(bool)
     return inside

@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.space.arithmetic import Arithmetic
-from eqstream.data.space.equation_space import Box, Domain, EquationSpace
-from eqstream.data.space.shapes import Shape, list_shapes
+from eqstream.data.space.equation_space import Domain, EquationSpace, Section
+from eqstream.data.space.literals import find_literals
+from eqstream.data.space.shapes import ShapeColumns, Shapes, ShapeSubset, SpaceFact
+from eqstream.data.space.twins import TwinRules
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +19,7 @@ class PreparedSpace:
 
     Attributes:
         recipe: the recipe of the space.
-        shapes: its shapes; a shape's number is its place here.
+        shapes: its shapes.
         scale: grid steps in 1.
         operand_domain: the operands, in grid steps.
         operand_digits: digits before the point of the longest operand.
@@ -23,7 +27,7 @@ class PreparedSpace:
     """
 
     recipe: SpaceRecipe
-    shapes: tuple[Shape, ...]
+    shapes: Shapes
     scale: int
     operand_domain: Domain
     operand_digits: int
@@ -56,28 +60,52 @@ class PreparedSpace:
 
     @cached_property
     def whole(self) -> EquationSpace:
-        """All candidates: a box for each shape, every operand free.
+        """All candidates: every shape with every operand.
 
         Equations in which a division is not defined still have a place; the enumeration leaves them out.
         """
-        boxes = [Box(number, (self.operand_domain,) * shape.num_terms) for number, shape in enumerate(self.shapes)]
-        return EquationSpace(self.shapes, tuple(boxes))
+        return EquationSpace(
+            tuple(
+                Section(ShapeSubset(shapes), ((self.operand_domain,) * terms,))
+                for terms, shapes in self.shapes.by_terms.items()
+            )
+        )
+
+    @cached_property
+    def literals(self) -> SpaceFact:
+        """The literals of each shape; see `eqstream.data.space.literals`."""
+        return SpaceFact(self.shapes, self.shapes.max_terms + 1, find_literals)
+
+    @cached_property
+    def terms_and_operators(self) -> SpaceFact:
+        """The number of terms of each shape, and the set of its operators: a bit for each place in ``+-*/``."""
+        return SpaceFact(self.shapes, 2, _find_terms_and_operators)
+
+    def terms_of(self, shapes: np.ndarray) -> np.ndarray:
+        """Returns the number of terms of each shape, uint8 (n,), given their numbers (n,)."""
+        return self.terms_and_operators.of(shapes)[0]
+
+    @cached_property
+    def twin_rules(self) -> dict[int, TwinRules]:
+        """What finds the twins of equations, by number of terms."""
+        return {terms: TwinRules(shapes) for terms, shapes in self.shapes.by_terms.items()}
+
+
+def _find_terms_and_operators(columns: ShapeColumns) -> np.ndarray:
+    terms = np.full(columns.operators.shape[1], columns.num_terms, dtype=np.uint8)
+    bits = np.left_shift(1, columns.operators[1:]).astype(np.uint8)
+    return np.stack([terms, np.bitwise_or.reduce(bits, axis=0)])
 
 
 def prepare_space(recipe: SpaceRecipe) -> PreparedSpace:
-    """Returns what follows from a recipe.
-
-    Raises:
-        UserError: the space has too many shapes.
-    """
+    """Returns what follows from a recipe."""
     scale = 10**recipe.operands.decimals
     domain = Domain(((recipe.operands.min * scale, recipe.operands.max * scale),))
-    shapes = list_shapes(recipe)
     return PreparedSpace(
         recipe=recipe,
-        shapes=shapes,
+        shapes=Shapes(recipe),
         scale=scale,
         operand_domain=domain,
         operand_digits=len(str(domain.bound // scale)),
-        arithmetic=Arithmetic(recipe, domain.bound, shapes),
+        arithmetic=Arithmetic(recipe, domain.bound),
     )

@@ -1,265 +1,300 @@
-"""Shapes: number of terms, expression tree and operators, in a fixed order.
+"""Shapes as numbers, and the shapes of many equations at once as columns of numbers.
 
-A tree is nested tuples ``(operator, left, right)`` over leaves; a leaf is the index of its operand, counted from the
-left, so a tree's in-order leaves are always 0, 1, 2, ….  ``(a + b) * c`` is ``("*", ("+", 0, 1), 2)``.
-
-Twins are the equations one gets by swapping the two sides of ``+`` and ``*`` anywhere in a tree. A node can be swapped
-if the swapped tree still belongs to the space; without brackets a right side never may bind as weakly as its parent.
-The canonical member of a class has, at each such node, the side with more operands first and, of sides with the same
-structure, the lexicographically smaller operands first.
+A shape is a number of terms, an expression tree and operators. The shapes of a space are numbered 0, 1, 2, …: by number
+of terms, then by the number of the tree (`eqstream.data.space.trees`), then by operators in the order ``+-*/``, the
+last one running fastest. Without brackets the tree follows from the operators. Nothing is listed: there are 10 ** 10
+shapes of twelve terms. What is wanted of the shapes of a block, be it operators, order of evaluation, brackets or
+twins, is computed from their numbers for all of them together, and looked up in tables where the shapes are few.
 """
 
-import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
-from eqstream.data.errors import UserError
-from eqstream.data.recipe import SpaceRecipe
+import numpy as np
 
-Tree = Any  # int | tuple[str, Tree, Tree]
-BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
-MAX_SHAPES = 1 << 16
+from eqstream.data.permutation import index_dtype
+from eqstream.data.recipe import OPERATORS, SpaceRecipe
+from eqstream.data.space.trees import Steps, count_trees, steps_by_precedence, take_rows, unrank_trees
+
+# Operators are numbered by their place in "+-*/", which gives how strongly they bind, and whether sides commute.
+PLUS, MINUS, TIMES, OVER = range(4)
+# What a single operand has in place of an operator: it binds more strongly than any.
+OPERAND = 4
+# Facts of so many shapes, or trees, are kept in tables.
+MOST_LISTED = 1 << 16
 
 
 @dataclass(frozen=True)
-class Swap:
-    """One node whose sides may be swapped: operands `start` to `middle` on its left, `middle` to `end` on its right.
+class ShapeColumns:
+    """The shapes of n equations with equally many terms.
 
-    `order` compares the structures of the sides: 0 where they are alike, and so the operands decide, -1 where the
-    left one comes first in canonical form, 1 where the right one does.
+    Attributes:
+        operators: the operator before each operand, uint8 (num_terms, n); `OPERAND` before the first one.
+        steps: the trees.
     """
 
-    start: int
-    middle: int
-    end: int
-    order: int
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One member of a class as seen from another: which swaps lead to it, and what it looks like.
-
-    Operand `i` of the variant is operand ``operand_order[i]`` of the equation it is made from.
-    """
-
-    swaps: int  # bit s is set where swap number s takes part
-    tree: Tree
-    operand_order: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A tree with its operators, and what follows from the two alone."""
-
-    tree: Tree
-    brackets: bool
-    swaps: tuple[Swap, ...] = dataclasses.field(init=False)
-    operators: str = dataclasses.field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "swaps", tuple(_list_swaps(self.tree, self.brackets)))
-        object.__setattr__(self, "operators", "".join(_list_operators(self.tree)))
+    operators: np.ndarray
+    steps: Steps
 
     @property
     def num_terms(self) -> int:
         """Number of operands."""
-        return len(self.operators) + 1
+        return len(self.operators)
+
+    def take(self, rows: np.ndarray) -> "ShapeColumns":
+        """Returns the shapes at `rows`."""
+        return ShapeColumns(take_rows(self.operators, rows), self.steps.take(rows))
+
+
+class TermShapes:
+    """The shapes of a space that have one number of terms; a shape's place is its number among them.
+
+    Args:
+        num_terms: number of operands.
+        operators: those of the space, in the order ``+-*/``.
+        brackets: whether the space has brackets.
+    """
+
+    def __init__(self, num_terms: int, operators: str, *, brackets: bool) -> None:
+        self.num_terms = num_terms
+        self.brackets = brackets
+        self.operators = operators
+        self.num_operators = len(operators)
+        self._codes = np.array([OPERATORS.index(operator) for operator in operators], dtype=np.uint8)
+        self._num_sequences = self.num_operators ** (num_terms - 1)
+        self.count = self._num_sequences * (count_trees(num_terms) if brackets else 1)
+        self.dtype = index_dtype(self.count)
 
     @property
-    def has_brackets(self) -> bool:
-        """Whether the text of an equation of this shape holds brackets."""
-        return any("(" in literal for literal in self.literals(spacing=True))
+    def is_listed(self) -> bool:
+        """Whether facts of its shapes are kept in tables."""
+        return self.count <= MOST_LISTED
 
-    def literals(self, spacing: bool) -> list[str]:
-        """Returns the texts around the operands: before the first, between each two, after the last.
+    def columns(self, places: np.ndarray) -> ShapeColumns:
+        """Returns the shapes at these places, each in [0, count), integers (n,)."""
+        if self.count == 1:
+            only = self.all_columns()
+            return ShapeColumns(np.broadcast_to(only.operators, (self.num_terms, len(places))), only.steps)
+        return self._unpack(self._table.take(places, axis=0)) if self.is_listed else self._unrank(places)
 
-        >>> Shape(("*", ("+", 0, 1), 2), brackets=True).literals(spacing=True)
-        ['(', ' + ', ') * ', '']
+    def places(self, trees: np.ndarray, sequences: np.ndarray) -> np.ndarray:
+        """Returns the places of shapes.
+
+        Args:
+            trees: numbers of their trees, int64 (n,); means nothing without brackets.
+            sequences: numbers of their operators: the digits of a number to the base of `num_operators`, int64 (n,).
         """
-        gap = " " if spacing else ""
-        literals = [""]
-        for piece in _infix(self.tree, gap):
-            if isinstance(piece, int):
-                literals.append("")
-            else:
-                literals[-1] += piece
-        return literals
+        return trees.astype(self.dtype) * self._num_sequences + sequences if self.brackets else sequences
 
-    def variants(self) -> list[Variant]:
-        """Returns all members of a class, the shape itself first, for operands that make no two of them equal."""
-        variants = []
-        for swaps in range(1 << len(self.swaps)):
-            tree, order = _apply_swaps(self.tree, iter(_bits(swaps, len(self.swaps))), self.brackets)
-            variants.append(Variant(swaps, _renumber(tree), tuple(order)))
-        return variants
+    def place_of(self, tree: int, operators: str) -> int:
+        """Returns the place of the shape with this tree and these operators."""
+        sequence = 0
+        for operator in operators:
+            sequence = sequence * self.num_operators + self.operators.index(operator)
+        return tree * self._num_sequences + sequence if self.brackets else sequence
+
+    def places_of_pairs(self, operators: np.ndarray) -> np.ndarray:
+        """Returns the places of shapes of two terms with these operators, uint8 (n,)."""
+        return self.code_to_digit.take(operators) if self.count > 1 else np.broadcast_to(np.int64(0), operators.shape)
+
+    def translate(self, others: "TermShapes", places: np.ndarray) -> np.ndarray:
+        """Returns the places of shapes of another space with as many terms; -1 where an operator is missing here.
+
+        Args:
+            others: the shapes of the other space.
+            places: their places there, (n,).
+        """
+        if not self.count:
+            return np.full(len(places), -1, dtype=np.int64)
+        trees = places // others._num_sequences
+        operators = others._unrank_operators(places - trees * others._num_sequences)[1:]
+        sequences = np.zeros(len(places), dtype=np.int64)
+        for codes in operators:
+            sequences = sequences * self.num_operators + self.code_to_digit.take(codes)
+        is_known = np.isin(operators, self._codes).all(axis=0)
+        return np.where(is_known, self.places(trees.astype(np.int64, copy=False), sequences), -1)
+
+    def all_columns(self) -> ShapeColumns:
+        """Returns all shapes, in order."""
+        return self._unrank(np.arange(self.count))
+
+    @cached_property
+    def code_to_digit(self) -> np.ndarray:
+        """The place of each operator of ``+-*/`` among those of the space, int64 (4,)."""
+        digits = np.zeros(len(OPERATORS), dtype=np.int64)
+        digits[self._codes] = np.arange(self.num_operators)
+        return digits
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """Operators and steps of all shapes, a row for each."""
+        columns = self.all_columns()
+        steps = columns.steps
+        matrices = [columns.operators, steps.starts, steps.middles, steps.ends]
+        return np.concatenate([np.broadcast_to(matrix, (len(matrix), self.count)) for matrix in matrices]).T.copy()
+
+    def _unpack(self, rows: np.ndarray) -> ShapeColumns:
+        operators, *steps = np.split(np.ascontiguousarray(rows.T), self._row_ends)
+        return ShapeColumns(operators, Steps(*(matrix[:, :1] if self._has_one_tree else matrix for matrix in steps)))
+
+    @property
+    def _row_ends(self) -> list[int]:
+        return [self.num_terms + count * (self.num_terms - 1) for count in range(3)]
+
+    @property
+    def _has_one_tree(self) -> bool:
+        return self.num_terms <= 2
+
+    def _unrank(self, places: np.ndarray) -> ShapeColumns:
+        if not self.brackets:
+            operators = self._unrank_operators(places)
+            return ShapeColumns(operators, self._steps_by_precedence(operators))
+        trees = places // self._num_sequences
+        operators = self._unrank_operators(places - trees * self._num_sequences)
+        if self._has_one_tree:
+            trees = trees[:1]
+        return ShapeColumns(operators, self._tree_steps(trees.astype(np.int64, copy=False)))
+
+    def _unrank_operators(self, sequences: np.ndarray) -> np.ndarray:
+        operators = np.full((self.num_terms, len(sequences)), OPERAND, dtype=np.uint8)
+        rest = sequences.astype(np.int64, copy=False)
+        for operand in reversed(range(1, self.num_terms)):
+            above = rest // self.num_operators
+            operators[operand] = self._codes.take(rest - above * self.num_operators)
+            rest = above
+        return operators
+
+    def _steps_by_precedence(self, operators: np.ndarray) -> Steps:
+        is_product = operators[1:] >= TIMES
+        return steps_by_precedence(is_product[:, :1] if self._has_one_tree else is_product)
+
+    def _tree_steps(self, trees: np.ndarray) -> Steps:
+        if count_trees(self.num_terms) > MOST_LISTED:
+            return unrank_trees(self.num_terms, trees)
+        rows = self._tree_table.take(trees, axis=0)
+        return Steps(*np.split(np.ascontiguousarray(rows.T), 3))
+
+    @cached_property
+    def _tree_table(self) -> np.ndarray:
+        steps = unrank_trees(self.num_terms, np.arange(count_trees(self.num_terms)))
+        return np.concatenate([steps.starts, steps.middles, steps.ends]).T.copy()
 
 
-def list_shapes(space: SpaceRecipe) -> tuple[Shape, ...]:
-    """Returns the shapes of a space: by number of terms, then tree, then operators in the order ``+-*/``.
+class ShapeSubset:
+    """Some of the shapes with one number of terms, in their order.
 
-    Raises:
-        UserError: there are more than `MAX_SHAPES`.
+    Args:
+        shapes: all of them.
+        chosen: the places of those that are taken, rising; None for all.
+        operators: where `chosen` is None, the operators that those that are taken may have; None for all.
     """
-    count = sum(count_shapes(terms, space) for terms in range(space.terms.min, space.terms.max + 1))
-    if count > MAX_SHAPES:
-        raise UserError(
-            f"the space has {count:,} shapes, at most {MAX_SHAPES:,} are supported; "
-            "lower `space.terms.max` or use fewer operators"
-        )
-    shapes = []
-    for terms in range(space.terms.min, space.terms.max + 1):
-        trees = _list_trees(0, terms) if space.brackets else [None]
-        for tree in trees:
-            for operators in itertools.product(space.operators, repeat=terms - 1):
-                filled = _tree_by_precedence(operators) if tree is None else _fill(tree, iter(operators))
-                shapes.append(Shape(filled, space.brackets))
-    return tuple(shapes)
+
+    def __init__(self, shapes: TermShapes, chosen: np.ndarray | None = None, *, operators: str | None = None) -> None:
+        self.shapes = shapes
+        self._chosen = chosen
+        self._few = shapes
+        if operators is not None and operators != shapes.operators:
+            self._few = TermShapes(shapes.num_terms, operators, brackets=shapes.brackets)
+        self.count: int = self._few.count if chosen is None else len(chosen)
+
+    def places(self, numbers: np.ndarray) -> np.ndarray:
+        """Returns the place of each shape (n,), given its number among those that are taken."""
+        if self._chosen is not None:
+            return self._chosen.take(numbers)
+        return numbers if self._few is self.shapes else self.shapes.translate(self._few, numbers)
+
+    def numbers(self, places: np.ndarray) -> np.ndarray:
+        """Returns the number of each shape (n,) among those that are taken, -1 where it is not; inverts `places`."""
+        if self._chosen is not None:
+            numbers = np.searchsorted(self._chosen, places)
+            return np.where(np.append(self._chosen, -1).take(numbers) == places, numbers, -1)
+        return places if self._few is self.shapes else self._few.translate(self.shapes, places)
+
+    @property
+    def has_division(self) -> bool:
+        """Whether some of them divide."""
+        if self._chosen is not None:
+            return bool((self.shapes.columns(self._chosen).operators == OVER).any())
+        return self.shapes.num_terms > 1 and "/" in self._few.operators
 
 
-def count_shapes(terms: int, space: SpaceRecipe) -> int:
-    """Returns the number of shapes with `terms` operands: operator sequences, times binary trees with brackets."""
-    sequences = len(space.operators) ** (terms - 1)
-    if not space.brackets:
-        return sequences
-    catalan = 1
-    for step in range(1, terms):
-        catalan = catalan * 2 * (2 * step - 1) // (step + 1)
-    return sequences * catalan
+class Shapes:
+    """All shapes of a space."""
+
+    def __init__(self, space: SpaceRecipe) -> None:
+        self.by_terms = {
+            terms: TermShapes(terms, space.operators, brackets=space.brackets)
+            for terms in range(space.terms.min, space.terms.max + 1)
+        }
+        *starts, self.count = itertools.accumulate((shapes.count for shapes in self.by_terms.values()), initial=0)
+        self._starts = dict(zip(self.by_terms, starts, strict=True))
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether facts of all shapes are kept in tables."""
+        return self.count <= MOST_LISTED
+
+    @property
+    def dtype(self) -> type:
+        """The type in which blocks of equations hold numbers of shapes."""
+        return np.uint16 if self.is_listed else index_dtype(self.count)
+
+    @property
+    def max_terms(self) -> int:
+        """Number of operands of the longest shapes."""
+        return max(self.by_terms)
+
+    def numbers(self, shapes: TermShapes, places: np.ndarray) -> np.ndarray:
+        """Returns the numbers of shapes with equally many terms, given their places; (n,)."""
+        start = self._starts[shapes.num_terms]
+        return places.astype(self.dtype) + start if start else places.astype(self.dtype, copy=False)
+
+    def split(self, numbers: np.ndarray) -> Iterator[tuple[TermShapes, np.ndarray, np.ndarray]]:
+        """Yields shapes with their rows and places, for each number of terms that occurs.
+
+        Args:
+            numbers: numbers of shapes, (n,).
+        """
+        for terms, shapes in self.by_terms.items():
+            start = self._starts[terms]
+            rows = np.flatnonzero((numbers >= start) & (numbers < start + shapes.count))
+            if len(rows):
+                yield shapes, rows, numbers[rows].astype(shapes.dtype) - start
 
 
-def count_leaves(tree: Tree) -> int:
-    """Returns the number of operands in a tree."""
-    return 1 if isinstance(tree, int) else count_leaves(tree[1]) + count_leaves(tree[2])
+class SpaceFact:
+    """A fact of each shape of a space: from a table where shapes are few, otherwise computed when asked.
 
+    Args:
+        shapes: the shapes.
+        height: length of the fact.
+        compute: returns the fact of n shapes with equally many terms as an array (at most `height`, n); what is
+            missing is zero.
+    """
 
-def _list_trees(start: int, end: int) -> list[Tree]:
-    """Returns all binary trees over the leaves start..end-1, operators still open (None)."""
-    if end - start == 1:
-        return [start]
-    return [
-        (None, left, right)
-        for middle in range(start + 1, end)
-        for left in _list_trees(start, middle)
-        for right in _list_trees(middle, end)
-    ]
+    def __init__(self, shapes: Shapes, height: int, compute: Callable[[ShapeColumns], np.ndarray]) -> None:
+        self._shapes = shapes
+        self._height = height
+        self._compute = compute
 
+    def of(self, numbers: np.ndarray) -> np.ndarray:
+        """Returns the fact of the shapes with these numbers, (height, n)."""
+        if self._shapes.count == 1:
+            return np.broadcast_to(self.table, (self._height, len(numbers)))
+        return self.table.take(numbers, axis=1) if self._shapes.is_listed else self._find(numbers)
 
-def _fill(tree: Tree, operators: Iterator[str]) -> Tree:
-    if isinstance(tree, int):
-        return tree
-    left = _fill(tree[1], operators)
-    operator = next(operators)
-    return (operator, left, _fill(tree[2], operators))
+    @cached_property
+    def table(self) -> np.ndarray:
+        """The fact of all shapes, (height, count)."""
+        return self._find(np.arange(self._shapes.count))
 
-
-def _tree_by_precedence(operators: tuple[str, ...]) -> Tree:
-    """Returns the tree that the operators have without brackets: ``*`` and ``/`` bind first, then from the left."""
-    sums: list[Tree] = [0]
-    signs = []
-    for leaf, operator in enumerate(operators, start=1):
-        if BINDING[operator] == 2:
-            sums[-1] = (operator, sums[-1], leaf)
-        else:
-            sums.append(leaf)
-            signs.append(operator)
-    tree = sums[0]
-    for sign, right in zip(signs, sums[1:], strict=True):
-        tree = (sign, tree, right)
-    return tree
-
-
-def _list_operators(tree: Tree) -> Iterator[str]:
-    if not isinstance(tree, int):
-        yield from _list_operators(tree[1])
-        yield tree[0]
-        yield from _list_operators(tree[2])
-
-
-def _infix(tree: Tree, gap: str) -> Iterator[int | str]:
-    if isinstance(tree, int):
-        yield tree
-        return
-    operator, left, right = tree
-    yield from _bracketed(left, gap, needed=_binding(left) < BINDING[operator])
-    yield f"{gap}{operator}{gap}"
-    yield from _bracketed(right, gap, needed=_binding(right) <= BINDING[operator])
-
-
-def _bracketed(tree: Tree, gap: str, *, needed: bool) -> Iterator[int | str]:
-    if needed:
-        yield "("
-    yield from _infix(tree, gap)
-    if needed:
-        yield ")"
-
-
-def _binding(tree: Tree) -> int:
-    return 3 if isinstance(tree, int) else BINDING[tree[0]]
-
-
-def _list_swaps(tree: Tree, brackets: bool) -> Iterator[Swap]:
-    """Yields the swaps in post-order, the order in which `_apply_swaps` asks for their bits."""
-    if isinstance(tree, int):
-        return
-    _, left, right = tree
-    yield from _list_swaps(left, brackets)
-    yield from _list_swaps(right, brackets)
-    if _can_swap(tree, brackets):
-        start, middle = _first_leaf(left), _first_leaf(right)
-        left_key, right_key = _structure_key(left), _structure_key(right)
-        order = (left_key > right_key) - (left_key < right_key)
-        yield Swap(start, middle, middle + count_leaves(right), order)
-
-
-def _can_swap(tree: Tree, brackets: bool) -> bool:
-    operator, left, _ = tree
-    # The left side comes to stand on the right, where it needs brackets unless it binds more strongly.
-    return operator in "+*" and (brackets or _binding(left) > BINDING[operator])
-
-
-def _structure_key(tree: Tree) -> tuple:
-    """Returns a key by which structures are ordered: more leaves first, so that fewer brackets are needed."""
-    return (-count_leaves(tree), repr(_renumber(tree)))
-
-
-def _first_leaf(tree: Tree) -> int:
-    return tree if isinstance(tree, int) else _first_leaf(tree[1])
-
-
-def _leaves(tree: Tree) -> Iterator[int]:
-    if isinstance(tree, int):
-        yield tree
-    else:
-        yield from _leaves(tree[1])
-        yield from _leaves(tree[2])
-
-
-def _renumber(tree: Tree) -> Tree:
-    """Returns the tree with its leaves numbered 0, 1, 2, … from the left."""
-    numbers = {leaf: number for number, leaf in enumerate(_leaves(tree))}
-
-    def walk(node: Tree) -> Tree:
-        return numbers[node] if isinstance(node, int) else (node[0], walk(node[1]), walk(node[2]))
-
-    return walk(tree)
-
-
-def _apply_swaps(tree: Tree, bits: Iterator[bool], brackets: bool) -> tuple[Tree, list[int]]:
-    """Returns the tree with the chosen nodes swapped, its leaves as they were, and these leaves from the left."""
-
-    def walk(node: Tree) -> Tree:
-        if isinstance(node, int):
-            return node
-        left, right = walk(node[1]), walk(node[2])
-        if _can_swap(node, brackets) and next(bits):
-            left, right = right, left
-        return (node[0], left, right)
-
-    swapped = walk(tree)
-    return swapped, list(_leaves(swapped))
-
-
-def _bits(number: int, count: int) -> list[bool]:
-    return [bool(number >> bit & 1) for bit in range(count)]
+    def _find(self, numbers: np.ndarray) -> np.ndarray:
+        result = None
+        for shapes, rows, places in self._shapes.split(numbers):
+            part = self._compute(shapes.columns(places))
+            if result is None:
+                result = np.zeros((self._height, len(numbers)), dtype=part.dtype)
+            result[: len(part), rows] = part
+        return np.zeros((self._height, 0), dtype=np.uint8) if result is None else result

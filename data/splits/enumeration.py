@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqstream.data.permutation import Permutation, derive_seed, index_dtype
+from eqstream.data.permutation import derive_seed, index_dtype, make_permutation
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import PreparedSpace
@@ -33,7 +33,7 @@ class KeptClasses:
     """The kept classes of some positions.
 
     Attributes:
-        groups: the classes, those of one shape and box together; their rows are places among the positions.
+        groups: the classes, those of one section together; their rows are places among the positions.
         num_positions: how many positions were looked at.
     """
 
@@ -97,12 +97,15 @@ class Enumeration:
         self._boxes = boxes
         self._twins = twins
         self._filter = kept
-        self._permutation = Permutation(max(boxes.size, 1), derive_seed(seed, "walk", scope))
-        self._order = TwinOrder(space, twins, derive_seed(seed, "orientation", scope))
-        is_huge = index_dtype(boxes.size) is object or not space.arithmetic.is_native
+        is_listed = space.shapes.is_listed
+        self._permutation = make_permutation(
+            max(boxes.size, 1), derive_seed(seed, "walk", scope), is_wide=not is_listed
+        )
+        self._order = TwinOrder(space, derive_seed(seed, "orientation", scope))
+        is_huge = is_listed and (index_dtype(boxes.size) is object or not space.arithmetic.is_native)
         self.block_size = min(block_size, BLOCK_SIZE_OF_HUGE_SPACE) if is_huge else block_size
         self.count_size = (count_size or block_size) // block_size * self.block_size
-        self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes.boxes)
+        self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
         self.is_identity = self.keeps_all and twins.commuted == "ignore"
         self.has_larger_classes = twins.commuted == "together"
 
@@ -113,9 +116,9 @@ class Enumeration:
 
     def kept_at(self, positions: np.ndarray) -> KeptClasses:
         """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""
-        found = (self._twins.find(group) for group in self._boxes.unrank(self._permutation.forward(positions)))
-        kept = (self._filter.keep(classes) for classes in found if classes is not None)
-        return KeptClasses(tuple(classes for classes in kept if len(classes.rows)), len(positions))
+        candidates = self._boxes.locate(self._permutation.forward(positions))
+        kept = (self._filter.keep(self._twins.find(each)) for each in candidates)
+        return KeptClasses(tuple(classes for classes in kept if len(classes)), len(positions))
 
     def position_blocks(self, start: int, stop: int, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
         """Yields the positions start..stop-1 in arrays of at most `block_size`."""

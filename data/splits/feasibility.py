@@ -1,22 +1,26 @@
-"""Boxes of which a source keeps nothing, as far as that can be proven without a look at their equations."""
+"""Sections of which a source keeps nothing, as far as that can be proven without a look at their equations."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from eqstream.data.recipe import Range, SpaceRecipe, exact
-from eqstream.data.space.conditions import Selection, boxes_of
-from eqstream.data.space.equation_space import Box, Domain
+import numpy as np
+
+from eqstream.data.recipe import OPERATORS, Range, SpaceRecipe, exact
+from eqstream.data.space.conditions import Selection, sections_of
+from eqstream.data.space.equation_space import Box, Section
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.space.shapes import Tree
+from eqstream.data.space.shapes import ShapeColumns, TermShapes
 
 # Conditions on whole numbers that every equation has; 0 is the least that any of them can be.
 _WHOLE_NUMBERS = ("terms", "digits", "carries")
+# Boxes of a section that are looked at: nothing is proven of larger ones.
+_MOST_LOOKED_AT = 1 << 12
 
 
 class Feasibility:
-    """Proves that a source keeps nothing of a box: True is a proof, False is not.
+    """Proves that a source keeps nothing of a section: True is a proof, False is not.
 
     Args:
         space: of the equations.
@@ -28,24 +32,50 @@ class Feasibility:
         self._space = space
         self._where = selection.where
         self._is_all_taken = _take_everything(others)
-        self._taken: dict[int, list[Box]] = {}
-        for other in others:
-            # The boxes of a condition on shapes and operands hold nothing else.
-            if other.where and not (other.hash or other.where.carries or other.where.answer):
-                for box in boxes_of(other.where, space):
-                    self._taken.setdefault(box.shape, []).append(box)
+        # The sections of a condition on shapes and operands hold nothing else.
+        self._taken = [
+            section
+            for other in others
+            if other.where and not (other.hash or other.where.carries or other.where.answer)
+            for section in sections_of(other.where, space)
+        ]
 
-    def keeps_nothing(self, box: Box) -> bool:
-        """Returns whether the source is known to keep no equation of the box."""
-        if self._is_all_taken or any(_is_within(box, taken) for taken in self._taken.get(box.shape, ())):
+    def keeps_nothing(self, section: Section) -> bool:
+        """Returns whether the source is known to keep no equation of the section."""
+        if self._is_all_taken:
             return True
-        answers, carries = [self._space.recipe.answer], None
-        if self._where is not None:
-            answers += [] if self._where.answer is None else [self._where.answer]
-            carries = self._where.carries
-        if carries is None and all(bounds == Range() for bounds in answers):
+        if section.num_shapes * len(section.boxes) > _MOST_LOOKED_AT or not (self._taken or self._narrows_values):
             return False
-        bounds = _bound(self._space.shapes[box.shape].tree, box.domains, self._space.recipe)
+        return all(
+            self._is_taken(section.shapes, place, box) or self._keeps_no_value(section.shapes, place, box)
+            for place, box in section.list_boxes()
+        )
+
+    @property
+    def _answers(self) -> list[Range]:
+        """The ranges in which an answer must lie."""
+        asked = [] if self._where is None or self._where.answer is None else [self._where.answer]
+        return [self._space.recipe.answer, *asked]
+
+    @property
+    def _narrows_values(self) -> bool:
+        asks_carries = self._where is not None and self._where.carries is not None
+        return asks_carries or any(bounds != Range() for bounds in self._answers)
+
+    def _is_taken(self, shapes: TermShapes, place: int, box: Box) -> bool:
+        return any(
+            taken.shapes.num_terms == shapes.num_terms
+            and taken.subset.numbers(np.array([place]))[0] >= 0
+            and any(_is_within(box, other) for other in taken.boxes)
+            for taken in self._taken
+        )
+
+    def _keeps_no_value(self, shapes: TermShapes, place: int, box: Box) -> bool:
+        """Returns whether values or carries of a shape with these operands are known to be out of range."""
+        if not self._narrows_values:
+            return False
+        answers, carries = self._answers, None if self._where is None else self._where.carries
+        bounds = _bound(shapes.columns(np.array([place])), box, self._space.recipe)
         if carries is not None and not _can_meet(carries, 0, bounds.max_carries):
             return True
         rounds = self._space.has_division and self._space.recipe.division == "decimal"
@@ -72,21 +102,31 @@ class _Bounds:
     max_carries: int | None
 
 
-def _bound(tree: Tree, domains: Sequence[Domain], space: SpaceRecipe) -> _Bounds:
-    if isinstance(tree, int):
-        decimals, intervals = space.operands.decimals, domains[tree].intervals
-        scale = 10**decimals
-        return _Bounds(Fraction(intervals[0][0], scale), Fraction(intervals[-1][1], scale), decimals, 0)
-    left, right = _bound(tree[1], domains, space), _bound(tree[2], domains, space)
-    low, high = _bound_values(tree[0], left, right)
-    decimals = _bound_decimals(tree[0], left, right, space)
+def _bound(columns: ShapeColumns, box: Box, space: SpaceRecipe) -> _Bounds:
+    """Returns the bounds of the first shape of `columns` with these operands."""
+    scale = 10**space.operands.decimals
+    values = [
+        _Bounds(
+            Fraction(domain.intervals[0][0], scale), Fraction(domain.intervals[-1][1], scale), space.operands.decimals, 0
+        )
+        for domain in box
+    ]
+    for start, middle in zip(columns.steps.starts[:, 0], columns.steps.middles[:, 0], strict=True):
+        operator = OPERATORS[columns.operators[middle, 0]]
+        values[start] = _bound_node(operator, values[start], values[middle], space)
+    return values[0]
+
+
+def _bound_node(operator: str, left: _Bounds, right: _Bounds, space: SpaceRecipe) -> _Bounds:
+    low, high = _bound_values(operator, left, right)
+    decimals = _bound_decimals(operator, left, right, space)
     max_carries = None
     if left.max_carries is not None and right.max_carries is not None:
         max_carries = left.max_carries + right.max_carries
-        if tree[0] in "+-" and decimals is not None:
+        if operator in "+-" and decimals is not None:
             digits = _bound_digits((left.low, left.high, right.low, right.high), decimals)
             max_carries = None if digits is None else max_carries + digits
-    if tree[0] == "/" and space.division == "quotient":
+    if operator == "/" and space.division == "quotient":
         low = None if low is None else Fraction(math.floor(low))
         high = None if high is None else Fraction(math.floor(high))
     return _Bounds(low, high, decimals, max_carries)
@@ -130,7 +170,7 @@ def _can_meet(bounds: Range, low: Fraction | int | None, high: Fraction | int | 
 
 
 def _is_within(box: Box, other: Box) -> bool:
-    pairs = zip(box.domains, other.domains, strict=True)
+    pairs = zip(box, other, strict=True)
     return all(not inner.without(outer).intervals for inner, outer in pairs)
 
 

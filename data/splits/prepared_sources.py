@@ -32,7 +32,7 @@ class PreparedSources:
     def __init__(self, recipe: Recipe, *, block_size: int | None = None) -> None:
         self.recipe = recipe
         self.space: PreparedSpace = prepare_space(recipe.space)
-        self.twins = TwinFinder(self.space.shapes, recipe.commuted)
+        self.twins = TwinFinder(self.space, recipe.commuted)
         self.sources: tuple[Source, ...] = list_sources(recipe, self.space, self.twins)
         is_uniform = recipe.sampling == "uniform"
         self._block_size = block_size or (BLOCK_SIZE if is_uniform else BLOCK_SIZE_OF_STRATUM)
@@ -49,7 +49,7 @@ class PreparedSources:
         source = self.sources[number]
         return Enumeration(
             self.space,
-            EquationSpace(self.space.shapes, source.boxes),
+            EquationSpace(source.sections),
             self.twins,
             ClassFilter(self.space, source.selection, source.others, hash_salt=self.recipe.hash_salt),
             seed=self.recipe.seed,

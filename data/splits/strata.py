@@ -5,20 +5,25 @@ be torn apart. Its weight is how many combinations of shape and lengths it unite
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import (
     Selection,
     are_disjoint,
-    boxes_of,
     length_domain,
+    sections_of,
     selection_of,
 )
-from eqstream.data.space.equation_space import Box
+from eqstream.data.space.equation_space import Box, Domain, Section
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.shapes import ShapeSubset, TermShapes
 from eqstream.data.splits.feasibility import Feasibility
 from eqstream.data.splits.twin_classes import TwinFinder
 
@@ -26,6 +31,10 @@ MAX_STRATA = 20_000
 
 # Number of a shape and digits of each operand.
 _Combination = tuple[int, tuple[int, ...]]
+# For each operand of a box its possible lengths, and the values of that length.
+_LengthsOfBox = list[list[tuple[int, Domain]]]
+# Combinations whose twins are found together.
+_ROWS_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -35,14 +44,14 @@ class Source:
     Attributes:
         selection: what is kept of them.
         others: what must not be kept.
-        boxes: the candidates; none where nothing of them would be kept.
+        sections: the candidates; none where nothing of them would be kept.
         weight: how many combinations of operand lengths it unites; 1 if sampling is uniform.
         scope: names the enumeration, for its seed.
     """
 
     selection: Selection
     others: tuple[Selection, ...]
-    boxes: tuple[Box, ...]
+    sections: tuple[Section, ...]
     weight: int
     scope: str
 
@@ -82,55 +91,116 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
     sources = []
     for selection in selections:
         others = tuple(other for other in selections if selection.is_everything and not other.is_everything)
-        boxes = tuple(boxes_of(selection.where, space))
+        sections = sections_of(selection.where, space)
         feasibility = Feasibility(space, selection, others)
 
-        def without_vain(boxes: tuple[Box, ...], feasibility: Feasibility = feasibility) -> tuple[Box, ...]:
-            # All or none: the place of every equation depends on all boxes.
-            return () if all(map(feasibility.keeps_nothing, boxes)) else boxes
+        def without_vain(
+            sections: tuple[Section, ...], feasibility: Feasibility = feasibility
+        ) -> tuple[Section, ...]:
+            # All or none: the place of every equation depends on all sections.
+            return () if all(map(feasibility.keeps_nothing, sections)) else sections
 
         if recipe.sampling == "uniform":
-            sources.append(Source(selection, others, without_vain(boxes), 1, selection.describe()))
+            sources.append(Source(selection, others, without_vain(sections), 1, selection.describe()))
             continue
-        for (shape, lengths), combinations in _list_strata(space, twins, boxes):
+        for (shape, lengths), combinations in _list_strata(space, twins, sections):
             weight = 1 if recipe.commuted == "drop" else len(combinations)
             scope = f"{selection.describe()}, shape {shape}, lengths {lengths}"
-            parts = without_vain(tuple(itertools.chain(*combinations.values())))
-            sources.append(Source(selection, others, parts, weight, scope))
+            parts = list(itertools.chain(*combinations.values()))
+            sources.append(Source(selection, others, without_vain((_unite(parts),)), weight, scope))
     return tuple(sources)
 
 
+class _Part(NamedTuple):
+    """The operands of certain lengths in a box of a shape, the shape given by its place."""
+
+    shapes: TermShapes
+    place: int
+    box: Box
+
+
+def _unite(parts: Sequence[_Part]) -> Section:
+    """Returns the equations of some parts, all with equally many terms."""
+    subset = ShapeSubset(parts[0].shapes)
+    return Section(subset, tuple(part.box for part in parts), np.array([part.place for part in parts]))
+
+
 def _list_strata(
-    space: PreparedSpace, twins: TwinFinder, boxes: Sequence[Box]
-) -> list[tuple[_Combination, dict[_Combination, list[Box]]]]:
-    """Returns each stratum, known by its first combination, with the boxes of all its combinations; in their order."""
-    strata: dict[_Combination, dict[_Combination, list[Box]]] = {}
-    for box in boxes:
-        for lengths, part in _split_by_lengths(space, box):
-            first = _first_of_twins(box.shape, lengths, twins)
-            strata.setdefault(first, {}).setdefault((box.shape, lengths), []).append(part)
-            if len(strata) > MAX_STRATA:
-                raise UserError(
-                    f"`sampling: balanced` finds over {MAX_STRATA:,} combinations of shape and operand lengths; "
-                    "use fewer terms or shorter operands, or `sampling: uniform`"
-                )
+    space: PreparedSpace, twins: TwinFinder, sections: Sequence[Section]
+) -> list[tuple[_Combination, dict[_Combination, list[_Part]]]]:
+    """Returns each stratum, known by its first combination, with the parts of all its combinations; in their order."""
+    strata: dict[_Combination, dict[_Combination, list[_Part]]] = {}
+    for section in sections:
+        boxes = [_split_by_lengths(space, box) for box in section.boxes]
+        # A stratum has no more combinations than a class has twins.
+        _refuse_more(section.num_shapes * max(map(_count_combinations, boxes)) // twins.most_twins)
+        for first, combination, part in _list_parts(space, twins, section, boxes):
+            strata.setdefault(first, {}).setdefault(combination, []).append(part)
+            _refuse_more(len(strata))
     return sorted(strata.items())
 
 
-def _split_by_lengths(space: PreparedSpace, box: Box) -> Iterator[tuple[tuple[int, ...], Box]]:
-    for lengths in itertools.product(range(1, space.operand_digits + 1), repeat=len(box.domains)):
-        domains = tuple(
-            domain.intersect(length_domain(length, length, space.scale))
-            for domain, length in zip(box.domains, lengths, strict=True)
+def _refuse_more(num_strata: int) -> None:
+    if num_strata > MAX_STRATA:
+        raise UserError(
+            f"`sampling: balanced` finds over {MAX_STRATA:,} combinations of shape and operand lengths; "
+            "use fewer terms or shorter operands, or `sampling: uniform`"
         )
-        part = Box(box.shape, domains)
-        if part.size:
-            yield lengths, part
 
 
-def _first_of_twins(shape: int, lengths: tuple[int, ...], twins: TwinFinder) -> _Combination:
-    """Returns the first, in order, of the combinations of shape and lengths that twins of this one have."""
-    return min(
-        (member.shape, tuple(lengths[source] for source in member.variant.operand_order))
-        for member in twins.twins(shape)
-    )
+def _split_by_lengths(space: PreparedSpace, box: Box) -> _LengthsOfBox:
+    """Returns the lengths that each operand can have in a box, with the values of that length."""
+    options = []
+    for domain in box:
+        lengths = range(1, space.operand_digits + 1)
+        parts = ((length, domain.intersect(length_domain(length, length, space.scale))) for length in lengths)
+        options.append([(length, part) for length, part in parts if part.size])
+    return options
+
+
+def _count_combinations(options: _LengthsOfBox) -> int:
+    return math.prod(map(len, options))
+
+
+def _list_parts(
+    space: PreparedSpace, twins: TwinFinder, section: Section, boxes: Sequence[_LengthsOfBox]
+) -> Iterator[tuple[_Combination, _Combination, _Part]]:
+    """Yields the parts of a section by shape, then box, then lengths: first combination of its stratum, its own, part.
+
+    Args:
+        space: the space.
+        twins: finds the twins of combinations.
+        section: of the space.
+        boxes: the lengths of operands in each box of it.
+    """
+    shapes = section.shapes
+    at_once = max(_ROWS_AT_ONCE // max(map(_count_combinations, boxes)), 1)
+    for start in range(0, section.num_shapes, at_once):
+        places = section.subset.places(np.arange(start, min(start + at_once, section.num_shapes)))
+        firsts = [_first_of_twins(space, twins, shapes, places, options) for options in boxes]
+        for row, number in enumerate(space.shapes.numbers(shapes, places).tolist()):
+            for options, first in zip(boxes, firsts, strict=True):
+                count = _count_combinations(options)
+                own = itertools.product(*options)
+                for choice, known in zip(own, first[row * count : (row + 1) * count], strict=True):
+                    lengths, domains = zip(*choice, strict=True)
+                    yield known, (number, lengths), _Part(shapes, int(places[row]), domains)
+
+
+def _first_of_twins(
+    space: PreparedSpace, twins: TwinFinder, shapes: TermShapes, places: np.ndarray, options: _LengthsOfBox
+) -> list[_Combination]:
+    """Returns, for each shape and then each combination of lengths, the first combination that twins of it have.
+
+    Args:
+        space: the space.
+        twins: finds the twins.
+        shapes: the shapes with so many terms.
+        places: those of them that are wanted, (n,).
+        options: the lengths.
+    """
+    lengths = np.array(list(itertools.product(*([length for length, _ in choices] for choices in options)))).T
+    rows, columns = (grid.ravel() for grid in np.indices((len(places), lengths.shape[1])))
+    firsts, lengths = twins.find_first(shapes, places[rows], lengths[:, columns])
+    numbers = space.shapes.numbers(shapes, firsts).tolist()
+    return list(zip(numbers, map(tuple, lengths.T.tolist()), strict=True))

@@ -1,41 +1,51 @@
-"""Classes of commuted twins: their canonical members in a block of equations, and which other members they have.
+"""Classes of commuted twins: their canonical members in a block of equations, and how many members they have.
 
 With `commuted: together` a class is all twins of an equation, with `drop` it is written as its canonical member alone,
 and with `ignore` every equation is a class of its own.
 """
 
 import dataclasses
-import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
 from eqstream.data.space.arithmetic import Answers
-from eqstream.data.space.equation_space import Group
-from eqstream.data.space.shapes import Shape, Variant
+from eqstream.data.space.equation_space import Candidates
+from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.shapes import ShapeColumns, TermShapes
+from eqstream.data.space.trees import take_rows
+from eqstream.data.space.twins import choose_nodes, classify_nodes, find_canonical, most_free_nodes, swap_sides
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwinClasses:
-    """Some classes whose canonical members have one shape; all arrays have shape (n,).
+    """Some classes whose canonical members have equally many terms; all arrays have the shape (n,) unless said.
 
     Attributes:
-        shape: the shape's number.
+        shapes: all shapes with so many terms.
         rows: places of the canonical members in the block, rising.
-        operands: of the canonical members, one array of grid integers per operand.
-        swap_bits: bit s is set where swap number s of the shape leads to another member; int64.
+        shape_places: the place of each one's shape.
+        columns: the shapes as columns.
+        box_order: numbers in the order of shapes and boxes, equal for equations of one box; None if all are of one.
+        operands: grid integers, (num_terms, n).
+        free: the free nodes of the canonical members; see `eqstream.data.space.twins`.
         member_counts: how many members of the class are written; int64.
         answers: of the classes, with their carries; None where these are not known yet.
     """
 
-    shape: int
+    shapes: TermShapes
     rows: np.ndarray
-    operands: list[np.ndarray]
-    swap_bits: np.ndarray
+    shape_places: np.ndarray
+    columns: ShapeColumns
+    box_order: np.ndarray | None
+    operands: np.ndarray
+    free: np.ndarray
     member_counts: np.ndarray
     answers: Answers | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def take(self, kept: np.ndarray) -> "TwinClasses":
         """Returns the classes where `kept`, bool (n,), is true."""
@@ -44,100 +54,94 @@ class TwinClasses:
             return self
         return dataclasses.replace(
             self,
-            rows=self.rows[places],
-            operands=[operand[places] for operand in self.operands],
-            swap_bits=self.swap_bits[places],
-            member_counts=self.member_counts[places],
-            answers=self.answers and take_answers(self.answers, places),
+            rows=self.rows.take(places),
+            shape_places=take_rows(self.shape_places, places),
+            columns=self.columns.take(places),
+            box_order=None if self.box_order is None else self.box_order.take(places),
+            operands=self.operands.take(places, axis=1),
+            free=take_rows(self.free, places),
+            member_counts=take_rows(self.member_counts, places),
+            answers=self.answers and self.answers.take(places),
         )
-
-    def has_member(self, variant: Variant) -> np.ndarray:
-        """Returns whether each class has that variant of its canonical member among its members; bool (n,)."""
-        return self.swap_bits & variant.swaps == variant.swaps
-
-
-class Member(NamedTuple):
-    """A variant of the canonical members of one shape, and the number of the shape that it has."""
-
-    variant: Variant
-    shape: int
 
 
 class TwinFinder:
     """Finds the classes of a space in blocks of its equations; one serves all enumerations of a recipe.
 
     Args:
-        shapes: of the space.
+        space: the space.
         commuted: what becomes of twins, as in the recipe.
 
     Attributes:
         commuted: as given.
-        twins: returns, for the number of a shape, all variants of its equations; itself alone where each equation is a
-            class of its own.
+        most_twins: the most equations that are twins of each other; 1 where each equation is a class of its own.
         largest_class: the most members that are written of one class.
     """
 
-    def __init__(self, shapes: Sequence[Shape], commuted: Literal["together", "drop", "ignore"]) -> None:
-        self._shapes = shapes
+    def __init__(self, space: PreparedSpace, commuted: Literal["together", "drop", "ignore"]) -> None:
+        self._space = space
         self.commuted = commuted
-        self.twins = functools.cache(self._list_twins)
-        self.largest_class = 1 << max(len(shape.swaps) for shape in shapes) if commuted == "together" else 1
+        recipe = space.recipe
+        most_free = most_free_nodes(recipe.terms.max, recipe.operators, brackets=recipe.brackets)
+        self.most_twins = 1 if commuted == "ignore" else 1 << most_free
+        self.largest_class = self.most_twins if commuted == "together" else 1
 
-    def find(self, group: Group) -> TwinClasses | None:
-        """Returns the classes of the canonical members in a group, or None where its shape has none."""
-        num_rows = len(group.rows)
-        bits, counts = np.zeros(num_rows, dtype=np.int64), np.ones(num_rows, dtype=np.int64)
-        whole = TwinClasses(
-            shape=group.shape, rows=group.rows, operands=group.operands, swap_bits=bits, member_counts=counts
-        )
-        swaps = self._shapes[group.shape].swaps
-        if self.commuted == "ignore" or not swaps:
-            return whole
-        if any(swap.order > 0 for swap in swaps):
-            return None
-        is_canonical = np.ones(num_rows, dtype=bool)
-        for number, swap in enumerate(swaps):
-            is_other: np.ndarray | np.bool_ = np.True_
-            if swap.order == 0:
-                less, equal = _compare_sides(
-                    group.operands[swap.start : swap.middle], group.operands[swap.middle : swap.end]
-                )
-                is_canonical &= less | equal
-                is_other = ~equal
-            bits |= np.int64(1 << number) * is_other
-            counts <<= is_other.astype(np.int64)
-        if self.commuted == "drop":
-            whole = dataclasses.replace(whole, swap_bits=np.zeros_like(bits), member_counts=np.ones_like(counts))
-        return whole.take(is_canonical)
+    def find(self, candidates: Candidates) -> TwinClasses:
+        """Returns the classes whose canonical members are among some equations of one section."""
+        if self.most_twins == 1:
+            return _make_classes(candidates, candidates.columns(), candidates.operands())
+        found = self._space.twin_rules[candidates.section.shapes.num_terms].find_shapes(candidates.shapes)
+        if len(found.rows) < len(candidates):
+            candidates = candidates.take(found.rows)
+        operands = candidates.operands()
+        is_canonical, free = find_canonical(found.columns, operands, found.free, found.undecided)
+        classes = _make_classes(candidates, found.columns, operands)
+        if self.commuted == "together":
+            counts = np.int64(1) << np.bitwise_count(free).astype(np.int64)
+            classes = dataclasses.replace(classes, free=free, member_counts=counts)
+        return classes.take(is_canonical)
 
-    @functools.cached_property
-    def _numbers(self) -> dict:
-        return {shape.tree: number for number, shape in enumerate(self._shapes)}
+    def find_first(self, shapes: TermShapes, places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns, of the twins of each equation whose operands are labels, the first by shape, then labels.
 
-    def written(self, shape: int) -> tuple[Member, ...]:
-        """Returns those variants of a canonical member of a shape, given by its number, that may be written."""
-        return self.twins(shape)[:1] if self.commuted == "drop" else self.twins(shape)
+        Args:
+            shapes: the shapes with so many terms.
+            places: the shapes of the equations, (n,).
+            labels: small numbers of any meaning in place of operands, (num_terms, n).
 
-    def _list_twins(self, number: int) -> tuple[Member, ...]:
-        variants = self._shapes[number].variants()
-        if self.commuted == "ignore":
-            return (Member(variants[0], number),)
-        return tuple(Member(variant, self._numbers[variant.tree]) for variant in variants)
-
-
-def take_answers(answers: Answers, places: np.ndarray) -> Answers:
-    """Returns the answers at `places`, in that order."""
-    denominators = answers.denominators
-    if not isinstance(denominators, int):
-        denominators = denominators[places]
-    return Answers(answers.numerators[places], denominators, answers.is_valid[places], answers.carries[places])
+        Returns:
+            The places of the shapes, and the labels.
+        """
+        if self.most_twins == 1:
+            return places, labels
+        columns = shapes.columns(places)
+        nodes = classify_nodes(columns, brackets=shapes.brackets)[3]
+        counts = np.int64(1) << np.bitwise_count(nodes).astype(np.int64)
+        rows = np.arange(len(places))
+        first, first_labels = places.copy(), labels.copy()
+        for number in range(1, int(counts.max())):
+            rows = rows[counts[rows] > number]
+            chosen = choose_nodes(nodes[rows], np.full(len(rows), number), shapes.num_terms - 1)
+            twins, twin_labels = swap_sides(shapes, columns.take(rows), labels[:, rows], chosen)
+            is_before, is_equal = twins < first[rows], twins == first[rows]
+            for own, best in zip(twin_labels, first_labels[:, rows], strict=True):
+                is_before |= is_equal & (own < best)
+                is_equal &= own == best
+            first[rows[is_before]] = twins[is_before]
+            first_labels[:, rows[is_before]] = twin_labels[:, is_before]
+        return first, first_labels
 
 
-def _compare_sides(left: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns whether the left operands come before, and whether they equal, the right ones, lexicographically."""
-    less = np.zeros(len(left[0]), dtype=bool)
-    equal = np.ones(len(left[0]), dtype=bool)
-    for one, other in zip(left, right, strict=True):
-        less |= equal & (one < other).astype(bool)
-        equal &= (one == other).astype(bool)
-    return less, equal
+def _make_classes(candidates: Candidates, columns: ShapeColumns, operands: np.ndarray) -> TwinClasses:
+    """Returns a class of its own for each equation."""
+    num_rows = len(candidates)
+    return TwinClasses(
+        shapes=candidates.section.shapes,
+        rows=candidates.rows,
+        shape_places=candidates.shapes,
+        columns=columns,
+        box_order=candidates.box_order(),
+        operands=operands,
+        free=np.broadcast_to(np.uint32(0), num_rows),
+        member_counts=np.broadcast_to(np.int64(1), num_rows),
+    )

@@ -4,19 +4,21 @@ The classes of a block stand in the order of their positions, and a class of m m
 the block. Which member comes first is drawn for each class, so that no part of a shard holds canonical members alone.
 """
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from eqstream.data.permutation import draw_bits
-from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.conditions import longest_digits
-from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder, take_answers
+from eqstream.data.space.twins import choose_nodes, swap_sides
+from eqstream.data.splits.twin_classes import TwinClasses
+
+# numpy sorts 16-bit numbers by radix, many times faster than wider ones.
+_MOST_SORTED_FAST = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,7 @@ class _Layout:
 
     Attributes:
         starts: how many equations come before the class.
+        is_wanted: whether the class has a wanted member.
         ranks: how many of the wanted classes come before it.
         draws: 32 pseudo-random bits.
         num_classes: how many classes have a wanted member.
@@ -33,6 +36,7 @@ class _Layout:
     """
 
     starts: np.ndarray
+    is_wanted: np.ndarray
     ranks: np.ndarray
     draws: np.ndarray
     num_classes: int
@@ -40,14 +44,21 @@ class _Layout:
     high: int
 
 
-class _Piece(NamedTuple):
-    """Members of one shape; all arrays have shape (n,)."""
+class _Members(NamedTuple):
+    """The wanted members of some classes; all arrays have shape (n,).
 
+    Attributes:
+        classes: number of each member's class.
+        chosen: the nodes of the canonical member that are swapped.
+        places: where it goes among all members of the block; several may go to one place.
+    """
+
+    classes: np.ndarray
+    chosen: np.ndarray
     places: np.ndarray
-    shape: int
-    operands: list[np.ndarray]
-    answers: Answers
-    digits: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "_Members":
+        return _Members(*(column[rows] for column in self))
 
 
 class TwinOrder:
@@ -55,13 +66,11 @@ class TwinOrder:
 
     Args:
         space: of the equations.
-        twins: which members classes have.
         seed: of the draws.
     """
 
-    def __init__(self, space: PreparedSpace, twins: TwinFinder, seed: int) -> None:
+    def __init__(self, space: PreparedSpace, seed: int) -> None:
         self._space = space
-        self._twins = twins
         self._seed = seed
 
     def arrange(
@@ -71,8 +80,8 @@ class TwinOrder:
 
         Args:
             groups: the classes.
-            counts: number of members of the class in each row of the block, 0 where there is none; at most 2 ** 16
-                rows.
+            counts: number of members of the class in each row of the block, 0 where there is none; at most
+                2 ** 16 rows.
             turn: names the block, for the draws.
             low: the first ordinal.
             high: the last ordinal, plus 1; some class must have a member there.
@@ -81,67 +90,75 @@ class TwinOrder:
         is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
         layout = _Layout(
             starts=starts,
+            is_wanted=is_wanted,
             ranks=np.cumsum(is_wanted) - 1,
             draws=draw_bits(turn, len(counts), self._seed),
             num_classes=int(is_wanted.sum()),
             low=low,
             high=high,
         )
-        pieces = [piece for group in groups for piece in self._list_pieces(group, layout)]
-        # numpy sorts 16-bit numbers by radix, many times faster than wider ones.
-        places = np.concatenate([piece.places for piece in pieces]).astype(np.uint16)
-        slots = np.empty(len(places), dtype=np.int64)
-        slots[np.argsort(places, kind="stable")] = np.arange(len(places))
-        return self._assemble(pieces, slots)
+        groups = [classes for group in groups if len(classes := group.take(is_wanted[group.rows]))]
+        members = [_sort_by_box(classes, _place_members(classes, layout)) for classes in groups]
+        places = np.concatenate([each.places for each in members]) if len(members) > 1 else members[0].places
+        order = _argsort(places, layout.num_classes)
+        if len(groups) == 1:
+            return self._make_block(groups[0], members[0].take(order))
+        blocks = [self._make_block(classes, each) for classes, each in zip(groups, members, strict=True)]
+        return join_blocks(blocks).take(order)
 
-    def _list_pieces(self, classes: TwinClasses, layout: _Layout) -> Iterator[_Piece]:
-        """Yields the wanted members of classes of one shape, variant by variant."""
+    def _make_block(self, classes: TwinClasses, members: _Members) -> EquationBlock:
+        """Returns the members of classes, in their order."""
         answers = classes.answers
         if answers is None:
-            answers = self._space.arithmetic.evaluate(self._space.shapes[classes.shape], classes.operands)
+            answers = self._space.arithmetic.evaluate(classes.columns, classes.operands)
         digits = longest_digits(classes.operands, self._space.scale)
-        counts = classes.member_counts
-        start, rank = layout.starts[classes.rows], layout.ranks[classes.rows]
-        distance = layout.num_classes / counts
-        # 32 drawn bits times the number of members, shifted down: uniform over the members.
-        earlier = (layout.draws[classes.rows] * counts.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
-        for variant, shape in self._twins.written(classes.shape):
-            is_member = classes.has_member(variant)
-            member = np.where(earlier >= counts, earlier - counts, earlier)
-            ordinals = start + member
-            wanted = np.flatnonzero(is_member & (ordinals >= layout.low) & (ordinals < layout.high))
-            earlier = earlier + is_member
-            if not len(wanted):
-                continue
-            places = (rank + (member * distance).astype(np.int64))[wanted]
-            yield _Piece(
-                places=np.where(places >= layout.num_classes, places - layout.num_classes, places),
-                shape=shape,
-                operands=[classes.operands[source][wanted] for source in variant.operand_order],
-                answers=take_answers(answers, wanted),
-                digits=digits[wanted],
-            )
+        rows = members.classes
+        operands, shapes = classes.operands.take(rows, axis=1), classes.shape_places[rows]
+        if classes.free.any():
+            columns = classes.columns.take(rows)
+            shapes, operands = swap_sides(classes.shapes, columns, operands, members.chosen)
+        absent = np.broadcast_to(np.zeros(1, dtype=operands.dtype), len(rows))
+        answers = answers.take(rows)
+        return EquationBlock(
+            self._space.shapes.numbers(classes.shapes, shapes),
+            [*operands, *[absent] * (self._space.shapes.max_terms - len(operands))],
+            answers.numerators,
+            answers.denominators,
+            answers.carries,
+            digits[rows],
+        )
 
-    def _assemble(self, pieces: Sequence[_Piece], slots: np.ndarray) -> EquationBlock:
-        """Returns the members of all pieces, one piece after the other, each in its slot."""
-        num_rows = len(slots)
-        operand_dtype = np.result_type(*{operand.dtype for piece in pieces for operand in piece.operands})
-        answer_dtype = pieces[0].answers.numerators.dtype
-        shapes = np.empty(num_rows, dtype=np.uint16)
-        operands = [np.zeros(num_rows, dtype=operand_dtype) for _ in range(self._space.recipe.terms.max)]
-        numerators = np.empty(num_rows, dtype=answer_dtype)
-        denominators = pieces[0].answers.denominators
-        if not isinstance(denominators, int):
-            denominators = np.empty(num_rows, dtype=answer_dtype)
-        carries, digits = np.empty(num_rows, dtype=np.int64), np.empty(num_rows, dtype=np.int64)
-        ends = itertools.accumulate((len(piece.places) for piece in pieces), initial=0)
-        for (start, end), piece in zip(itertools.pairwise(ends), pieces, strict=True):
-            rows, answers = slots[start:end], piece.answers
-            shapes[rows] = piece.shape
-            for column, operand in zip(operands, piece.operands, strict=False):
-                column[rows] = operand
-            numerators[rows], carries[rows] = answers.numerators, answers.carries
-            digits[rows] = piece.digits
-            if not isinstance(denominators, int):
-                denominators[rows] = answers.denominators
-        return EquationBlock(shapes, operands, numerators, denominators, carries, digits)
+
+def _place_members(classes: TwinClasses, layout: _Layout) -> _Members:
+    """Returns the wanted members of classes that all have some; class by class."""
+    counts = classes.member_counts
+    starts, ranks, draws = (column[classes.rows] for column in (layout.starts, layout.ranks, layout.draws))
+    firsts = np.maximum(layout.low - starts, 0)
+    numbers = np.minimum(layout.high - starts, counts) - firsts
+    rows = np.repeat(np.arange(len(classes)), numbers)
+    # Which of the class's equations, in the order of ordinals, each is.
+    turns = np.arange(len(rows)) - (np.cumsum(numbers) - numbers - firsts)[rows]
+    counts_of_rows = counts[rows]
+    # 32 drawn bits times the number of members, shifted down: uniform over the members.
+    earlier = (draws * counts.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
+    choices = turns - earlier[rows]
+    choices = np.where(choices < 0, choices + counts_of_rows, choices)
+    distance = layout.num_classes / counts
+    places = ranks[rows] + (turns * distance[rows]).astype(np.int64)
+    places = np.where(places >= layout.num_classes, places - layout.num_classes, places)
+    return _Members(rows, choose_nodes(classes.free[rows], choices, classes.shapes.num_terms - 1), places)
+
+
+def _sort_by_box(classes: TwinClasses, members: _Members) -> _Members:
+    """Returns the members by shape and box, then by the set of nodes that are swapped, then by class."""
+    if classes.free.any():
+        members = members.take(_argsort(members.chosen, 1 << classes.shapes.num_terms - 1))
+    if classes.box_order is None:
+        return members
+    boxes = np.unique(classes.box_order, return_inverse=True)[1]
+    return members.take(_argsort(boxes[members.classes], len(classes)))
+
+
+def _argsort(values: np.ndarray, size: int) -> np.ndarray:
+    """Returns the stable order of values in [0, size)."""
+    return np.argsort(values.astype(np.uint16) if size <= _MOST_SORTED_FAST else values, kind="stable")

@@ -23,11 +23,11 @@ from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import Selection
-from eqstream.data.space.equation_space import EquationSpace, Group
+from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import Enumeration
-from eqstream.data.splits.twin_classes import TwinFinder
+from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
 from eqstream.data.streams.held_out import SourceRanges, find_ranges
 
 MAX_UNSEEN = 20_000_000
@@ -79,13 +79,13 @@ def unseen_equations(
     for source in find_ranges(recipe, train_split).sources:
         for positions in _trained_positions(source, from_stream=from_stream):
             for classes in source.enumeration.kept_at(positions).groups:
-                is_trained[_indices(candidates, classes.shape, classes.operands)] = True
+                is_trained[_indices(candidates, classes)] = True
 
-    def is_omitted(shape: int, operands: list[np.ndarray]) -> np.ndarray:
-        return is_trained[_indices(candidates, shape, operands)]
+    def is_omitted(classes: TwinClasses) -> np.ndarray:
+        return is_trained[_indices(candidates, classes)]
 
     # Twins that `drop` does not write come back, and no split keeps anything from another one.
-    twins = TwinFinder(space.shapes, "ignore" if recipe.commuted == "ignore" else "together")
+    twins = TwinFinder(space, "ignore" if recipe.commuted == "ignore" else "together")
     kept = ClassFilter(space, Selection(None, None), hash_salt=recipe.hash_salt, is_omitted=is_omitted)
     enumeration = Enumeration(space, candidates, twins, kept, seed=recipe.seed, scope="unseen")
     total = enumeration.count(0, enumeration.size)
@@ -104,5 +104,5 @@ def _trained_positions(source: SourceRanges, *, from_stream: bool) -> Iterator[n
         yield from source.enumeration.position_blocks(source.own.start, source.own.stop)
 
 
-def _indices(space: EquationSpace, shape: int, operands: list[np.ndarray]) -> np.ndarray:
-    return space.rank([Group(shape, np.arange(len(operands[0])), operands)]).astype(np.int64)
+def _indices(space: EquationSpace, classes: TwinClasses) -> np.ndarray:
+    return space.rank(classes.shapes, classes.shape_places, classes.operands).astype(np.int64)
