@@ -34,9 +34,9 @@ from eqstream.data.reference.evaluation import (
     render,
 )
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.shapes import list_shapes
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import SplitPlan, plan_splits
+from tests.one_shape import list_shapes
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def with_lengths(tree):
 
 
 def plant(tree, values, scale: int = 1):
-    """The oracle's tree for a tree of `eqstream.data.space.shapes`: `values`, in steps of 1 / scale, for its leaves."""
+    """The oracle's tree for a tree of `tests.one_shape`: `values`, in steps of 1 / scale, for its leaves."""
     if isinstance(tree, int):
         value = Fraction(int(values[tree]), scale)
         return Number(value.numerator if value.denominator == 1 else value)
@@ -234,11 +234,14 @@ class Written:
         return dict(pairs)
 
 
+_list_shapes = functools.cache(list_shapes)
+
+
 def list_questions(recipe: Recipe, block: EquationBlock) -> list[str]:
     """The texts of a block, row by row."""
-    shapes, scale = list_shapes(recipe.space), 10**recipe.space.operands.decimals
+    shapes, scale = _list_shapes(recipe.space), 10**recipe.space.operands.decimals
     rows = zip(block.shapes.tolist(), *(operand.tolist() for operand in block.operands), strict=True)
-    return [render(plant(shapes[number].tree, operands, scale), recipe.space.spacing) for number, *operands in rows]
+    return [render(plant(shapes[number], operands, scale), recipe.space.spacing) for number, *operands in rows]
 
 
 def make_plan(recipe: Recipe, *, block_size: int | None = None) -> SplitPlan:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from eqstream.data.recipe import OPERATORS, SpaceRecipe
-from eqstream.data.space.shapes import OPERAND, ShapeColumns
+from eqstream.data.space.equation_space import EquationSpace
+from eqstream.data.space.shapes import OPERAND, ShapeColumns, Shapes
 from eqstream.data.space.trees import Steps
 
 Tree = Any  # int | tuple[str, Tree, Tree]
@@ -87,3 +88,14 @@ def _tree_by_precedence(operators: tuple[str, ...]) -> Tree:
     for sign, right in zip(signs, sums[1:], strict=True):
         tree = (sign, tree, right)
     return tree
+
+
+def list_rows(shapes: Shapes, trees: list[Tree], space: EquationSpace, indices: np.ndarray) -> list[tuple]:
+    """The tree and the operands at each index; `trees` are those of all shapes, in order."""
+    rows: list[tuple] = [()] * len(indices)
+    for candidates in space.locate(indices):
+        numbers = shapes.numbers(candidates.section.shapes, candidates.shapes).tolist()
+        operands = candidates.operands().T.tolist()
+        for row, number, own in zip(candidates.rows.tolist(), numbers, operands, strict=True):
+            rows[row] = (trees[number], *own)
+    return rows

@@ -107,7 +107,10 @@ def _bound(columns: ShapeColumns, box: Box, space: SpaceRecipe) -> _Bounds:
     scale = 10**space.operands.decimals
     values = [
         _Bounds(
-            Fraction(domain.intervals[0][0], scale), Fraction(domain.intervals[-1][1], scale), space.operands.decimals, 0
+            Fraction(domain.intervals[0][0], scale),
+            Fraction(domain.intervals[-1][1], scale),
+            space.operands.decimals,
+            0,
         )
         for domain in box
     ]

@@ -94,9 +94,7 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
         sections = sections_of(selection.where, space)
         feasibility = Feasibility(space, selection, others)
 
-        def without_vain(
-            sections: tuple[Section, ...], feasibility: Feasibility = feasibility
-        ) -> tuple[Section, ...]:
+        def without_vain(sections: tuple[Section, ...], feasibility: Feasibility = feasibility) -> tuple[Section, ...]:
             # All or none: the place of every equation depends on all sections.
             return () if all(map(feasibility.keeps_nothing, sections)) else sections
 

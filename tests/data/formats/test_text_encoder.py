@@ -15,6 +15,7 @@ from eqstream.data.reference.evaluation import answer_text, evaluate, render
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import prepare_space
 from tests.brute_force import make_recipe, plant
+from tests.one_shape import columns_of, count_terms, list_shapes
 
 
 def split_joined(pieces) -> list[str]:
@@ -25,11 +26,11 @@ def split_joined(pieces) -> list[str]:
 
 def make_block(shapes, arithmetic, rows, is_huge) -> EquationBlock:
     """A block of (shape, grid integers) in the order given."""
-    widest = max(shape.num_terms for shape in shapes)
+    widest = max(map(count_terms, shapes))
     parts = []
     for number, operands in rows:
         columns = [np.array([operand], dtype=object if is_huge else np.int64) for operand in operands]
-        answers = arithmetic.evaluate(shapes[number], columns)
+        answers = arithmetic.evaluate(columns_of([shapes[number]]), np.stack(columns))
         columns += [np.zeros(1, dtype=columns[0].dtype)] * (widest - len(operands))
         none = np.zeros(1, dtype=np.int64)
         shape = np.array([number], dtype=np.uint16)
@@ -63,7 +64,7 @@ spaces = st.builds(
 def test_texts_of_a_block_are_those_printed_one_by_one(mapping, data):
     space = make_recipe(mapping).space
     prepared = prepare_space(space)
-    shapes, scale = prepared.shapes, prepared.scale
+    shapes, scale = list_shapes(space), prepared.scale
     low, high = space.operands.min * scale, space.operands.max * scale
     corners = [
         step for power in range(0, 22, 4) for step in (10**power - 1, 10**power, -(10**power), scale * 10**power)
@@ -75,9 +76,9 @@ def test_texts_of_a_block_are_those_printed_one_by_one(mapping, data):
     )
     rows = []
     for number in data.draw(st.lists(st.integers(0, len(shapes) - 1), min_size=1, max_size=6)):
-        operands = data.draw(st.tuples(*[numbers] * shapes[number].num_terms))
+        operands = data.draw(st.tuples(*[numbers] * count_terms(shapes[number])))
         try:
-            value = evaluate(plant(shapes[number].tree, operands, scale), space.division, space.operands.decimals)
+            value = evaluate(plant(shapes[number], operands, scale), space.division, space.operands.decimals)
         except ZeroDivisionError:
             continue
         rows.append((number, operands, value))
@@ -89,7 +90,7 @@ def test_texts_of_a_block_are_those_printed_one_by_one(mapping, data):
     questions, answers = split_joined(text.questions(block)), split_joined(text.answers(block))
     division = space.division if "/" in space.operators else "exact"
     for (number, operands, value), question, answer in zip(rows, questions, answers, strict=True):
-        assert question == render(plant(shapes[number].tree, operands, scale), space.spacing)
+        assert question == render(plant(shapes[number], operands, scale), space.spacing)
         assert answer == answer_text(value, division, space.places)
         assert len(question) <= text.max_question_length
         assert len(answer) <= text.max_answer_length

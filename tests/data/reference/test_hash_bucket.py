@@ -8,7 +8,7 @@ import pytest
 from eqstream.data.reference.hash_bucket import hash_bucket
 from eqstream.data.reference.parsing import Number, parse
 from eqstream.data.space.class_hash import class_hash
-from eqstream.data.space.shapes import Shape
+from tests.one_shape import columns_of
 
 
 def to_shape_tree(tree, leaves):
@@ -37,9 +37,9 @@ def to_shape_tree(tree, leaves):
 )
 def test_buckets_are_those_of_the_hash_in_bulk(question, decimals, salt):
     leaves = []
-    shape = Shape(to_shape_tree(parse(question), leaves), brackets=True)
+    columns = columns_of([to_shape_tree(parse(question), leaves)])
     steps = [int(value * 10**decimals) for value in leaves]
     dtype = np.int64 if all(-(2**63) <= step < 2**63 for step in steps) else object
-    operands = [np.array([step], dtype=dtype) for step in steps]
-    expected = int(class_hash(shape, operands, decimals, salt)[0])
+    operands = np.array(steps, dtype=dtype)[:, None]
+    expected = int(class_hash(columns, operands, decimals, salt)[0])
     assert hash_bucket(parse(question), salt) == Fraction(expected, 2**64)

@@ -13,40 +13,40 @@ from eqstream.data.reference.evaluation import answer_text as oracle_answer
 from eqstream.data.reference.evaluation import count_carries as oracle_carries
 from eqstream.data.space.arithmetic import Arithmetic
 from eqstream.data.space.digits import count_carries, digit_count, digit_sum
-from eqstream.data.space.shapes import Shape, list_shapes
 from tests.brute_force import make_recipe, plant
+from tests.one_shape import columns_of, count_terms, list_shapes
 
 DIVISIONS = ["exact", "quotient", "decimal", "fraction"]
 
 
-def check(space, shape, shapes, rows):
+def check(space, tree, rows):
     """Evaluates rows of grid integers at once and one by one."""
     scale = 10**space.operands.decimals
-    arithmetic = Arithmetic(space, max(abs(space.operands.min), abs(space.operands.max)) * scale, shapes)
-    columns = [np.array(column, dtype=object) for column in zip(*rows, strict=True)]
+    arithmetic = Arithmetic(space, max(abs(space.operands.min), abs(space.operands.max)) * scale)
+    columns, operands = columns_of([tree] * len(rows)), np.array(rows, dtype=object).T
     if max((abs(value) for row in rows for value in row), default=0) < 1 << 62:
-        columns = [column.astype(np.int64) for column in columns]
-    answers = arithmetic.evaluate(shape, columns)
-    without_carries = arithmetic.evaluate(shape, columns, with_carries=False)
+        operands = operands.astype(np.int64)
+    answers = arithmetic.evaluate(columns, operands)
+    without_carries = arithmetic.evaluate(columns, operands, with_carries=False)
     assert not without_carries.carries.any()
     assert (without_carries.is_valid == answers.is_valid).all()
     division = space.division if "/" in space.operators else "exact"
     denominators = np.broadcast_to(np.array(answers.denominators, dtype=object), len(rows))
     for place, row in enumerate(rows):
-        tree = plant(shape.tree, row, scale)
+        planted = plant(tree, row, scale)
         try:
-            value = evaluate(tree, division, space.operands.decimals)
+            value = evaluate(planted, division, space.operands.decimals)
         except (ZeroDivisionError, InexactDivisionError):
-            assert not answers.is_valid[place], tree
+            assert not answers.is_valid[place], planted
             continue
-        assert answers.is_valid[place], tree
+        assert answers.is_valid[place], planted
         numerator, denominator = int(answers.numerators[place]), int(denominators[place])
         expected = Fraction(oracle_answer(value, division, space.places))
-        assert Fraction(numerator, denominator) == expected, tree
+        assert Fraction(numerator, denominator) == expected, planted
         assert max(abs(numerator), denominator if arithmetic.is_fraction else 0) <= arithmetic.answer_bound
         if arithmetic.is_fraction:
-            assert (numerator, denominator) == (expected.numerator, expected.denominator), tree
-        assert answers.carries[place] == oracle_carries(tree, division), tree
+            assert (numerator, denominator) == (expected.numerator, expected.denominator), planted
+        assert answers.carries[place] == oracle_carries(planted, division), planted
     return arithmetic
 
 
@@ -72,14 +72,13 @@ small_spaces = st.builds(
 @given(small_spaces, st.data())
 def test_values_are_exact_in_every_kind_of_space(mapping, data):
     space = make_recipe(mapping).space
-    shapes = list_shapes(space)
-    shape = data.draw(st.sampled_from(shapes))
+    tree = data.draw(st.sampled_from(list_shapes(space)))
     scale = 10**space.operands.decimals
     low, high = space.operands.min * scale, space.operands.max * scale
     corners = [number for number in (low, high, 0, 1, -1, scale, 2 * scale) if low <= number <= high]
     numbers = st.one_of(st.sampled_from(corners), st.integers(low, high))
-    rows = data.draw(st.lists(st.tuples(*[numbers] * shape.num_terms), min_size=1, max_size=12))
-    check(space, shape, shapes, rows)
+    rows = data.draw(st.lists(st.tuples(*[numbers] * count_terms(tree)), min_size=1, max_size=12))
+    check(space, tree, rows)
 
 
 deep_trees = st.recursive(st.just(0), lambda child: st.tuples(st.sampled_from("+-*/"), child, child), max_leaves=7)
@@ -97,13 +96,14 @@ def number_leaves(tree):
 @settings(max_examples=200, deadline=None)
 @given(deep_trees, st.sampled_from(DIVISIONS), st.integers(0, 2), st.data())
 def test_values_are_exact_in_deep_trees(tree, division, decimals, data):
-    shape = Shape(number_leaves(tree), brackets=True)
+    tree = number_leaves(tree)
     high = data.draw(st.sampled_from([9, 99, 9999]))
     mapping = {"operands": {"min": -high, "max": high, "decimals": decimals}, "operators": "+-*/", "division": division}
+    mapping |= {"terms": count_terms(tree), "brackets": True}
     scale = 10**decimals
     numbers = st.one_of(st.integers(-high * scale, high * scale), st.integers(-9, 9).map(lambda step: step * scale))
-    rows = data.draw(st.lists(st.tuples(*[numbers] * shape.num_terms), min_size=1, max_size=8))
-    check(make_recipe(mapping).space, shape, [shape], rows)
+    rows = data.draw(st.lists(st.tuples(*[numbers] * count_terms(tree)), min_size=1, max_size=8))
+    check(make_recipe(mapping).space, tree, rows)
 
 
 @pytest.mark.parametrize("division", DIVISIONS)
@@ -114,34 +114,33 @@ def test_numbers_of_63_bits_are_used_only_where_nothing_can_overflow(division, o
     def probe(high):
         mapping = {"operands": {"min": -high, "max": high}, "operators": operators, "terms": 3, "brackets": True}
         space = make_recipe(mapping | {"division": division, "places": 3}).space
-        shapes = list_shapes(space)
-        return space, shapes, Arithmetic(space, high, shapes).is_native
+        return space, Arithmetic(space, high).is_native
 
     native, huge = 1, 1 << 63
     while huge - native > 1:
         middle = (native + huge) // 2
-        native, huge = (middle, huge) if probe(middle)[2] else (native, middle)
+        native, huge = (middle, huge) if probe(middle)[1] else (native, middle)
     for high in (native, huge):
-        space, shapes, _ = probe(high)
+        space, _ = probe(high)
         extremes = [-high, -high + 1, -1, 0, 1, high - 1, high]
-        for shape in shapes:
-            check(space, shape, shapes, list(itertools.product(extremes, repeat=3)))
+        for tree in list_shapes(space):
+            check(space, tree, list(itertools.product(extremes, repeat=3)))
 
 
 def test_halves_are_rounded_to_the_even_neighbour():
     mapping = {"operands": {"min": -40, "max": 40}, "operators": "/", "division": "decimal", "places": 0}
     space = make_recipe(mapping).space
-    (shape,) = list_shapes(space)
+    tree = ("/", 0, 1)
     rows = list(itertools.product(range(-40, 41), [-8, -4, -2, 0, 2, 4, 8]))
-    check(space, shape, [shape], rows)
-    answers = Arithmetic(space, 40, [shape]).evaluate(shape, [np.array([1, 3, 5, -1, -3, -5]), np.full(6, 2)])
+    check(space, tree, rows)
+    answers = Arithmetic(space, 40).evaluate(columns_of([tree] * 6), np.array([[1, 3, 5, -1, -3, -5], [2] * 6]))
     assert answers.numerators.tolist() == [0, 2, 2, 0, -2, -2]
 
 
 def test_decimals_of_answers_are_those_that_products_need():
     def decimals(**rest):
         space = make_recipe({"operands": {"min": 0, "max": 9, "decimals": 2}, **rest}).space
-        return Arithmetic(space, 900, list_shapes(space)).answer_decimals
+        return Arithmetic(space, 900).answer_decimals
 
     assert decimals(operators="+-") == 2
     assert decimals(operators="*", terms=3) == 6
@@ -160,8 +159,9 @@ def test_carries_and_borrows_of_every_small_pair_are_those_on_paper(subtract):
         oracle_carries(Operation("-" if subtract else "+", Number(one), Number(other)))
         for one, other in zip(left.tolist(), right.tolist(), strict=True)
     ]
-    assert count_carries(left, right, 2000, subtract=subtract).tolist() == expected
-    huge = count_carries(left.astype(object), right.astype(object), 2000, subtract=subtract)
+    result = left - right if subtract else left + right
+    assert count_carries(left, right, result).tolist() == expected
+    huge = count_carries(*(column.astype(object) for column in (left, right, result)))
     assert huge.tolist() == expected
 
 
@@ -169,7 +169,7 @@ def test_carries_and_borrows_of_every_small_pair_are_those_on_paper(subtract):
 def test_carries_of_numbers_of_any_size_are_those_on_paper(pairs, subtract):
     left, right = (np.array(column, dtype=object) for column in zip(*pairs, strict=True))
     expected = [oracle_carries(Operation("-" if subtract else "+", Number(one), Number(other))) for one, other in pairs]
-    assert count_carries(left, right, 2 * 10**40, subtract=subtract).tolist() == expected
+    assert count_carries(left, right, left - right if subtract else left + right).tolist() == expected
 
 
 @given(st.lists(st.integers(0, 2**62 - 1), min_size=1))
@@ -188,9 +188,9 @@ def test_powers_of_ten_have_one_digit_more_than_what_comes_before():
 
 
 def test_an_equation_on_paper():
-    shape = Shape(("-", ("*", ("+", 0, 1), 2), ("/", 3, 4)), brackets=True)
-    space = make_recipe({"operands": {"min": 0, "max": 999}, "operators": "+-*/"}).space
-    answers = Arithmetic(space, 999, [shape]).evaluate(shape, [np.array([n]) for n in (131, 83, 7, 744, 31)])
+    columns = columns_of([("-", ("*", ("+", 0, 1), 2), ("/", 3, 4))])
+    space = make_recipe({"operands": {"min": 0, "max": 999}, "operators": "+-*/", "terms": 5, "brackets": True}).space
+    answers = Arithmetic(space, 999).evaluate(columns, np.array([131, 83, 7, 744, 31])[:, None])
     assert (answers.numerators.tolist(), answers.denominators) == ([1474], 1)
     assert evaluate(parse("(131 + 83) * 7 - 744 / 31")) == 1474
     # 131 + 83 carries once, 1498 - 24 borrows never.

@@ -11,24 +11,21 @@ from hypothesis import strategies as st
 from eqstream.data.reference.evaluation import canonical_key, parse, render
 from eqstream.data.space.class_hash import class_hash, in_buckets
 from eqstream.data.space.prepared_space import prepare_space
-from eqstream.data.space.shapes import Shape, list_shapes
 from tests.brute_force import make_recipe, plant
-
-SMALL = {"operands": {"min": 0, "max": 9}}
+from tests.one_shape import columns_of, list_shapes
 
 
 def hash_everything(mapping: dict, dtype=np.int64, salt: str = "") -> dict[str, int]:
     """Each question of a space with the hash of its class."""
     recipe = make_recipe(mapping).space
-    space, scale = prepare_space(recipe).whole, 10**recipe.operands.decimals
+    space, trees = prepare_space(recipe), list_shapes(recipe)
     result = {}
-    for group in space.unrank(np.arange(space.size)):
-        shape = space.shapes[group.shape]
-        hashes = class_hash(
-            shape, [operand.astype(dtype) for operand in group.operands], recipe.operands.decimals, salt
-        )
-        for operands, value in zip(zip(*group.operands, strict=True), hashes.tolist(), strict=True):
-            result[render(plant(shape.tree, operands, scale))] = value
+    for candidates in space.whole.locate(np.arange(space.whole.size)):
+        operands = candidates.operands()
+        hashes = class_hash(candidates.columns(), operands.astype(dtype), space.decimals, salt)
+        numbers = space.shapes.numbers(candidates.section.shapes, candidates.shapes)
+        for number, row, value in zip(numbers.tolist(), operands.T, hashes.tolist(), strict=True):
+            result[render(plant(trees[number], row, space.scale))] = value
     return result
 
 
@@ -57,28 +54,30 @@ def test_hash_is_of_the_number_and_not_of_its_grid():
     coarse = hash_everything({"operands": {"min": -3, "max": 3}, "operators": "-"})
     fine = hash_everything({"operands": {"min": -3, "max": 3, "decimals": 1}, "operators": "-"})
     assert coarse == {question: fine[question] for question in coarse}
-    (shape,) = list_shapes(make_recipe(SMALL).space)
-    grids = {decimals: [np.array([-25 * 10**decimals // 10, 0, 7 * 10**decimals])] * 2 for decimals in (1, 2, 12)}
-    hashes = {decimals: class_hash(shape, operands, decimals, "s").tolist() for decimals, operands in grids.items()}
+    grids = {decimals: np.array([[-25 * 10**decimals // 10, 0, 7 * 10**decimals]] * 2) for decimals in (1, 2, 12)}
+    hashes = {
+        decimals: class_hash(columns_of([("+", 0, 1)] * 3), operands, decimals, "s").tolist()
+        for decimals, operands in grids.items()
+    }
     assert hashes[1] == hashes[2] == hashes[12]
 
 
 def test_hash_of_a_number_beyond_64_bits_depends_on_all_of_it():
-    (shape,) = list_shapes(make_recipe(SMALL).space)
     numbers = [5, 5 + 2**64, 5 - 2**64, 5 + 2**65, 5 + 2**128, 2**63, -(2**63), -(2**63) - 1, -1, 2**64 - 1, 10**30]
-    hashes = class_hash(shape, [np.array(numbers, dtype=object), np.zeros(len(numbers), dtype=object)], 0, "")
+    columns = columns_of([("+", 0, 1)] * len(numbers))
+    hashes = class_hash(columns, np.array([numbers, [0] * len(numbers)], dtype=object), 0, "")
     assert len(set(hashes.tolist())) == len(numbers)
-    native = class_hash(shape, [np.array([5, -(2**63), -1]), np.zeros(3, dtype=np.int64)], 0, "")
+    native = class_hash(columns_of([("+", 0, 1)] * 3), np.array([[5, -(2**63), -1], [0] * 3]), 0, "")
     assert native.tolist() == [hashes.tolist()[numbers.index(number)] for number in (5, -(2**63), -1)]
 
 
 def test_hash_is_the_same_everywhere():
     # A change of these numbers moves equations between buckets: it needs a new format version.
-    shape = Shape(("-", ("+", 0, 1), ("*", 2, 3)), brackets=False)
-    operands = [np.array([number]) for number in (31, 87, -5, 250)]
+    shape = columns_of([("-", ("+", 0, 1), ("*", 2, 3))])
+    operands = np.array([[31], [87], [-5], [250]])
     assert class_hash(shape, operands, 0, "").tolist() == [7732649477542714276]
     assert class_hash(shape, operands, 2, "pepper").tolist() == [8934013828460778226]
-    huge = [np.array([10**30], dtype=object)] * 4
+    huge = np.array([[10**30]] * 4, dtype=object)
     assert class_hash(shape, huge, 0, "").tolist() == [16628120282826259155]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.errors import UserError
 from eqstream.data.reference.evaluation import list_operands, parse, render
-from eqstream.data.space.conditions import Selection, are_disjoint, boxes_of, fits, selection_of
+from eqstream.data.space.conditions import Selection, are_disjoint, fits, sections_of, selection_of
 from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import prepare_space
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -22,6 +22,7 @@ from tests.brute_force import (
     plant,
 )
 from tests.covering import cover_pairs
+from tests.one_shape import list_rows, list_shapes
 
 SPACES = {
     "two terms": {"operands": {"min": -3, "max": 11}, "operators": "+-*"},
@@ -111,21 +112,18 @@ def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
     splits = [{"name": "chosen", "rest": True, "where": where}]
     recipe = make_recipe(space, splits)
     condition = recipe.splits[0].where
-    prepared = prepare_space(recipe.space)
-    shapes, boxes = prepared.shapes, boxes_of(condition, prepared)
-    assert all(box.size for box in boxes)
-    boxed = EquationSpace(shapes, tuple(boxes))
-    seen, chosen = set(), set()
-    for group in boxed.unrank(np.arange(boxed.size)):
-        shape = shapes[group.shape]
-        answers = prepared.arithmetic.evaluate(shape, group.operands)
-        is_chosen = fits(condition, shape, group.operands, answers, prepared.scale) & answers.is_valid
-        for row, operands in enumerate(zip(*group.operands, strict=True)):
-            question = render(plant(shape.tree, operands, prepared.scale))
-            assert question not in seen
-            seen.add(question)
-            if is_chosen[row]:
-                chosen.add(question)
+    prepared, trees = prepare_space(recipe.space), list_shapes(recipe.space)
+    boxed = EquationSpace(sections_of(condition, prepared))
+    assert all(section.size for section in boxed.sections)
+    rows = list_rows(prepared.shapes, trees, boxed, np.arange(boxed.size))
+    questions = [render(plant(tree, operands, prepared.scale)) for tree, *operands in rows]
+    assert len(set(questions)) == len(questions)
+    chosen = set()
+    for candidates in boxed.locate(np.arange(boxed.size)):
+        columns, operands = candidates.columns(), candidates.operands()
+        answers = prepared.arithmetic.evaluate(columns, operands)
+        is_chosen = fits(condition, columns, operands, answers, prepared.scale) & answers.is_valid
+        chosen |= {questions[row] for row in candidates.rows[is_chosen].tolist()}
     assert chosen == {equation.question for equation in examine_space(recipe.space) if meets(equation, where)}
 
 
@@ -141,8 +139,8 @@ def test_boxes_are_no_larger_than_operands_need_them_to_be():
         {"contains": [7, 101], "digits": 3, "excludes": [8], "operators": "+"},
     ):
         condition = make_recipe({"operands": {"min": 0, "max": 0}}, [{"name": "a", "rest": True, "where": where}])
-        boxes = boxes_of(condition.splits[0].where, prepared)
-        assert sum(box.size for box in boxes) == sum(meets(one, where) for one in examine_space(space.space))
+        sections = sections_of(condition.splits[0].where, prepared)
+        assert sum(section.size for section in sections) == sum(meets(one, where) for one in examine_space(space.space))
 
 
 NUMBERS = st.one_of(st.integers(-4, 12), st.sampled_from([0.5, 9.1, 9.9, -0.25, 10**25]))

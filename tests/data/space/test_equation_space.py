@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqstream.data.permutation import index_dtype
-from eqstream.data.space.equation_space import Box, Domain, EquationSpace, Group
+from eqstream.data.space.equation_space import Domain, EquationSpace, Section
 from eqstream.data.space.prepared_space import prepare_space
+from eqstream.data.space.shapes import Shapes, ShapeSubset
 from tests.brute_force import list_numbers, make_recipe
+from tests.one_shape import count_terms, list_rows, list_shapes
 
 # Sorted numbers in pairs are disjoint intervals.
 domains = st.lists(st.integers(-30, 30), max_size=8, unique=True).map(
@@ -51,14 +53,12 @@ def test_few_values_far_from_zero_have_places():
     assert far.rank(far.unrank(np.arange(4))).tolist() == [0, 1, 2, 3]
 
 
-def list_rows(space: EquationSpace, indices: np.ndarray) -> list[tuple]:
-    """The shape and the operands at each index, one by one."""
-    rows = [None] * len(indices)
-    for group in space.unrank(indices):
-        for place, operands in zip(group.rows, zip(*group.operands, strict=True), strict=True):
-            assert rows[place] is None
-            rows[place] = (group.shape, *map(int, operands))
-    return rows
+def rank(space, indices):
+    """The ranks of the equations at indices."""
+    ranks = np.zeros(len(indices), dtype=index_dtype(space.size))
+    for candidates in space.locate(indices):
+        ranks[candidates.rows] = space.rank(candidates.section.shapes, candidates.shapes, candidates.operands())
+    return ranks.tolist()
 
 
 @pytest.mark.parametrize(
@@ -72,34 +72,36 @@ def list_rows(space: EquationSpace, indices: np.ndarray) -> list[tuple]:
 )
 def test_enumeration_is_shape_by_shape_with_the_last_operand_fastest(mapping):
     recipe = make_recipe(mapping).space
-    space = prepare_space(recipe).whole
-    scale = 10**recipe.operands.decimals
-    numbers = [
-        int(number * scale)
-        for number in list_numbers(recipe.operands.min, recipe.operands.max, recipe.operands.decimals)
-    ]
-    expected = [
-        (number, *operands)
-        for number, shape in enumerate(space.shapes)
-        for operands in itertools.product(numbers, repeat=shape.num_terms)
-    ]
+    prepared, trees = prepare_space(recipe), list_shapes(recipe)
+    space = prepared.whole
+    numbers = list_numbers(recipe.operands.min, recipe.operands.max, recipe.operands.decimals)
+    steps = [int(number * prepared.scale) for number in numbers]
+    expected = [(tree, *operands) for tree in trees for operands in itertools.product(steps, repeat=count_terms(tree))]
     indices = np.arange(space.size)
-    assert list_rows(space, indices) == expected
-    assert space.rank(space.unrank(indices)).tolist() == indices.tolist()
+    assert list_rows(prepared.shapes, trees, space, indices) == expected
+    assert rank(space, indices) == indices.tolist()
     shuffled = np.random.default_rng(0).permutation(space.size)
-    assert list_rows(space, shuffled) == [expected[index] for index in shuffled]
-    assert space.rank(space.unrank(shuffled)).tolist() == shuffled.tolist()
+    assert list_rows(prepared.shapes, trees, space, shuffled) == [expected[index] for index in shuffled]
+    assert rank(space, shuffled) == shuffled.tolist()
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), domains, domains), min_size=1, max_size=5), st.booleans())
-def test_boxes_follow_each_other_and_empty_ones_take_no_place(parts, is_huge):
-    shapes = prepare_space(make_recipe({"operands": {"min": 0, "max": 1}, "operators": "+-*"}).space).whole.shapes
-    boxes = tuple(Box(number, (first, second)) for number, first, second in parts)
-    space = EquationSpace(shapes, boxes)
-    expected = [(box.shape, *operands) for box in boxes for operands in itertools.product(*map(members, box.domains))]
+boxes_of_pairs = st.tuples(domains, domains).filter(lambda box: all(domain.size for domain in box))
+
+
+@given(st.lists(boxes_of_pairs, min_size=1, max_size=4), st.booleans(), st.booleans())
+def test_boxes_follow_each_other_for_each_shape_or_have_one_of_their_own(boxes, is_shared, is_huge):
+    recipe = make_recipe({"operands": {"min": 0, "max": 1}, "operators": "+-*"}).space
+    shapes, trees = Shapes(recipe), list_shapes(recipe)
+    own = None if is_shared else np.array([number % 3 for number in range(len(boxes))])
+    chosen = ShapeSubset(shapes.by_terms[2], np.array([0, 2]))
+    space = EquationSpace((Section(chosen, tuple(boxes), own),))
+    pairs = itertools.product([0, 2], boxes) if own is None else zip(own.tolist(), boxes, strict=True)
+    expected = [
+        (trees[number], *operands) for number, box in pairs for operands in itertools.product(*map(members, box))
+    ]
     assert space.size == len(expected)
     indices = np.arange(space.size).astype(object if is_huge else np.int64)
-    assert list_rows(space, indices) == expected
+    assert list_rows(shapes, trees, space, indices) == expected
 
 
 huge_spaces = st.builds(
@@ -124,16 +126,14 @@ def test_rank_undoes_unrank_in_spaces_of_every_size(mapping, data):
     recipe = make_recipe(mapping).space
     space = prepare_space(recipe).whole
     num_numbers = (recipe.operands.max - recipe.operands.min) * 10**recipe.operands.decimals + 1
-    assert space.size == sum(num_numbers**shape.num_terms for shape in space.shapes)
+    assert space.size == sum(num_numbers ** count_terms(tree) for tree in list_shapes(recipe))
     inside = st.integers(0, space.size - 1)
     places = [0, space.size - 1, *data.draw(st.lists(inside, max_size=20))]
     indices = np.array(places, dtype=index_dtype(space.size))
-    groups = space.unrank(indices)
-    assert space.rank(groups).tolist() == places
+    assert rank(space, indices) == places
     domain = prepare_space(recipe).operand_domain
-    for group in groups:
-        assert len(group.operands) == space.shapes[group.shape].num_terms
-        for operand in group.operands:
+    for candidates in space.locate(indices):
+        for operand in candidates.operands():
             assert all(domain.intervals[0][0] <= value <= domain.intervals[0][1] for value in operand)
 
 
@@ -152,25 +152,23 @@ def test_rank_undoes_unrank_at_the_sizes_where_types_change(high, terms, size):
     space = prepare_space(make_recipe({"operands": {"min": 0, "max": high}, "terms": terms}).space).whole
     assert space.size == size
     places = [0, 1, high, size // 3, size // 2, math.isqrt(size), size - 2, size - 1]
-    groups = space.unrank(np.array(places, dtype=index_dtype(size)))
-    assert space.rank(groups).tolist() == places
-    (group,) = groups
-    digits = [[int(operand[row]) for operand in group.operands] for row in range(len(places))]
+    indices = np.array(places, dtype=index_dtype(size))
+    assert rank(space, indices) == places
+    (candidates,) = space.locate(indices)
+    digits = candidates.operands().T.tolist()
     assert [sum(digit * (high + 1) ** place for place, digit in enumerate(reversed(row))) for row in digits] == places
 
 
 def test_no_index_gives_no_equation():
-    assert (
-        prepare_space(make_recipe({"operands": {"min": 0, "max": 9}}).space).whole.unrank(np.array([], dtype=np.int64))
-        == []
-    )
+    space = prepare_space(make_recipe({"operands": {"min": 0, "max": 9}}).space).whole
+    assert space.locate(np.array([], dtype=np.int64)) == []
 
 
 def test_equation_outside_the_space_has_no_rank():
-    space = prepare_space(make_recipe({"operands": {"min": 0, "max": 9}}).space).whole
-    operands = [np.array([1, 10, 11]), np.array([2, 3, 4])]
+    prepared = prepare_space(make_recipe({"operands": {"min": 0, "max": 9}}).space)
+    operands = np.array([[1, 9, 11], [2, 3, 4]])
     with pytest.raises(ValueError, match="the equation in row 2 is not in the space"):
-        space.rank([Group(0, np.array([1, 2, 0]), operands)])
+        prepared.whole.rank(prepared.shapes.by_terms[2], np.zeros(3, dtype=np.int64), operands)
 
 
 @pytest.mark.parametrize("operands", [{"min": 0, "max": 9}, {"min": 0, "max": 10**10 - 1}], ids=["small", "huge"])
@@ -180,16 +178,17 @@ def test_index_out_of_range_is_refused(operands, operators):
     for indices in ([-1], [0, space.size], [space.size + 5, 0]):
         wrong = next(index for index in indices if not 0 <= index < space.size)
         with pytest.raises(ValueError, match=rf"index {wrong} is not in \[0, {space.size}\)"):
-            space.unrank(np.array(indices, dtype=index_dtype(space.size)))
-    assert space.unrank(np.zeros(0, dtype=np.int64)) == []
+            space.locate(np.array(indices, dtype=index_dtype(space.size)))
+    assert space.locate(np.zeros(0, dtype=np.int64)) == []
 
 
 @pytest.mark.parametrize("operators", ["+", "+-"], ids=["one box", "two boxes"])
 @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint64, object])
 def test_indices_of_any_width_are_places_in_a_space_of_any_size(operators, dtype):
     for largest in (9, 10**10 - 1, 10**40):
-        space = prepare_space(make_recipe({"operands": {"min": 0, "max": largest}, "operators": operators}).space).whole
+        recipe = make_recipe({"operands": {"min": 0, "max": largest}, "operators": operators}).space
+        prepared, trees = prepare_space(recipe), list_shapes(recipe)
         indices = np.array([0, 99, 57], dtype=dtype)
-        rows = [(0, *divmod(int(index), largest + 1)) for index in indices]
-        assert list_rows(space, indices) == rows
-        assert space.rank(space.unrank(indices)).tolist() == indices.tolist()
+        rows = [(trees[0], *divmod(int(index), largest + 1)) for index in indices]
+        assert list_rows(prepared.shapes, trees, prepared.whole, indices) == rows
+        assert rank(prepared.whole, indices) == indices.tolist()

@@ -1,13 +1,13 @@
-"""Shapes and their twins against trees that are built, printed and commuted one at a time."""
+"""Shapes that are numbers, against shapes that are listed one at a time."""
 
-import itertools
-
+import numpy as np
 import pytest
 
-from eqstream.data.errors import UserError
-from eqstream.data.reference.evaluation import canonical_key, has_brackets, list_operators, parse, render, twins
-from eqstream.data.space.shapes import MAX_SHAPES, Shape, count_leaves, count_shapes, list_shapes
+from eqstream.data.recipe import OPERATORS
+from eqstream.data.reference.evaluation import render
+from eqstream.data.space.shapes import MOST_LISTED, OPERAND, Shapes, ShapeSubset, TermShapes
 from tests.brute_force import list_chains, list_trees, make_recipe, plant, skeleton
+from tests.one_shape import count_terms, list_operators, list_shapes, list_steps
 
 GRID = [
     (operators, terms, brackets)
@@ -18,84 +18,88 @@ GRID = [
 all_shapes = pytest.mark.parametrize(("operators", "terms", "brackets"), GRID)
 
 
-def shapes_of(operators, terms, brackets):
+def space_of(operators, terms, brackets=True):
     space = {"operands": {"min": 0, "max": 9}, "operators": operators, "terms": terms, "brackets": brackets}
-    return list_shapes(make_recipe(space).space)
+    return make_recipe(space).space
+
+
+def describe(columns, row):
+    """Operators and steps of one row."""
+    operators = columns.operators[:, row].tolist()
+    steps = [
+        tuple(int(column[-1 if column.shape[0] == 1 else row]) for column in (starts, middles, ends))
+        for starts, middles, ends in zip(columns.steps.starts, columns.steps.middles, columns.steps.ends, strict=True)
+    ]
+    return operators, steps
 
 
 @all_shapes
 def test_shapes_are_all_trees_of_the_space_each_once(operators, terms, brackets):
-    shapes = shapes_of(operators, terms, brackets)
-    found = [skeleton(plant(shape.tree, [0] * terms)) for shape in shapes]
+    space = space_of(operators, terms, brackets)
+    found = [skeleton(plant(tree, [0] * terms)) for tree in list_shapes(space)]
     list_all = list_trees if brackets else list_chains
-    assert len(set(found)) == len(found)
+    assert Shapes(space).count == len(found) == len(set(found))
     assert set(found) == {skeleton(tree) for tree in list_all([0], operators, terms)}
-    space = make_recipe({"operands": {"min": 0, "max": 0}, "operators": operators, "brackets": brackets}).space
-    assert count_shapes(terms, space) == len(shapes)
 
 
 @all_shapes
-def test_literals_are_what_stands_between_the_operands_of_the_printed_tree(operators, terms, brackets):
-    for shape in shapes_of(operators, terms, brackets):
-        tree = plant(shape.tree, range(terms))
-        assert shape.num_terms == count_leaves(shape.tree) == terms
-        assert shape.operators == list_operators(tree)
-        assert shape.has_brackets == has_brackets(tree)
-        for spacing in (True, False):
-            literals = shape.literals(spacing)
-            numbers = [*map(str, range(terms)), ""]
-            text = "".join(itertools.chain(*zip(literals, numbers, strict=True)))
-            assert text == render(tree, spacing)
-            assert parse(text) == tree
-
-
-@all_shapes
-def test_variants_are_the_twins_that_the_space_holds(operators, terms, brackets):
-    values = [3, 1, 4, 15, 92, 65][:terms]
-    for shape in shapes_of(operators, terms, brackets):
-        tree = plant(shape.tree, values)
-        variants = shape.variants()
-        assert (variants[0].swaps, variants[0].tree, variants[0].operand_order) == (0, shape.tree, tuple(range(terms)))
-        made = [plant(variant.tree, [values[place] for place in variant.operand_order]) for variant in variants]
-        assert len(set(made)) == len(made) == 2 ** len(shape.swaps)
-        assert set(made) == {twin for twin in twins(tree) if brackets or not has_brackets(twin)}
-
-
-@all_shapes
-def test_each_class_has_one_shape_whose_swaps_all_stand_as_they_should(operators, terms, brackets):
-    shapes = shapes_of(operators, terms, brackets)
-    classes = {}
-    for shape in shapes:
-        key = canonical_key(plant(shape.tree, [7] * terms))
-        classes.setdefault(key, []).append(all(swap.order <= 0 for swap in shape.swaps))
-    assert all(sum(is_canonical) == 1 for is_canonical in classes.values())
-
-
-def test_swap_says_which_operands_change_sides():
-    shape = Shape(("+", ("*", 0, 1), ("-", 2, ("*", 3, 4))), brackets=True)
-    assert [(swap.start, swap.middle, swap.end) for swap in shape.swaps] == [(0, 1, 2), (3, 4, 5), (0, 2, 5)]
-    # Both products are alike on their sides; the sum has the shorter side first, which canonical form has last.
-    assert [swap.order for swap in shape.swaps] == [0, 0, 1]
-
-
-def test_nodes_are_swapped_without_brackets_only_where_none_becomes_needed():
-    assert Shape(("+", ("+", 0, 1), 2), brackets=False).swaps == Shape(("+", 0, 1), brackets=False).swaps
-    assert len(Shape(("+", ("*", 0, 1), ("*", 2, 3)), brackets=False).swaps) == 3
-    assert Shape(("-", ("/", 0, 1), 2), brackets=False).swaps == ()
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_columns_of_a_number_are_those_of_its_tree(operators, terms, brackets, is_listed, monkeypatch):
+    monkeypatch.setattr("eqstream.data.space.shapes.MOST_LISTED", MOST_LISTED if is_listed else 0)
+    trees = list_shapes(space_of(operators, terms, brackets))
+    shapes = TermShapes(terms, operators, brackets=brackets)
+    columns = shapes.columns(np.arange(shapes.count).astype(shapes.dtype))
+    for row, tree in enumerate(trees):
+        codes = [OPERAND, *map(OPERATORS.index, list_operators(tree))]
+        assert describe(columns, row) == (codes, list_steps(tree))
 
 
 def test_shapes_come_in_the_order_of_terms_then_trees_then_operators():
-    shapes = shapes_of("+*", {"min": 1, "max": 3}, True)
-    texts = [render(plant(shape.tree, [1, 2, 3]), spacing=False) for shape in shapes]
+    texts = [
+        render(plant(tree, [1, 2, 3]), spacing=False) for tree in list_shapes(space_of("+*", {"min": 1, "max": 3}))
+    ]
     two_terms = ["1+2", "1*2"]
     right_first = ["1+(2+3)", "1+2*3", "1*(2+3)", "1*(2*3)"]
     left_first = ["1+2+3", "(1+2)*3", "1*2+3", "1*2*3"]
     assert texts == ["1", *two_terms, *right_first, *left_first]
 
 
-def test_too_many_shapes_are_refused_before_they_are_listed():
-    with pytest.raises(UserError, match=r"the space has [\d,]{30,} shapes, at most 65,536 are supported"):
-        shapes_of("+-*/", 32, True)
-    assert len(shapes_of("+-*/", 9, False)) == MAX_SHAPES
-    with pytest.raises(UserError, match=r"the space has 262,144 shapes, .*; lower `space\.terms\.max` or use fewer"):
-        shapes_of("+-*/", 10, False)
+@pytest.mark.parametrize("brackets", [False, True])
+def test_numbers_of_all_terms_are_split_and_joined(brackets):
+    space = space_of("+-", {"min": 1, "max": 4}, brackets)
+    shapes, trees = Shapes(space), list_shapes(space)
+    numbers = np.random.default_rng(1).permutation(shapes.count).astype(shapes.dtype)
+    seen = np.zeros(len(numbers), dtype=int)
+    for own, rows, places in shapes.split(numbers):
+        seen[rows] += 1
+        assert {count_terms(trees[number]) for number in numbers[rows].tolist()} == {own.num_terms}
+        assert shapes.numbers(own, places).tolist() == numbers[rows].tolist()
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("brackets", [False, True])
+@pytest.mark.parametrize("terms", [1, 2, 4])
+def test_subset_of_operators_has_the_shapes_that_hold_no_others(brackets, terms):
+    trees = list_shapes(space_of("+-*/", terms, brackets))
+    shapes = TermShapes(terms, "+-*/", brackets=brackets)
+    for operators in ("-", "+*", "*/", "+-*/"):
+        expected = [place for place, tree in enumerate(trees) if set(list_operators(tree)) <= set(operators)]
+        subset = ShapeSubset(shapes, operators=operators)
+        assert subset.places(np.arange(subset.count)).tolist() == expected
+        numbers = {place: number for number, place in enumerate(expected)}
+        assert subset.numbers(np.arange(shapes.count)).tolist() == [
+            numbers.get(place, -1) for place in range(len(trees))
+        ]
+        assert subset.has_division == any("/" in list_operators(trees[place]) for place in expected)
+        listed = ShapeSubset(shapes, np.array(expected))
+        assert listed.numbers(np.arange(shapes.count)).tolist() == subset.numbers(np.arange(shapes.count)).tolist()
+        assert listed.has_division == subset.has_division
+
+
+def test_shapes_too_many_to_list_are_numbers_all_the_same():
+    shapes = TermShapes(32, "+-*/", brackets=True)
+    places = np.array([0, shapes.count // 3, shapes.count - 1], dtype=object)
+    columns = shapes.columns(places)
+    assert columns.operators[1:, 0].tolist() == [0] * 31
+    assert columns.operators[1:, 2].tolist() == [3] * 31
+    assert [describe(columns, row)[1][-1] for row in (0, 2)] == [(0, 1, 32), (0, 31, 32)]

@@ -1,0 +1,151 @@
+"""Datasets of many shapes, byte for byte as the first release wrote them."""
+
+import hashlib
+import io
+import json
+
+import pytest
+
+from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.recipe import Recipe
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.plan import plan_splits
+
+TRAIN = [{"name": "train", "count": 1500}, {"name": "test", "count": 500}]
+CONDITIONS = [
+    {"name": "held", "count": 100, "where": {"contains": [7, 99], "operators": "+*"}},
+    {
+        "name": "plain",
+        "count": 300,
+        "where": {
+            "excludes": [7, 99],
+            "brackets": False,
+            "answer": {"min": 0, "max": 90},
+            "carries": {"min": 1},
+        },
+    },
+    {"name": "train", "count": 1000, "where": {"excludes": [7, 99], "brackets": True}},
+]
+HASHED = [{"name": "train", "hash": [0, 0.6], "count": 1500}, {"name": "test", "hash": [0.6, 1], "count": 400}]
+SHORT = [{"name": "train", "count": 1500}, {"name": "held", "count": 200, "where": {"digits": {"max": 1}}}]
+
+
+def count_split(*counts):
+    return [{"name": name, "count": count} for name, count in zip(("train", "test"), counts, strict=False)]
+
+
+def recipe_of(name, operators, terms, high, *, low=0, decimals=0, splits=TRAIN, space=None, **more):
+    operands = {"min": low, "max": high, "decimals": decimals}
+    return {
+        "name": name,
+        "seed": 7,
+        "splits": splits,
+        "space": {"operands": operands, "operators": operators, "terms": terms, "brackets": True, **(space or {})},
+        "storage": {"shard_size": 1000},
+        **more,
+    }
+
+
+QUOTIENT = {"division": "quotient", "brackets": False, "answer": {"min": -500, "max": 500}, "spacing": False}
+# What was written then: the records, the histograms of each shard, and what the manifest says of the space.
+DIGESTS = [
+    (
+        recipe_of("six-terms", "+-*", 6, 99, splits=count_split(3000)),
+        "905c2b880f3a4de0ac690b4dc2be1a3252cf6020aa161bcfe9976f9725cead9a",
+    ),
+    (
+        recipe_of("six-terms-fractions", "+-*/", 6, 999, space={"division": "fraction"}, splits=count_split(1200)),
+        "becbe87df14a740fe04fd601ebdf644eed65137008ac66dc4473d2fe83e19627",
+    ),
+    (
+        recipe_of("five-terms-fractions", "+-*/", {"min": 2, "max": 5}, 999, space={"division": "fraction"}),
+        "45cbf1aa86fc5f012557830b56fe99b10fb2cc58ec7a25ed475a76bad5bb59d3",
+    ),
+    (
+        recipe_of(
+            "five-terms-decimal", "+-*/", 5, 99, low=-9, space={"division": "decimal", "places": 3}, splits=SHORT
+        ),
+        "39eb847d9c290687093917486259f9cfbc12ab738caf93285d3eb15daf693af1",
+    ),
+    (
+        recipe_of(
+            "four-terms-exact",
+            "-/*",
+            {"min": 3, "max": 4},
+            20,
+            low=-20,
+            decimals=1,
+            commuted="drop",
+            splits=count_split(300, 60),
+        ),
+        "cd9e9821d93bc90c0c7d1e743295f5850613151dcca73350a7e08d5d8062102d",
+    ),
+    (
+        recipe_of("chains-quotient", "+-*/", {"min": 1, "max": 7}, 60, space=QUOTIENT, commuted="ignore"),
+        "f9ec1f0270616b7be9920dd83a6c388075c49959104a8c0dc7708be8cc0cf66c",
+    ),
+    (
+        recipe_of("chains-decimals", "+*", {"min": 2, "max": 9}, 30, low=-30, decimals=2, space={"brackets": False}),
+        "7c98211a356d1c3a06601eb53b7afb7c8d1f31a9754f766cf456161a73eb4c26",
+    ),
+    (
+        recipe_of("hashed", "+-*", 5, 99, splits=HASHED, hash_salt="s"),
+        "7158ff422ed3f9be00ed2bf8c43d4835d5b3429b397f69380268064b622bf7a0",
+    ),
+    (
+        recipe_of("hashed-decimals", "+-*", 4, 99, low=-9, decimals=2, commuted="drop", splits=HASHED),
+        "66f6a0e1308ee534001ad4f6da9e279df147c9f96735010b43ccbf7389188fdc",
+    ),
+    (
+        recipe_of(
+            "conditions",
+            "+-*/",
+            {"min": 2, "max": 4},
+            120,
+            low=-12,
+            commuted="drop",
+            space={"division": "quotient"},
+            splits=CONDITIONS,
+        ),
+        "8377f6490817e3705cfba29d9d0c2bb2ca3d5ac7ce21b8851f22f59099199a21",
+    ),
+    (
+        recipe_of("huge-operands", "+-*", 3, 10**25, low=-(10**24), splits=count_split(1200)),
+        "97aad6140342491846cfc9d6ec883220484841fc7adad93b4b3e6215a638183a",
+    ),
+    (
+        recipe_of(
+            "balanced-division", "*/", 3, 120, low=-3, decimals=1, sampling="balanced", space={"division": "fraction"}
+        ),
+        "3f0a60beeb584854603fa3b5074a08439a521748024e133bc23e996c1a3bd6bc",
+    ),
+    (
+        recipe_of(
+            "wide-chains",
+            "+-*",
+            {"min": 7, "max": 9},
+            9,
+            space={"brackets": False, "division": "decimal"},
+            splits=count_split(1200),
+        ),
+        "38a32d69618890e97ae1d51d6c174ed53a96114e4ba13d6db3dba05e01e25b7f",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "expected"), DIGESTS, ids=lambda value: value["name"] if isinstance(value, dict) else ""
+)
+def test_bytes_are_those_of_the_first_release(mapping, expected):
+    recipe = Recipe.from_dict(mapping)
+    writer, digest = ShardWriter(recipe), hashlib.sha256()
+    for task in plan_splits(count_for_plan(recipe)).shards:
+        sink = io.BytesIO()
+        receipt = writer.write(task, {"tfrecord": sink})
+        digest.update(sink.getvalue())
+        digest.update(json.dumps(receipt.histograms, sort_keys=True).encode())
+    facts = describe_space(recipe)
+    space = {**vars(facts), "size": str(facts.size)}
+    digest.update(json.dumps(space, sort_keys=True).encode())
+    assert digest.hexdigest() == expected
