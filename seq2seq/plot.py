@@ -31,6 +31,7 @@ from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 _MAX_EXAMPLES = 100_000
 _MIN_PAIRS = 200
 _RESOLUTION = 150  # dots per inch of a PNG
+_MARGIN = 0.1  # inches
 # Signs that a font shows badly or not at all.
 _WORDS = {" ": "␣", "∎": "end", "□": "pad", "▷": "start"}
 # What `inspect` shows of models with more than one attention.
@@ -113,9 +114,13 @@ def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, figure in pictures.items():
+            # Laid out and measured once for both files.
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+            box = figure.get_tightbbox().padded(_MARGIN)
             for kind, metadata in _NO_METADATA.items():
                 path = directory / f"{name}.{kind}"
-                figure.savefig(path, format=kind, dpi=_RESOLUTION, metadata=metadata, bbox_inches="tight")
+                figure.savefig(path, format=kind, dpi=_RESOLUTION, metadata=metadata, bbox_inches=box)
                 yield path
     except OSError as error:
         raise UserError(f"{directory} cannot be written: {error.strerror}") from error

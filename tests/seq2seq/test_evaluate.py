@@ -243,14 +243,14 @@ def test_a_dataset_of_another_kind_of_equations_is_refused_with_the_reason(place
             list(judge(place / "run", data_directory=tmp_path / "data", split="test") or [])
 
 
-@pytest.mark.parametrize("places", ["absolute", "relative"])
+@pytest.mark.parametrize("places", ["relative", pytest.param("absolute", marks=pytest.mark.slow)])
 def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_judged(tmp_path, places):
     splits = [
         {"name": "train", "count": 80, "where": {"digits": 1}},
         {"name": "test", "rest": True, "where": {"digits": 1}},
-        {"name": "test_length", "count": 30, "where": {"digits": {"min": 3}}},
+        {"name": "test_length", "count": 30, "where": {"digits": {"min": 2}}},
     ]
-    space = {"operands": {"min": 0, "max": 999}, "operators": "+"}
+    space = {"operands": {"min": 0, "max": 99}, "operators": "+"}
     model = {"kind": "transformer", "width": 8, "heads": 2, "feed_forward": 8, "places": places}
     sections = {"codec": {"reverse_answer": True}, "model": model}
     recipe = Recipe.from_dict({**RECIPE, "space": space, "splits": splits, **sections})
@@ -258,9 +258,9 @@ def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_judged(tmp_p
     make_untrained_run(recipe, tmp_path / "data", tmp_path / "run")
     evaluation = evaluate(tmp_path / "run", split="test_length")
     assert evaluation.num_examples == 30
-    assert any(group.value.endswith("x 3") for group in evaluation.tables["lengths"])
-    prediction = Predictor.load(tmp_path / "run").predict(["999+999"])[0]
-    assert prediction.expected == "1998"
+    assert any(group.value.endswith("x 2") for group in evaluation.tables["lengths"])
+    prediction = Predictor.load(tmp_path / "run").predict(["99+99"])[0]
+    assert prediction.expected == "198"
     assert all(math.isfinite(share) for _, share in prediction.characters)
 
 
@@ -305,7 +305,8 @@ def test_twins_that_are_strangers_are_told_apart(tmp_path):
     splits = [{"name": "train", "count": 60}, {"name": "test", "rest": True}]
     space = {"operands": {"min": 0, "max": 9}, "operators": "+"}
     training = {"epochs": 1, "batch_size": 10, "validation_examples": 5}
-    mapping = {**RECIPE, "commuted": "ignore", "splits": splits, "space": space, "training": training}
+    changes = {"commuted": "ignore", "splits": splits, "space": space, "training": training}
+    mapping = {**RECIPE, **changes, "model": {"kind": "mlp-regression"}}
     recipe = Recipe.from_dict(mapping)
     build(recipe, tmp_path / "data")
     train(recipe, tmp_path / "data", tmp_path / "run", report=lambda line: None)
@@ -337,9 +338,10 @@ def test_all_splits_are_evaluated_at_once(place, capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main(["evaluate", str(place / "run"), "--split", "all", "--limit", "9"])
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:4]]
-    one_by_one = [evaluate(place / "run", split=split, limit=9) for split in ("train", "test", "unseen")]
-    assert [(row[0], int(row[2])) for row in rows] == [(each.name, each.num_wrong) for each in one_by_one]
-    assert evaluate_all(place / "run", limit=9) == one_by_one
+    reports = evaluate_all(place / "run", limit=9)
+    assert [each.split for each in reports] == ["train", "test", "unseen"]
+    assert [(row[0], int(row[2])) for row in rows] == [(each.name, each.num_wrong) for each in reports]
+    assert evaluate(place / "run", split="unseen", limit=9) == reports[2]
     with pytest.raises(SystemExit, match="2"):
         cli.main(["evaluate", str(place / "run"), "--split", "all", "--unseen"])
     assert "--split all goes with none of --csv, --unseen and --wrong" in capsys.readouterr().err
