@@ -101,7 +101,7 @@ def _is_better(row: Mapping[str, Any], best: Mapping[str, Any]) -> bool:
 
 def describe_epoch(row: Mapping[str, Any], num_epochs: int, *, is_best: bool) -> str:
     """Returns a line on an epoch: the loss of its training, then figures of the validation sample after it."""
-    parts = [f"epoch {row['epoch']:>{len(str(num_epochs)) + 1}}/{num_epochs}", f"loss {row['loss']:.3g}"]
+    parts = [f"epoch {row['epoch']:>{len(str(num_epochs))}}/{num_epochs}", f"loss {row['loss']:.3g}"]
     parts.append(f"val loss {row['val_loss']:.3g}")
     if "val_rmse" in row:
         parts.append(f"val RMSE {row['val_rmse']:.3g}")

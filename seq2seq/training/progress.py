@@ -41,7 +41,7 @@ class _Counting(Progress):
         self._num_done_at_begin = num_done
 
     def _describe(self, epoch: int, step: int, num_steps: int) -> str:
-        place = f"{epoch + 1:>{len(str(self._num_epochs)) + 1}}/{self._num_epochs}"
+        place = f"{epoch + 1:>{len(str(self._num_epochs))}}/{self._num_epochs}"
         return f"epoch {place}, step {step:>{len(str(num_steps))}}/{num_steps}"
 
 
@@ -66,7 +66,12 @@ class Bar(_Counting):
     def show(self, epoch: int, step: int, num_steps: int) -> None:
         """Moves the bar."""
         self._bar.set_description_str(self._describe(epoch, step, num_steps), refresh=False)
-        self._bar.update(self._before[epoch] + step - self._bar.n)
+        num_new = self._before[epoch] + step - self._bar.n
+        if num_new:
+            self._bar.update(num_new)
+        else:
+            # Compiling takes seconds, before the first step is done.
+            self._bar.refresh()
 
     def write(self, line: str, report: Callable[[str], None]) -> None:
         """Calls `report` with a line, the bar out of its way."""

@@ -248,7 +248,7 @@ def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path):
 
     def interrupt(line):
         lines.append(line)
-        if line.startswith("epoch  1/3"):
+        if line.startswith("epoch 1/3"):
             os.kill(os.getpid(), signal.SIGINT)
             # It is said while the step still runs.
             assert is_announced.wait(60)
@@ -268,7 +268,7 @@ def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path):
 
 def test_ctrl_c_at_the_end_of_the_last_epoch_comes_too_late(finished, dataset, tmp_path):
     def interrupt(line):
-        if line.startswith("epoch  3/3"):
+        if line.startswith("epoch 3/3"):
             os.kill(os.getpid(), signal.SIGINT)
 
     assert train(recipe_with(), dataset, tmp_path / "run", report=interrupt).num_epochs == 3
@@ -277,9 +277,9 @@ def test_ctrl_c_at_the_end_of_the_last_epoch_comes_too_late(finished, dataset, t
 
 def test_each_epoch_is_one_line_that_tells_training_from_validation(finished):
     row = finished[1].metrics
-    line = next(line for line in finished[2] if line.startswith(f"epoch  {finished[1].best_epoch}/3"))
+    line = next(line for line in finished[2] if line.startswith(f"epoch {finished[1].best_epoch}/3"))
     assert line == (
-        f"epoch  {finished[1].best_epoch}/3  loss {row['loss']:.3g}  val loss {row['val_loss']:.3g}  "
+        f"epoch {finished[1].best_epoch}/3  loss {row['loss']:.3g}  val loss {row['val_loss']:.3g}  "
         f"val tokens {math.floor(row['val_token_accuracy'] * 1000) / 10} %  val exact match 0.0 %  best"
     )
 

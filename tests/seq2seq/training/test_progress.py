@@ -15,7 +15,7 @@ def test_lines_come_every_ten_seconds_with_the_time_left():
     for seconds, epoch, step in ((3, 0, 12), (11, 0, 20), (20, 1, 5), (21, 1, 10)):
         now[0] = 100.0 + seconds
         display.show(epoch, step, 20)
-    assert lines == ["epoch  1/3, step 20/20, 01:06 left", "epoch  2/3, step 10/20, 00:52 left"]
+    assert lines == ["epoch 1/3, step 20/20, 01:06 left", "epoch 2/3, step 10/20, 00:52 left"]
 
 
 def test_a_bar_shows_epoch_and_step_and_makes_room_for_lines():
@@ -23,11 +23,13 @@ def test_a_bar_shows_epoch_and_step_and_makes_room_for_lines():
     display = progress_on(stream)
     assert isinstance(display, Bar)
     display.begin([4] * 12, num_done=0)
+    display.show(0, 0, 4)
+    assert "epoch  1/12, step 0/4 |" in stream.getvalue()
     display.show(2, 3, 4)
     display.write("a line", lambda line: print(line, file=stream))
     display.end()
     text = stream.getvalue()
-    assert "epoch   3/12, step 3/4 |" in text
+    assert "epoch  3/12, step 3/4 |" in text
     assert "\ra line\n" in text
     assert text.endswith("\r")
 

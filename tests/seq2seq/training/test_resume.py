@@ -151,7 +151,7 @@ def recipe_file(tmp_path):
 
 def test_a_training_that_sigkill_ends_twice_comes_out_as_if_nothing_had_been(dataset, whole, recipe_file, tmp_path):
     run = tmp_path / "run"
-    kill_at_line(begin(recipe_file, dataset, run), "epoch  2/")
+    kill_at_line(begin(recipe_file, dataset, run), "epoch 2/")
     partial = run / "state.npz.partial"
     kill_at_write(partial, lambda: begin(recipe_file, dataset, run, "--resume"))
     partial.write_bytes(RunDirectory(run).state_npz.read_bytes()[:500])  # what a write cut short leaves
@@ -167,7 +167,7 @@ def test_a_training_killed_while_it_writes_a_file_comes_out_as_if_nothing_had_be
     dataset, whole, recipe_file, tmp_path, name
 ):
     run = tmp_path / "run"
-    kill_at_line(begin(recipe_file, dataset, run), "epoch  1/")
+    kill_at_line(begin(recipe_file, dataset, run), "epoch 1/")
     kill_at_write(run / name, lambda: begin(recipe_file, dataset, run, "--resume"))
     (run / name).write_bytes(b"half of")
     resume(dataset, run)
@@ -179,7 +179,7 @@ def test_a_training_killed_again_and_again_comes_out_as_if_nothing_had_been(data
     run = tmp_path / "run"
     kill_at_line(begin(recipe_file, dataset, run), "repeat-vector")
     for epoch in range(1, NUM_EPOCHS + 1):
-        kill_at_line(begin(recipe_file, dataset, run, "--resume"), f"epoch  {epoch}/")
+        kill_at_line(begin(recipe_file, dataset, run, "--resume"), f"epoch {epoch}/")
     resume(dataset, run)
     assert_same_run(run, whole)
 
