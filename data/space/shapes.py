@@ -16,7 +16,7 @@ import numpy as np
 
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import OPERATORS, SpaceRecipe
-from eqstream.data.space.trees import Steps, count_trees, steps_by_precedence, take_rows, unrank_trees
+from eqstream.data.space.trees import Steps, count_trees, list_trees, steps_by_precedence, take_rows, unrank_trees
 
 # Operators are numbered by their place in "+-*/", which gives how strongly they bind, and whether sides commute.
 PLUS, MINUS, TIMES, OVER = range(4)
@@ -178,8 +178,7 @@ class TermShapes:
 
     @cached_property
     def _tree_table(self) -> np.ndarray:
-        steps = unrank_trees(self.num_terms, np.arange(count_trees(self.num_terms)))
-        return np.concatenate([steps.starts, steps.middles, steps.ends]).T.copy()
+        return list_trees(self.num_terms).reshape(count_trees(self.num_terms), -1)
 
 
 class ShapeSubset:

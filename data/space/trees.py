@@ -189,6 +189,25 @@ def unrank_trees(num_leaves: int, numbers: np.ndarray) -> Steps:
     return steps
 
 
+def list_trees(num_leaves: int) -> np.ndarray:
+    """Returns the steps of all trees, a row for each: starts, then middles, then ends; uint8 (count, 3, steps).
+
+    >>> list_trees(3).tolist()
+    [[[1, 0], [2, 1], [3, 3]], [[0, 0], [1, 2], [2, 3]]]
+    """
+    tables = [np.zeros((1, 3, 0), dtype=np.uint8)]
+    for size in range(2, num_leaves + 1):
+        parts = []
+        for left_size in range(1, size):
+            left, right = tables[left_size - 1], tables[size - left_size - 1]
+            root = np.array([[[0], [left_size], [size]]], dtype=np.uint8)
+            counts = len(left) * len(right)
+            rows = np.repeat(left, len(right), axis=0), np.tile(right + np.uint8(left_size), (len(left), 1, 1))
+            parts.append(np.concatenate([*rows, np.broadcast_to(root, (counts, 3, 1))], axis=2))
+        tables.append(np.concatenate(parts))
+    return tables[-1]
+
+
 def _split(sizes: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the number of leaves on the left, and the numbers of the left and of the right side; all (n,)."""
     left_sizes = np.ones_like(sizes)

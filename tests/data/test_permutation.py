@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eqstream.data.permutation import Permutation, derive_seed, draw_bits, index_dtype
+from eqstream.data.permutation import (
+    LARGEST_WIDE_SIZE,
+    Permutation,
+    WidePermutation,
+    derive_seed,
+    draw_bits,
+    index_dtype,
+)
 
 GOLDEN_SMALL = [280, 177, 648, 36, 858, 676, 232, 571]
 GOLDEN_LARGE = [13406770691, 549538398640, 42671270147, 830866314337]
@@ -139,3 +146,39 @@ def test_order_does_not_depend_on_how_positions_are_asked_for():
     assert [int(permutation.forward(np.array([position]))[0]) for position in range(50)] == whole[:50].tolist()
     assert (permutation.forward(np.arange(10_007)[::-1]) == whole[::-1]).all()
     assert len(permutation.forward(np.array([], dtype=np.int64))) == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 99, 1000])
+def test_wide_permutation_visits_every_index_once(size):
+    for seed in range(4):
+        assert sorted(WidePermutation(size, seed).forward(np.arange(size)).tolist()) == list(range(size))
+
+
+@pytest.mark.parametrize("size", [2**62 + 1, 429 * 3**7 * 100**8, 10**34, LARGEST_WIDE_SIZE])
+def test_wide_permutation_keeps_to_its_size_and_repeats_nothing(size):
+    positions = [0, 1, size // 3, size // 2, size - 2, size - 1, *(size // 5 + step for step in range(500))]
+    indices = WidePermutation(size, 3).forward(np.array(positions, dtype=object)).tolist()
+    assert len(set(indices)) == len(positions)
+    assert all(0 <= index < size for index in indices)
+    # Neighbours are torn apart: a tenth of the size has a tenth of them.
+    counts = np.bincount([index * 10 // size for index in indices], minlength=10)
+    assert counts.min() > 25
+
+
+def test_wide_permutation_is_the_same_everywhere():
+    # A change of these numbers changes datasets: it needs a new format version.
+    wide = WidePermutation(10**30, 7)
+    assert wide.forward(np.array([0, 1, 10**29])).tolist() == [
+        283303157084311955177811349103,
+        951259967833317448851624945323,
+        161359632734865429793441302706,
+    ]
+
+
+def test_wide_permutation_refuses_what_it_cannot_hold():
+    for size in (0, LARGEST_WIDE_SIZE + 1):
+        with pytest.raises(ValueError, match=rf"`size` must be from 1 to {LARGEST_WIDE_SIZE}, got {size}"):
+            WidePermutation(size, 0)
+    for position in (-1, 10):
+        with pytest.raises(ValueError, match=r"values must lie in \[0, 10\), got "):
+            WidePermutation(10, 0).forward(np.array([position]))

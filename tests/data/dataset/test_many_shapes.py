@@ -1,16 +1,19 @@
-"""Datasets of many shapes, byte for byte as the first release wrote them."""
+"""Datasets of many shapes: right, and byte for byte what they were when they were first possible."""
 
 import hashlib
 import io
 import json
+from collections import Counter
 
 import pytest
 
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.recipe import Recipe
+from eqstream.data.reference.evaluation import answer_text, canonical_key, count_carries, evaluate, parse, render, twins
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import plan_splits
+from tests.brute_force import write
 
 TRAIN = [{"name": "train", "count": 1500}, {"name": "test", "count": 500}]
 CONDITIONS = [
@@ -131,13 +134,24 @@ DIGESTS = [
         ),
         "38a32d69618890e97ae1d51d6c174ed53a96114e4ba13d6db3dba05e01e25b7f",
     ),
+    # These have more shapes than the first release could list: their bytes are those of the release that added them.
+    (
+        recipe_of("eight-terms", "+-*", 8, 99, splits=count_split(600)),
+        "7a062b9d70ff4e48ad8397f064e12204bfadeafd805410a587744a568fea25d1",
+    ),
+    (
+        recipe_of(
+            "twelve-terms", "+-*/", {"min": 10, "max": 12}, 9, space={"division": "decimal"}, splits=count_split(300)
+        ),
+        "5fda35938ce5c9201594fa4713cc748239484c8e14c5ada6fcbf85989271b38b",
+    ),
 ]
 
 
 @pytest.mark.parametrize(
     ("mapping", "expected"), DIGESTS, ids=lambda value: value["name"] if isinstance(value, dict) else ""
 )
-def test_bytes_are_those_of_the_first_release(mapping, expected):
+def test_bytes_stay_what_they_were(mapping, expected):
     recipe = Recipe.from_dict(mapping)
     writer, digest = ShardWriter(recipe), hashlib.sha256()
     for task in plan_splits(count_for_plan(recipe)).shards:
@@ -149,3 +163,24 @@ def test_bytes_are_those_of_the_first_release(mapping, expected):
     space = {**vars(facts), "size": str(facts.size)}
     digest.update(json.dumps(space, sort_keys=True).encode())
     assert digest.hexdigest() == expected
+
+
+@pytest.mark.parametrize("commuted", ["together", "drop"])
+@pytest.mark.parametrize(("operators", "division"), [("+-*", "exact"), ("+-*/", "fraction")])
+def test_shapes_too_many_to_list_give_right_answers_and_whole_classes(operators, division, commuted):
+    mapping = recipe_of("eight", operators, 8, 99, space={"division": division}, splits=count_split(400))
+    rows = write(Recipe.from_dict(mapping | {"commuted": commuted})).records["train"]
+    classes = Counter()
+    for row in rows:
+        tree = parse(row["question"])
+        assert row["answer"] == answer_text(evaluate(tree, division), division, 2)
+        assert (row["terms"], row["carries"]) == (8, count_carries(tree, division))
+        assert render(tree) == row["question"]
+        classes[canonical_key(tree)] += 1
+    assert len({row["question"] for row in rows}) == len(rows) == 400
+    if commuted == "drop":
+        assert set(classes.values()) == {1}
+    else:
+        # The last class may be cut off.
+        sizes = {canonical_key(parse(row["question"])): len(twins(parse(row["question"]))) for row in rows}
+        assert sum(classes[key] < size for key, size in sizes.items()) <= 1

@@ -5,7 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from eqstream.data.space.trees import Slots, count_trees, find_places, rank_tree, steps_by_precedence, unrank_trees
+from eqstream.data.space.trees import (
+    Slots,
+    count_trees,
+    find_places,
+    list_trees,
+    rank_tree,
+    steps_by_precedence,
+    unrank_trees,
+)
 from tests.brute_force import make_recipe
 from tests.one_shape import list_shapes, list_steps
 
@@ -25,6 +33,7 @@ def test_trees_are_numbered_by_the_left_size_then_left_then_right(num_leaves):
     expected = [[list(step) for step in list_steps(tree)] for tree in trees_of("+", num_leaves, True)]
     assert len(expected) == count_trees(num_leaves)
     assert rows_of(unrank_trees(num_leaves, np.arange(len(expected)))) == expected
+    assert list_trees(num_leaves).transpose(0, 2, 1).tolist() == expected
 
 
 @pytest.mark.parametrize("num_leaves", range(2, 8))
