@@ -14,7 +14,7 @@ from eqstream.data.loading.token_alphabet import END, PAD
 class TokenAccuracy(keras.metrics.Metric):
     """Share of an answer's characters, its end included, that are right when all before them are given.
 
-    Teacher forced, pads left out; says nothing of whole answers: see `exact_matches`.
+    Teacher forced, without pads. For whole answers see `exact_matches`.
     """
 
     def __init__(self, name: str = "token_accuracy", **kwargs: Any) -> None:

@@ -71,9 +71,9 @@ class TrainingRecipe:
     The best epoch is chosen on `validation_split`: by default `validation`, `dev`, `test` or the first other split of
     the recipe, whichever has the `where` of the train split, or else equations of that `where` that no split has. The
     model is evaluated on `test_split`: by default `test`, `unseen` or the first other split, if possible one on which
-    the best epoch was not chosen. `validation_examples` is the size of the fixed sample that each epoch is judged on,
-    `samples` how many of it are shown. The state for `--resume` is saved after each epoch and every `save_steps`
-    steps. `storage` is the format to read, None for what there is. `mask_loss` leaves pad tokens out of the loss.
+    the best epoch was not chosen. `validation_examples` is the size of the fixed sample that is answered after each
+    epoch, `samples` how many of it are shown in the end. The state for `--resume` is saved after each epoch and every
+    `save_steps` steps. `storage` is the format to read, None for what there is. `mask_loss` leaves out pads.
     `source: fresh` trains on an endless stream of what the train split may take from and no other split holds (see
     `eqstream.data.streams.equation_stream`), `epoch_examples` of it in an epoch, by default as many as the split has.
 

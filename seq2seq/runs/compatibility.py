@@ -23,7 +23,7 @@ def check_same_space(recipe: Recipe, manifest: Manifest) -> None:
 
 
 def check_fits(space: SpaceRecipe, codec: Codec, manifest: Manifest) -> None:
-    """Refuses a dataset that a model of `space` cannot be judged on; longer operands are welcome if there is room.
+    """Refuses a dataset that a model of `space` cannot be evaluated on; operands may be longer where they fit in.
 
     Raises:
         UserError: its equations are of a kind that the model's space has not, or `codec` cannot encode them.

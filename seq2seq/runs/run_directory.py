@@ -70,7 +70,7 @@ class RunDirectory:
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file, a run needs a directory")
-        # A training that is killed before its description is written leaves a part of that: nobody misses it.
+        # A training killed while it writes its description may leave a partial file, which is safe to overwrite.
         if self.path.is_dir() and any(path.name not in _PARTIAL_FILES for path in self.path.iterdir()):
             if not self.exists:
                 raise UserError(f"{self.path} is not empty and not a run: choose another directory")

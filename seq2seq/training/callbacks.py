@@ -112,11 +112,7 @@ def describe_epoch(row: Mapping[str, Any], num_epochs: int, *, is_best: bool) ->
 
 
 def _percent(share: float) -> str:
-    """Returns a share in percent with one decimal, cut, so that 100 % means all.
-
-    >>> _percent(0.9999), _percent(1.0)
-    ('99.9 %', '100.0 %')
-    """
+    """Returns a share in percent with one decimal, cut, so that 100 % means all."""
     # The share of some thousand examples is a multiple of less than this; what floats add to it must not be cut off.
     return f"{math.floor(share * 1000 + 1e-6) / 10:.1f} %"
 

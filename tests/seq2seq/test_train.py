@@ -18,7 +18,7 @@ import pytest
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
-from eqstream.seq2seq.config.sections import EarlyStoppingRecipe, OptimizerRecipe, TrainingRecipe
+from eqstream.seq2seq.config.sections import OptimizerRecipe, TrainingRecipe
 from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
 from eqstream.seq2seq.runs.compatibility import describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory
@@ -334,26 +334,6 @@ def test_early_stopping_ends_the_training_for_good(dataset, tmp_path):
     assert lines[-1] == "training ends early: val_loss has not improved for 1 epochs"
     train(recipe, dataset, tmp_path / "run", resume=True, report=lines.append)
     assert lines[-1] == f"{tmp_path / 'run'} is finished; nothing to do"
-
-
-@pytest.mark.parametrize(
-    ("values", "options", "reason"),
-    [
-        ([0.5, 0.6, 0.6], {"patience": 2}, None),
-        ([0.5, 0.6, 0.6, 0.5], {"patience": 2}, "val_exact_match has not improved for 2 epochs"),
-        ([0.5, 0.4, 0.6, 0.5], {"patience": 2}, None),
-        ([0.5, 0.51, 0.52], {"patience": 2, "min_delta": 0.04}, "val_exact_match has not improved for 2 epochs"),
-        ([0.5, 0.51, 0.53], {"patience": 2, "min_delta": 0.02}, None),
-        ([0.5, 0.9], {"target": 0.9}, "val_exact_match has reached 0.9"),
-        ([0.5, 0.89], {"target": 0.9}, None),
-        ([3.0, 2.0, 1.0], {"monitor": "val_loss", "patience": 1}, None),
-        ([3.0, 3.5], {"monitor": "val_loss", "patience": 1}, "val_loss has not improved for 1 epochs"),
-        ([3.0], {"monitor": "val_loss", "target": 3.0}, "val_loss has reached 3.0"),
-    ],
-)
-def test_early_stopping_ends_at_the_target_or_without_gain(values, options, reason):
-    recipe = EarlyStoppingRecipe(**options)
-    assert callbacks.find_reason_to_stop(recipe, [{recipe.monitor: value} for value in values]) == reason
 
 
 @pytest.mark.parametrize(
