@@ -1,1 +1,1 @@
-"""Encoder-decoder models that learn equations from shards, and the judging of them."""
+"""Encoder-decoder models that learn equations from shards, and their evaluation."""

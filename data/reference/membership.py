@@ -1,5 +1,6 @@
 """What is true of one equation, and whether a space contains it: computed from its text alone, one at a time."""
 
+import re
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -14,6 +15,17 @@ from eqstream.data.reference.evaluation import (
     list_operators,
 )
 from eqstream.data.reference.parsing import Rational, Tree, decimal_text, parse, parse_strict, render
+
+# What people and word processors write for the characters of the grammar; each stands for one, so positions stay.
+_FULL_WIDTH = {chr(ord(character) + 0xFEE0): character for character in "0123456789+-*/().="}
+_SPELLINGS = str.maketrans(
+    _FULL_WIDTH
+    | dict.fromkeys("\u00d7\u00b7\u22c5\u2217", "*")
+    | {"\u00f7": "/"}
+    | dict.fromkeys("\u2212\u2013", "-")
+    | {"\u00a0": " "}
+)
+_END = re.compile(r"\s*=\s*$")
 
 
 class Facts(NamedTuple):
@@ -38,15 +50,29 @@ class KnownQuestion(NamedTuple):
 
 
 def read_question(text: str, space: SpaceRecipe) -> KnownQuestion:
-    """Returns the question that a person typed, in either spacing, as the space writes it.
+    """Returns the question that a person typed, in either spacing and spelling, as the space writes it.
+
+    See `normalize_question` for the spellings.
 
     Raises:
         UserError: `text` is no equation (with the position), or the space does not contain it (with the reason).
     """
-    tree = parse(text)
+    tree = parse(normalize_question(text))
     facts = find_facts(tree, render(tree, space.spacing), space)
     check_membership(facts, space)
     return KnownQuestion(facts.question, facts.answer)
+
+
+def normalize_question(text: str) -> str:
+    """Returns a typed question in the characters of the grammar.
+
+    Full-width characters become ordinary ones, a multiplication sign, centred dot or dot operator ``*``, a division
+    sign ``/``, a minus sign or en dash ``-``, a no-break space a space; one ``=`` at the end is dropped.
+
+    >>> normalize_question("12 \u00d7 3 \u2212 4 =")
+    '12 * 3 - 4'
+    """
+    return _END.sub("", text.translate(_SPELLINGS))
 
 
 def read_facts(question: str, space: SpaceRecipe) -> Facts:

@@ -52,7 +52,7 @@ def _find_seen(trained: TrainedModel, cases: list[EdgeCase]) -> dict[str, Seen]:
             raise UserError("another dataset")
         found = _find_trained(trained, directory, manifest, everything)
     except UserError:
-        # The dataset is gone: the model can still be judged on another one.
+        # The dataset is gone: the model can still be evaluated on another one.
         return dict.fromkeys(twins, "unknown")
     return {
         question: "trained" if question in found else "twin trained" if others & found else "unseen"
