@@ -60,7 +60,7 @@ def decode_record(payload: bytes) -> Record:
     except (DecodeError, UnicodeDecodeError, IndexError):
         pass
     names = ", ".join(Record._fields)
-    raise UserError(f"the payload is not the deterministic serialisation of a tf.train.Example of {names}")
+    raise UserError(f"is not the deterministic serialisation of a tf.train.Example of {names}")
 
 
 def _value(feature: Any, kind: type) -> str | int:

@@ -21,7 +21,8 @@ from eqstream.pipelines.checks.findings import Finding, Findings
 from eqstream.pipelines.checks.parquet_blocks import count_records, read_parquet_blocks
 from eqstream.pipelines.checks.plan import PlanComparison
 from eqstream.pipelines.checks.records import RecordCheck
-from eqstream.pipelines.checks.tfrecord_blocks import DamagedRecordError, read_tfrecord_blocks
+from eqstream.pipelines.checks.tfrecord_blocks import read_tfrecord_blocks
+from eqstream.pipelines.checks.tfrecord_frames import DamagedRecordError
 from eqstream.pipelines.runtime import filesystem
 
 

@@ -6,7 +6,7 @@ byte matrix, whose bytes outside of the values must be the template's. A payload
 
 import functools
 import gzip
-import struct
+import itertools
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -17,35 +17,11 @@ import numpy as np
 from eqstream.data.errors import UserError
 from eqstream.pipelines.checks.bulk.columns import Columns, Texts
 from eqstream.pipelines.checks.example_message import Record, decode_record, encode_record
+from eqstream.pipelines.checks.tfrecord_frames import DamagedRecordError, Frames, mask, read_frames, take_bytes
 
-_CHUNK_BYTES = 4 << 20
-_HEADER = struct.Struct("<QI")
-_CHECKSUM = struct.Struct("<I")
-_FRAME_BYTES = _HEADER.size + _CHECKSUM.size
 # Numbers up to here, and lengths of texts, take one byte.
 _LARGEST_BYTE = 127
 _NUMBERS = ("carries", "digits", "terms")
-
-
-class DamagedRecordError(UserError):
-    """A record that cannot be read, and behind which nothing can.
-
-    Args:
-        message: names the file and what is wrong.
-        record: its number in the file, from 0; None where that is not known.
-    """
-
-    def __init__(self, message: str, record: int | None) -> None:
-        super().__init__(message)
-        self.record = record
-
-
-class _Frame(NamedTuple):
-    """Bytes with whole records: where their payloads begin, and how long they are, int64 (n,) each."""
-
-    data: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
 
 
 def read_tfrecord_blocks(file: BinaryIO, compression: str, name: str) -> Iterator[Columns]:
@@ -63,138 +39,115 @@ def read_tfrecord_blocks(file: BinaryIO, compression: str, name: str) -> Iterato
     stream = gzip.GzipFile(fileobj=file) if compression == "gzip" else file
     number = 0
     try:
-        for frame in _read_frames(stream, name):  # pyright: ignore[reportArgumentType]
-            columns, problem = _read_columns(frame)
+        for frames in read_frames(stream, name):  # pyright: ignore[reportArgumentType]
+            columns, problem = _read_columns(frames)
             yield columns
             number += columns.count
             if problem:
-                raise DamagedRecordError(f"{name}: record {number}: {problem}", number)
+                place = frames.place(columns.count)
+                raise DamagedRecordError(f"{name}: record {number} (byte {place}) {problem}", number)
     except (EOFError, OSError, zlib.error) as error:
         raise DamagedRecordError(f"{name} cannot be read: {error}", None) from error
-
-
-def _read_frames(stream: BinaryIO, name: str) -> Iterator[_Frame]:
-    rest, offset, number = b"", 0, 0
-    while data := stream.read(_CHUNK_BYTES):
-        chunk = rest + data
-        starts, lengths, end, problem = _walk(chunk)
-        if starts:
-            yield _Frame(np.frombuffer(chunk, np.uint8), np.array(starts), np.array(lengths))
-        rest, offset, number = chunk[end:], offset + end, number + len(starts)
-        if problem:
-            raise DamagedRecordError(f"{name}: record {number} (byte {offset}) {problem}", number)
-    if rest:
-        raise DamagedRecordError(f"{name}: record {number} (byte {offset}) is cut off", number)
-
-
-def _walk(chunk: bytes) -> tuple[list[int], list[int], int, str]:
-    """Returns where payloads begin, their lengths, where the last record ends, and what is wrong with the next."""
-    unpack, read_checksum, value = _HEADER.unpack_from, _CHECKSUM.unpack_from, google_crc32c.value
-    starts, lengths, position, size = [], [], 0, len(chunk)
-    while position + _HEADER.size <= size:
-        length, length_checksum = unpack(chunk, position)
-        # Before it is believed: a wrong length could ask for more memory than there is.
-        if _length_checksum(length) != length_checksum:
-            return starts, lengths, position, "has a wrong checksum of its length"
-        start = position + _HEADER.size
-        end = start + length
-        if end + _CHECKSUM.size > size:
-            break
-        if _mask(value(chunk[start:end])) != read_checksum(chunk, end)[0]:
-            return starts, lengths, position, "has a wrong checksum"
-        starts.append(start)
-        lengths.append(length)
-        position = end + _CHECKSUM.size
-    return starts, lengths, position, ""
-
-
-@functools.lru_cache(maxsize=4096)
-def _length_checksum(length: int) -> int:
-    return _mask(google_crc32c.value(struct.pack("<Q", length)))
-
-
-def _mask(checksum: int) -> int:
-    return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 class _Template(NamedTuple):
     """What payloads of one length with answers of one length have in common.
 
-    `is_fixed`, bool (length,), marks the bytes that are those of `payload`, uint8 (length,).
+    Attributes:
+        payload: with some values, uint8 (length,).
+        is_fixed: which bytes every payload has, bool (length,).
+        varying: the places of the others.
+        terms: what each byte at such a place adds to the checksum, uint32 (256,) for each place.
+        checksum: of the payload with zeros at these places.
+        answer: where its text stands.
+        question: where its text stands.
+        numbers: the place of each number.
     """
 
     payload: np.ndarray
     is_fixed: np.ndarray
+    varying: list[int]
+    terms: list[np.ndarray]
+    checksum: np.uint32
     answer: slice
     question: slice
     numbers: dict[str, int]
 
 
-def _read_columns(frame: _Frame) -> tuple[Columns, str]:
-    """Returns the records up to the first that is no example of our columns, and why it is none."""
-    num_records = len(frame.starts)
+def _read_columns(frames: Frames) -> tuple[Columns, str]:
+    """Returns the records up to the first that is damaged or no example of our columns, and what is wrong with that."""
+    num_records = len(frames.starts)
     numbers = {name: np.zeros(num_records, np.int64) for name in _NUMBERS}
-    texts = {"answer": _Filler(num_records), "question": _Filler(num_records)}
+    answers, questions = _Matrix(num_records), _Matrix(num_records)
     is_read = np.zeros(num_records, bool)
-    for rows, template in _group(frame):
-        payloads = _take_rows(frame.data, frame.starts[rows], len(template.payload))
-        is_read[rows] = _fits(template, payloads)
+    for rows, template in _group(frames):
+        payloads = take_bytes(frames.data, frames.starts[rows], len(template.payload))
+        is_read[rows] = _fits(template, payloads, frames.checksums[rows])
         for name, place in template.numbers.items():
             numbers[name][rows] = payloads[:, place]
-        texts["answer"].fill(rows, payloads[:, template.answer])
-        texts["question"].fill(rows, payloads[:, template.question])
-    problem = ""
-    for row in np.flatnonzero(~is_read).tolist():
-        start = frame.starts[row]
+        answers.fill(rows, payloads[:, template.answer])
+        questions.fill(rows, payloads[:, template.question])
+    columns = Columns(answers.texts(), numbers["carries"], numbers["digits"], questions.texts(), numbers["terms"])
+    return (columns, "") if is_read.all() else _read_one_by_one(frames, columns, np.flatnonzero(~is_read))
+
+
+def _read_one_by_one(frames: Frames, columns: Columns, rows: np.ndarray) -> tuple[Columns, str]:
+    """Returns the columns with the values of the payloads in `rows`, which fit no template, as `_read_columns` does."""
+    num_records, problem = columns.count, ""
+    row_to_record: dict[int, Record] = {}
+    for row in rows.tolist():
+        payload = frames.payload(row)
         try:
-            record = decode_record(frame.data[start : start + frame.lengths[row]].tobytes())
+            if mask(np.array([google_crc32c.value(payload)], np.uint32))[0] != frames.checksums[row]:
+                raise UserError("has a wrong checksum")
+            row_to_record[row] = decode_record(payload)
         except UserError as error:
             num_records, problem = row, str(error)
             break
-        for name in _NUMBERS:
-            numbers[name][row] = getattr(record, name)
-        for name, filler in texts.items():
-            filler.fill(np.array([row]), np.frombuffer(getattr(record, name).encode(), np.uint8)[None])
-    columns = Columns(
-        texts["answer"].finish(), numbers["carries"], numbers["digits"], texts["question"].finish(), numbers["terms"]
-    )
-    return (columns.rows(0, num_records), problem) if problem else (columns, "")
+    values = {name: getattr(columns, name) for name in Record._fields}
+    for name in _NUMBERS:
+        values[name][list(row_to_record)] = [getattr(record, name) for record in row_to_record.values()]
+    for name in ("answer", "question"):
+        row_to_text = {row: getattr(record, name).encode() for row, record in row_to_record.items()}
+        values[name] = values[name].with_rows(row_to_text)
+    return Columns(**values).rows(0, num_records), problem
 
 
-class _Filler:
-    """Texts under way, by groups of rows whose texts are equally long."""
+class _Matrix:
+    """Texts under way, left-aligned in a matrix, by groups of rows whose texts are equally long."""
 
     def __init__(self, num_rows: int) -> None:
         self._lengths = np.zeros(num_rows, np.int64)
         self._parts: list[tuple[np.ndarray, np.ndarray]] = []
 
     def fill(self, rows: np.ndarray, texts: np.ndarray) -> None:
-        """Takes the texts of some rows, uint8 (num_rows, length); those of a row that comes again replace it."""
+        """Takes the texts of some rows, uint8 (num_rows, length)."""
         self._lengths[rows] = texts.shape[1]
         self._parts.append((rows, texts))
 
-    def finish(self) -> Texts:
-        """Returns all texts."""
-        offsets = np.concatenate([[0], np.cumsum(self._lengths)])
-        data = np.zeros(int(offsets[-1]), np.uint8)
+    def texts(self) -> Texts:
+        """Returns all texts; rows that were not filled are empty."""
+        width = max((texts.shape[1] for _, texts in self._parts), default=0)
+        matrix = np.zeros((len(self._lengths), width), np.uint8)
         for rows, texts in self._parts:
-            is_last = self._lengths[rows] == texts.shape[1]
-            places = offsets[:-1][rows[is_last], None] + np.arange(texts.shape[1])
-            data[places] = texts[is_last]
-        return Texts(data, offsets)
+            matrix[rows, : texts.shape[1]] = texts
+        is_there = np.arange(width) < self._lengths[:, None]
+        return Texts(matrix[is_there], np.concatenate([[0], np.cumsum(self._lengths)]))
 
 
-def _group(frame: _Frame) -> Iterator[tuple[np.ndarray, _Template]]:
+def _group(frames: Frames) -> Iterator[tuple[np.ndarray, _Template]]:
     """Yields the rows of each group of payloads with its template."""
-    # The answer's length stands where it stands in the shortest payload, or a byte further where lengths take two.
-    place = _answer_length_place(frame.lengths)
-    is_long = place < frame.lengths
-    answer_lengths = np.where(is_long, frame.data[frame.starts + np.where(is_long, place, 0)], 0)
-    keys = np.where(is_long, frame.lengths << 8 | answer_lengths, -1)
-    for key in np.unique(keys).tolist():
+    place = _answer_length_place(frames.lengths)
+    is_long = place < frames.lengths
+    answer_lengths = np.where(is_long, frames.data[frames.starts + np.where(is_long, place, 0)], 0)
+    keys = np.where(is_long, frames.lengths << 8 | answer_lengths, -1)
+    order = np.argsort(keys, kind="stable")
+    bounds = np.flatnonzero(np.diff(keys[order], prepend=-2, append=-2))
+    for begin, end in itertools.pairwise(bounds.tolist()):
+        key = int(keys[order[begin]])
         template = _make_template(key >> 8, key & 0xFF) if key >= 0 else None
         if template is not None:
-            yield np.flatnonzero(keys == key), template
+            yield order[begin:end], template
 
 
 def _answer_length_place(lengths: np.ndarray) -> np.ndarray:
@@ -219,9 +172,14 @@ def _make_template(length: int, answer_length: int) -> _Template | None:
     is_fixed = np.ones(length, bool)
     for places in changed.values():
         is_fixed[places] = False
+    varying = np.flatnonzero(~is_fixed).tolist()
+    zeroed = np.where(is_fixed, payload, 0).astype(np.uint8)
     return _Template(
         payload=payload,
         is_fixed=is_fixed,
+        varying=varying,
+        terms=[_byte_terms(length - 1 - place) for place in varying],
+        checksum=np.uint32(google_crc32c.value(zeroed.tobytes())),
         answer=changed["answer"],
         question=changed["question"],
         numbers={name: changed[name].start for name in _NUMBERS},
@@ -241,17 +199,25 @@ def _find_change(payload: np.ndarray, answer_length: int, question_length: int, 
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
 
-def _take_rows(data: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
-    """Returns `length` bytes from each place on, uint8 (n, length)."""
-    rows = np.ndarray((len(data) - length + 1,), f"V{length}", buffer=data, strides=(1,))[starts]
-    return rows.view(np.uint8).reshape(len(starts), length)
-
-
-def _fits(template: _Template, payloads: np.ndarray) -> np.ndarray:
-    """Returns which payloads (n, length) are the template's but for the values, and have numbers of one byte."""
+def _fits(template: _Template, payloads: np.ndarray, stored: np.ndarray) -> np.ndarray:
+    """Returns which payloads (n, length) are the template's but for the values, and have their checksums."""
     is_other = payloads != template.payload
     is_other &= template.is_fixed
     is_fit = ~is_other.any(axis=1) if is_other.any() else np.ones(len(payloads), bool)
     for place in template.numbers.values():
         is_fit &= payloads[:, place] <= _LARGEST_BYTE
-    return is_fit
+    checksums = np.full(len(payloads), template.checksum)
+    for place, terms in zip(template.varying, template.terms, strict=True):
+        checksums ^= terms[payloads[:, place]]
+    return is_fit & (mask(checksums) == stored)
+
+
+@functools.cache
+def _byte_terms(num_behind: int) -> np.ndarray:
+    """Returns what each byte adds to the checksum of a payload with so many bytes behind it, uint32 (256,).
+
+    A CRC is affine over GF(2): each byte has its term whatever the others are, and the terms are joined by XOR.
+    """
+    behind = bytes(num_behind)
+    values = [google_crc32c.value(bytes((byte,)) + behind) for byte in range(256)]
+    return np.array(values, np.uint32) ^ np.uint32(values[0])

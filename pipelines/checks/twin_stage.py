@@ -18,6 +18,9 @@ from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
 
+# Some 8 million equations take the driver less time than a pipeline takes to start.
+PARTITIONS_FOR_DRIVER = 4
+
 
 class TwinSearch(NamedTuple):
     """Where to look: the split of each shard by number, where its keys' partitions begin, and what is forbidden.
@@ -76,8 +79,8 @@ def _search_all(
     search: TwinSearch, num_partitions: int, execution: Execution, progress: Progress
 ) -> tuple[list[Pair], int]:
     """Returns the first candidates of all partitions, and how many there are."""
-    if num_partitions == 1:
-        results = [_search(search, 0)]
+    if num_partitions <= PARTITIONS_FOR_DRIVER:
+        results = [_search(search, partition) for partition in range(num_partitions)]
     else:
         _run_searches(search, num_partitions, execution, progress)
         results = [_load(search.workspace, partition) or ([], 0) for partition in range(num_partitions)]

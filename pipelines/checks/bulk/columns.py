@@ -1,6 +1,7 @@
 """The records of a block, column by column: texts as runs of bytes, numbers as arrays."""
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,14 @@ class Texts(NamedTuple):
         """Returns the texts from `start` to `stop` - 1."""
         offsets = self.offsets[start : stop + 1]
         return Texts(self.data[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    def with_rows(self, row_to_text: Mapping[int, bytes]) -> "Texts":
+        """Returns the texts with other ones in some rows."""
+        data = self.data.tobytes()
+        texts = [data[start:end] for start, end in itertools.pairwise(self.offsets.tolist())]
+        for row, text in row_to_text.items():
+            texts[row] = text
+        return Texts(np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)]))
 
     def differs_at(self, other: "Texts") -> np.ndarray:
         """Returns the rows, rising, whose texts are not those of `other`, which has as many."""

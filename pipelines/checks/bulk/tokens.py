@@ -133,9 +133,12 @@ def _check_bytes(
     is_wrong = classes == _OTHER
     if spacing:
         is_wrong |= is_binary & ((before != _SPACE) | (behind != _SPACE))
-        # With one on each side of every operator, and two for each, there is no other space.
-        excess = is_space.astype(np.int8) - 2 * is_binary.astype(np.int8)
-        is_good = _sum_by_text(excess, texts) == 0
+        # With one on each side of every operator, and two for each, there is no other space; operators that share one
+        # stand in a wrong order.
+        is_good = np.ones(texts.count, bool)
+        if np.count_nonzero(is_space) != 2 * np.count_nonzero(is_binary):
+            excess = is_space.astype(np.int8) - 2 * is_binary.astype(np.int8)
+            is_good = _sum_by_text(excess, texts) == 0
     else:
         is_wrong |= is_space
         is_good = np.ones(texts.count, bool)
@@ -189,7 +192,7 @@ def _read_numbers(
     data: np.ndarray, starts: np.ndarray, is_digit: np.ndarray, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Returns steps, places, digits before the point, and whether the number is short and in its shortest form."""
-    ranks = np.cumsum(is_digit, dtype=np.int64)
+    ranks = np.cumsum(is_digit, dtype=np.int32)
     digits = data[is_digit] - np.uint8(ord("0"))
     first = ranks[starts] - is_digit[starts]
     num_digits = np.diff(first, append=len(digits))

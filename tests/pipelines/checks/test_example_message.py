@@ -50,4 +50,4 @@ def test_a_payload_that_is_no_example_of_our_columns_is_refused(payload):
     reason = "is not the deterministic serialisation of a tf.train.Example of answer, carries, digits, question, terms"
     with pytest.raises(UserError) as caught:
         decode_record(payload)
-    assert str(caught.value) == f"the payload {reason}"
+    assert str(caught.value) == reason

@@ -5,10 +5,11 @@ import io
 import pytest
 import tensorflow as tf
 
-from eqstream.pipelines.checks import tfrecord_blocks
+from eqstream.pipelines.checks import tfrecord_frames
 from eqstream.pipelines.checks.example_message import Record, encode_record
 from eqstream.pipelines.checks.shard_records import list_records
-from eqstream.pipelines.checks.tfrecord_blocks import DamagedRecordError, read_tfrecord_blocks
+from eqstream.pipelines.checks.tfrecord_blocks import read_tfrecord_blocks
+from eqstream.pipelines.checks.tfrecord_frames import DamagedRecordError
 
 # Short and long texts and numbers, so that some fit no template.
 ROWS = [
@@ -37,7 +38,7 @@ def read(contents, compression="none"):
 
 @pytest.mark.parametrize("chunk_bytes", [64, 1000, 1 << 22])
 def test_records_are_read_whatever_is_in_them(chunk_bytes, tmp_path, monkeypatch):
-    monkeypatch.setattr(tfrecord_blocks, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(tfrecord_frames, "CHUNK_BYTES", chunk_bytes)
     contents = write(map(encode_record, ROWS), tmp_path / "shard")
     assert read(contents) == (ROWS, None)
 
@@ -70,6 +71,4 @@ def test_a_payload_that_is_no_record_ends_what_can_be_read(tmp_path):
     payloads = [*map(encode_record, ROWS[:2]), b"no example", encode_record(ROWS[3])]
     records, (reason, record) = read(write(payloads, tmp_path / "shard"))
     assert (records, record) == (ROWS[:2], 2)
-    assert reason.startswith(
-        "shard: record 2: the payload is not the deterministic serialisation of a tf.train.Example"
-    )
+    assert reason.startswith("shard: record 2 (byte 223) is not the deterministic serialisation of a tf.train.Exam")
