@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read."""
+"""The errors that a user is meant to read."""
 
 
 class UserError(ValueError):
@@ -7,3 +7,11 @@ class UserError(ValueError):
     Its message is one line that names what is wrong, what was found and, where known, the cure. Commands
     print it without a traceback.
     """
+
+
+class DamagedManifestError(UserError):
+    """A manifest that was cut or changed, and of which nothing can be believed."""
+
+
+class TrainingInterruptedError(UserError):
+    """The user stopped the training; its state is saved."""

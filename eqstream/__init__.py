@@ -5,8 +5,10 @@
 | `load_recipe`, `Recipe` | what a dataset and a model are made from |
 | `EquationSpace`, `Equation` | all equations of a recipe, by index and back |
 | `build`, `verify`, `describe` | datasets on disk |
-| `equations` | equations without files |
-| `UserError` | what they raise |
+| `open_dataset`, `Dataset` | reading them: batches for Keras, tokens, equations |
+| `equations`, `stream` | equations and batches without files |
+| `train`, `evaluate`, `load_model` | models |
+| `UserError`, `DamagedManifestError`, `TrainingInterruptedError` | what they raise |
 
 Importing the package loads none of its modules: each name is imported when it is first used. What is not listed here
 may change without notice.
@@ -16,36 +18,48 @@ may change without notice.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from eqstream.building import build, describe, verify
-    from eqstream.data.errors import UserError
+    from eqstream.data.errors import DamagedManifestError, TrainingInterruptedError, UserError
     from eqstream.data.recipe import Recipe
+    from eqstream.datasets import Dataset, open_dataset
     from eqstream.equation import Equation
+    from eqstream.models import evaluate, load_model, train
     from eqstream.recipes import load_recipe
     from eqstream.spaces import EquationSpace
-    from eqstream.streams import equations
+    from eqstream.streams import equations, stream
 
     __version__: str
 
 __all__ = [
+    "DamagedManifestError",
+    "Dataset",
     "Equation",
     "EquationSpace",
     "Recipe",
+    "TrainingInterruptedError",
     "UserError",
     "__version__",
     "build",
     "describe",
     "equations",
+    "evaluate",
+    "load_model",
     "load_recipe",
+    "open_dataset",
+    "stream",
+    "train",
     "verify",
 ]
 
 _MODULE_TO_NAMES = {
     "eqstream.building": ("build", "describe", "verify"),
-    "eqstream.data.errors": ("UserError",),
+    "eqstream.data.errors": ("DamagedManifestError", "TrainingInterruptedError", "UserError"),
     "eqstream.data.recipe": ("Recipe",),
+    "eqstream.datasets": ("Dataset", "open_dataset"),
     "eqstream.equation": ("Equation",),
+    "eqstream.models": ("evaluate", "load_model", "train"),
     "eqstream.recipes": ("load_recipe",),
     "eqstream.spaces": ("EquationSpace",),
-    "eqstream.streams": ("equations",),
+    "eqstream.streams": ("equations", "stream"),
 }
 _SUBPACKAGES = ("data", "pipelines", "seq2seq")
 

@@ -3,12 +3,19 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from eqstream.data.formats.column_encoder import ColumnEncoder
+from eqstream.data.formats.columns import NUMBER_COLUMNS
+from eqstream.data.loading.codec import Codec
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.equation import Equation, list_equations
 from eqstream.recipes import as_recipe
+from eqstream.tensorflow_startup import load_tensorflow
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def equations(recipe: Recipe | str | Path, split: str = "train", *, seed: int = 0) -> Iterator[Equation]:
@@ -36,3 +43,71 @@ def equations(recipe: Recipe | str | Path, split: str = "train", *, seed: int = 
     columns = ColumnEncoder(stream.space)
     blocks = (block for epoch in itertools.count() for block in stream.equations(epoch))
     return itertools.chain.from_iterable(list_equations(columns.to_columns(block)) for block in blocks)
+
+
+@overload
+def stream(
+    recipe: Recipe | str | Path,
+    split: str = "train",
+    *,
+    batch_size: int,
+    seed: int = 0,
+    codec: Codec | None = None,
+    as_text: bool = False,
+    as_dict: Literal[False] = False,
+) -> "tf.data.Dataset[tuple[tf.Tensor, tf.Tensor]]": ...
+
+
+@overload
+def stream(
+    recipe: Recipe | str | Path,
+    split: str = "train",
+    *,
+    batch_size: int,
+    seed: int = 0,
+    codec: Codec | None = None,
+    as_text: bool = False,
+    as_dict: Literal[True],
+) -> "tf.data.Dataset[dict[str, tf.Tensor]]": ...
+
+
+def stream(
+    recipe: Recipe | str | Path,
+    split: str = "train",
+    *,
+    batch_size: int,
+    seed: int = 0,
+    codec: Codec | None = None,
+    as_text: bool = False,
+    as_dict: bool = False,
+) -> "tf.data.Dataset[Any]":
+    """Returns the equations of `equations` in batches (question, answer), without end and of static shape.
+
+    They are those that `Dataset.batches` gives of a dataset; `fit` of a Keras model needs `steps_per_epoch` with them.
+
+    >>> batches = stream("addition-10", batch_size=32)
+    >>> [tuple(tensor.shape) for question_and_answer in batches.take(1) for tensor in question_and_answer]
+    [(32, 5), (32, 3)]
+
+    Args:
+        recipe: a recipe, the path of one, or the name of one that comes with eqstream.
+        split: whose equations.
+        batch_size: examples in a batch, at most as many as the split has.
+        seed: of the order.
+        codec: from text to tokens; by default that of `Dataset.codec()`.
+        as_text: whether questions and answers are strings (batch,) instead of tokens.
+        as_dict: whether a batch is a dict with `terms`, `digits` and `carries`, int32 (batch,), besides `question` and
+            `answer`.
+
+    Raises:
+        UserError: there is no such recipe or split, the splits cannot be planned, or the split has no full batch.
+    """
+    load_tensorflow(with_keras=False)
+    from eqstream.data.loading.fresh_batches import FreshBatches
+    from eqstream.data.loading.shard_batches import to_pairs
+
+    checked = as_recipe(recipe)
+    codec = None if as_text else codec or Codec.for_recipe(checked)
+    source = FreshBatches(checked, codec, batch_size=batch_size, split=split, seed=seed)
+    batches = source.batches(columns=NUMBER_COLUMNS if as_dict else ())
+    return batches if as_dict else to_pairs(batches)

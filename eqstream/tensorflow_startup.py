@@ -24,8 +24,8 @@ _NOISE = re.compile(
 )
 
 
-def load_tensorflow() -> None:
-    """Imports Keras and TensorFlow and lets them look for devices.
+def load_tensorflow(*, with_keras: bool = True) -> None:
+    """Imports TensorFlow and, unless told otherwise, Keras, and lets them look for devices.
 
     Unless `TF_CPP_MIN_LOG_LEVEL` is set, TensorFlow's reports on the machine are taken out of standard error. Its log
     level has no power over what is logged while its libraries are loaded, so standard error goes to a file meanwhile;
@@ -33,28 +33,34 @@ def load_tensorflow() -> None:
 
     Raises:
         ModuleNotFoundError: one of the two is not installed.
-        UserError: Keras is set to another backend.
+        UserError: Keras is wanted, and set to another backend.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        _import_libraries()
+        _import_libraries(with_keras)
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = _LOG_LEVEL
     with _noise_removed():
-        _import_libraries()
+        _import_libraries(with_keras)
 
 
-def _import_libraries() -> None:
+def _import_libraries(with_keras: bool) -> None:
+    if with_keras:
+        _import_keras()
+    import tensorflow as tf
+
+    tf.config.list_logical_devices()
+
+
+def _import_keras() -> None:
     cure = "set KERAS_BACKEND=tensorflow before Keras is imported"
     try:
         import keras
-        import tensorflow as tf
     except ModuleNotFoundError as error:
         if error.name in _LIBRARIES:
             raise
         raise UserError(f"the models need Keras' backend `tensorflow`, and {error.name} is missing: {cure}") from error
     if keras.backend.backend() != "tensorflow":
         raise UserError(f"the models need Keras' backend `tensorflow`, got `{keras.backend.backend()}`: {cure}")
-    tf.config.list_logical_devices()
 
 
 @contextlib.contextmanager

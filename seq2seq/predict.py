@@ -86,6 +86,15 @@ class Predictor:
         """
         return cls(load_trained_model(run_directory))
 
+    def __call__(self, question: str) -> str:
+        """Returns the model's answer to a question, right or not; a `?` in it is no character or no end.
+
+        Raises:
+            UserError: the question is no equation or not in the model's space.
+        """
+        (prediction,) = self.predict([question])
+        return prediction.predicted
+
     def predict(self, questions: Sequence[str]) -> list[Prediction]:
         """Returns the answers, greedy; questions may be written with or without spaces.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from eqstream.data.errors import TrainingInterruptedError
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.models.base import EquationModel
@@ -12,13 +13,10 @@ from eqstream.seq2seq.optimizers import make_optimizer
 from eqstream.seq2seq.runs.compatibility import describe_other_versions
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.split_roles import SplitRoles
-from eqstream.seq2seq.training.callbacks import TrainingInterruptedError
 from eqstream.seq2seq.training.fit import fit
 from eqstream.seq2seq.training.progress import Progress
 from eqstream.seq2seq.training.state import TrainingProgress, build_metrics, restore_state, save_model, save_state
 from eqstream.seq2seq.training.task import TrainingTask, prepare
-
-__all__ = ["TrainingInterruptedError", "TrainingReport", "train"]
 
 Report = Callable[[str], None]
 

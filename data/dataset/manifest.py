@@ -25,7 +25,7 @@ from typing import Any
 from eqstream.data.configuration import check_not_negative, describe_type, from_mapping, nearest, to_mapping
 from eqstream.data.dataset.histograms import Histograms, check_histograms
 from eqstream.data.dataset.layout import MANIFEST, shard_name, shard_path
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedManifestError, UserError
 from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, OPERATORS, Recipe, SpaceRecipe, StorageRecipe
 
 # Of all questions and answers.
@@ -33,10 +33,6 @@ _CHARACTERS = frozenset(f" ().0123456789{OPERATORS}")
 _SHA256 = re.compile("[0-9a-f]{64}")
 # Python's own limit on numbers in text.
 _MAX_DIGITS = 4300
-
-
-class DamagedManifestError(UserError):
-    """A manifest that was cut or changed, and of which nothing can be believed."""
 
 
 class _Part:
@@ -252,9 +248,10 @@ def _check_equal(place: str, value: str, expected: str) -> None:
 def _check_text_bounds(facts: SpaceFacts, space: SpaceRecipe) -> None:
     """Refuses bounds on texts that no equation of the space can need: readers allocate memory by them."""
     operand = len(str(max(abs(space.operands.min), abs(space.operands.max)))) + space.operands.decimals + 2
-    # Between two operands an operator with spaces and a pair of brackets; an answer may be a fraction of two products.
+    # Between two operands an operator with spaces and a pair of brackets; an answer may be a fraction of two products,
+    # and each division may add as many digits as operands have decimals.
     longest_question = space.terms.max * operand + 5 * (space.terms.max - 1)
-    longest_answer = 2 * space.terms.max * operand + space.places + 2
+    longest_answer = 2 * space.terms.max * (operand + space.operands.decimals) + space.places + 2
     for name, longest in (("question", longest_question), ("answer", longest_answer)):
         length = getattr(facts, f"max_{name}_length")
         if length > longest:

@@ -18,7 +18,7 @@ from eqstream.data.dataset.manifest import Manifest, SpaceFacts
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.loading.codec_sizes import check_facts, count_digits, count_question_tokens
+from eqstream.data.loading.codec_sizes import count_digits, count_question_tokens
 from eqstream.data.loading.text_side import Texts, TextSide
 from eqstream.data.loading.token_alphabet import END, LAST_ID, PAD, UNKNOWN, TokenAlphabet
 from eqstream.data.recipe import Recipe, SpaceRecipe
@@ -95,9 +95,8 @@ class Codec:
             options: what the recipe says of the codec.
 
         Raises:
-            UserError: zero padding is asked for where answers are fractions, or the facts cannot be true.
+            UserError: zero padding is asked for where answers are fractions.
         """
-        check_facts(space, facts)
         options = options or CodecOptions()
         drops_spaces = options.spaces == "drop" and space.spacing
         alphabet = set(facts.alphabet) - ({" "} if drops_spaces else set())

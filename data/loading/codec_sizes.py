@@ -1,11 +1,6 @@
 """How long the texts of a space are, in characters and in tokens."""
 
-from eqstream.data.dataset.manifest import SpaceFacts
-from eqstream.data.errors import UserError
 from eqstream.data.recipe import Operands, SpaceRecipe
-
-# All that an equation is written with.
-_CHARACTERS = frozenset(" ()*+-./0123456789")
 
 
 def count_digits(operands: Operands) -> int:
@@ -51,28 +46,6 @@ def longest_operand(operands: Operands, digits: int) -> int:
         whole = abs(number) - (length_of_decimals > 0)
         longest = max(longest, (number < 0) + max(len(str(whole)), digits) + length_of_decimals)
     return longest
-
-
-def check_facts(space: SpaceRecipe, facts: SpaceFacts) -> None:
-    """Refuses facts about the text of a space that cannot be true: memory is reserved for what they say.
-
-    Raises:
-        UserError: with the fact.
-    """
-    foreign = sorted(set(facts.alphabet) - _CHARACTERS)
-    if foreign:
-        raise UserError(f"the manifest is damaged: `space.alphabet` has {foreign[0]!r}, which no equation has")
-    operand, terms, decimals = _operand_bound(space.operands), space.terms.max, space.operands.decimals
-    # Two spaces and a pair of brackets come with each operator. No value needs more digits than all operands together,
-    # each with one for what additions add and with the decimals that a division may add; a fraction has two values.
-    bounds = {"question": terms * (operand + 5), "answer": 2 * (terms * (operand + decimals + 1) + space.places + 3)}
-    for side, bound in bounds.items():
-        length = getattr(facts, f"max_{side}_length")
-        if length > bound:
-            raise UserError(
-                f"the manifest is damaged: `space.max_{side}_length` is {length:,}, "
-                f"no {side} of its space has more than {bound:,} characters"
-            )
 
 
 def _operand_bound(operands: Operands) -> int:

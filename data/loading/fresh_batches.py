@@ -89,15 +89,19 @@ class FreshBatches:
             lambda: self._blocks(first_epoch, first_batch, last_epoch, columns),
             output_signature=self._signature(columns),
         )
-        return blocks.unbatch().prefetch(tf.data.AUTOTUNE)
+        stream = blocks.unbatch().prefetch(tf.data.AUTOTUNE)
+        num_batches = tf.data.INFINITE_CARDINALITY
+        if num_epochs is not None:
+            num_batches = max(num_epochs * self.num_batches - first_batch, 0)
+        return stream.apply(tf.data.experimental.assert_cardinality(num_batches))
 
     def _signature(self, columns: tuple[str, ...]) -> dict[str, tf.TensorSpec]:
         codec, shape = self._codec, [None, self._batch_size]
-        signature = {name: tf.TensorSpec(shape, tf.int32) for name in columns}
+        numbers = {name: tf.TensorSpec(shape, tf.int32) for name in columns}
         if codec is None:
-            return signature | {name: tf.TensorSpec(shape, tf.string) for name in ("question", "answer")}
+            return {name: tf.TensorSpec(shape, tf.string) for name in ("question", "answer")} | numbers
         widths = {"question": codec.question_width, "answer": codec.answer_width}
-        return signature | {name: tf.TensorSpec([*shape, width], tf.int32) for name, width in widths.items()}
+        return {name: tf.TensorSpec([*shape, width], tf.int32) for name, width in widths.items()} | numbers
 
     def _blocks(
         self, epoch: int, batch: int, last_epoch: int | None, columns: tuple[str, ...]

@@ -47,7 +47,7 @@ def batches(
         num_epochs: epochs, the first one included even if it is begun in its middle; None never ends.
         columns: which of `terms`, `digits`, `carries` a batch has besides `question` and `answer`.
     """
-    sources = {"question": table.questions, "answer": table.answers} | {name: table.numbers[name] for name in columns}
+    sources = {name: values for name, values in table.columns().items() if name in ("question", "answer", *columns)}
     blocks = _Blocks(sources, sampler, first_epoch, first_batch)
     last = tf.int64.max if num_epochs is None else (first_epoch + num_epochs) * blocks.num_in_epoch
     return blocks.read(tf.data.Dataset.range(blocks.first, last))
@@ -72,6 +72,11 @@ def epoch_batches(
 
     stream = blocks.read(tf.data.Dataset.range(1).flat_map(list_blocks))
     return stream.apply(tf.data.experimental.assert_cardinality(sampler.num_batches))
+
+
+def to_pairs(stream: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns batches as (question, answer), which Keras takes for input and target."""
+    return stream.map(lambda batch: (batch["question"], batch["answer"]))
 
 
 class _Blocks:

@@ -33,6 +33,10 @@ class TokenTable:
     def __len__(self) -> int:
         return len(self.questions)
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """Returns all arrays by the keys that batches have: `question`, `answer` and those of the numbers."""
+        return {"question": self.questions, "answer": self.answers, **self.numbers}
+
     def take(self, indices: np.ndarray) -> "TokenTable":
         """Returns the examples at `indices`, in that order."""
         numbers = {name: values[indices] for name, values in self.numbers.items()}

@@ -311,7 +311,7 @@ def _run_all(recipe: "Recipe", directory: str, *, workers: int, overwrite: bool,
 def _train(recipe: "Recipe", data: str, run: str, *, resume: bool, overwrite: bool, advice: str) -> "TrainingReport":
     report("starting TensorFlow …")
     _load_tensorflow()
-    from eqstream.seq2seq.train import TrainingInterruptedError
+    from eqstream.data.errors import TrainingInterruptedError
     from eqstream.seq2seq.train import train as train_model
     from eqstream.seq2seq.training.progress import Progress, progress_on
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from eqstream.data.dataset import layout
-from eqstream.data.dataset.manifest import DamagedManifestError, Manifest, parse_manifest
-from eqstream.data.errors import UserError
+from eqstream.data.dataset.manifest import Manifest, parse_manifest
+from eqstream.data.errors import DamagedManifestError, UserError
 from eqstream.data.recipe import FORMAT_VERSION, Recipe
 from eqstream.pipelines.building.journal import DamagedJournalError, Journal
 from eqstream.pipelines.building.recipe_differences import list_differences

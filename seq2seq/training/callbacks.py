@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import TrainingInterruptedError, UserError
 from eqstream.seq2seq.config.sections import EarlyStoppingRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.run_directory import RunDirectory, format_csv, write_atomically
 from eqstream.seq2seq.training.progress import Progress
@@ -22,10 +22,6 @@ from eqstream.seq2seq.training.validation import ValidationSample
 
 # The lower the better for these, the higher for all others.
 _FALLING = ("loss", "val_loss", "val_rmse")
-
-
-class TrainingInterruptedError(UserError):
-    """The user stopped the training; its state is saved."""
 
 
 class EpochRecorder(keras.callbacks.Callback):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from eqstream import cli
-from eqstream.data.errors import UserError
+from eqstream.data.errors import TrainingInterruptedError, UserError
 from eqstream.data.recipe import Recipe, load_recipe, shipped_recipes
 from eqstream.pipelines import build, preview, verify
 from eqstream.seq2seq import train
@@ -384,7 +384,7 @@ def test_training_without_its_libraries_says_how_to_get_them(tmp_path, dataset):
 )
 def test_an_interrupted_training_says_how_to_go_on(monkeypatch, tmp_path, dataset, capsys, command, options, advice):
     def interrupted(*arguments, **options):
-        raise train.TrainingInterruptedError("training interrupted at epoch 2, step 0, its state is saved")
+        raise TrainingInterruptedError("training interrupted at epoch 2, step 0, its state is saved")
 
     monkeypatch.setattr(train, "train", interrupted)
     monkeypatch.setattr(cli, "leave_at_once", sys.exit)

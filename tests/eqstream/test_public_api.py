@@ -13,6 +13,20 @@ import pytest
 import eqstream
 
 ROOT = Path(__file__).parents[2]
+SIGNATURES = {
+    "EquationSpace": "recipe",
+    "build": "recipe, directory, *, workers=1, pipeline_options=(), overwrite=False, force=False, only=None, "
+    "progress=False",
+    "describe": "directory, *, splits=(), num_samples=5",
+    "equations": "recipe, split='train', *, seed=0",
+    "evaluate": "run_directory, dataset=None, *, split=None, unseen=False, limit=None, report=None",
+    "load_model": "run_directory",
+    "load_recipe": "source, overrides=()",
+    "open_dataset": "directory",
+    "stream": "recipe, split='train', *, batch_size, seed=0, codec=None, as_text=False, as_dict=False",
+    "train": "recipe, dataset, run_directory, *, resume=False, overwrite=False, report=<built-in function print>",
+    "verify": "directory, *, workers=1, quick=False, progress=False",
+}
 
 
 def run_python(program: str) -> str:
@@ -80,6 +94,17 @@ def test_build_writes_nothing_but_the_dataset_and_leaves_logging_alone(tmp_path)
     assert ended.stderr == ""
 
 
+def test_signatures_are_these():
+    """They change by intention alone, and with a line in the changelog."""
+    found = {name: inspect.signature(getattr(eqstream, name)) for name in SIGNATURES}
+    assert {name: _without_types(signature) for name, signature in found.items()} == SIGNATURES
+
+
+def _without_types(signature: inspect.Signature) -> str:
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+    return str(inspect.Signature(bare))[1:-1]
+
+
 @pytest.mark.parametrize("name", [name for name in eqstream.__all__ if name != "__version__"])
 def test_each_name_is_documented_and_typed(name):
     thing = getattr(eqstream, name)
@@ -94,6 +119,8 @@ def test_each_name_is_documented_and_typed(name):
 
 
 SNIPPET = """
+import tensorflow as tf
+
 import eqstream
 
 recipe: eqstream.Recipe = eqstream.load_recipe("addition-10", {"seed": 1})
@@ -105,8 +132,28 @@ result = eqstream.build(recipe, "out/ten", workers=2)
 count: int = result.num_equations
 valid: bool = eqstream.verify(result.directory).is_valid
 for each in eqstream.equations(recipe, "train", seed=3):
-    text: str = each.question
+    question_text: str = each.question
 print(eqstream.describe("out/ten").name, eqstream.__version__, equation, several, place, count, valid)
+
+dataset = eqstream.open_dataset(result.directory)
+sizes: dict[str, int] = dataset.splits
+for each in dataset.equations("test"):
+    text: str = each.question
+for question, answer in dataset.batches("train", batch_size=16, seed=0):
+    tensors: tuple[tf.Tensor, tf.Tensor] = (question, answer)
+for batch in eqstream.stream(recipe, batch_size=16, as_dict=True):
+    carries: tf.Tensor = batch["carries"]
+codec = dataset.codec(reverse_answer=True)
+num_tokens: int = codec.num_tokens
+
+try:
+    report = eqstream.train(recipe, dataset, "out/run", report=None)
+except eqstream.TrainingInterruptedError as error:
+    print(error)
+share: float = eqstream.evaluate("out/run", limit=10).exact_match
+model = eqstream.load_model("out/run")
+predicted: str = model("3 + 4")
+right: list[bool] = [prediction.is_correct for prediction in model.predict(["3 + 4"])]
 """
 
 

@@ -15,14 +15,14 @@ import keras
 import numpy as np
 import pytest
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import TrainingInterruptedError, UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.sections import OptimizerRecipe, TrainingRecipe
 from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
 from eqstream.seq2seq.runs.compatibility import describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory
-from eqstream.seq2seq.train import TrainingInterruptedError, train
+from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training import callbacks
 from eqstream.seq2seq.training.progress import Progress
 

@@ -4,13 +4,12 @@ import json
 import pytest
 
 from eqstream.data.dataset.manifest import (
-    DamagedManifestError,
     Manifest,
     parse_manifest,
 )
 from eqstream.data.dataset.manifest_maker import describe_space, make_manifest
 from eqstream.data.dataset.shard_writer import ShardReceipt
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedManifestError, UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import plan_splits
@@ -214,6 +213,7 @@ def test_bounds_on_texts_that_no_equation_needs_are_refused(manifest, key, value
         {"operands": {"min": -1, "max": 10, "decimals": 3}, "operators": "*", "terms": 5},
         {"operands": {"min": 1, "max": 99, "decimals": 2}, "operators": "+-/", "terms": 4, "division": "fraction"},
         {"operands": {"min": 0, "max": 9}, "operators": "/", "terms": 1, "division": "decimal", "places": 12},
+        {"operands": {"min": -1, "max": 9, "decimals": 12}, "operators": "*/-", "terms": 3, "division": "quotient"},
         {"operands": {"min": -9, "max": 9}, "operators": "/", "terms": 6, "division": "decimal", "brackets": True},
         {"operands": {"min": 0, "max": 0}, "operators": "+", "spacing": False},
     ],

@@ -1,0 +1,112 @@
+"""Models: trained, evaluated and asked."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eqstream.data.recipe import Recipe, load_recipe
+from eqstream.datasets import Dataset
+from eqstream.tensorflow_startup import load_tensorflow
+
+if TYPE_CHECKING:
+    from eqstream.seq2seq.analysis.report import EvaluationReport
+    from eqstream.seq2seq.predict import Predictor
+    from eqstream.seq2seq.train import TrainingReport
+
+Report = Callable[[str], None]
+
+
+def train(
+    recipe: Recipe | str | Path | None,
+    dataset: Dataset | str | Path,
+    run_directory: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    report: Report | None = print,
+) -> "TrainingReport":
+    """Trains the model of a recipe; the run's directory then holds the model of the best epoch.
+
+    Deterministic in recipe and dataset on one machine, whether interrupted and resumed or not. Ctrl-C ends it after the
+    step that is under way.
+
+    Args:
+        recipe: a recipe, the path of one, or the name of one that comes with eqstream; its sections `codec`, `model`
+            and `training` say what to do, its space, if it has one, must be that of the dataset. None for the default
+            model.
+        dataset: what to train on, or its directory.
+        run_directory: a new or empty directory, or with `resume` the one of an interrupted training.
+        resume: whether to go on with what `run_directory` holds.
+        overwrite: whether a run that is there may be replaced.
+        report: called with each line of progress; None for silence.
+
+    Raises:
+        UserError: the recipe, the dataset or the directory is not as it must be.
+        TrainingInterruptedError: the user pressed Ctrl-C; the state is saved.
+    """
+    load_tensorflow()
+    from eqstream.seq2seq.train import train as train_model
+
+    opened = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe, dataset_recipe=opened.recipe)
+    return train_model(
+        recipe,
+        opened.directory,
+        run_directory,
+        resume=resume,
+        overwrite=overwrite,
+        report=report or _ignore,
+    )
+
+
+def evaluate(
+    run_directory: str | Path,
+    dataset: Dataset | str | Path | None = None,
+    *,
+    split: str | None = None,
+    unseen: bool = False,
+    limit: int | None = None,
+    report: Report | None = None,
+) -> "EvaluationReport":
+    """Returns how many whole answers the model of a run gets right, and which ones not; also saves it with the run.
+
+    Args:
+        run_directory: of a training.
+        dataset: another dataset, or its directory, than the one that the model was trained on.
+        split: what to evaluate on; None for the recipe's `test_split`, or the usual one.
+        unseen: evaluate on every equation of the space that was not trained on.
+        limit: at most so many examples, the first ones.
+        report: called with lines of progress; None for silence.
+
+    Raises:
+        UserError: the run or the dataset is not as it must be, or they don't fit together.
+    """
+    load_tensorflow()
+    from eqstream.seq2seq.evaluate import evaluate as evaluate_run
+
+    directory = dataset.directory if isinstance(dataset, Dataset) else dataset
+    return evaluate_run(
+        run_directory, data_directory=directory, split=split, unseen=unseen, limit=limit, report=report or _ignore
+    )
+
+
+def load_model(run_directory: str | Path) -> "Predictor":
+    """Returns the best model of a run: ``model("12 + 34")`` is its answer, `predict` answers many questions.
+
+    Loads no code and no pickle. The Keras model itself is ``model.trained.model``.
+
+    Args:
+        run_directory: of a training that has finished an epoch.
+
+    Raises:
+        UserError: the directory is no run, or has no finished epoch yet, or is damaged.
+    """
+    load_tensorflow()
+    from eqstream.seq2seq.predict import Predictor
+
+    return Predictor.load(run_directory)
+
+
+def _ignore(line: str) -> None:
+    del line

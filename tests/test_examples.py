@@ -1,0 +1,73 @@
+"""The examples and the code of the documentation, run as they stand, with small settings."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+DOCUMENTS = ("from-python.md", "formats.md")
+
+
+def run(name: str, *arguments: object, monkeypatch, capsys) -> list[str]:
+    """Returns the lines that an example prints."""
+    monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+    runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
+    return capsys.readouterr().out.splitlines()
+
+
+def test_examples_are_short_and_each_is_run_here():
+    tests = Path(__file__).read_text(encoding="utf-8")
+    assert len(EXAMPLES) == 3
+    for path in EXAMPLES:
+        assert path.read_text(encoding="utf-8").count("\n") < 60
+        assert f'run("{path.stem}"' in tests
+
+
+def test_a_keras_model_of_ones_own_is_trained(tmp_path, monkeypatch, capsys):
+    options = ("--recipe", "addition-10", "--out", tmp_path, "--epochs", 2, "--width", 8)
+    lines = run("train_your_own_model", *options, monkeypatch=monkeypatch, capsys=capsys)
+    assert [line for line in lines if line.startswith("Epoch")] == ["Epoch 1/2", "Epoch 2/2"]
+    assert re.fullmatch(r"\d+ of 24 whole answers are right", lines[-1])
+
+
+def test_equations_come_without_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    lines = run("equations_without_files", "--count", 2, monkeypatch=monkeypatch, capsys=capsys)
+    assert lines[0] == "196,059,602 indices, of which some at random:"
+    assert sum(" = " in line for line in lines) == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipes_model_is_trained_evaluated_and_asked(tmp_path, monkeypatch, capsys):
+    options = ("--recipe", "addition-10", "--out", tmp_path, "--epochs", 2, "3 + 4", "10+10")
+    lines = run("train_and_ask_a_model", *options, monkeypatch=monkeypatch, capsys=capsys)
+    start = next(number for number, line in enumerate(lines) if line.startswith("best epoch: "))
+    assert re.fullmatch(r"best epoch: [12] of 2", lines[start])
+    assert re.fullmatch(r"exact match on test: \d+\.\d\d% of 24", lines[start + 1])
+    assert re.fullmatch(r"3 \+ 4 = \S+", lines[start + 2])
+    assert [line[2:].partition(" = ")[0] for line in lines[start + 3 :]] == ["3 + 4", "10 + 10"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Where the documents find what those before them have made."""
+    return tmp_path_factory.mktemp("docs")
+
+
+def test_code_of_the_documentation_runs_in_its_order_and_prints_what_it_says(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    for document in DOCUMENTS:
+        text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+        blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        assert blocks
+        namespace: dict = {}
+        for block in blocks:
+            exec(compile(block, document, "exec"), namespace)
+            printed = capsys.readouterr().out.splitlines()
+            promised = re.findall(r"^print.*?  # (.*)$", block, re.MULTILINE)
+            if promised:
+                assert printed == promised
