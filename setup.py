@@ -55,6 +55,7 @@ PACKAGES = [
     "eqstream.pipelines.building",
     "eqstream.pipelines.checks",
     "eqstream.pipelines.checks.bulk",
+    "eqstream.pipelines.estimation",
     "eqstream.pipelines.metadata",
     "eqstream.pipelines.runtime",
     "eqstream.seq2seq",

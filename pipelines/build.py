@@ -44,6 +44,7 @@ from eqstream.pipelines.building.journal import Journal
 from eqstream.pipelines.building.output_directory import OutputDirectory
 from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.building.write_shards import ShardJob, write_shards
+from eqstream.pipelines.estimation.shares import Shares, shares_of_manifest
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, RunError
@@ -62,6 +63,7 @@ class BuildResult:
         num_equations: in all these shards.
         num_left_out: equations in no split although a twin is in one, as the end of a split parts them; of the whole
             dataset, 0 where one shard was written.
+        shares: of the equations by number of terms and by operators; None where one shard was written.
     """
 
     directory: str
@@ -70,9 +72,10 @@ class BuildResult:
     num_shards_kept: int
     num_equations: int
     num_left_out: int
+    shares: Shares | None
 
     def to_text(self) -> str:
-        """Returns the result as one line."""
+        """Returns the result as a line, and another one of shares if the equations are of several kinds."""
         shards = "1 shard" if self.num_shards == 1 else f"{self.num_shards:,} shards"
         if self.state == "unchanged":
             ending = "; nothing to do"
@@ -83,7 +86,10 @@ class BuildResult:
             are = "1 more is" if self.num_left_out == 1 else f"{self.num_left_out:,} more are"
             ending += f"; {are} in no split, parted from their twins by the end of one"
         finished = " is finished" if self.state == "unchanged" else ""
-        return f"{self.directory}{finished}: {self.num_equations:,} equations in {shards}{ending}"
+        lines = [f"{self.directory}{finished}: {self.num_equations:,} equations in {shards}{ending}"]
+        if self.shares is not None:
+            lines += [line for line in (self.shares.to_text(), *self.shares.list_notes()) if line]
+        return "\n".join(lines)
 
 
 def build(
@@ -161,8 +167,9 @@ class _Build:
             kept = write_shards(self._recipe, self._workspace, jobs, self._execution, self._progress)
             # Whoever has taken over writes the rest, and must not lose its own journal and token to this attempt.
             self._workspace.check_attempt()
+            shares = None
             if only is None:
-                close_dataset(self._recipe, self._workspace, plan)
+                shares = shares_of_manifest(close_dataset(self._recipe, self._workspace, plan))
                 self._workspace.check_attempt()
             is_finished = self._end(is_whole=only is None)
         return BuildResult(
@@ -172,6 +179,7 @@ class _Build:
             num_shards_kept=len(kept),
             num_equations=sum(task.num_equations for task in tasks),
             num_left_out=sum(split.num_left_out for split in plan.splits) if only is None else 0,
+            shares=shares,
         )
 
     def _make_plan(self, counts: EquationCounts) -> SplitPlan:
@@ -301,6 +309,7 @@ def _finish_again(found: OutputDirectory, recipe: Recipe) -> BuildResult:
         num_shards_kept=num_shards,
         num_equations=found.manifest.num_equations,
         num_left_out=sum(split.num_left_out for split in found.manifest.splits.values()),
+        shares=shares_of_manifest(found.manifest),
     )
 
 

@@ -138,7 +138,7 @@ def plan_splits(counts: EquationCounts) -> SplitPlan:
             too many shards.
     """
     splits = divide_sources(counts)
-    return SplitPlan(splits, tuple(shard for split in splits for shard in _plan_shards(counts, split)))
+    return SplitPlan(splits, tuple(shard for split in splits for shard in plan_shards(counts, split)))
 
 
 def divide_sources(counts: EquationCounts) -> tuple[PlannedSplit, ...]:
@@ -179,7 +179,12 @@ def _explain_nothing(selection: Selection) -> str:
     return f"its {selection.to_text()} selects no equation of the space"
 
 
-def _plan_shards(counts: EquationCounts, split: PlannedSplit) -> Iterator[ShardTask]:
+def plan_shards(counts: EquationCounts, split: PlannedSplit) -> Iterator[ShardTask]:
+    """Yields the shards of a split, in their order.
+
+    Raises:
+        UserError: it has too many.
+    """
     recipe, total = counts.sources.recipe, split.num_equations
     quotas = tuple(part.count for part in split.parts)
     num_shards = -(-total // recipe.storage.shard_size)

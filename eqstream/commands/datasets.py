@@ -104,7 +104,9 @@ def preview(recipe: str, overrides: tuple[str, ...], formats: str | None, as_jso
     """Show what a build of RECIPE would give: sizes, samples, bytes and time. Writes nothing."""
     from eqstream.pipelines.preview import preview as preview_recipe
 
-    result = preview_recipe(load_recipe(recipe, overrides, formats))
+    loaded = load_recipe(recipe, overrides, formats)
+    _check_model_sections(loaded)
+    result = preview_recipe(loaded)
     if as_json:
         show_json(asdict(result))
     else:
@@ -147,8 +149,10 @@ def build(
     """
     if beam_options and not beam_options[0].startswith("-"):
         raise click.UsageError(f"Got unexpected extra argument ({beam_options[0]}).")
+    loaded = load_recipe(recipe, overrides, formats)
+    _check_model_sections(loaded)
     result = build_dataset(
-        load_recipe(recipe, overrides, formats),
+        loaded,
         directory,
         workers=workers,
         beam_options=beam_options,
@@ -160,6 +164,13 @@ def build(
         show_json(asdict(result))
     else:
         show(result.to_text())
+
+
+def _check_model_sections(recipe: "Recipe") -> None:
+    """Refuses a recipe that could not be trained by, before a dataset is built for it."""
+    from eqstream.seq2seq.config.sections import ModelRecipe
+
+    ModelRecipe.from_recipe(recipe)
 
 
 def build_dataset(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from eqstream.data.dataset import layout
-from eqstream.data.dataset.manifest import sha256_of
+from eqstream.data.dataset.manifest import Manifest, sha256_of
 from eqstream.data.dataset.manifest_maker import make_manifest
 from eqstream.data.dataset.shard_writer import ShardReceipt
 from eqstream.data.recipe import Recipe
@@ -23,8 +23,8 @@ from eqstream.pipelines.runtime.runner import RunError
 NUM_READERS = 8
 
 
-def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> None:
-    """Writes metadata, checksums, manifest and `_SUCCESS`; all shards must have been written.
+def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> Manifest:
+    """Writes metadata, checksums, manifest and `_SUCCESS`; all shards must have been written. Returns the manifest.
 
     Raises:
         RunError: a shard or its receipt is missing, whatever the runner said.
@@ -43,6 +43,7 @@ def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> None
     filesystem.sync_files(workspace.path(path) for path in (*path_to_contents, *shards))
     _write(workspace, layout.MANIFEST, manifest_contents, is_durable=True)
     _write(workspace, layout.SUCCESS, b"")
+    return manifest
 
 
 def _write(workspace: Workspace, path: str, contents: bytes, *, is_durable: bool = False) -> None:

@@ -246,6 +246,14 @@ def test_unknown_key_is_refused_with_the_nearest(capsys):
     assert_refused(message, "preview", "addition-10", "--set", "space.opernds.max=9", capsys=capsys)
 
 
+@pytest.mark.parametrize("command", [["preview"], ["build", "--out", "out"]])
+def test_sections_for_models_are_checked_before_a_dataset_is_built(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    message = "unknown key `training.epoch`; did you mean `epochs`?"
+    assert_refused(message, *command, "addition-10", "--set", "training.epoch=3", capsys=capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_unknown_format_is_refused(tmp_path, capsys):
     status, _, errors = call("build", "addition-10", "--out", tmp_path / "out", "--format", "csv", capsys=capsys)
     assert status == 2

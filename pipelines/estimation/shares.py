@@ -1,0 +1,155 @@
+"""Which share of the equations has how many terms, and which operators.
+
+The candidates with few terms are few: uniform sampling gives next to none of them, which is easily overlooked.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.recipe import OPERATORS
+from eqstream.data.space.equation_space import Section, count_operands
+from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.splits.prepared_sources import PreparedSources
+
+# More shapes than this are not listed to weigh them.
+MOST_SHAPES = 1 << 16
+# Number of terms, and a bit for each operator of ``+-*/`` that occurs.
+_Kind = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shares:
+    """Expected numbers of equations.
+
+    Attributes:
+        terms: number of terms to equations, for each number of terms that the space has.
+        operators: operator to equations that have it, for each operator of the space.
+        total: equations in all.
+        is_exact: whether the shares follow from the sizes of shapes, not from a sample.
+    """
+
+    terms: Mapping[int, float]
+    operators: Mapping[str, float]
+    total: float
+    is_exact: bool
+
+    def __add__(self, other: "Shares") -> "Shares":
+        """Returns the shares of both together."""
+        return Shares(
+            terms={key: number + other.terms[key] for key, number in self.terms.items()},
+            operators={key: number + other.operators[key] for key, number in self.operators.items()},
+            total=self.total + other.total,
+            is_exact=self.is_exact and other.is_exact,
+        )
+
+    def list_notes(self) -> list[str]:
+        """Returns a line for the numbers of terms, and one for the operators, that no equation is likely to have."""
+        notes = []
+        for numbers, text in ((self.terms, "{} terms"), (self.operators, "`{}`")):
+            missing = [text.format(key) for key, number in numbers.items() if number < 0.5]
+            if missing and len(missing) < len(numbers):
+                notes.append(
+                    f"note: no equation with {' or '.join(missing)}, too few candidates are of that kind; give it a "
+                    "split of its own by `where`, or use a smaller space"
+                )
+        return notes
+
+    def to_text(self) -> str:
+        """Returns the shares, such as ``terms 2 1.1 %, 3 99 %; operators + 75 %, - 75 %``; empty if all are alike."""
+        parts = []
+        for noun, counts in (("terms", self.terms), ("operators", self.operators)):
+            if len(counts) > 1:
+                shares = [f"{key} {format_share(count / (self.total or 1))}" for key, count in counts.items()]
+                parts.append(f"{noun} {', '.join(shares)}")
+        return "; ".join(parts)
+
+
+def shares_of_manifest(manifest: Manifest) -> Shares:
+    """Returns the shares in all splits of a dataset together, as they are."""
+    space, splits = manifest.recipe.space, manifest.splits.values()
+
+    def count(name: str, value: object) -> int:
+        return sum(split.histograms[name].get(str(value), 0) for split in splits)
+
+    return Shares(
+        terms={terms: count("terms", terms) for terms in range(space.terms.min, space.terms.max + 1)},
+        operators={operator: count("operators", operator) for operator in space.operators},
+        total=manifest.num_equations,
+        is_exact=True,
+    )
+
+
+def shares_of_split(sources: PreparedSources, source_to_count: Mapping[int, int]) -> Shares:
+    """Returns the shares among equations of which so many come from each source."""
+    space = sources.recipe.space
+    terms = dict.fromkeys(range(space.terms.min, space.terms.max + 1), 0.0)
+    operators = dict.fromkeys(space.operators, 0.0)
+    is_exact = True
+    for source, count in source_to_count.items():
+        if not count:
+            continue
+        weights, is_closed = _weigh_kinds(sources, source)
+        is_exact &= is_closed
+        whole = sum(weights.values()) or 1
+        for (num_terms, operator_set), weight in weights.items():
+            # Whole numbers of any size are divided, so that nothing overflows.
+            number = count * weight / whole
+            terms[num_terms] += number
+            for place, operator in enumerate(OPERATORS):
+                if operator_set >> place & 1:
+                    operators[operator] += number
+    return Shares(terms=terms, operators=operators, total=sum(source_to_count.values()), is_exact=is_exact)
+
+
+def _weigh_kinds(sources: PreparedSources, number: int) -> tuple[Mapping[_Kind, int], bool]:
+    """Returns how many candidates, or equations of a sample, are of each kind, and whether they are all candidates."""
+    enumeration, sections = sources.enumeration(number), sources.sources[number].sections
+    if sum(section.num_shapes for section in sections) <= MOST_SHAPES:
+        weights: Counter[_Kind] = Counter()
+        for section in sections:
+            _weigh_section(sources.space, section, weights)
+        if len(weights) <= 1 or enumeration.keeps_all:
+            return weights, True
+    sample: Counter[_Kind] = Counter()
+    for positions in enumeration.position_blocks(0, min(enumeration.block_size, enumeration.size)):
+        block = enumeration.equations_at(positions, 0)
+        if block is not None:
+            sample.update(_list_kinds(sources.space, block.shapes))
+    return sample, False
+
+
+def _weigh_section(space: PreparedSpace, section: Section, weights: Counter[_Kind]) -> None:
+    """Adds the candidates of a section by kind."""
+    if section.box_shapes is None:
+        places = section.subset.places(np.arange(section.num_shapes))
+        sizes = itertools.repeat(section.shape_size)
+    else:
+        places, sizes = section.box_shapes, map(count_operands, section.boxes)
+    for kind, size in zip(_list_kinds(space, space.shapes.numbers(section.shapes, places)), sizes, strict=False):
+        weights[kind] += size
+
+
+def _list_kinds(space: PreparedSpace, shapes: np.ndarray) -> list[_Kind]:
+    """Returns the kind of each shape, given their numbers (n,)."""
+    num_terms, operator_sets = space.terms_and_operators.of(shapes).tolist()
+    return list(zip(num_terms, operator_sets, strict=True))
+
+
+def format_share(share: float) -> str:
+    """Returns a share for people.
+
+    >>> [format_share(share) for share in (0, 0.0002, 0.0107, 0.25, 0.99996, 1)]
+    ['0 %', '<0.1 %', '1.1 %', '25 %', '>99.9 %', '100 %']
+    """
+    if share in (0, 1):
+        return f"{share:.0f}00 %" if share else "0 %"
+    if share < 0.001:
+        return "<0.1 %"
+    if share > 0.999:
+        return ">99.9 %"
+    return f"{share:.1%}".replace("%", " %") if share < 0.1 or share > 0.9 else f"{share:.0%}".replace("%", " %")

@@ -1,0 +1,56 @@
+import pytest
+
+from eqstream.data.dataset.manifest import parse_manifest
+from eqstream.data.recipe import Recipe
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.plan import divide_sources
+from eqstream.pipelines.build import build
+from eqstream.pipelines.estimation.shares import Shares, shares_of_manifest, shares_of_split
+
+RECIPES = {
+    "uniform": {"space": {"operands": {"min": 0, "max": 4}, "operators": "+-", "terms": {"min": 2, "max": 3}}},
+    "balanced": {
+        "space": {"operands": {"min": 0, "max": 12}, "operators": "+*", "terms": {"min": 2, "max": 3}},
+        "sampling": "balanced",
+        "splits": [{"name": "train", "count": 700}],
+    },
+    "bounded": {"space": {"operands": {"min": 0, "max": 9}, "operators": "+-*", "answer": {"min": 0, "max": 8}}},
+}
+
+
+def make_recipe(kind: str) -> Recipe:
+    return Recipe.from_dict({"name": "sums", "splits": [{"name": "train", "rest": True}], **RECIPES[kind]})
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_shares_are_those_of_the_dataset(kind, tmp_path):
+    recipe = make_recipe(kind)
+    counts = count_for_plan(recipe)
+    (split,) = divide_sources(counts)
+    expected = shares_of_split(counts.sources, {part.source: part.count for part in split.parts})
+    result = build(recipe, tmp_path / "out")
+    found = shares_of_manifest(parse_manifest((tmp_path / "out" / "manifest.json").read_bytes()))
+    assert result.shares == found
+    assert found.total == split.num_equations
+    # The whole first block is looked at where there is no closed form, and these are no larger.
+    assert expected.terms == pytest.approx(found.terms)
+    assert expected.operators == pytest.approx(found.operators)
+    assert expected.is_exact == (kind != "bounded")
+
+
+def test_text_has_what_differs_alone():
+    shares = Shares(terms={2: 1, 3: 99}, operators={"+": 75, "*": 100}, total=100, is_exact=True)
+    assert shares.to_text() == "terms 2 1.0 %, 3 99.0 %; operators + 75 %, * 100 %"
+    assert Shares(terms={2: 5}, operators={"+": 5}, total=5, is_exact=True).to_text() == ""
+    assert Shares(terms={2: 5}, operators={"+": 0, "-": 5}, total=5, is_exact=True).to_text() == (
+        "operators + 0 %, - 100 %"
+    )
+
+
+def test_what_no_equation_is_likely_to_have_is_noted():
+    shares = Shares(terms={2: 0.2, 3: 0.1, 4: 99.7}, operators={"+": 100, "/": 0}, total=100, is_exact=True)
+    ending = "too few candidates are of that kind; give it a split of its own by `where`, or use a smaller space"
+    assert shares.list_notes() == [
+        f"note: no equation with 2 terms or 3 terms, {ending}",
+        f"note: no equation with `/`, {ending}",
+    ]

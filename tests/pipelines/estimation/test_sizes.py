@@ -1,0 +1,44 @@
+import pytest
+
+from eqstream.data.reference.evaluation import canonical_key
+from eqstream.data.reference.parsing import parse
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.equation_counts import EquationCounts
+from eqstream.data.splits.plan import divide_sources
+from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.pipelines.estimation import sizes
+from eqstream.pipelines.estimation.sizes import SizeEstimator, count_classes, count_if_cheap
+from tests.brute_force import make_recipe, pick
+
+BRACKETS = {"operands": {"min": 0, "max": 3}, "operators": "+*", "terms": {"min": 2, "max": 4}, "brackets": True}
+SPLITS = [{"name": "train", "count": 300}, {"name": "test", "count": 45}, {"name": "rest", "rest": True}]
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+def test_classes_of_a_split_are_those_of_its_equations(sampling):
+    recipe = make_recipe(BRACKETS, SPLITS, sampling=sampling)
+    counts = count_for_plan(recipe)
+    questions = pick(recipe)
+    for split in divide_sources(counts):
+        keys = {canonical_key(parse(question)) for question in questions[split.name]}
+        assert count_classes(counts, split.parts) == len(keys)
+
+
+def test_what_is_cheap_is_counted_and_the_rest_estimated(monkeypatch):
+    recipe = make_recipe({"operands": {"min": 0, "max": 999}, "operators": "/"}, [{"name": "whole", "rest": True}])
+    counts = EquationCounts(PreparedSources(recipe))
+    planned, num_positions = count_if_cheap(counts)
+    assert planned is not None
+    assert num_positions == 10**6
+    monkeypatch.setattr(sizes, "MOST_WORK", 10**6)
+    fresh = EquationCounts(PreparedSources(recipe))
+    assert count_if_cheap(fresh) == (None, 10**6)
+    estimated = SizeEstimator(fresh).sizes()["whole"]
+    assert estimated == pytest.approx(planned[0].num_equations, rel=0.1)
+    assert SizeEstimator(fresh).capacity(0) == estimated
+
+
+def test_sizes_that_are_stated_are_taken_and_the_rest_is_what_they_leave():
+    splits = [{"name": "half", "fraction": 0.5}, {"name": "some", "count": 100}, {"name": "rest", "rest": True}]
+    recipe = make_recipe({"operands": {"min": 0, "max": 99}}, splits)
+    assert SizeEstimator(EquationCounts(PreparedSources(recipe))).sizes() == {"half": 5000, "some": 100, "rest": 4900}

@@ -1,0 +1,67 @@
+"""A preview says what a build then gives, and says it the same every time."""
+
+import dataclasses
+
+import pytest
+
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.pipelines.describe import describe
+from eqstream.pipelines.preview import preview
+
+SPACE = {"operands": {"min": 0, "max": 99}, "operators": "+-", "terms": {"min": 2, "max": 3}}
+SPLITS = [{"name": "train", "count": 300}, {"name": "test", "count": 61}]
+
+
+def make_recipe(**changes) -> Recipe:
+    return Recipe.from_dict({"name": "sums", "space": SPACE, "splits": SPLITS, **changes})
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+def test_a_preview_says_what_is_built(sampling, tmp_path):
+    recipe = make_recipe(sampling=sampling)
+    expected = preview(recipe)
+    result = build(recipe, tmp_path / "out")
+    description = describe(tmp_path / "out", num_samples=3)
+    assert [split.name for split in expected.splits] == list(description.splits)
+    for split in expected.splits:
+        built = description.splits[split.name]
+        assert split.is_exact
+        assert split.num_equations == built.num_equations
+        assert split.samples == tuple(f"{sample.question} = {sample.answer}" for sample in built.samples)
+    assert expected.num_left_out == result.num_left_out
+
+
+def test_a_preview_is_the_same_each_time_but_for_the_seconds():
+    recipe = make_recipe(space={**SPACE, "operands": {"min": 0, "max": 10**12}})
+    one, other = (dataclasses.replace(preview(recipe), seconds=0.0) for _ in range(2))
+    assert one == other
+
+
+def test_text_has_shares_and_ends_with_notes():
+    text = preview(make_recipe(space={**SPACE, "operands": {"min": 0, "max": 9999}})).to_text().splitlines()
+    assert text[0] == "sums 1.0.0"
+    assert text[4] == "           terms 2 <0.1 %, 3 >99.9 %; operators + 75 %, - 75 %"
+    assert text[-1] == (
+        "note: no equation with 2 terms, too few candidates are of that kind; give it a split of its own by `where`, "
+        "or use a smaller space"
+    )
+
+
+def test_splits_of_few_classes_are_noted():
+    space = {"operands": {"min": 0, "max": 99}, "operators": "+", "terms": 7, "brackets": True}
+    result = preview(make_recipe(space=space, splits=[{"name": "train", "count": 900}, {"name": "test", "count": 100}]))
+    assert [split.num_classes for split in result.splits] == [15, 2]
+    assert "  test   100 equations in 2 classes of commuted twins" in result.to_text().splitlines()
+    assert result.notes[1] == (
+        "note: split `test` has only 2 classes of commuted twins, all of one answer each: an accuracy on it says "
+        "little; use `commuted: drop`, or a larger `count`"
+    )
+
+
+def test_a_condition_that_nothing_meets_is_refused():
+    splits = [{"name": "train", "count": 20}, {"name": "far", "where": {"digits": 5}, "rest": True}]
+    message = r"^split `far` would be empty: its where {digits: {min: 5, max: 5}} selects no equation of the space$"
+    with pytest.raises(UserError, match=message):
+        preview(make_recipe(splits=splits))
