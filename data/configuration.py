@@ -210,7 +210,8 @@ def _convert_union(hints: tuple, value: Any, path: str) -> Any:
     remaining = [hint for hint in hints if hint is not type(None)]
     if set(remaining) == {int, float, str}:
         return _convert_exact(value, path)
-    return _convert(remaining[0], value, path)
+    forms = [hint for hint in remaining if dataclasses.is_dataclass(hint)]
+    return _convert(forms[0] if forms and isinstance(value, Mapping) else remaining[0], value, path)
 
 
 def _convert_exact(value: Any, path: str) -> int | float | str:

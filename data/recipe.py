@@ -8,7 +8,7 @@ A recipe is a YAML file. Its keys, with their defaults:
 | `seed` | of the order of equations; same seed, same bytes |
 | `space` | the equations there are: see `SpaceRecipe` |
 | `commuted` | `together`: twins (``a + b``, ``b + a``) in one split; `drop`: one of them; `ignore`: strangers |
-| `sampling` | `uniform`, or `balanced` over the combinations of operand lengths |
+| `sampling` | `uniform`, `balanced` over the combinations of operand lengths, or a `Balance` |
 | `hash_salt` | salt of the `hash` buckets |
 | `splits` | a list of `SplitRecipe` |
 | `storage` | formats, compression and size of shards: see `StorageRecipe` |
@@ -41,6 +41,7 @@ from eqstream.data.configuration import (
 from eqstream.data.errors import UserError
 
 OPERATORS = "+-*/"
+BALANCED = ("terms", "operators", "tree", "digits")
 MODEL_SECTIONS = ("codec", "model", "training")
 # Raised by any change of enumeration order, permutation, record layout or hash.
 FORMAT_VERSION = 1
@@ -254,6 +255,58 @@ class StorageRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Balance:
+    """Sampling that takes equally many equations of each kind, as far as they reach, one key within the other.
+
+    The keys, always in this order: `terms`; `operators`: which ones, and how often each; `tree`: which shape, up to
+    commuting; `digits`: of the longest operand, before the point. ``balance: [terms, digits]`` takes as many equations
+    of each number of terms, and among those of one number of terms as many of each number of digits.
+
+    `weights` gives some kinds more than others, by key and value: with ``{terms: {"2": 3}}`` equations of two terms
+    are three times as many as those of three. Kinds that are not named weigh 1. Operators are named as often as they
+    stand in an equation, in the order ``+-*/``: ``++*``.
+    """
+
+    balance: tuple[Literal["terms", "operators", "tree", "digits"], ...]
+    weights: dict[str, dict[str, int]] | None = None
+
+    form = "`uniform`, `balanced` or a mapping such as {balance: [terms, operators, digits]}"
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        """Returns the mapping with texts for the kinds that `weights` names."""
+        if not isinstance(value, dict) or not isinstance(value.get("weights"), dict):
+            return value
+        weights = {
+            key: {str(kind): weight for kind, weight in kinds.items()} if isinstance(kinds, dict) else kinds
+            for key, kinds in value["weights"].items()
+        }
+        return {**value, "weights": weights}
+
+    def __post_init__(self) -> None:
+        if not self.balance or len(set(self.balance)) < len(self.balance):
+            raise UserError(f"`balance` must name some of {', '.join(BALANCED)}, each once, got {list(self.balance)}")
+        object.__setattr__(self, "balance", tuple(key for key in BALANCED if key in self.balance))
+        for key, kinds in (self.weights or {}).items():
+            if key not in self.balance or key == "tree":
+                raise UserError(f"`weights` must be of keys in `balance` other than `tree`, got `{key}`")
+            for kind, weight in kinds.items():
+                is_known = kind == "".join(sorted(kind, key=OPERATORS.find)) if key == "operators" else kind.isdecimal()
+                if not is_known:
+                    example = "++*" if key == "operators" else "2"
+                    raise UserError(f"`weights.{key}` must name kinds such as `{example}`, got `{kind}`")
+                if weight < 1:
+                    raise UserError(f"`weights.{key}.{kind}` must be a whole number of at least 1, got {weight}")
+
+    def __str__(self) -> str:
+        return f"balanced by {', '.join(self.balance)}{' (weighted)' if self.weights else ''}"
+
+    def weight(self, key: str, kind: str) -> int:
+        """Returns the weight of a kind of equations."""
+        return (self.weights or {}).get(key, {}).get(kind, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A checked recipe; the module's docstring lists its keys."""
 
@@ -264,7 +317,7 @@ class Recipe:
     description: str = ""
     seed: int = 0
     commuted: Literal["together", "drop", "ignore"] = "together"
-    sampling: Literal["uniform", "balanced"] = "uniform"
+    sampling: Literal["uniform", "balanced"] | Balance = "uniform"
     hash_salt: str = ""
     storage: StorageRecipe = StorageRecipe()
     codec: dict | None = None

@@ -12,16 +12,17 @@ from typing import NoReturn
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import SplitRecipe, exact
-from eqstream.data.splits.apportionment import divide_proportionally, fill_evenly
+from eqstream.data.splits.apportionment import divide_proportionally
 from eqstream.data.splits.equation_counts import SourceCounts
+from eqstream.data.splits.strata import Source, fill_sources
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The sources of one selection: their counts, and their weights."""
+    """The sources of one selection, and their counts."""
 
+    sources: Sequence[Source]
     counts: Sequence[SourceCounts]
-    weights: Sequence[int]
 
     @property
     def available(self) -> list[int]:
@@ -83,7 +84,7 @@ def _take_turns(pool: Pool, splits: Sequence[SplitRecipe], sizes: Sequence[int |
     """
     available = pool.available
     total, stated = sum(available), sum(size for size in sizes if size is not None)
-    quotas = fill_evenly(min(stated, total), available, pool.weights)
+    quotas = fill_sources(min(stated, total), available, pool.sources)
     ends = [0] * len(available)
     allocations: list[Allocation] = []
     for split, size in zip(splits, sizes, strict=False):
@@ -96,7 +97,7 @@ def _take_turns(pool: Pool, splits: Sequence[SplitRecipe], sizes: Sequence[int |
             return allocations, sum(left)
         numbers = left
         if size is not None:
-            quotas = _make_up(quotas, left, pool.weights)
+            quotas = _make_up(quotas, left, pool.sources)
             numbers = divide_proportionally(size, quotas) if size else [0] * len(quotas)
             quotas = list(map(sub, quotas, numbers))
         if not sum(numbers):
@@ -106,17 +107,17 @@ def _take_turns(pool: Pool, splits: Sequence[SplitRecipe], sizes: Sequence[int |
     return allocations, 0
 
 
-def _make_up(quotas: Sequence[int], left: Sequence[int], weights: Sequence[int]) -> list[int]:
+def _make_up(quotas: Sequence[int], left: Sequence[int], sources: Sequence[Source]) -> list[int]:
     """Returns the quotas with what some sources can no longer deliver, for what was cut off, moved to others.
 
     Args:
         quotas: what each source is to deliver.
         left: how many equations each still has.
-        weights: of the sources.
+        sources: the sources.
     """
     possible = list(map(min, quotas, left))
     room = list(map(sub, left, possible))
-    return list(map(add, possible, fill_evenly(min(sum(quotas) - sum(possible), sum(room)), room, weights)))
+    return list(map(add, possible, fill_sources(min(sum(quotas) - sum(possible), sum(room)), room, sources)))
 
 
 def _explain_empty(split: SplitRecipe, total: int) -> str:

@@ -37,6 +37,41 @@ def fill_evenly(total: int, capacities: Sequence[int], weights: Sequence[int]) -
     return amounts
 
 
+def fill_levels(
+    total: int, capacities: Sequence[int], weights: Sequence[int], levels: Sequence[Sequence[tuple[str, int]]]
+) -> list[int]:
+    """Returns how much each vessel holds when groups of vessels are filled to one level, and the vessels within each.
+
+    Args:
+        total: how much there is.
+        capacities: of the vessels.
+        weights: of the vessels, within their innermost group.
+        levels: for each vessel the name and the weight of the groups that it is in, from the outermost on; all equally
+            many.
+
+    >>> fill_levels(12, [9, 9, 9], [1, 1, 1], [[("short", 1)], [("short", 1)], [("long", 2)]])
+    [2, 2, 8]
+    """
+    if not levels or not levels[0]:
+        return fill_evenly(total, capacities, weights)
+    groups: dict[tuple[str, int], list[int]] = {}
+    for place, path in enumerate(levels):
+        groups.setdefault(path[0], []).append(place)
+    sums = [sum(capacities[place] for place in places) for places in groups.values()]
+    shares = fill_evenly(total, sums, [weight for _, weight in groups])
+    amounts = [0] * len(capacities)
+    for share, places in zip(shares, groups.values(), strict=True):
+        filled = fill_levels(
+            share,
+            [capacities[place] for place in places],
+            [weights[place] for place in places],
+            [levels[place][1:] for place in places],
+        )
+        for place, amount in zip(places, filled, strict=True):
+            amounts[place] = amount
+    return amounts
+
+
 def divide_proportionally(total: int, amounts: Sequence[int]) -> list[int]:
     """Returns whole shares of the amounts that add up to `total`, by largest remainder, none above its amount.
 

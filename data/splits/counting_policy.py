@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
-from eqstream.data.splits.apportionment import fill_evenly
 from eqstream.data.splits.counting import CountingTask, count_task
 from eqstream.data.splits.equation_counts import EquationCounts, SourceCounts
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.strata import Source, fill_sources
 
 _BLOCKS_PER_TASK = 16
 # Beyond these many positions counting everything would take days.
@@ -120,7 +120,7 @@ def _equations_needed(counts: EquationCounts, hopeless: int) -> list[int | None]
             continue
         total = sum(stated)
         capacities = [counts.by_source[number].num_available if is_exhausted[number] else total for number in numbers]
-        quotas = _fill_so_far(total, capacities, [sources[number].weight for number in numbers])
+        quotas = _fill_so_far(total, capacities, [sources[number] for number in numbers])
         # Members of a class that is cut by a split's end are left out: at most all but one of the largest. Sources
         # that have no more than their quota leave it to the others to make up for that.
         lost = (len(sizes) + 1) * counts.sources.twins.largest_class
@@ -132,8 +132,8 @@ def _equations_needed(counts: EquationCounts, hopeless: int) -> list[int | None]
     return needed
 
 
-def _fill_so_far(total: int, capacities: list[int], weights: list[int]) -> list[int]:
+def _fill_so_far(total: int, capacities: list[int], sources: list[Source]) -> list[int]:
     """Returns what each source must deliver, if those that are not yet exhausted have as much as it takes."""
     if len(capacities) == 1 or sum(capacities) <= total:
         return [total] * len(capacities)
-    return fill_evenly(total, capacities, weights)
+    return fill_sources(total, capacities, sources)

@@ -155,7 +155,7 @@ def divide_sources(counts: EquationCounts) -> tuple[PlannedSplit, ...]:
             (split for split in recipe.splits if selection_of(split) == selection), key=lambda split: split.rest
         )
         numbers = [number for number, source in enumerate(sources) if source.selection == selection]
-        pool = Pool([counts.by_source[number] for number in numbers], [sources[number].weight for number in numbers])
+        pool = Pool([sources[number] for number in numbers], [counts.by_source[number] for number in numbers])
         if not any(pool.available):
             raise UserError(f"split `{splits[0].name}` would be empty: {_explain_nothing(selection)}")
         allocations = allocate(pool, splits)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import Balance, Recipe
 from eqstream.data.space.conditions import (
     Selection,
     are_disjoint,
@@ -24,7 +24,9 @@ from eqstream.data.space.conditions import (
 from eqstream.data.space.equation_space import Box, Domain, Section
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.shapes import ShapeSubset, TermShapes
+from eqstream.data.splits.apportionment import fill_levels
 from eqstream.data.splits.feasibility import Feasibility
+from eqstream.data.splits.kinds import list_kinds
 from eqstream.data.splits.twin_classes import TwinFinder
 
 MAX_STRATA = 20_000
@@ -45,8 +47,9 @@ class Source:
         selection: what is kept of them.
         others: what must not be kept.
         sections: the candidates; none where nothing of them would be kept.
-        weight: how many combinations of operand lengths it unites; 1 if sampling is uniform.
+        weight: how many combinations of operand lengths it unites; 1 unless sampling is `balanced`.
         scope: names the enumeration, for its seed.
+        levels: name and weight of the kinds of equations that it belongs to, from the outermost on; see `Balance`.
     """
 
     selection: Selection
@@ -54,6 +57,7 @@ class Source:
     sections: tuple[Section, ...]
     weight: int
     scope: str
+    levels: tuple[tuple[str, int], ...] = ()
 
 
 def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
@@ -81,6 +85,11 @@ def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
     return tuple(splits)
 
 
+def fill_sources(total: int, capacities: Sequence[int], sources: Sequence[Source]) -> list[int]:
+    """Returns how many equations each source of a selection gives, if all give `total` and each what it has at most."""
+    return fill_levels(total, capacities, [source.weight for source in sources], [source.levels for source in sources])
+
+
 def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tuple[Source, ...]:
     """Returns all sources of a recipe, those of one selection side by side; a source is known by its place here.
 
@@ -100,6 +109,15 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
 
         if recipe.sampling == "uniform":
             sources.append(Source(selection, others, without_vain(sections), 1, selection.describe()))
+            continue
+        if isinstance(recipe.sampling, Balance):
+            for kinds, parts in list_kinds(recipe.sampling, space, twins, sections):
+                levels = tuple(
+                    (kind, recipe.sampling.weight(key, kind))
+                    for key, kind in zip(recipe.sampling.balance, kinds, strict=True)
+                )
+                scope = f"{selection.describe()}, balance {', '.join(kinds)}"
+                sources.append(Source(selection, others, without_vain(parts), 1, scope, levels))
             continue
         for (shape, lengths), combinations in _list_strata(space, twins, sections):
             weight = 1 if recipe.commuted == "drop" else len(combinations)

@@ -30,9 +30,10 @@ from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.splits.apportionment import assign_slots, fill_evenly
+from eqstream.data.splits.apportionment import assign_slots
 from eqstream.data.splits.enumeration import BLOCK_SIZE
 from eqstream.data.splits.interleaving import interleave
+from eqstream.data.splits.strata import fill_sources
 from eqstream.data.streams.epochs import EnumeratedEpochs, Epochs, ListedEpochs, list_free_equations
 from eqstream.data.streams.held_out import SourceRanges, find_ranges
 
@@ -121,7 +122,7 @@ def _list_epochs(
             if blocks:
                 tables[number] = join_blocks(blocks)
     times, rest = divmod(num_examples, sum(capacities))
-    filled = fill_evenly(rest, capacities, [source.weight for source in sources])
+    filled = fill_sources(rest, capacities, [each.source for each in sources])
     quotas = [times * capacity + share for capacity, share in zip(capacities, filled, strict=True)]
     pairs: list[tuple[int, Epochs]] = []
     for number, (source, quota) in enumerate(zip(sources, quotas, strict=True)):

@@ -18,6 +18,7 @@ from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
 from eqstream.data.splits.equation_counts import SourceCounts
 from eqstream.data.splits.plan import Part, divide_sources
+from eqstream.data.splits.strata import Source
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class SourceRanges:
 
     Attributes:
         enumeration: of the source.
-        weight: how many combinations of operand lengths it unites; see `eqstream.data.splits.strata`.
+        source: the source.
         own: the split's own positions, None where it takes nothing.
         taken: those of the other splits, rising.
         num_equations: of the whole source; where it wasn't counted to its end, as estimated from what was.
     """
 
     enumeration: Enumeration
-    weight: int
+    source: Source
     own: PositionRange | None
     taken: tuple[PositionRange, ...]
     num_equations: int
@@ -117,7 +118,7 @@ def find_ranges(recipe: Recipe, split: str, *, block_size: int | None = None) ->
             sources.append(
                 SourceRanges(
                     enumeration=counts.by_source[number].enumeration,
-                    weight=source.weight,
+                    source=source,
                     own=name_to_range.get(split),
                     taken=tuple(sorted(taken, key=lambda each: each.start)),
                     num_equations=counts.by_source[number].estimate,

@@ -7,7 +7,7 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.splits.apportionment import fill_evenly
+from eqstream.data.splits.strata import fill_sources
 from eqstream.data.streams.held_out import SourceRanges, find_ranges
 
 # Few equations are wanted, of each of perhaps many sources.
@@ -29,7 +29,7 @@ def spare_equations(recipe: Recipe, split: str, limit: int) -> list[EquationColu
         return []
     found = find_ranges(recipe, split)
     capacities = [_count_spare(source) for source in found.sources]
-    quotas = fill_evenly(min(limit, sum(capacities)), capacities, [source.weight for source in found.sources])
+    quotas = fill_sources(min(limit, sum(capacities)), capacities, [each.source for each in found.sources])
     columns = ColumnEncoder(found.space)
     return [
         columns.to_columns(block)

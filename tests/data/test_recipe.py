@@ -95,6 +95,16 @@ def refuse(mapping: dict) -> str:
          "`decimal`, `fraction`"),
         ("commuted", "togehter", "`commuted` is unknown: the text 'togehter'; did you mean `together`?"),
         ("sampling", None, "`sampling` is unknown: nothing; there are `uniform`, `balanced`"),
+        ("sampling", {"balance": ["terms", "length"]}, "`sampling.balance.1` is unknown: the text 'length'; there are "
+         "`terms`, `operators`, `tree`, `digits`"),
+        ("sampling", {"balance": []}, "`sampling`: `balance` must name some of terms, operators, tree, digits, each "
+         "once, got []"),
+        ("sampling", {"balance": ["terms"], "weights": {"digits": {1: 2}}},
+         "`sampling`: `weights` must be of keys in `balance` other than `tree`, got `digits`"),
+        ("sampling", {"balance": ["operators"], "weights": {"operators": {"*+": 2}}},
+         "`sampling`: `weights.operators` must name kinds such as `++*`, got `*+`"),
+        ("sampling", {"balance": ["terms"], "weights": {"terms": {2: 0}}},
+         "`sampling`: `weights.terms.2` must be a whole number of at least 1, got 0"),
         ("storage.formats.0", "csv", "`storage.formats.0` is unknown: the text 'csv'; there are `tfrecord`, `parquet`"),
     ],
 )  # fmt: skip
@@ -359,7 +369,14 @@ recipes = st.fixed_dictionaries(
         "description": texts,
         "seed": st.integers(),
         "commuted": st.sampled_from(["together", "drop", "ignore"]),
-        "sampling": st.sampled_from(["uniform", "balanced"]),
+        "sampling": st.sampled_from(
+            [
+                "uniform",
+                "balanced",
+                {"balance": ["digits", "terms"]},
+                {"balance": ["terms"], "weights": {"terms": {2: 3}}},
+            ]
+        ),
         "hash_salt": texts,
         "storage": st.fixed_dictionaries({"shard_size": st.integers(1)}, optional={"compression": st.just("gzip")}),
         "codec": sections,

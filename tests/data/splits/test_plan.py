@@ -1,6 +1,7 @@
 """Plans: exact sizes or a refusal with the largest, nothing shared, nothing lost but torn classes, lengths balanced."""
 
 import json
+import re
 import sys
 from collections import Counter
 from fractions import Fraction
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
+from eqstream.data.reference.evaluation import canonical_key, parse
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import MAX_SHARDS, ShardTask, plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -351,3 +353,81 @@ def test_small_strata_are_not_given_up_for_fear_of_torn_classes():
     assert [split.num_equations for split in written.plan.splits[:2]] == [30, 30]
     lengths = {tuple(map(len, question.replace("*", "+").split(" + "))) for question in written.split_of}
     assert len(lengths) == 8
+
+
+def kind_of(equation, keys) -> tuple:
+    """What `sampling.balance` takes for the kind of an equation, without its tree."""
+    kinds = {
+        "terms": equation.terms,
+        "operators": "".join(sorted(equation.operators, key="+-*/".index)),
+        "digits": equation.digits,
+    }
+    return tuple(kinds[key] for key in keys)
+
+
+def fill_kinds(total: int, capacities: Counter, weights: dict, keys: list) -> dict:
+    """What each kind holds when the kinds of the first key take turns, and those of the next one within each."""
+    if not keys:
+        return {(): total}
+    groups: dict = {}
+    for kind, capacity in capacities.items():
+        groups.setdefault(kind[0], Counter())[kind[1:]] += capacity
+    # A kind of weight 3 is three that have a third each.
+    places = {
+        (name, turn): Fraction(kinds.total(), weight)
+        for name, kinds in groups.items()
+        for weight in [weights.get(keys[0], {}).get(name, 1)]
+        for turn in range(weight)
+    }
+    amounts = fill_one_by_one(total, places)
+    shares = {name: sum(amount for (one, _), amount in amounts.items() if one == name) for name in groups}
+    return {
+        (name, *rest): amount
+        for name, kinds in groups.items()
+        for rest, amount in fill_kinds(int(shares[name]), kinds, weights, keys[1:]).items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "weights"),
+    [
+        (["terms", "operators", "digits"], {}),
+        (["operators"], {}),
+        (["terms", "digits"], {"terms": {2: 3}, "digits": {1: 2}}),
+    ],
+    ids=["all", "operators", "weighted"],
+)
+@pytest.mark.parametrize("commuted", ["together", "ignore"])
+def test_kinds_of_equations_are_filled_one_key_within_the_other(commuted, keys, weights):
+    sampling = {"balance": list(reversed(keys)), "weights": weights}
+    space = {"operands": {"min": 4, "max": 12}, "operators": "+/", "terms": {"min": 1, "max": 3}}
+    splits = [{"name": "a", "count": 120}, {"name": "b", "count": 40}]
+    recipe = make_recipe(space, splits, commuted=commuted, sampling=sampling)
+    known = by_question(examine_space(recipe.space))
+    found = pick(recipe)
+    expected = fill_kinds(160, Counter(kind_of(each, keys) for each in known.values()), weights, keys)
+    assert len(expected) > 3
+    for split, share in (("a", 0.75), ("b", 0.25)):
+        counts = Counter(kind_of(known[question], keys) for question in found[split])
+        assert len(set(found[split])) == counts.total() == 160 * share
+        for kind, amount in expected.items():
+            # What does not divide evenly on each level, and what is cut off.
+            assert abs(counts[kind] - amount * share) <= 5, (split, kind)
+
+
+def test_trees_may_be_balanced_and_twins_are_of_one_tree():
+    space = {"operands": {"min": 0, "max": 9}, "operators": "-*", "terms": 3, "brackets": True}
+    recipe = make_recipe(space, [{"name": "a", "count": 600}], sampling={"balance": ["tree"]})
+    known = by_question(examine_space(recipe.space))
+    counts = Counter(canonical_key(parse(re.sub("[0-9]+", "0", question))) for question in pick(recipe)["a"])
+    assert counts.keys() == {canonical_key(parse(re.sub("[0-9]+", "0", question))) for question in known}
+    assert max(counts.values()) - min(counts.values()) <= 5
+
+
+def test_space_of_many_terms_is_balanced_without_a_list_of_its_lengths():
+    space = {"operands": {"min": 0, "max": 999_999}, "operators": "+-*", "terms": {"min": 2, "max": 4}}
+    splits = [{"name": "a", "count": 1000}]
+    counts = count_for_plan(make_recipe(space, splits, sampling={"balance": ["terms", "operators", "digits"]}))
+    # One source for each number of terms, multiset of operators and number of digits.
+    assert len(counts.sources) == 6 * sum((terms + 1) * terms // 2 for terms in range(2, 5))
+    assert plan_splits(counts).num_equations == 1000
