@@ -21,6 +21,9 @@ from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
 
+# So many take the driver less time than a pipeline takes to start.
+EQUATIONS_FOR_DRIVER = 100_000
+
 
 class CheckedShard(NamedTuple):
     """What was found in a shard, and where each partition of its keys begins, with the end of the last."""
@@ -90,8 +93,14 @@ def check_shards(
         progress.show(len(done), sum(shards[number][1].num_equations for number in done))
 
     with progress.stage("verifying", len(shards), num_equations=manifest.num_equations):
-        if jobs:
-            execution.run(construct, len(elements), show)
+        if execution.shares_out or manifest.num_equations > EQUATIONS_FOR_DRIVER:
+            if jobs:
+                execution.run(construct, len(elements), show)
+        else:
+            check = CheckShard(stage, manifest.recipe, execution)
+            for element in elements:
+                list(check.process(element))
+                show()
         show()
     loaded = [_load(stage, split, info, number, manifest.recipe) for number, (split, info) in enumerate(shards)]
     if None in loaded:
