@@ -87,3 +87,28 @@ def scaling_cases(repeats: int) -> list[Case]:
         )
         for num_millions, workers in ((1, 1), (10, 1), (50, 1), (50, 2))
     ]
+
+
+def shape_cases(repeats: int) -> list[Case]:
+    """Returns the rows of bracketed equations by number of terms, from 18 shapes to 10 ** 10, and of fractions."""
+    chains = [("+-*", terms, 99, "exact", MILLION) for terms in (3, 4, 5, 6, 7, 8, 12)]
+    fractions = [("+-*/", terms, 999, "fraction", SLOW_RECORDS) for terms in (3, 4, 6)]
+    return [
+        Case(
+            data=f"brackets, {' '.join(operators)}, 0..{largest}",
+            format="both",
+            way=f"eqstream, {terms} terms",
+            method="eqstream",
+            num_records=num_records,
+            recipe="brackets",
+            overrides=(
+                "sampling=uniform",
+                f"space.terms={terms}",
+                f"space.operators='{operators}'",
+                f"space.operands.max={largest}",
+                f"space.division={division}",
+            ),
+            repeats=repeats,
+        )
+        for operators, terms, largest, division, num_records in (*chains, *fractions)
+    ]

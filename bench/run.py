@@ -19,12 +19,12 @@ from typing import Any
 import psutil
 
 from bench import load_table
-from bench.cases import MILLION, Case, comparison_cases, scaling_cases
+from bench.cases import MILLION, Case, comparison_cases, scaling_cases, shape_cases
 from bench.table import LEGEND, render_table, summarise
 
 PACKAGES = ("numpy", "pyarrow", "apache-beam", "tensorflow", "tensorflow-datasets", "google-crc32c")
 MEASURE = "import sys; from importlib import import_module; import_module(sys.argv[1]).run_one(*sys.argv[2:])"
-PARTS = ("build", "load", "large")
+PARTS = ("build", "shapes", "load", "large")
 
 
 def run_cases(cases: list[Case], folder: Path) -> list[list[dict[str, Any]]]:
@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=3, help="measurements per short row (default: 3)")
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where the tables go (default: out/bench)")
     options = parser.parse_args(argv)
-    parts = options.only or ["build", "load", *(["large"] if options.large else [])]
+    parts = options.only or ["build", "shapes", "load", *(["large"] if options.large else [])]
     machine = describe_machine()
     document: dict[str, Any] = {"machine": machine}
     texts = [", ".join(f"{key} {value}" for key, value in machine.items())]
@@ -132,6 +132,7 @@ def main(argv: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(dir=options.out, prefix="work-") as name:
         folder = Path(name).resolve()
         cases = comparison_cases(options.repeats) if "build" in parts else []
+        cases += shape_cases(options.repeats) if "shapes" in parts else []
         cases += scaling_cases(options.repeats) if "large" in parts else []
         if cases:
             document["rows"], text = measure_building(cases, folder)

@@ -75,6 +75,8 @@ class Permutation:
         rounds = ROUNDS_OF_SMALL_SIZES if size <= _SMALL_SIZE else ROUNDS
         self._keys = [derive_seed(seed, "round", number) for number in range(rounds)]
         self._is_native = index_dtype(size) is np.int64
+        # Digits are native numbers, and so are sums of two, for all but the largest sizes.
+        self._has_native_digits = self._radix <= 1 << 62
         self._mix = self._mix_native if self._is_native else self._mix_big
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
@@ -118,22 +120,24 @@ class Permutation:
     def _split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         radix = np.uint64(self._radix) if self._is_native else self._radix
         left = values // radix
-        return left, values - left * radix
+        right = values - left * radix
+        return (left.astype(np.uint64), right.astype(np.uint64)) if self._has_native_digits else (left, right)
 
     def _join(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        radix = np.uint64(self._radix) if self._is_native else self._radix
-        return left * radix + right
+        if self._is_native:
+            return left * np.uint64(self._radix) + right
+        return left.astype(object) * self._radix + right.astype(object)
 
     def _add(self, digit: np.ndarray, addend: np.ndarray, radix: int) -> np.ndarray:
         total = digit + addend
-        if not self._is_native:
+        if not self._has_native_digits:
             return total % radix
         # Without a wrap the subtraction runs below zero, that is, to a huge unsigned number.
         return np.minimum(total, total - np.uint64(radix))
 
     def _subtract(self, digit: np.ndarray, subtrahend: np.ndarray, radix: int) -> np.ndarray:
         difference = digit - subtrahend
-        if not self._is_native:
+        if not self._has_native_digits:
             return difference % radix
         return np.minimum(difference, difference + np.uint64(radix))
 
@@ -148,11 +152,9 @@ class Permutation:
         num_bytes = (radix.bit_length() + 7) // 8 + 8
         salt = key.to_bytes(8, "little")
 
-        def mix(value: int) -> int:
-            digest = hashlib.shake_128(salt + value.to_bytes(num_bytes, "little")).digest(num_bytes)
-            return int.from_bytes(digest, "little") * radix >> 8 * num_bytes
-
-        return np.array([mix(int(value)) for value in digit], dtype=object)
+        hashed = (hashlib.shake_128(salt + value.to_bytes(num_bytes, "little")) for value in digit.tolist())
+        mixed = [int.from_bytes(each.digest(num_bytes), "little") * radix >> 8 * num_bytes for each in hashed]
+        return np.array(mixed, dtype=digit.dtype)
 
 
 class WidePermutation:
