@@ -18,6 +18,9 @@ from eqstream.data.space.prepared_space import PreparedSpace
 
 _GROUP = 4
 _BASE = 10**_GROUP
+# Literals are cut up into parts of so many characters. What a short text of the table spills over its end, the number
+# of terms behind a question and the checksum must cover, which take 20 bytes.
+_LONGEST_PART = 16
 # More texts of operands with operators than this would leave the fast caches.
 _MOST_JOINED = 1 << 14
 
@@ -201,7 +204,7 @@ class TextEncoder:
 
 
 def _split(text: str) -> list[str]:
-    return [text[start : start + _GROUP] for start in range(0, len(text), _GROUP)]
+    return [text[start : start + _LONGEST_PART] for start in range(0, len(text), _LONGEST_PART)]
 
 
 def _look_up(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
