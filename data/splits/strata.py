@@ -60,6 +60,15 @@ class Source:
     levels: tuple[tuple[str, int], ...] = ()
 
 
+def find_split_of_twins(recipe: Recipe) -> str | None:
+    """Returns the name of a split whose condition takes some twins and not others, which `together` cannot plan."""
+    if recipe.commuted == "together":
+        for split in recipe.splits:
+            if split.where is not None and split.where.brackets is not None:
+                return split.name
+    return None
+
+
 def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
     """Returns the distinct selections of the splits, in the order of their first split.
 
@@ -67,13 +76,13 @@ def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
         UserError: two splits with different selections could share an equation, or a condition could take one member of
             a class and not another.
     """
+    if (name := find_split_of_twins(recipe)) is not None:
+        raise UserError(
+            f"split `{name}`: `where.brackets` needs `commuted: drop` or `commuted: ignore`; commuted twins may differ "
+            "in brackets, and `commuted: together` keeps them in one split"
+        )
     splits = {}
     for split in recipe.splits:
-        if recipe.commuted == "together" and split.where is not None and split.where.brackets is not None:
-            raise UserError(
-                f"split `{split.name}`: `where.brackets` needs `commuted: drop` or `commuted: ignore`; commuted twins "
-                "may differ in brackets, and `commuted: together` keeps them in one split"
-            )
         splits.setdefault(selection_of(split), split.name)
     for (first, name), (second, other) in itertools.combinations(splits.items(), 2):
         if first.is_everything or second.is_everything or are_disjoint(first, second, recipe.space):

@@ -5,6 +5,7 @@ import pytest
 from eqstream.data.errors import UserError
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.strata import list_selections
+from eqstream.data.streams.spare import spare_equations
 from tests.brute_force import make_recipe
 
 SPACE = {"operands": {"min": 0, "max": 4}, "operators": "+-", "terms": 3, "brackets": True}
@@ -12,7 +13,7 @@ SPACE = {"operands": {"min": 0, "max": 4}, "operators": "+-", "terms": 3, "brack
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_condition_on_brackets_is_refused_where_twins_stay_together(wanted):
-    splits = [{"name": "train", "rest": True}, {"name": "deep", "where": {"brackets": wanted}, "rest": True}]
+    splits = [{"name": "train", "count": 9}, {"name": "deep", "where": {"brackets": wanted}, "count": 9}]
     # The recipe itself may be read: datasets that earlier versions made of it are loaded and trained on.
     recipe = make_recipe(SPACE, splits)
     with pytest.raises(UserError) as caught:
@@ -21,6 +22,7 @@ def test_condition_on_brackets_is_refused_where_twins_stay_together(wanted):
         "split `deep`: `where.brackets` needs `commuted: drop` or `commuted: ignore`; commuted twins may differ in "
         "brackets, and `commuted: together` keeps them in one split"
     )
+    assert spare_equations(recipe, "train", 5) == spare_equations(recipe, "deep", 5) == []
     for commuted in ("drop", "ignore"):
         assert len(list_selections(make_recipe(SPACE, splits, commuted=commuted))) == 2
 
