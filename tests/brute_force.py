@@ -20,19 +20,15 @@ from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.reference.evaluation import (
     InexactDivisionError,
-    Number,
-    Operation,
     answer_text,
     canonical_key,
     count_carries,
     count_digits,
-    decimal_text,
     evaluate,
     list_operands,
     list_operators,
-    parse,
-    render,
 )
+from eqstream.data.reference.parsing import Number, Operation, decimal_text, parse, render
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import SplitPlan, plan_splits

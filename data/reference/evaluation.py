@@ -15,36 +15,10 @@ from eqstream.data.reference.parsing import (
     decimal_places,
     decimal_text,
     parse,
-    parse_strict,
     render,
 )
 
-__all__ = [
-    "InexactDivisionError",
-    "Number",
-    "Operation",
-    "Rational",
-    "Tree",
-    "answer_text",
-    "canonical",
-    "canonical_key",
-    "count_carries",
-    "count_digits",
-    "count_terms",
-    "decimal_places",
-    "decimal_text",
-    "evaluate",
-    "has_brackets",
-    "list_operands",
-    "list_operators",
-    "parse",
-    "parse_strict",
-    "render",
-    "twins",
-]
-
 COMMUTATIVE = "+*"
-ONES = (Number(1), Number(1))
 
 
 class InexactDivisionError(ArithmeticError):

@@ -15,7 +15,8 @@ Lea and Flood, 2014).
 import hashlib
 from fractions import Fraction
 
-from eqstream.data.reference.evaluation import COMMUTATIVE, Number, Rational, Tree, decimal_places
+from eqstream.data.reference.evaluation import COMMUTATIVE
+from eqstream.data.reference.parsing import Number, Rational, Tree, decimal_places
 
 _MASK = (1 << 64) - 1
 MIX_A = 0xBF58476D1CE4E5B9
@@ -26,7 +27,7 @@ OPERATOR_CODES = {"+": 0x9E3779B97F4A7C15, "-": 0xC2B2AE3D27D4EB4F, "*": 0x16566
 def hash_bucket(tree: Tree, salt: str) -> Fraction:
     """Returns the bucket, in [0, 1), of an equation and of all its twins.
 
-    >>> from eqstream.data.reference.evaluation import parse
+    >>> from eqstream.data.reference.parsing import parse
     >>> hash_bucket(parse("31 + 87"), "") == hash_bucket(parse("87 + 31"), "")
     True
     """

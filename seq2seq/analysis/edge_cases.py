@@ -8,18 +8,9 @@ from typing import TypeAlias
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import SpaceRecipe
-from eqstream.data.reference.evaluation import (
-    Operation,
-    Tree,
-    count_carries,
-    has_brackets,
-    list_operands,
-    parse,
-    render,
-    twins,
-)
+from eqstream.data.reference.evaluation import count_carries, has_brackets, list_operands, twins
 from eqstream.data.reference.membership import read_question
-from eqstream.data.reference.parsing import Number
+from eqstream.data.reference.parsing import Number, Operation, Tree, parse, render
 
 _MAX_CHAINS = 12
 # The twins of more terms are too many to look for.

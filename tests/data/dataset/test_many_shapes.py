@@ -10,7 +10,8 @@ import pytest
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.recipe import Recipe
-from eqstream.data.reference.evaluation import answer_text, canonical_key, count_carries, evaluate, parse, render, twins
+from eqstream.data.reference.evaluation import answer_text, canonical_key, count_carries, evaluate, twins
+from eqstream.data.reference.parsing import parse, render
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import plan_splits
 from tests.brute_force import write

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from eqstream.data.formats.crc32c import append_zero, checksum, constants, mask, terms_of_rows
 from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths, write_joined
 from eqstream.data.formats.text_encoder import TextEncoder
-from eqstream.data.reference.evaluation import answer_text, evaluate, render
+from eqstream.data.reference.evaluation import answer_text, evaluate
+from eqstream.data.reference.parsing import render
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import prepare_space
 from tests.brute_force import make_recipe, plant

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum, open_uncompressed, read_records
-from eqstream.data.reference.evaluation import answer_text, count_carries, count_digits, count_terms, evaluate, parse
+from eqstream.data.reference.evaluation import answer_text, count_carries, count_digits, count_terms, evaluate
+from eqstream.data.reference.parsing import parse
 from tests.brute_force import by_question, examine_space, make_recipe, write
 
 SPACES = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.token_alphabet import PAD
-from eqstream.data.reference.evaluation import render
+from eqstream.data.reference.parsing import render
 from tests.brute_force import list_chains, list_numbers, list_trees, make_recipe
 
 ALL_OPTIONS = [

@@ -12,25 +12,28 @@ from hypothesis import strategies as st
 from eqstream.data.errors import UserError
 from eqstream.data.reference.evaluation import (
     InexactDivisionError,
-    Number,
-    Operation,
     answer_text,
     canonical,
     canonical_key,
     count_carries,
     count_digits,
     count_terms,
-    decimal_text,
     evaluate,
     has_brackets,
     list_operands,
     list_operators,
+    twins,
+)
+from eqstream.data.reference.parsing import (
+    MAX_DIGITS,
+    MAX_TERMS,
+    Number,
+    Operation,
+    decimal_text,
     parse,
     parse_strict,
     render,
-    twins,
 )
-from eqstream.data.reference.parsing import MAX_DIGITS, MAX_TERMS
 
 PYTHON_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 EXACT = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}

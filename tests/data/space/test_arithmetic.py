@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eqstream.data.reference.evaluation import InexactDivisionError, Number, Operation, evaluate, parse
+from eqstream.data.reference.evaluation import InexactDivisionError, evaluate
 from eqstream.data.reference.evaluation import answer_text as oracle_answer
 from eqstream.data.reference.evaluation import count_carries as oracle_carries
+from eqstream.data.reference.parsing import Number, Operation, parse
 from eqstream.data.space.arithmetic import Arithmetic
 from eqstream.data.space.digits import count_carries, digit_count, digit_sum
 from tests.brute_force import make_recipe, plant

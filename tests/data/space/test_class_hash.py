@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eqstream.data.reference.evaluation import canonical_key, parse, render
+from eqstream.data.reference.evaluation import canonical_key
+from eqstream.data.reference.parsing import parse, render
 from eqstream.data.space.class_hash import class_hash, in_buckets
 from eqstream.data.space.prepared_space import prepare_space
 from tests.brute_force import make_recipe, plant

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.errors import UserError
-from eqstream.data.reference.evaluation import list_operands, parse, render
+from eqstream.data.reference.evaluation import list_operands
+from eqstream.data.reference.parsing import parse, render
 from eqstream.data.space.conditions import Selection, are_disjoint, fits, sections_of, selection_of
 from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import prepare_space

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from eqstream.data.reference.evaluation import has_brackets, parse, render
+from eqstream.data.reference.evaluation import has_brackets
+from eqstream.data.reference.parsing import parse, render
 from eqstream.data.space import literals
 from eqstream.data.space.prepared_space import prepare_space
 from tests.brute_force import make_recipe, plant

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eqstream.data.recipe import OPERATORS
-from eqstream.data.reference.evaluation import render
+from eqstream.data.reference.parsing import render
 from eqstream.data.space.shapes import MOST_LISTED, OPERAND, Shapes, ShapeSubset, TermShapes
 from tests.brute_force import list_chains, list_trees, make_recipe, plant, skeleton
 from tests.one_shape import count_terms, list_operators, list_shapes, list_steps

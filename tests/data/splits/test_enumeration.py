@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqstream.data.dataset.shard_writer import ShardWriter
-from eqstream.data.reference.evaluation import canonical_key, parse
+from eqstream.data.reference.evaluation import canonical_key
+from eqstream.data.reference.parsing import parse
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import Segment, ShardTask
 from eqstream.data.splits.prepared_sources import PreparedSources

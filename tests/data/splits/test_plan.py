@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.reference.evaluation import canonical_key, parse
+from eqstream.data.reference.evaluation import canonical_key
+from eqstream.data.reference.parsing import parse
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import MAX_SHARDS, ShardTask, plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources

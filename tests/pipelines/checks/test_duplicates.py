@@ -6,7 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from eqstream.data.reference.evaluation import canonical_key, parse
+from eqstream.data.reference.evaluation import canonical_key
+from eqstream.data.reference.parsing import parse
 from eqstream.pipelines.checks.bulk.keys import text_keys
 from eqstream.pipelines.checks.duplicates import (
     KEYS,
