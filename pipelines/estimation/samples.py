@@ -48,9 +48,8 @@ def encode_sample(recipe: Recipe, writer: ShardWriter, task: ShardTask) -> Sampl
     """Returns the equations of a task, encoded in all formats of the recipe."""
     if not task.num_equations:
         return Sample(num_equations=0, seconds=0.0, format_to_bytes=dict.fromkeys(recipe.storage.formats, 0))
-    few = dataclasses.replace(task.segments[0], count=min(task.segments[0].count, NUM_SHOWN))
     # The first time builds tables that a build builds once.
-    _write(recipe, writer, dataclasses.replace(task, segments=(few,)))
+    _write(recipe, writer, task)
     begun_at = time.perf_counter()
     receipt = _write(recipe, writer, task)
     return Sample(
