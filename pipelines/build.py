@@ -78,7 +78,7 @@ class BuildResult:
         """Returns the result as a line, and another one of shares if the equations are of several kinds."""
         shards = "1 shard" if self.num_shards == 1 else f"{self.num_shards:,} shards"
         if self.state == "unchanged":
-            ending = "; nothing to do"
+            ending = "; nothing to do by the sizes of its files (`eqstream verify` checks their contents)"
         else:
             ending = f", {self.num_shards_kept:,} of them kept from before" if self.num_shards_kept else ""
             ending += "; build without `only` to make it a dataset" if self.state == "partial" else ""
