@@ -54,8 +54,8 @@ class Shares:
             missing = [text.format(key) for key, number in numbers.items() if number < 0.5]
             if missing and len(missing) < len(numbers):
                 notes.append(
-                    f"note: no equation with {' or '.join(missing)}, too few candidates are of that kind; give it a "
-                    "split of its own by `where`, or use a smaller space"
+                    f"note: no equation with {' or '.join(missing)}, too few candidates are of that kind; see "
+                    "`sampling: {balance: [terms, operators]}`, or give it a split of its own by `where`"
                 )
         return notes
 

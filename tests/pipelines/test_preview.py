@@ -44,8 +44,8 @@ def test_text_has_shares_and_ends_with_notes():
     assert text[0] == "sums 1.0.0"
     assert text[4] == "           terms 2 <0.1 %, 3 >99.9 %; operators + 75 %, - 75 %"
     assert text[-1] == (
-        "note: no equation with 2 terms, too few candidates are of that kind; give it a split of its own by `where`, "
-        "or use a smaller space"
+        "note: no equation with 2 terms, too few candidates are of that kind; see "
+        "`sampling: {balance: [terms, operators]}`, or give it a split of its own by `where`"
     )
 
 

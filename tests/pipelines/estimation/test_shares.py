@@ -49,7 +49,10 @@ def test_text_has_what_differs_alone():
 
 def test_what_no_equation_is_likely_to_have_is_noted():
     shares = Shares(terms={2: 0.2, 3: 0.1, 4: 99.7}, operators={"+": 100, "/": 0}, total=100, is_exact=True)
-    ending = "too few candidates are of that kind; give it a split of its own by `where`, or use a smaller space"
+    ending = (
+        "too few candidates are of that kind; see `sampling: {balance: [terms, operators]}`, or give it a split of its "
+        "own by `where`"
+    )
     assert shares.list_notes() == [
         f"note: no equation with 2 terms or 3 terms, {ending}",
         f"note: no equation with `/`, {ending}",
