@@ -36,9 +36,10 @@ def run(*command: object, folder: Path, target: Path | None = None) -> str:
 def expected_files() -> set[str]:
     """The files of an installed eqstream, read off the checkout."""
     files = {f"eqstream/{path.name}" for path in (ROOT / "eqstream").glob("*.py")} | {"eqstream/py.typed"}
-    for package in ("data", "pipelines", "seq2seq"):
+    for package in ("eqstream/commands", "data", "pipelines", "seq2seq"):
+        folder = ROOT / package
         for pattern in ("*.py", "recipes/*.yaml"):
-            files |= {f"eqstream/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / package).rglob(pattern)}
+            files |= {f"eqstream/{folder.name}/{path.relative_to(folder)}" for path in folder.rglob(pattern)}
     return files
 
 
