@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,19 @@ def test_tensorflow_is_loaded_for_batches_alone(directory):
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout == "False False\n"
+
+
+def test_batches_come_quietly_whatever_backend_keras_has(directory):
+    program = (
+        f"import eqstream; batches = eqstream.open_dataset({str(directory)!r}).batches('zeta', batch_size=4)\n"
+        "print(sum(len(question) for question, _ in batches))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    environment["KERAS_BACKEND"] = "numpy"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("10\n", "")
 
 
 def test_each_iteration_is_an_epoch_in_another_order(dataset):
