@@ -78,7 +78,7 @@ def _verify(manifest: Manifest, stage: ShardStage, execution: Execution, progres
     plan, unplanned = None, []
     if not stage.is_quick:
         plan, unplanned = _make_plan(manifest, stage.workspace, execution, progress)
-    shards = check_shards(stage, manifest, plan, execution, progress)
+    shards = check_shards(stage, manifest, plan=plan, execution=execution, progress=progress)
     reports = [shard.report for shard in shards]
     path_to_found = {path: found for report in reports for path, found in report.path_to_file.items()}
     files = check_files(stage.directory, manifest, path_to_found)
@@ -91,10 +91,13 @@ def _verify(manifest: Manifest, stage: ShardStage, execution: Execution, progres
         findings.append(collect(check_recipe_facts(manifest)))
     else:
         edges = [shard.edges for shard in shards]
-        findings.append(collect(check_twins(stage, manifest, edges, execution, progress)))
+        twins = check_twins(stage, manifest, edges=edges, execution=execution, progress=progress)
+        findings.append(collect(twins))
         findings.append(collect(check_manifest(manifest, reports), check_plan(manifest, plan) if plan else ()))
     joined = Findings.join(findings, stage.max_findings)
-    return make_report(stage.directory, manifest, reports, files, joined, is_quick=stage.is_quick)
+    return make_report(
+        stage.directory, manifest, reports=reports, files=files, findings=joined, is_quick=stage.is_quick
+    )
 
 
 def _make_plan(

@@ -90,10 +90,10 @@ class VerifyReport:
 def make_report(
     directory: str,
     manifest: Manifest,
+    *,
     reports: Sequence[ShardReport],
     files: FilesChecked,
     findings: Findings,
-    *,
     is_quick: bool,
 ) -> VerifyReport:
     """Returns the report of all checks.

@@ -56,7 +56,7 @@ class ShardStage(NamedTuple):
 
 
 def check_shards(
-    stage: ShardStage, manifest: Manifest, plan: SplitPlan | None, execution: Execution, progress: Progress
+    stage: ShardStage, manifest: Manifest, *, plan: SplitPlan | None, execution: Execution, progress: Progress
 ) -> list[CheckedShard]:
     """Returns what was found in each shard, in the order of `Manifest.list_shards`.
 

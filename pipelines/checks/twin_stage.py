@@ -36,7 +36,7 @@ class TwinSearch(NamedTuple):
 
 
 def check_twins(
-    stage: ShardStage, manifest: Manifest, edges: Sequence[list[int]], execution: Execution, progress: Progress
+    stage: ShardStage, manifest: Manifest, *, edges: Sequence[list[int]], execution: Execution, progress: Progress
 ) -> Iterator[Finding]:
     """Yields equations that stand twice and twins that must not be.
 

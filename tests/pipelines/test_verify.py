@@ -583,7 +583,7 @@ def test_an_interrupted_check_goes_on_with_shards_that_have_not_changed(dataset_
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     checked = []
 
-    def stop(stage, manifest, *others):
+    def stop(stage, manifest, **others):
         raise KeyboardInterrupt
 
     def check(place, planned, *, max_findings):
