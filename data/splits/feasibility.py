@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from eqstream.data.recipe import OPERATORS, Range, SpaceRecipe, exact
+from eqstream.data.recipe import OPERATORS, Range, SpaceRecipe, Where, exact
 from eqstream.data.space.conditions import Selection, sections_of
 from eqstream.data.space.equation_space import Box, Section
 from eqstream.data.space.prepared_space import PreparedSpace
@@ -32,11 +32,10 @@ class Feasibility:
         self._space = space
         self._where = selection.where
         self._is_all_taken = _take_everything(others)
-        # The sections of a condition on shapes and operands hold nothing else.
         self._taken = [
             section
             for other in others
-            if other.where and not (other.hash or other.where.carries or other.where.answer)
+            if other.where is not None and other.hash is None and _is_told_by_sections(other.where)
             for section in sections_of(other.where, space)
         ]
 
@@ -170,6 +169,14 @@ def _can_meet(bounds: Range, low: Fraction | int | None, high: Fraction | int | 
     is_above = bounds.max is not None and low is not None and low > exact(bounds.max)
     is_below = bounds.min is not None and high is not None and high < exact(bounds.min)
     return not (is_above or is_below)
+
+
+def _is_told_by_sections(where: Where) -> bool:
+    """Returns whether the sections of a condition hold nothing but what it takes."""
+    # They are those of two digits and more where 2.5 are asked for.
+    least = None if where.digits is None else where.digits.min
+    has_whole_digits = least is None or exact(least).denominator == 1
+    return where.carries is None and where.answer is None and has_whole_digits
 
 
 def _is_within(box: Box, other: Box) -> bool:

@@ -32,6 +32,7 @@ WHERES = [
     *({"carries": {"min": number}} for number in range(5)),
     *({"carries": 0, "operators": operators} for operators in "+-*"),
     {"digits": 2},
+    {"digits": {"min": 1.5}},
     {"operators": "+*"},
 ]
 
