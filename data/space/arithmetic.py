@@ -22,7 +22,7 @@ import numpy as np
 from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.space.digits import count_carries
 from eqstream.data.space.shapes import MINUS, OVER, TIMES, ShapeColumns
-from eqstream.data.space.trees import Slots
+from eqstream.data.space.trees import Slots, find_rows
 from eqstream.data.space.value_bounds import bound_space
 
 _SAFE = 1 << 62
@@ -167,6 +167,9 @@ class _OneGrid:
     def _apply(self, operator: np.ndarray, left: Value, right: Value) -> Value:
         """Returns the values of one step, computed for each kind of operator apart."""
         operators = self._arithmetic.space.operators
+        if len(operator) and operator.strides == (0,):
+            # One shape alone: what is asked of its operator is asked once.
+            operator = operator[:1]
         kinds: list[tuple[str, Callable[[Rows, np.ndarray, Value, Value], Value], Callable[[], np.ndarray]]] = [
             ("+-", self._add, lambda: operator < TIMES),
             ("*", self._multiply, lambda: operator == TIMES),
@@ -175,9 +178,13 @@ class _OneGrid:
         kinds = [kind for kind in kinds if not set(kind[0]).isdisjoint(operators)]
         if len(kinds) == 1:
             return kinds[0][1](slice(None), operator, left, right)
-        results = tuple(np.empty_like(column) for column in left)
+        results = tuple(np.empty(column.shape, column.dtype) for column in left)
         for _, compute, has_kind in kinds:
-            rows = np.flatnonzero(has_kind())
+            rows = find_rows(has_kind())
+            if isinstance(rows, slice):
+                return compute(rows, operator, left, right)
+            if not len(rows):
+                continue
             sides = (tuple(column.take(rows) for column in side) for side in (left, right))
             for result, values in zip(results, compute(rows, operator.take(rows), *sides), strict=True):
                 result[rows] = values
@@ -240,9 +247,10 @@ class _OneGrid:
         if is_counted is None:
             self.carries[rows] += count_carries(left, right, result)
         elif is_counted.any():
-            assert isinstance(rows, np.ndarray)
             counted = np.flatnonzero(is_counted)
-            self.carries[rows[counted]] += count_carries(left[counted], right[counted], result[counted])
+            self.carries[counted if isinstance(rows, slice) else rows[counted]] += count_carries(
+                left[counted], right[counted], result[counted]
+            )
         return result
 
     def _divisor(self, rows: Rows, values: np.ndarray) -> np.ndarray:

@@ -230,6 +230,14 @@ class _Choices:
         sizes = [domain.size for domain in domains]
         self._numbers = np.array([self._domains.index(domain) for domain in domains])
         self._sizes = np.array(sizes, dtype=index_dtype(max(sizes)))
+        # All domains one behind the other on one line: where each one begins, and each interval.
+        intervals = [interval for domain in self._domains for interval in domain.intervals]
+        dtype = index_dtype(max(domain.bound for domain in self._domains))
+        starts = itertools.accumulate((high - low + 1 for low, high in intervals), initial=0)
+        domain_starts = itertools.accumulate((domain.size for domain in self._domains), initial=0)
+        self._starts, self._domain_starts = (np.array([*each], dtype=dtype) for each in (starts, domain_starts))
+        self._moves = np.array([low for low, _ in intervals], dtype=dtype) - self._starts[:-1]
+        self._has_single_intervals = len(intervals) == len(self._domains)
 
     def unrank(self, boxes: np.ndarray | None, places: np.ndarray, *, is_first: bool) -> tuple[np.ndarray, np.ndarray]:
         """Returns what is left of mixed-radix numbers (n,) without their last digit, and the value of that digit.
@@ -248,7 +256,11 @@ class _Choices:
             digits = digits - places * radix
         if boxes is None or len(self._domains) == 1:
             return places, self._domains[0].unrank(digits)
-        return places, _unrank_many(self._domains, self._numbers.take(boxes), digits)
+        numbers = self._numbers.take(boxes)
+        digits = digits + self._domain_starts.take(numbers)
+        if not self._has_single_intervals:
+            numbers = np.searchsorted(self._starts, digits, side="right") - 1
+        return places, digits + self._moves.take(numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -381,19 +393,6 @@ class EquationSpace:
 def _narrow(values: np.ndarray, size: int) -> np.ndarray:
     """Returns values in [0, size) as int64 if they fit."""
     return values.astype(np.int64, copy=False) if size <= _NATIVE else values
-
-
-def _unrank_many(domains: Sequence[Domain], numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Returns the value at each place (n,) of the domains with these numbers (n,)."""
-    dtype = index_dtype(max(domain.bound for domain in domains))
-    intervals = [interval for domain in domains for interval in domain.intervals]
-    # All domains one behind the other: the place of each domain, and of each interval, on one line.
-    starts = np.array([*itertools.accumulate((high - low + 1 for low, high in intervals), initial=0)], dtype=dtype)
-    domain_starts = np.array([*itertools.accumulate((domain.size for domain in domains), initial=0)], dtype=dtype)
-    places = places + domain_starts.take(numbers)
-    lows = np.array([low for low, _ in intervals], dtype=dtype)
-    interval = np.searchsorted(starts, places, side="right") - 1
-    return places - starts.take(interval) + lows.take(interval)
 
 
 def _is_in_box(box: Box, operands: np.ndarray) -> np.ndarray:

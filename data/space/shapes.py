@@ -77,6 +77,9 @@ class TermShapes:
         if self.count == 1:
             only = self.all_columns()
             return ShapeColumns(np.broadcast_to(only.operators, (self.num_terms, len(places))), only.steps)
+        if len(places) > 1 and places.strides == (0,):
+            only = self.columns(places[:1])
+            return ShapeColumns(np.broadcast_to(only.operators, (self.num_terms, len(places))), only.steps)
         return self._unpack(self._table.take(places, axis=0)) if self.is_listed else self._unrank(places)
 
     def places(self, trees: np.ndarray, sequences: np.ndarray) -> np.ndarray:

@@ -113,7 +113,7 @@ def find_places(leaves: np.ndarray, num_rows: int) -> np.ndarray:
 
 def find_rows(is_wanted: np.ndarray) -> np.ndarray | slice:
     """Returns where a column (n,) is not zero; a slice if that is everywhere."""
-    if is_wanted.strides == (0,):
+    if len(is_wanted) and is_wanted.strides == (0,):
         return slice(None) if is_wanted[0] else np.zeros(0, dtype=np.int64)
     rows = np.flatnonzero(is_wanted)
     return slice(None) if len(rows) == len(is_wanted) else rows

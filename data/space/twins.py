@@ -63,7 +63,10 @@ class TwinRules:
         if not self._may_be_canonical.all():
             rows = np.flatnonzero(self._may_be_canonical.take(places))
             places = places[rows]
-        free, undecided = (take_rows(nodes, places) for nodes in self._nodes[1:3])
+        if len(places) and (places == places[0]).all():
+            # One shape alone is computed without looking anything up row by row.
+            places = np.broadcast_to(places[:1], places.shape)
+        free, undecided = (_look_up(nodes, places) for nodes in self._nodes[1:3])
         return CanonicalShapes(rows, self._shapes.columns(places), free, undecided)
 
     @cached_property
@@ -75,6 +78,13 @@ class TwinRules:
     @cached_property
     def _may_be_canonical(self) -> np.ndarray:
         return self._nodes[0].astype(bool)
+
+
+def _look_up(nodes: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Returns the nodes of the shapes at these places (n,)."""
+    if len(places) and places.strides == (0,):
+        return np.broadcast_to(nodes[places[0]], places.shape)
+    return take_rows(nodes, places)
 
 
 def most_free_nodes(num_terms: int, operators: str, *, brackets: bool) -> int:

@@ -14,6 +14,7 @@ from eqstream.data.reference.evaluation import count_carries as oracle_carries
 from eqstream.data.reference.parsing import Number, Operation, parse
 from eqstream.data.space.arithmetic import Arithmetic
 from eqstream.data.space.digits import count_carries, digit_count, digit_sum
+from eqstream.data.space.shapes import TermShapes
 from tests.brute_force import make_recipe, plant
 from tests.one_shape import columns_of, count_terms, list_shapes
 
@@ -196,3 +197,12 @@ def test_an_equation_on_paper():
     assert evaluate(parse("(131 + 83) * 7 - 744 / 31")) == 1474
     # 131 + 83 carries once, 1498 - 24 borrows never.
     assert answers.carries.tolist() == [1]
+
+
+def test_no_equations_have_no_answers():
+    space = make_recipe({"operands": {"min": 0, "max": 9}, "operators": "+-*/", "division": "quotient"}).space
+    for columns in (columns_of([("/", 0, 1)]).take(np.zeros(0, dtype=np.int64)), TermShapes(2, "/", brackets=False)):
+        if isinstance(columns, TermShapes):
+            columns = columns.columns(np.zeros(0, dtype=np.int64))
+        answers = Arithmetic(space, 9).evaluate(columns, np.zeros((2, 0), dtype=np.int64))
+        assert len(answers.numerators) == len(answers.carries) == 0
