@@ -11,14 +11,16 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format bench reach lock
+.PHONY: help install demo test test-slow coverage lint format docs bench reach lock
 
 help:
 	@echo 'make demo       build, train and judge three-digit additions (out/demo)'
 	@echo 'make test       the tests'
 	@echo 'make test-slow  the tests that take minutes'
+	@echo 'make coverage   the tests with branch coverage; fails below the floor in pyproject.toml'
 	@echo 'make lint       ruff format --check, ruff check, pyright'
 	@echo 'make format     ruff format and the safe fixes'
+	@echo 'make docs       write docs/recipe.md and its schema anew from the code'
 	@echo 'make bench      the table of build speeds (out/bench); BENCH=--large for the 50 M rows'
 	@echo 'make reach      three-digit addition: speed, samples, throughput (out/reach); REACH="--only speed" for a part'
 	@echo 'make lock       resolve requirements.lock anew from setup.py (needs uv)'
@@ -50,6 +52,9 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m slow
 
+coverage: $(INSTALLED)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
+
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -58,6 +63,9 @@ lint: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(INSTALLED)
+	$(BIN)/python docs/make_recipe_reference.py
 
 bench: $(INSTALLED)
 	$(BIN)/python -m bench.run $(BENCH)

@@ -30,6 +30,7 @@ READERS = [
 # editable install without an isolated environment.
 TEST = [
     "pytest>=9",
+    "pytest-cov>=6",
     "pytest-xdist>=3.8",
     "hypothesis>=6.100",
     "ruff>=0.12",

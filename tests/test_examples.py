@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-DOCUMENTS = ("from-python.md", "formats.md")
+DOCUMENTS = ("README.md", "docs/from-python.md", "docs/formats.md")
 
 
 def run(name: str, *arguments: object, monkeypatch, capsys) -> list[str]:
@@ -61,7 +61,7 @@ def folder(tmp_path_factory) -> Path:
 def test_code_of_the_documentation_runs_in_its_order_and_prints_what_it_says(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     for document in DOCUMENTS:
-        text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+        text = (ROOT / document).read_text(encoding="utf-8")
         blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
         assert blocks
         namespace: dict = {}

@@ -14,7 +14,7 @@ STAGING = ".build"
 JOURNAL = f"{STAGING}/build.json"
 METADATA = (README, DATASET_INFO, FEATURES, CROISSANT)
 # Of the data, in the SPDX list: numbers and sums are nobody's.
-LICENSE = "CC0-1.0"
+LICENSE = "Apache-2.0"
 # Written when all shards are.
 CLOSING = (*METADATA, CHECKSUMS, MANIFEST, SUCCESS)
 # Of shards, and of a build that is not finished.

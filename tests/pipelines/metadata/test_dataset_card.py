@@ -45,7 +45,7 @@ def test_head_tells_the_hub_what_kind_of_data_it_is():
         "pretty_name", "license", "task_categories", "tags", "size_categories", "configs", "dataset_info",
     ]  # fmt: skip
     assert head["pretty_name"] == "length 1.0.0"
-    assert head["license"] == "cc0-1.0"
+    assert head["license"] == "apache-2.0"
     assert head["size_categories"] == ["n<1K"]
 
 
