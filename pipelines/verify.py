@@ -24,6 +24,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import SplitPlan, plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.strata import find_split_of_twins
 from eqstream.pipelines.building.count_equations import count_equations
 from eqstream.pipelines.building.staging import Workspace
 from eqstream.pipelines.checks.counts import check_manifest, check_plan, check_recipe_facts
@@ -103,7 +104,9 @@ def _verify(manifest: Manifest, stage: ShardStage, execution: Execution, progres
 def _make_plan(
     manifest: Manifest, directory: str, execution: Execution, progress: Progress
 ) -> tuple[SplitPlan | None, list[Finding]]:
-    """Returns the plan of the recipe, or why it has none."""
+    """Returns the plan of the recipe, or why it has none; neither for a recipe that earlier versions could plan."""
+    if find_split_of_twins(manifest.recipe) is not None:
+        return None, []
     workspace = Workspace.of(directory, manifest.recipe.fingerprint())
     try:
         counts = EquationCounts(PreparedSources(manifest.recipe))

@@ -6,6 +6,7 @@ from typing import Any
 
 from eqstream.data.dataset import layout
 from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.splits.strata import find_split_of_twins
 from eqstream.pipelines.checks.files import FilesChecked
 from eqstream.pipelines.checks.findings import Finding, Findings
 from eqstream.pipelines.checks.metadata import explain_other_author
@@ -149,6 +150,8 @@ def _list_proofs(
         yield "every equation is one of the recipe's space and of its split"
     if "twins" not in faulty:
         yield COMMUTED_TO_PROOF[manifest.recipe.commuted]
+    if find_split_of_twins(manifest.recipe) is not None:
+        return
     if "counts" not in faulty:
         yield "splits and shards are exactly as large as the recipe asks, and the histograms are right"
     # Without a plan, or with a shard that the plan does not know, there is a finding in the counts.
@@ -159,6 +162,11 @@ def _list_proofs(
 def _list_unchecked(manifest: Manifest, files: FilesChecked, *, is_quick: bool) -> Iterator[str]:
     if is_quick:
         yield "the records themselves, and the recipe's plan; verify without --quick to check them"
+    elif (split := find_split_of_twins(manifest.recipe)) is not None:
+        yield (
+            f"sizes of splits and order of equations: `where.brackets` of split `{split}` together with `commuted: "
+            "together` was planned by eqstream 0.1 alone"
+        )
     other_author = explain_other_author(manifest)
     if other_author is not None:
         yield other_author

@@ -917,3 +917,17 @@ def test_only_the_first_faults_are_described_and_all_are_counted(dataset_dir):
     assert report.num_findings == num_wrong
     assert f"wrong: and {num_wrong - 3} more" in report.to_text()
     assert f"INVALID: {num_wrong} findings" in report.to_text()
+
+
+def test_a_recipe_that_the_first_release_alone_could_plan_is_checked_as_far_as_possible(tmp_path):
+    """Made by the first release: `where: {brackets: true}` with `commuted: together`, which is refused by now."""
+    fixture = Path(__file__).parents[1] / "fixtures" / "brackets-of-twins.zip"
+    shutil.unpack_archive(fixture, tmp_path)
+    report = verify(tmp_path)
+    assert report.is_valid
+    assert report.unchecked[0] == (
+        "sizes of splits and order of equations: `where.brackets` of split `b` together with `commuted: together` was "
+        "planned by eqstream 0.1 alone"
+    )
+    assert not any("plan" in sentence or "as large as" in sentence for sentence in report.proven)
+    assert any("no commuted twins stand in two splits" in sentence for sentence in report.proven)
