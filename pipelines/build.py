@@ -84,7 +84,7 @@ class BuildResult:
             ending += "; build without `only` to make it a dataset" if self.state == "partial" else ""
         if self.num_left_out:
             are = "1 more is" if self.num_left_out == 1 else f"{self.num_left_out:,} more are"
-            ending += f"; {are} in no split, parted from their twins by the end of one"
+            ending += f"; {are} in no split, as a split's count ends among twins"
         finished = " is finished" if self.state == "unchanged" else ""
         lines = [f"{self.directory}{finished}: {self.num_equations:,} equations in {shards}{ending}"]
         if self.shares is not None:

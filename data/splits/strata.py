@@ -1,7 +1,7 @@
 """Sources of every sampling mode: one for each selection, or, for balanced sampling, one for each stratum of it.
 
-A stratum is a shape with a number of digits for each operand, together with the strata of its twins: classes must not
-be torn apart. Its weight is how many combinations of shape and lengths it unites.
+A stratum is a shape with a number of digits for each operand, together with the strata of its twins, since the
+members of a class share a split. Its weight is how many combinations of shape and lengths it unites.
 """
 
 import itertools

@@ -70,8 +70,8 @@ class VerifyReport:
         if self.num_findings > len(self.findings):
             lines.append(f"wrong: and {self.num_findings - len(self.findings):,} more")
         findings = "1 finding" if self.num_findings == 1 else f"{self.num_findings:,} findings"
-        verdict = "valid, as far as it was checked" if self.unchecked else "valid"
-        lines.append(verdict if self.is_valid else f"INVALID: {findings}")
+        result = "valid, as far as it was checked" if self.unchecked else "valid"
+        lines.append(result if self.is_valid else f"INVALID: {findings}")
         if self.repair:
             lines.append(f"to repair: {self.repair}")
         return "\n".join(lines)

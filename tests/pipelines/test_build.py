@@ -191,7 +191,7 @@ def test_mistake_given_to_the_module_ends_in_one_line(tmp_path):
 
 
 def test_result_says_how_many_equations_are_parted_from_their_twins(built, tmp_path):
-    left_out = "2 more are in no split, parted from their twins by the end of one"
+    left_out = "2 more are in no split, as a split's count ends among twins"
     result = build(make_recipe(), tmp_path / "out")
     assert result.to_text() == f"{tmp_path}/out: 2,498 equations in 7 shards; {left_out}"
     result = build(make_recipe(), tmp_path / "out")
