@@ -7,7 +7,7 @@ A recipe is a YAML file. Its keys, with their defaults:
 | `name`, `version`, `description` | of the dataset; the version is ``x.y.z`` |
 | `seed` | of the order of equations; same seed, same bytes |
 | `space` | the equations there are: see `SpaceRecipe` |
-| `commuted` | `together`: twins (``a + b``, ``b + a``) share a split; `drop`: one of them is written; `ignore`: unrelated |
+| `commuted` | `together`: twins (``a + b``, ``b + a``) share a split; `drop`: one is written; `ignore`: unrelated |
 | `sampling` | `uniform`, `balanced` over the combinations of operand lengths, or a `Balance` |
 | `hash_salt` | salt of the `hash` buckets |
 | `splits` | a list of `SplitRecipe` |
