@@ -60,7 +60,7 @@ def prepare_beam(spec: Spec) -> Prepared:
     import apache_beam as beam
     import tensorflow  # noqa: F401  (part of the imports, not of the time)
     from apache_beam.io.tfrecordio import WriteToTFRecord
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
     rows = read_rows(spec)
     blocks = [(start, start + BLOCK_SIZE) for start in range(0, len(rows), BLOCK_SIZE)]
@@ -168,7 +168,13 @@ def read_rows(spec: Spec) -> list[dict]:
 
 def serialise_row(row: dict) -> bytes:
     """Returns the row as a serialised `tf.train.Example`, made as the TensorFlow guides make it."""
-    from tensorflow.train import BytesList, Example, Feature, Features, Int64List
+    from tensorflow.train import (  # pyright: ignore[reportMissingModuleSource]
+        BytesList,
+        Example,
+        Feature,
+        Features,
+        Int64List,
+    )
 
     feature = {
         name: Feature(bytes_list=BytesList(value=[value.encode()]))

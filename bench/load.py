@@ -13,7 +13,7 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def prepare_unicode_split(spec: Spec) -> Epoch:
     lookup = keras.layers.StringLookup(vocabulary=[*reserved, *codec.alphabet], num_oov_indices=0)
     end = tf.constant("[2]")
 
-    def encode(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def encode(batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         question = tf.strings.unicode_split(batch["question"], "UTF-8")
         answer = tf.strings.unicode_split(batch["answer"], "UTF-8")
         answer = tf.concat([answer, tf.fill([tf.shape(batch["answer"])[0], 1], end)], axis=1)

@@ -7,7 +7,8 @@ Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). Rounds add a keyed hash
 
 import hashlib
 import math
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def derive_seed(seed: int, *scope: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def index_dtype(size: int) -> type:
+def index_dtype(size: int) -> type[Any]:
     """Returns the type of a place in a set of `size` elements: `numpy.int64`, or `object` beyond 62 bits."""
     return np.int64 if size <= 1 << 62 else object
 
@@ -87,10 +88,10 @@ class Permutation:
         """Returns the position of each index."""
         return self._cycle_walk(indices, self._decrypt)
 
-    def _cycle_walk(self, values: np.ndarray, step) -> np.ndarray:
+    def _cycle_walk(self, values: np.ndarray, step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         dtype = np.uint64 if self._is_native else object
         values = np.asarray(values)
-        if len(values) and not (0 <= values.min() and values.max() < self.size):
+        if len(values) and not (values.min() >= 0 and values.max() < self.size):
             raise ValueError(f"values must lie in [0, {self.size}), got {values.min()} to {values.max()}")
         result = step(values.astype(dtype))
         outside = np.flatnonzero(result >= self.size)
@@ -180,7 +181,7 @@ class WidePermutation:
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Returns the index at each position, Python integers (n,)."""
         positions = positions.astype(object)
-        if len(positions) and not (0 <= positions.min() and positions.max() < self.size):
+        if len(positions) and not (positions.min() >= 0 and positions.max() < self.size):
             raise ValueError(f"values must lie in [0, {self.size}), got {positions.min()} to {positions.max()}")
         left = positions // self._radix
         right = (positions - left * self._radix).astype(np.uint64)

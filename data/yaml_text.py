@@ -10,9 +10,9 @@
 
 import math
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -35,7 +35,7 @@ def load_yaml(text: str, source: str, hint: str = "") -> Any:
         UserError: the text is not YAML, or the table above refuses it.
     """
     try:
-        return yaml.load(text, Loader=_BoundedLoader)
+        return _BoundedLoader(text).get_single_data()
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
     except (yaml.YAMLError, ValueError) as error:
@@ -107,7 +107,7 @@ class _BoundedLoader(yaml.SafeLoader):
             )
         return value
 
-    yaml_constructors: ClassVar[dict[str, Any]] = {
+    yaml_constructors: Mapping[str, Any] = {
         **yaml.SafeLoader.yaml_constructors,
         "tag:yaml.org,2002:int": construct_whole,
         "tag:yaml.org,2002:float": construct_exact,

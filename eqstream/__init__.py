@@ -65,7 +65,7 @@ _SUBPACKAGES = ("data", "pipelines", "seq2seq")
 
 if not TYPE_CHECKING:  # a type checker would take any misspelt name for one that this function returns
 
-    def __getattr__(name: str):
+    def __getattr__(name: str) -> object:
         """Returns a public name, imported on its first use."""
         from importlib import import_module
 

@@ -221,8 +221,8 @@ class _Build:
         known_files: dict[str, dict] = {}
         manifest = self._found.manifest
         if manifest is not None and not self._is_replacing and manifest.tools.items() >= shard_versions().items():
-            for shard, format, file in manifest.list_files():
-                known_files.setdefault(shard, {})[format] = {"num_bytes": file.num_bytes, "sha256": file.sha256}
+            for shard, file_format, file in manifest.list_files():
+                known_files.setdefault(shard, {})[file_format] = {"num_bytes": file.num_bytes, "sha256": file.sha256}
         return [ShardJob(task=task, known_files=known_files.get(task.name, {})) for task in tasks]
 
     def _end(self, *, is_whole: bool) -> bool:

@@ -128,7 +128,7 @@ def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: 
         recipe=manifest.recipe,
         num_equations=manifest.num_equations,
         num_shards=len(manifest.list_shards()),
-        num_bytes=_add_up((format, file.num_bytes) for _, format, file in manifest.list_files()),
+        num_bytes=_add_up((file_format, file.num_bytes) for _, file_format, file in manifest.list_files()),
         num_left_out=sum(split.num_left_out for split in manifest.splits.values()),
         splits={name: _describe_split(source, manifest, name, num_samples) for name in names},
     )
@@ -147,7 +147,7 @@ def _describe_split(directory: str, manifest: Manifest, name: str, num_samples: 
     return SplitDescription(
         num_equations=split.num_equations,
         num_shards=len(split.shards),
-        num_bytes=_add_up((format, file.num_bytes) for format, file in files),
+        num_bytes=_add_up((file_format, file.num_bytes) for file_format, file in files),
         source={key: value for key, value in source.items() if value is not None},
         histograms=sort_histograms(split.histograms),
         samples=tuple(SampleEquation(record.question, record.answer) for record in samples),

@@ -94,7 +94,9 @@ class Preview:
             equations = "1 equation is" if self.num_left_out == 1 else f"{self.num_left_out:,} equations are"
             lines.append(f"{equations} in no split: the end of a split cuts off twins of its equations")
         if any(split.samples for split in self.splits):
-            sizes = ", ".join(f"{format_bytes(size)} of {format}" for format, size in self.format_to_bytes.items())
+            sizes = ", ".join(
+                f"{format_bytes(size)} of {file_format}" for file_format, size in self.format_to_bytes.items()
+            )
             time_needed = format_seconds(self.seconds)
             lines.append(f"estimated from a sample: {sizes}; {time_needed} in one process, once started")
         return "\n".join([*lines, *self.notes])
@@ -121,7 +123,9 @@ def preview(recipe: Recipe) -> Preview:
         is_all_valid=not space.has_division and not space.is_bounded,
         splits=splits,
         num_left_out=None if planned is None else sum(split.num_left_out for split in planned),
-        format_to_bytes={format: _total_bytes(samples, sizes, format) for format in recipe.storage.formats},
+        format_to_bytes={
+            file_format: _total_bytes(samples, sizes, file_format) for file_format in recipe.storage.formats
+        },
         seconds=_total_seconds(samples, sizes) + num_positions * _seconds_per_position(counts),
         notes=tuple(_list_notes(splits)),
     )
@@ -195,9 +199,11 @@ def _list_notes(splits: tuple[SplitPreview, ...]) -> Iterator[str]:
             )
 
 
-def _total_bytes(samples: list[Sample], sizes: list[int], format: str) -> int:
+def _total_bytes(samples: list[Sample], sizes: list[int], file_format: str) -> int:
     pairs = zip(samples, sizes, strict=True)
-    return round(sum(sample.format_to_bytes[format] / (sample.num_equations or 1) * size for sample, size in pairs))
+    return round(
+        sum(sample.format_to_bytes[file_format] / (sample.num_equations or 1) * size for sample, size in pairs)
+    )
 
 
 def _total_seconds(samples: list[Sample], sizes: list[int]) -> float:

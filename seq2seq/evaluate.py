@@ -29,7 +29,7 @@ def evaluate(
     unseen: bool = False,
     limit: int | None = None,
     wrong_file: str | Path | None = None,
-    report: Report = lambda line: None,
+    report: Report = lambda _line: None,
 ) -> EvaluationReport:
     """Returns the evaluation report of a run's best model, and saves it in the run's directory; deterministic.
 
@@ -64,7 +64,7 @@ def evaluate_all(
     *,
     data_directory: str | Path | None = None,
     limit: int | None = None,
-    report: Report = lambda line: None,
+    report: Report = lambda _line: None,
 ) -> list[EvaluationReport]:
     """Returns the reports on all splits of the dataset, in the recipe's order; see `evaluate`.
 

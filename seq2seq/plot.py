@@ -49,7 +49,7 @@ def plot(
     question: str | None = None,
     split: str | None = None,
     limit: int | None = None,
-    report: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda _line: None,
 ) -> list[Path]:
     """Returns the files of the pictures that it has drawn, a PNG and an SVG of each.
 

@@ -270,9 +270,9 @@ def write(recipe: Recipe, formats: tuple[str, ...] = ("parquet",)) -> Written:
     records: dict[str, list[dict]] = {split.name: [] for split in plan.splits}
     receipts, files = {}, {}
     for task in plan.shards:
-        sinks = {format: io.BytesIO() for format in formats}
+        sinks = {file_format: io.BytesIO() for file_format in formats}
         receipts[task.name] = writer.write(task, sinks)
-        files[task.name] = {format: sink.getvalue() for format, sink in sinks.items()}
+        files[task.name] = {file_format: sink.getvalue() for file_format, sink in sinks.items()}
         if "parquet" in files[task.name]:
             records[task.split] += read_parquet(files[task.name]["parquet"])
     return Written(plan, records, receipts, files)

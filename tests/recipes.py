@@ -84,9 +84,11 @@ def _make_split(name: str, recipe: Recipe) -> SplitInfo:
 
 def _make_shard(split: str, index: int, recipe: Recipe) -> ShardInfo:
     storage = recipe.storage
-    paths = {format: shard_path(format, split, index, 2, storage.compression) for format in storage.formats}
+    paths = {
+        file_format: shard_path(file_format, split, index, 2, storage.compression) for file_format in storage.formats
+    }
     files = {
-        format: FileInfo(path=path, num_bytes=1000, sha256=hashlib.sha256(path.encode()).hexdigest())
-        for format, path in paths.items()
+        file_format: FileInfo(path=path, num_bytes=1000, sha256=hashlib.sha256(path.encode()).hexdigest())
+        for file_format, path in paths.items()
     }
     return ShardInfo(shard=shard_name(split, index, 2), num_equations=25, first_ordinal=25 * index, files=files)

@@ -23,7 +23,9 @@ class Background:
     def __enter__(self) -> "Background":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._pool.shutdown(cancel_futures=True)
 
     def run(self, call: Callable[..., Any], *arguments: Any) -> None:

@@ -35,14 +35,14 @@ def shard_name(split: str, shard_index: int, num_shards: int) -> str:
     return f"{split}-{shard_index:05d}-of-{num_shards:05d}"
 
 
-def shard_path(format: str, split: str, shard_index: int, num_shards: int, compression: str) -> str:
+def shard_path(file_format: str, split: str, shard_index: int, num_shards: int, compression: str) -> str:
     """Returns the path of a shard within the dataset, with forward slashes.
 
     >>> shard_path("tfrecord", "train", 0, 2, "gzip")
     'tfrecord/train-00000-of-00002.tfrecord.gz'
     """
-    suffix = ".gz" if format == "tfrecord" and compression == "gzip" else ""
-    return f"{_FOLDERS[format]}/{shard_name(split, shard_index, num_shards)}.{format}{suffix}"
+    suffix = ".gz" if file_format == "tfrecord" and compression == "gzip" else ""
+    return f"{_FOLDERS[file_format]}/{shard_name(split, shard_index, num_shards)}.{file_format}{suffix}"
 
 
 def is_shard_path(path: str) -> bool:

@@ -205,8 +205,8 @@ class Manifest(_Part):
     def list_files(self) -> Iterator[tuple[str, str, FileInfo]]:
         """Yields (name of the shard, format, file) for all files of all shards, in the order of `list_shards`."""
         for _, shard in self.list_shards():
-            for format, file in shard.files.items():
-                yield shard.shard, format, file
+            for file_format, file in shard.files.items():
+                yield shard.shard, file_format, file
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the manifest as JSON types."""
@@ -229,15 +229,15 @@ def _check_shards(split: str, info: SplitInfo, storage: StorageRecipe) -> None:
     for index, shard in enumerate(info.shards):
         place = f"splits.{split}.shards.{index}"
         paths = {
-            format: shard_path(format, split, index, len(info.shards), storage.compression)
-            for format in storage.formats
+            file_format: shard_path(file_format, split, index, len(info.shards), storage.compression)
+            for file_format in storage.formats
         }
         _check_equal(f"{place}.shard", shard.shard, shard_name(split, index, len(info.shards)))
         if set(shard.files) != set(paths):
             got = ", ".join(shard.files)
             raise UserError(f"`{place}.files` must be of the recipe's formats, {', '.join(paths)}, got {got}")
-        for format, path in paths.items():
-            _check_equal(f"{place}.files.{format}.path", shard.files[format].path, path)
+        for file_format, path in paths.items():
+            _check_equal(f"{place}.files.{file_format}.path", shard.files[file_format].path, path)
 
 
 def _check_equal(place: str, value: str, expected: str) -> None:

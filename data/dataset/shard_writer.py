@@ -156,7 +156,7 @@ class ShardWriter:
         Raises:
             OSError: a file cannot be written.
         """
-        meters = {format: _MeteredFile(sink) for format, sink in sinks.items()}
+        meters = {file_format: _MeteredFile(sink) for file_format, sink in sinks.items()}
         histograms = HistogramCounter(self._space)
         try:
             num_equations = self._write(task, meters, histograms)
@@ -164,14 +164,17 @@ class ShardWriter:
             for meter in meters.values():
                 meter.give_up()
             raise
-        reports = {format: meter.report() for format, meter in meters.items()}
+        reports = {file_format: meter.report() for file_format, meter in meters.items()}
         return ShardReceipt(task.name, num_equations, reports, histograms.histograms())
 
     def _write(self, task: ShardTask, meters: Mapping[str, _MeteredFile], histograms: HistogramCounter) -> int:
         """Writes and counts a shard's equations; each file is encoded, hashed and written beside computing them."""
         num_equations = 0
         with contextlib.ExitStack() as stack:
-            files = [(stack.enter_context(Background()), self._open(format, meter)) for format, meter in meters.items()]
+            files = [
+                (stack.enter_context(Background()), self._open(file_format, meter))
+                for file_format, meter in meters.items()
+            ]
             for block in self.equations(task):
                 encoded = self.columns.encode(block)
                 for background, file in files:
@@ -189,8 +192,8 @@ class ShardWriter:
     def _tfrecord(self) -> TFRecordEncoder:
         return TFRecordEncoder(self.columns)
 
-    def _open(self, format: str, meter: _MeteredFile) -> _TFRecordFile | _ParquetFile:
-        if format == "tfrecord":
+    def _open(self, file_format: str, meter: _MeteredFile) -> _TFRecordFile | _ParquetFile:
+        if file_format == "tfrecord":
             return _TFRecordFile(self._tfrecord, meter, self._recipe.storage.compression)
         return _ParquetFile(meter)
 

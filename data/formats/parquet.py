@@ -98,7 +98,7 @@ def read_parquet_shard(shard: ShardFile) -> EquationColumns:
     return EquationColumns(**texts, numbers=numbers)
 
 
-def _column_rows(column) -> ByteRows:
+def _column_rows(column: pa.ChunkedArray) -> ByteRows:
     array = column.cast(pa.large_binary()).combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.large_binary())

@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import yaml
@@ -41,7 +41,7 @@ class Selection:
 
     def to_text(self) -> str:
         """Returns the selection as a recipe would write it: ``where {digits: {max: 2}}, hash [0.0, 0.5]``."""
-        parts = []
+        parts: list[str] = []
         if self.where is not None:
             flow = yaml.safe_dump(
                 _drop_nothing(to_mapping(self.where)), default_flow_style=True, sort_keys=False, width=math.inf
@@ -53,7 +53,7 @@ class Selection:
 
     def describe(self) -> str:
         """Returns a name that seeds are derived from; equal selections have equal names."""
-        parts = []
+        parts: list[str] = []
         if self.where is not None:
             given = {key: value for key, value in dataclasses.asdict(self.where).items() if value is not None}
             parts.append(f"where {given}")
@@ -65,7 +65,7 @@ class Selection:
 def _drop_nothing(mapping: dict[str, Any]) -> dict[str, Any]:
     """Returns a mapping without the keys, at any depth, that hold None."""
     return {
-        key: _drop_nothing(value) if isinstance(value, dict) else value
+        key: _drop_nothing(cast(dict[str, Any], value)) if isinstance(value, dict) else value
         for key, value in mapping.items()
         if value is not None
     }
@@ -129,7 +129,7 @@ def sections_of(where: Where | None, space: PreparedSpace) -> tuple[Section, ...
     """
     if where is None:
         return space.whole.sections
-    sections = []
+    sections: list[Section] = []
     for terms, shapes in space.shapes.by_terms.items():
         if where.terms is None or where.terms.contains(terms):
             subset = _choose_shapes(where, shapes)
@@ -169,7 +169,7 @@ def _split_domains(where: Where, space: PreparedSpace, num_terms: int) -> Iterat
     longest = len(str(base.bound // scale))
     if where.digits is not None and where.digits.max is not None and exact(where.digits.max) < longest:
         base = base.intersect(length_domain(1, int(exact(where.digits.max)), scale))
-    needed = []
+    needed: list[Domain] = []
     if where.contains is not None:
         needed.append(_values_domain(where.contains, scale))
     if where.digits is not None and where.digits.min is not None and exact(where.digits.min) > 1:
@@ -221,7 +221,7 @@ def fits(where: Where, columns: ShapeColumns, operands: np.ndarray, answers: Ans
         scale: grid steps in 1.
     """
     if where.terms is not None and not where.terms.contains(columns.num_terms):
-        return np.zeros(operands.shape[1], dtype=bool)
+        return np.zeros(len(operands[0]), dtype=bool)
     result = _fits_shapes(where, columns)
     if where.digits is not None:
         result &= _in_range(longest_digits(operands, scale), 1, where.digits)
@@ -258,7 +258,9 @@ def _in_range(numerators: np.ndarray, denominators: np.ndarray | int, bounds: Ra
     return inside
 
 
-def _compare(numerators: np.ndarray, denominators: np.ndarray | int, bound: Fraction, comparison) -> np.ndarray:
+def _compare(
+    numerators: np.ndarray, denominators: np.ndarray | int, bound: Fraction, comparison: np.ufunc
+) -> np.ndarray:
     if isinstance(denominators, int):
         scaled = bound * denominators
         # Between two whole numbers the fraction itself decides nothing: round towards the range.

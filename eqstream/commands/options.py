@@ -1,16 +1,19 @@
 """Arguments and options that several commands have, and how the shell completes them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from eqstream.data.recipe import Recipe
 
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
-def complete_recipe(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[object]:
+
+def complete_recipe(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[object]:
     """Returns the names of shipped recipes that begin so, and lets the shell add files."""
     from click.shell_completion import CompletionItem
 
@@ -20,7 +23,7 @@ def complete_recipe(context: click.Context, parameter: click.Parameter, incomple
     return [*names] if names else [CompletionItem(incomplete, type="file")]
 
 
-def _complete_split(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+def _complete_split(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Returns the splits of the dataset at hand that begin so: that of --data, or the one that RUN was trained on."""
     try:
         data = context.params.get("data")
@@ -58,7 +61,7 @@ def load_training_recipe(recipe: str | None, data: str, overrides: tuple[str, ..
     return load(recipe, overrides, dataset_recipe=load_manifest(data).recipe)
 
 
-def split_option(help_text: str):
+def split_option(help_text: str) -> Callable[[_Command], _Command]:
     """Returns the option --split."""
     return click.option("--split", help=help_text, shell_complete=_complete_split)
 

@@ -96,12 +96,12 @@ class ShardKeeper:
         workspace.check_attempt()
         receipt = read_receipt(workspace, task, tools)
         files = {
-            format: file
-            for format, file in (receipt["files"] if receipt else job.known_files).items()
-            if format in self._recipe.storage.formats
-            and filesystem.has_contents(self._final_path(task, format), file["num_bytes"], file["sha256"])
+            file_format: file
+            for file_format, file in (receipt["files"] if receipt else job.known_files).items()
+            if file_format in self._recipe.storage.formats
+            and filesystem.has_contents(self._final_path(task, file_format), file["num_bytes"], file["sha256"])
         }
-        missing = [format for format in self._recipe.storage.formats if format not in files]
+        missing = [file_format for file_format in self._recipe.storage.formats if file_format not in files]
         if missing or receipt is None:
             # A receipt tells more than checksums, so without one the equations are computed even if no file is missing.
             fresh = self._write(task, missing).to_dict()
@@ -109,17 +109,22 @@ class ShardKeeper:
         return missing
 
     def _write(self, task: ShardTask, formats: list[str]) -> ShardReceipt:
-        format_to_temporary = {format: self._workspace.temporary_path(f"{task.name}.{format}") for format in formats}
+        format_to_temporary = {
+            file_format: self._workspace.temporary_path(f"{task.name}.{file_format}") for file_format in formats
+        }
         files: dict[str, BinaryIO] = {}
         try:
-            for format, path in format_to_temporary.items():
-                files[format] = filesystem.create(path)
+            for file_format, path in format_to_temporary.items():
+                files[file_format] = filesystem.create(path)
             receipt = self._writer.write(task, files)
             for file in files.values():
                 file.close()
             self._workspace.check_attempt()
             filesystem.publish(
-                {temporary: self._final_path(task, format) for format, temporary in format_to_temporary.items()}
+                {
+                    temporary: self._final_path(task, file_format)
+                    for file_format, temporary in format_to_temporary.items()
+                }
             )
         except BaseException:
             for file in files.values():
@@ -130,9 +135,9 @@ class ShardKeeper:
             raise
         return receipt
 
-    def _final_path(self, task: ShardTask, format: str) -> str:
+    def _final_path(self, task: ShardTask, file_format: str) -> str:
         compression = self._recipe.storage.compression
-        return self._workspace.path(shard_path(format, task.split, task.shard_index, task.num_shards, compression))
+        return self._workspace.path(shard_path(file_format, task.split, task.shard_index, task.num_shards, compression))
 
 
 def write_shards(

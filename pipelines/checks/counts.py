@@ -42,19 +42,19 @@ def _about(place: str, reason: str) -> Finding:
 
 def _describe_task(task: ShardTask, recipe: Recipe) -> str:
     paths = {
-        format: shard_path(format, task.split, task.shard_index, task.num_shards, recipe.storage.compression)
-        for format in recipe.storage.formats
+        file_format: shard_path(file_format, task.split, task.shard_index, task.num_shards, recipe.storage.compression)
+        for file_format in recipe.storage.formats
     }
     return _describe_shard(task.num_equations, task.first_ordinal, paths)
 
 
 def _describe_entry(shard: ShardInfo) -> str:
-    paths = {format: file.path for format, file in shard.files.items()}
+    paths = {file_format: file.path for file_format, file in shard.files.items()}
     return _describe_shard(shard.num_equations, shard.first_ordinal, paths)
 
 
 def _describe_shard(num_equations: int, first_ordinal: int, format_to_path: Mapping[str, str]) -> str:
-    paths = " and ".join(format_to_path[format] for format in sorted(format_to_path))
+    paths = " and ".join(format_to_path[file_format] for file_format in sorted(format_to_path))
     return f"{num_equations} equations from ordinal {first_ordinal} on in {paths}"
 
 

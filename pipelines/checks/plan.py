@@ -50,15 +50,15 @@ class PlanComparison:
 
     def compare(self, questions: Texts) -> None:
         """Takes the questions of the next records."""
-        planned = self._take(questions.count)
-        differences = questions.rows(0, planned.count).differs_at(planned).tolist()
-        differences += range(planned.count, questions.count)
+        planned = self._take(questions.num_texts)
+        differences = questions.rows(0, planned.num_texts).differs_at(planned).tolist()
+        differences += range(planned.num_texts, questions.num_texts)
         if differences and self._first is None:
             row = differences[0]
-            expected = planned.text(row) if row < planned.count else None
+            expected = planned.text(row) if row < planned.num_texts else None
             self._first = self._num_records + row, questions.text(row), expected
         self._num_differences += len(differences)
-        self._num_records += questions.count
+        self._num_records += questions.num_texts
 
     def finish(self, shard: str, paths: tuple[str, ...], *, is_whole: bool) -> Iterator[Finding]:
         """Yields what differs.
@@ -75,15 +75,15 @@ class PlanComparison:
         if self._num_differences > 1:
             count = f"{self._num_differences:,} of its {self._num_records:,} records"
             yield Finding("plan", shard, f"{count} are not those of the recipe's plan", paths=paths)
-        if is_whole and self._first is None and (missing := self._take(1)).count:
+        if is_whole and self._first is None and (missing := self._take(1)).num_texts:
             reason = f"it ends after {self._num_records:,} records, the recipe plans `{missing.text(0)}` next"
             yield Finding("plan", shard, reason, paths=paths)
 
     def _take(self, count: int) -> Texts:
         """Returns the next planned questions, fewer at the end."""
         parts = [self._pending]
-        while sum(part.count for part in parts) < count and (following := next(self._planned, None)) is not None:
+        while sum(part.num_texts for part in parts) < count and (following := next(self._planned, None)) is not None:
             parts.append(following)
         planned = join_texts(parts) if len(parts) > 1 else parts[0]
-        self._pending = planned.rows(min(count, planned.count), planned.count)
-        return planned.rows(0, min(count, planned.count))
+        self._pending = planned.rows(min(count, planned.num_texts), planned.num_texts)
+        return planned.rows(0, min(count, planned.num_texts))

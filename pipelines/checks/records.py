@@ -64,10 +64,10 @@ class RecordCheck:
 
     def check(self, columns: Columns) -> Iterator[tuple[str, str, int]]:
         """Yields what is wrong with the next records: kind of finding, reason, number of the record in the shard."""
-        if columns.count == 0:
+        if columns.num_records == 0:
             return
         first = self.tally.num_records
-        self.tally.num_records += columns.count
+        self.tally.num_records += columns.num_records
         facts = bulk.find_facts(columns.question, self._recipe.space, self._recipe.hash_salt)
         is_right = self._are_right(facts, columns)
         is_counted, hashes = is_right.copy(), facts.values.hashes

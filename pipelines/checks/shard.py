@@ -35,18 +35,18 @@ class ShardPlace:
     split: str
     info: ShardInfo
 
-    def path(self, format: str) -> str:
+    def path(self, file_format: str) -> str:
         """Returns where the shard's file of a format lies."""
-        return filesystem.join(self.directory, self.info.files[format].path)
+        return filesystem.join(self.directory, self.info.files[file_format].path)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The shard's files, relative to the dataset."""
         return tuple(file.path for file in self.info.files.values())
 
-    def finding(self, kind: str, reason: str, record: int | None = None, format: str | None = None) -> Finding:
+    def finding(self, kind: str, reason: str, record: int | None = None, file_format: str | None = None) -> Finding:
         """Returns a finding about the shard, or about its file of one format."""
-        paths = self.paths if format is None else (self.info.files[format].path,)
+        paths = self.paths if file_format is None else (self.info.files[file_format].path,)
         return Finding(kind, self.info.shard, reason, record, paths)
 
 
@@ -92,7 +92,7 @@ def check_shard(
         max_findings: how many findings to describe.
     """
     path_to_file, unreadable = measure_files(place)
-    formats = [format for format, file in place.info.files.items() if file.path in path_to_file]
+    formats = [file_format for file_format, file in place.info.files.items() if file.path in path_to_file]
     check = RecordCheck(place.recipe, place.split)
     comparison = None if planned is None else PlanComparison(planned)
     records = Findings.collect(_check_records(place, formats, check, comparison), max_findings)
@@ -147,29 +147,29 @@ def measure_files(place: ShardPlace) -> tuple[dict[str, list[Any]], list[Finding
     What a size and a checksum mean is for `files` to say, and so is that a file is missing.
     """
     path_to_file, findings = {}, []
-    for format, file in place.info.files.items():
-        path = place.path(format)
+    for file_format, file in place.info.files.items():
+        path = place.path(file_format)
         if not FileSystems.exists(path):
             continue
         try:
             path_to_file[file.path] = list(filesystem.sha256_of(path))
         except (OSError, UserError) as error:
             reason = f"{file.path} cannot be read: {filesystem.describe_error(error)}"
-            findings.append(place.finding("files", reason, format=format))
+            findings.append(place.finding("files", reason, file_format=file_format))
     return path_to_file, findings
 
 
 def read_questions(place: ShardPlace, records: set[int]) -> dict[int, str]:
     """Returns the questions of some records, by record number; those that cannot be read are left out."""
     path_to_file, _ = measure_files(place)
-    formats = [format for format, file in place.info.files.items() if file.path in path_to_file]
+    formats = [file_format for file_format, file in place.info.files.items() if file.path in path_to_file]
     questions: dict[int, str] = {}
     number = 0
     with contextlib.ExitStack() as stack:
         for block in _guard(place, formats[-1], stack, []) if formats else ():
-            rows = [record - number for record in records if 0 <= record - number < block.count]
+            rows = [record - number for record in records if 0 <= record - number < block.num_records]
             questions |= {number + row: block.question.text(row) for row in rows}
-            number += block.count
+            number += block.num_records
     return questions
 
 
@@ -189,7 +189,7 @@ def _check_records(
                 row = int(differences[0])
                 yield place.finding("contents", _describe_difference(blocks, row), check.tally.num_records + row)
             num_differences += len(differences)
-            format_to_count.update({format: block.count for format, block in blocks.items()})
+            format_to_count.update({file_format: block.num_records for file_format, block in blocks.items()})
             block = blocks["parquet"] if "parquet" in blocks else blocks["tfrecord"]
             if comparison is not None:
                 comparison.compare(block.question)
@@ -208,29 +208,31 @@ def _list_blocks(
     place: ShardPlace, formats: list[str], stack: contextlib.ExitStack, problems: list[Finding]
 ) -> Iterator[dict[str, Columns]]:
     """Yields format to records, the same records of every format that still has some."""
-    streams = {format: _guard(place, format, stack, problems) for format in formats}
+    streams = {file_format: _guard(place, file_format, stack, problems) for file_format in formats}
     if len(streams) < 2:
-        for format, stream in streams.items():
+        for file_format, stream in streams.items():
             for block in stream:
-                yield {format: block}
+                yield {file_format: block}
         return
     for parquet, tfrecord in pair_blocks(streams["parquet"], streams["tfrecord"]):
         blocks = {"parquet": parquet, "tfrecord": tfrecord}
-        yield {format: block for format, block in blocks.items() if block is not None}
+        yield {file_format: block for file_format, block in blocks.items() if block is not None}
 
 
-def _guard(place: ShardPlace, format: str, stack: contextlib.ExitStack, problems: list[Finding]) -> Iterator[Columns]:
+def _guard(
+    place: ShardPlace, file_format: str, stack: contextlib.ExitStack, problems: list[Finding]
+) -> Iterator[Columns]:
     """Yields the records of a file; what ends them early is added to `problems`."""
     try:
-        file = stack.enter_context(filesystem.open_file(place.path(format)))
-        name = place.info.files[format].path
-        if format == "parquet":
+        file = stack.enter_context(filesystem.open_file(place.path(file_format)))
+        name = place.info.files[file_format].path
+        if file_format == "parquet":
             yield from read_parquet_blocks(file, name)
         else:
             yield from read_tfrecord_blocks(file, place.recipe.storage.compression, name)
     except (UserError, OSError) as error:
         record = error.record if isinstance(error, DamagedRecordError) else None
-        problems.append(place.finding("contents", filesystem.describe_error(error), record, format))
+        problems.append(place.finding("contents", filesystem.describe_error(error), record, file_format))
 
 
 def _take_all(problems: list[Finding]) -> list[Finding]:

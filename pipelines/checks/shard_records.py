@@ -24,11 +24,13 @@ def read_sample(directory: str, files: Mapping[str, FileInfo], compression: str,
         UserError: the file is damaged.
         OSError: there is no such file.
     """
-    format = "parquet" if "parquet" in files else "tfrecord"
-    name = files[format].path
+    file_format = "parquet" if "parquet" in files else "tfrecord"
+    name = files[file_format].path
     with filesystem.open_file(filesystem.join(directory, name)) as file:
         blocks: Iterator[Columns] = (
-            read_parquet_blocks(file, name) if format == "parquet" else read_tfrecord_blocks(file, compression, name)
+            read_parquet_blocks(file, name)
+            if file_format == "parquet"
+            else read_tfrecord_blocks(file, compression, name)
         )
         records: list[Record] = []
         for block in blocks:
@@ -40,5 +42,5 @@ def read_sample(directory: str, files: Mapping[str, FileInfo], compression: str,
 
 def list_records(columns: Columns) -> list[Record]:
     """Returns the records of a block one by one."""
-    rows: Any = ([columns.value(name, row) for name in Columns._fields] for row in range(columns.count))
+    rows: Any = ([columns.value(name, row) for name in Columns._fields] for row in range(columns.num_records))
     return [Record(*values) for values in rows]

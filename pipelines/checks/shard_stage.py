@@ -173,6 +173,6 @@ def _load(stage: ShardStage, split: str, info: ShardInfo, number: int, recipe: R
 
 def _take_stamps(place: ShardPlace) -> list[list[float]]:
     """Returns size and time of change of each of a shard's files that are there."""
-    paths = [place.path(format) for format in place.info.files]
+    paths = [place.path(file_format) for file_format in place.info.files]
     found = [match.metadata_list for match in FileSystems.match(paths)]
     return [[file.size_in_bytes, file.last_updated_in_seconds] for files in found for file in files]

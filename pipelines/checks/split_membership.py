@@ -65,7 +65,7 @@ def _compile_selection(split: SplitRecipe, salt: str) -> Callable[[Facts], bool]
 
 
 def _compile_range(bounds: Range | None) -> Callable[[Rational], bool]:
-    return (lambda value: True) if bounds is None else bounds.contains
+    return (lambda _value: True) if bounds is None else bounds.contains
 
 
 def _list_tests(where: Where) -> Iterable[Callable[[Facts], bool]]:

@@ -42,9 +42,9 @@ def read_tfrecord_blocks(file: BinaryIO, compression: str, name: str) -> Iterato
         for frames in read_frames(stream, name):  # pyright: ignore[reportArgumentType]
             columns, problem = _read_columns(frames)
             yield columns
-            number += columns.count
+            number += columns.num_records
             if problem:
-                place = frames.place(columns.count)
+                place = frames.place(columns.num_records)
                 raise DamagedRecordError(f"{name}: record {number} (byte {place}) {problem}", number)
     except (EOFError, OSError, zlib.error) as error:
         raise DamagedRecordError(f"{name} cannot be read: {error}", None) from error
@@ -93,7 +93,7 @@ def _read_columns(frames: Frames) -> tuple[Columns, str]:
 
 def _read_one_by_one(frames: Frames, columns: Columns, rows: np.ndarray) -> tuple[Columns, str]:
     """Returns the columns with the values of the payloads in `rows`, which fit no template, as `_read_columns` does."""
-    num_records, problem = columns.count, ""
+    num_records, problem = columns.num_records, ""
     row_to_record: dict[int, Record] = {}
     for row in rows.tolist():
         payload = frames.payload(row)

@@ -55,12 +55,12 @@ def encode_sample(recipe: Recipe, writer: ShardWriter, task: ShardTask) -> Sampl
     return Sample(
         num_equations=task.num_equations,
         seconds=time.perf_counter() - begun_at,
-        format_to_bytes={format: file["num_bytes"] for format, file in receipt.files.items()},
+        format_to_bytes={file_format: file["num_bytes"] for file_format, file in receipt.files.items()},
     )
 
 
 def _write(recipe: Recipe, writer: ShardWriter, task: ShardTask) -> ShardReceipt:
-    return writer.write(task, {format: io.BytesIO() for format in recipe.storage.formats})
+    return writer.write(task, {file_format: io.BytesIO() for file_format in recipe.storage.formats})
 
 
 def show_equations(writer: ShardWriter, task: ShardTask) -> tuple[str, ...]:

@@ -63,9 +63,9 @@ def render_croissant(manifest: Manifest) -> dict[str, Any]:
     """Returns the Croissant description, a JSON-LD mapping."""
     names = list(manifest.splits) if "parquet" in manifest.formats else []
     file_objects = [
-        _file_object(format, shard.files[format])
+        _file_object(file_format, shard.files[file_format])
         for _, shard in manifest.list_shards()
-        for format in sorted(shard.files)
+        for file_format in sorted(shard.files)
     ]
     return {
         "@context": CONTEXT,
@@ -82,14 +82,14 @@ def render_croissant(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _file_object(format: str, file: FileInfo) -> dict[str, Any]:
+def _file_object(file_format: str, file: FileInfo) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
         "@id": file.path,
         "name": file.path,
         "contentUrl": file.path,
         "contentSize": f"{file.num_bytes} B",
-        "encodingFormat": _FORMAT_TO_MEDIA_TYPE[format],
+        "encodingFormat": _FORMAT_TO_MEDIA_TYPE[file_format],
         "sha256": file.sha256,
     }
 

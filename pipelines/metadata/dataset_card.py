@@ -89,7 +89,9 @@ def _card_head(manifest: Manifest) -> dict[str, Any]:
     head["dataset_info"] = {
         "features": [{"name": column.name, "dtype": column.type} for column in COLUMNS],
         "splits": splits,
-        "download_size": sum(file.num_bytes for _, format, file in manifest.list_files() if format == "parquet"),
+        "download_size": sum(
+            file.num_bytes for _, file_format, file in manifest.list_files() if file_format == "parquet"
+        ),
         "dataset_size": sum(split["num_bytes"] for split in splits),
     }
     return head

@@ -183,7 +183,9 @@ class Execution:
         direct.direct_num_workers = num_workers
         # Beam's own mode for processes would start them in its way, which prints their logs on the terminal.
         direct.direct_running_mode = None
-        environment = SubprocessSDKEnvironment.from_command_string(worker_command())
+        # Beam's decorator hides the class from pyright.
+        make_environment = SubprocessSDKEnvironment.from_command_string  # pyright: ignore[reportFunctionMemberAccess]
+        environment = make_environment(worker_command())
         return fn_runner.FnApiRunner(default_environment=environment, provision_info=provision_info)
 
 

@@ -21,8 +21,8 @@ def main(arguments: list[str]) -> None:
 
     from apache_beam.runners.worker import sdk_worker_main
 
-    # What fails in a worker is handed to the driver; Beam prints it here as well.
-    sys.stderr = open(os.devnull, "w", encoding="utf-8")
+    # What fails in a worker is handed to the driver; Beam prints it here as well, until the process ends.
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sdk_worker_main.main(arguments)
 
 

@@ -60,7 +60,7 @@ def evaluate_examples(
     examples: Examples,
     limit: int | None = None,
     on_batch: Callable[[int], None] | None = None,
-    on_block: Callable[[AnsweredBlock], object] = lambda block: None,
+    on_block: Callable[[AnsweredBlock], object] = lambda _block: None,
 ) -> EvaluationReport:
     """Returns the report on examples and on the edge cases of the model's space.
 

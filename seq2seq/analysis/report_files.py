@@ -31,7 +31,7 @@ def save_report(report: EvaluationReport, directory: Path) -> tuple[str, ...]:
 def open_wrong_answers(path: str | Path | None) -> Iterator[Callable[[Iterable[WrongAnswer]], object]]:
     """Gives what writes wrong answers to a CSV file, which has its name only when it is whole; None writes nothing."""
     if path is None:
-        yield lambda wrong: None
+        yield lambda _wrong: None
         return
     with written_aside(Path(path)) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

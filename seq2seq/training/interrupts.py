@@ -19,7 +19,7 @@ def deferred_interrupts(report: Callable[[str], None]) -> Iterator[threading.Eve
         yield interruption
         return
 
-    def note(signal_number: int, frame: object) -> None:
+    def note(_signal_number: int, _frame: object) -> None:
         if interruption.is_set():
             raise KeyboardInterrupt
         interruption.set()

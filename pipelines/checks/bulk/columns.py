@@ -14,7 +14,7 @@ class Texts(NamedTuple):
     offsets: np.ndarray
 
     @property
-    def count(self) -> int:
+    def num_texts(self) -> int:
         """How many texts there are."""
         return len(self.offsets) - 1
 
@@ -39,7 +39,7 @@ class Texts(NamedTuple):
         """Returns the rows, rising, whose texts are not those of `other`, which has as many."""
         if np.array_equal(self.offsets, other.offsets) and np.array_equal(self.data, other.data):
             return np.zeros(0, np.int64)
-        return np.flatnonzero([self.text(row) != other.text(row) for row in range(self.count)])
+        return np.flatnonzero([self.text(row) != other.text(row) for row in range(self.num_texts)])
 
 
 def join_texts(parts: Iterable[Texts]) -> Texts:
@@ -60,7 +60,7 @@ class Columns(NamedTuple):
     terms: np.ndarray
 
     @property
-    def count(self) -> int:
+    def num_records(self) -> int:
         """How many records there are."""
         return len(self.terms)
 
@@ -88,10 +88,10 @@ def pair_blocks(first: Iterator[Columns], second: Iterator[Columns]) -> Iterator
     """Yields the blocks of two streams cut at the same rows; the rest of the longer one with None."""
     ours, theirs = next(first, None), next(second, None)
     while ours is not None and theirs is not None:
-        shared = min(ours.count, theirs.count)
+        shared = min(ours.num_records, theirs.num_records)
         yield ours.rows(0, shared), theirs.rows(0, shared)
-        ours = ours.rows(shared, ours.count) if shared < ours.count else next(first, None)
-        theirs = theirs.rows(shared, theirs.count) if shared < theirs.count else next(second, None)
+        ours = ours.rows(shared, ours.num_records) if shared < ours.num_records else next(first, None)
+        theirs = theirs.rows(shared, theirs.num_records) if shared < theirs.num_records else next(second, None)
     while ours is not None:
         yield ours, None
         ours = next(first, None)

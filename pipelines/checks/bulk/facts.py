@@ -96,7 +96,9 @@ def _read_answers(texts: Texts, division: str) -> tuple[Ratios, np.ndarray]:
     """Returns the numbers that answers stand for, and where an answer is the shortest text of its number, bool (n,)."""
     tokens = read_tokens(texts, spacing=False)
     if not len(tokens.steps):
-        return Ratios(np.zeros(texts.count, np.int64), np.ones(texts.count, np.int64)), np.zeros(texts.count, bool)
+        return Ratios(np.zeros(texts.num_texts, np.int64), np.ones(texts.num_texts, np.int64)), np.zeros(
+            texts.num_texts, bool
+        )
     place = np.minimum(tokens.first_number[:-1], len(tokens.steps) - 1)
     steps, places = tokens.steps[place], tokens.places[place]
     is_number = tokens.is_understood & (tokens.counts == 1) & (tokens.kinds[tokens.first] == NUMBER)

@@ -135,13 +135,13 @@ def _check_bytes(
         is_wrong |= is_binary & ((before != _SPACE) | (behind != _SPACE))
         # With one on each side of every operator, and two for each, there is no other space; operators that share one
         # stand in a wrong order.
-        is_good = np.ones(texts.count, bool)
+        is_good = np.ones(texts.num_texts, bool)
         if np.count_nonzero(is_space) != 2 * np.count_nonzero(is_binary):
             excess = is_space.astype(np.int8) - 2 * is_binary.astype(np.int8)
             is_good = _sum_by_text(excess, texts) == 0
     else:
         is_wrong |= is_space
-        is_good = np.ones(texts.count, bool)
+        is_good = np.ones(texts.num_texts, bool)
     is_point = classes == _POINT
     if is_point.any():
         is_wrong |= is_point & ((before != NUMBER) | (behind != NUMBER))
@@ -164,7 +164,7 @@ def _assemble(
     points: np.ndarray,
     is_good: np.ndarray,
 ) -> Tokens:
-    num_texts = texts.count
+    num_texts = texts.num_texts
     edges = np.searchsorted(positions, texts.offsets)
     counts = np.diff(edges)
     first = edges[:-1] + np.arange(num_texts)

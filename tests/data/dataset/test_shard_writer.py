@@ -32,9 +32,9 @@ SPACES = {
 
 
 def write(recipe: Recipe, task: ShardTask, *formats: str) -> tuple[ShardReceipt, dict[str, bytes]]:
-    sinks = {format: io.BytesIO() for format in formats}
+    sinks = {file_format: io.BytesIO() for file_format in formats}
     receipt = ShardWriter(recipe).write(task, sinks)
-    return receipt, {format: sink.getvalue() for format, sink in sinks.items()}
+    return receipt, {file_format: sink.getvalue() for file_format, sink in sinks.items()}
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -119,8 +119,8 @@ def test_gzip_holds_the_same_records_and_no_time():
 def test_receipt_tells_what_was_written_and_survives_json():
     recipe = make_recipe(SPACES["signs and operators"], [{"name": "train", "count": 3000}])
     receipt, files = write(recipe, make_plan(recipe).shards[0], "tfrecord", "parquet")
-    for format, data in files.items():
-        assert receipt.files[format] == {"num_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    for file_format, data in files.items():
+        assert receipt.files[file_format] == {"num_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     assert ShardReceipt.from_dict(receipt.to_dict()) == receipt
     rows = pq.read_table(io.BytesIO(files["parquet"])).to_pylist()
     recount: dict[str, dict[str, int]] = {}
@@ -177,9 +177,9 @@ def test_a_full_disk_is_an_error_and_nothing_more_is_written():
 
     recipe = make_recipe(SPACES["sums"])
     task = make_plan(recipe).shards[0]
-    for format in ("tfrecord", "parquet"):
+    for file_format in ("tfrecord", "parquet"):
         with pytest.raises(OSError, match="No space left"):
-            ShardWriter(recipe).write(task, {format: Full()})
+            ShardWriter(recipe).write(task, {file_format: Full()})
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 100])

@@ -23,7 +23,7 @@ def parquet_file(rows, schema=None, **options):
 def test_records_are_read_in_blocks_and_in_order():
     rows = [Record(str(number), number % 3, 1, f"{number} + 0" * (number % 2), 2) for number in range(BLOCK_SIZE + 5)]
     blocks = list(read_parquet_blocks(parquet_file(rows), "shard"))
-    assert [block.count for block in blocks] == [BLOCK_SIZE, 5]
+    assert [block.num_records for block in blocks] == [BLOCK_SIZE, 5]
     assert [record for block in blocks for record in list_records(block)] == rows
 
 
@@ -51,6 +51,6 @@ def test_damage_is_told_by_the_row_group():
     start = pq.ParquetFile(file).metadata.row_group(1).column(0).data_page_offset
     contents[start : start + 8] = bytes(8)
     blocks = read_parquet_blocks(io.BytesIO(contents), "shard")
-    assert next(blocks).count == 2
+    assert next(blocks).num_records == 2
     with pytest.raises(UserError, match=r"^shard: row group 1 \(records 2 to 2\) cannot be read: "):
         next(blocks)

@@ -67,7 +67,7 @@ def test_counts_and_keys_do_not_depend_on_the_way(monkeypatch):
         monkeypatch.setattr(records, "SAMPLE_EVERY", every)
         check = make_check(space, hash_salt="salt")
         if every == 1:
-            monkeypatch.setattr(check, "_are_right", lambda facts, columns: np.zeros(columns.count, bool))
+            monkeypatch.setattr(check, "_are_right", lambda facts, columns: np.zeros(columns.num_records, bool))
         assert list(check.check(columns)) == []
         tallies.append(check.tally)
     slow, fast = tallies
@@ -83,6 +83,6 @@ def test_an_error_of_the_bulk_way_is_found_by_the_sample(monkeypatch):
     space = SPACES["whole"][0]
     wrong = make_record("1 + 1", space)._replace(answer="3")
     check = make_check(space)
-    monkeypatch.setattr(check, "_are_right", lambda facts, columns: np.ones(columns.count, bool))
+    monkeypatch.setattr(check, "_are_right", lambda facts, columns: np.ones(columns.num_records, bool))
     found = list(check.check(make_columns([wrong, *[make_record("1 + 2", space)] * 5, wrong])))
     assert found == [("contents", "the answer of `1 + 1` is 2, got 3", 0)]
