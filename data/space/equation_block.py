@@ -36,9 +36,10 @@ class EquationBlock:
 
     def take(self, rows: np.ndarray | slice) -> "EquationBlock":
         """Returns the equations at `rows`, in that order."""
-        return self._with_columns([column[rows] for column in self.columns()])
+        return self.with_columns([column[rows] for column in self.columns()])
 
-    def _with_columns(self, columns: list[np.ndarray]) -> "EquationBlock":
+    def with_columns(self, columns: list[np.ndarray]) -> "EquationBlock":
+        """Returns other equations of the same space, given what `columns` would return of them."""
         count = len(self.operands)
         denominators = self.denominators if isinstance(self.denominators, int) else columns[-1]
         shapes, numerators, carries, digits = columns[:4]
@@ -48,7 +49,7 @@ class EquationBlock:
 def join_blocks(blocks: Sequence[EquationBlock]) -> EquationBlock:
     """Returns the equations of all blocks, of one space, one block after the other."""
     columns = zip(*(block.columns() for block in blocks), strict=True)
-    return blocks[0]._with_columns([np.concatenate(column) for column in columns])
+    return blocks[0].with_columns([np.concatenate(column) for column in columns])
 
 
 def interleave_blocks(blocks: Sequence[EquationBlock], turns: np.ndarray) -> EquationBlock:

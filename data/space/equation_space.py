@@ -49,7 +49,7 @@ class Domain:
         """Returns the values that are in this domain and not in the other."""
         remaining = list(self.intervals)
         for low, high in other.intervals:
-            pieces = []
+            pieces: list[tuple[int, int]] = []
             for start, end in remaining:
                 pieces += [(start, min(end, low - 1)), (max(start, high + 1), end)]
             remaining = [(start, end) for start, end in pieces if start <= end]
@@ -190,7 +190,7 @@ class Section:
         return ranks
 
     @cached_property
-    def _operand_dtype(self) -> type:
+    def _operand_dtype(self) -> type[Any]:
         return index_dtype(max(domain.bound for box in self.boxes for domain in box))
 
     @cached_property
@@ -201,7 +201,8 @@ class Section:
     def _runs(self) -> "list[_Run]":
         """Operands, from the left, in runs whose digits together make a number of 62 bits: the rest is native."""
         largest = [max(box[operand].size for box in self.boxes) for operand in range(self.shapes.num_terms)]
-        runs, stop = [], len(largest)
+        runs: list[_Run] = []
+        stop = len(largest)
         while stop:
             start = stop - 1
             while start and math.prod(largest[start - 1 : stop]) <= _NATIVE:
@@ -355,9 +356,9 @@ class EquationSpace:
         indices = indices.astype(index_dtype(self.size), copy=False)
         if len(self.sections) == 1:
             return [self.sections[0].locate(np.arange(len(indices)), indices)]
-        found = []
+        found: list[Candidates] = []
         numbers = self._find_sections(indices)
-        for number in np.unique(numbers).tolist():
+        for number in map(int, np.unique(numbers)):
             rows = np.flatnonzero(numbers == number)
             found.append(self.sections[number].locate(rows, indices[rows] - self.starts[number]))
         return found

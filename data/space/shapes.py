@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class TermShapes:
         self.operators = operators
         self.num_operators = len(operators)
         self._codes = np.array([OPERATORS.index(operator) for operator in operators], dtype=np.uint8)
-        self._num_sequences = self.num_operators ** (num_terms - 1)
+        self._num_sequences: int = self.num_operators ** (num_terms - 1)
         self.count = self._num_sequences * (count_trees(num_terms) if brackets else 1)
         self.dtype = index_dtype(self.count)
 
@@ -239,7 +240,7 @@ class Shapes:
         return self.count <= MOST_LISTED
 
     @property
-    def dtype(self) -> type:
+    def dtype(self) -> type[Any]:
         """The type in which blocks of equations hold numbers of shapes."""
         return np.uint16 if self.is_listed else index_dtype(self.count)
 

@@ -197,7 +197,7 @@ def list_trees(num_leaves: int) -> np.ndarray:
     """
     tables = [np.zeros((1, 3, 0), dtype=np.uint8)]
     for size in range(2, num_leaves + 1):
-        parts = []
+        parts: list[np.ndarray] = []
         for left_size in range(1, size):
             left, right = tables[left_size - 1], tables[size - left_size - 1]
             root = np.array([[[0], [left_size], [size]]], dtype=np.uint8)
@@ -232,13 +232,14 @@ def steps_by_precedence(is_product: np.ndarray) -> Steps:
     ([1, 0], [2, 1], [3, 3])
     """
     steps = Steps(*(np.zeros(is_product.shape, dtype=np.uint8) for _ in range(3)))
-    rows = np.arange(is_product.shape[1])
+    num_rows: int = is_product.shape[1]
+    rows = np.arange(num_rows)
     num_leaves = len(is_product) + 1
     # A sum ends where the next one begins.
     ends = np.full(is_product.shape, num_leaves, dtype=np.int64)
     for leaf, following in itertools.pairwise(reversed(range(num_leaves - 1))):
         ends[following] = np.where(is_product[leaf], ends[leaf], leaf + 1)
-    run_start = np.zeros(len(rows), dtype=np.int64)
+    run_start = np.zeros(num_rows, dtype=np.int64)
     for leaf, product in enumerate(is_product):
         # While a product on the right of a sum is computed, the left side of the sum waits.
         step = np.where(product, leaf - (run_start > 0), ends[leaf] - 2)

@@ -153,7 +153,7 @@ def find_canonical(
         free: the nodes whose sides have different structures.
         undecided: those whose sides have the same one.
     """
-    num_rows = operands.shape[1]
+    num_rows: int = operands.shape[1]
     is_canonical = np.ones(num_rows, dtype=bool)
     free = free.copy()
     steps = columns.steps
@@ -230,7 +230,7 @@ def swap_sides(
         operands: of shape (num_terms, n).
         chosen: which nodes.
     """
-    num_terms, num_rows = operands.shape
+    num_terms, num_rows = len(operands), len(operands[0])
     if num_terms == 2:
         swapped = chosen.astype(bool)
         return shapes.places_of_pairs(columns.operators[1]), np.where(swapped, operands[::-1], operands)

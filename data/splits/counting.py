@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 from eqstream.data.splits.prepared_sources import PreparedSources
 
@@ -15,12 +16,12 @@ class CountingTask:
     first_block: int
     num_blocks: int
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Returns the task as JSON types."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, mapping: dict) -> "CountingTask":
+    def from_dict(cls, mapping: dict[str, Any]) -> "CountingTask":
         """Returns the task that `to_dict` wrote."""
         return cls(**mapping)
 
@@ -33,12 +34,12 @@ class CountingResult:
     first_block: int
     counts: tuple[int, ...]
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Returns the result as JSON types."""
         return {"source": self.source, "first_block": self.first_block, "counts": list(self.counts)}
 
     @classmethod
-    def from_dict(cls, mapping: dict) -> "CountingResult":
+    def from_dict(cls, mapping: dict[str, Any]) -> "CountingResult":
         """Returns the result that `to_dict` wrote."""
         return cls(mapping["source"], mapping["first_block"], tuple(mapping["counts"]))
 

@@ -55,7 +55,7 @@ def next_tasks(counts: EquationCounts, *, hopeless: int = HOPELESS_POSITIONS) ->
     Raises:
         UserError: what the splits ask for would take too long to count.
     """
-    tasks = []
+    tasks: list[CountingTask] = []
     for number, needed in enumerate(_equations_needed(counts, hopeless)):
         done = counts.by_source[number].num_blocks_counted
         wanted = _blocks_wanted(counts, number, needed, hopeless)

@@ -113,7 +113,9 @@ def _bound(columns: ShapeColumns, box: Box, space: SpaceRecipe) -> _Bounds:
         )
         for domain in box
     ]
-    for start, middle in zip(columns.steps.starts[:, 0], columns.steps.middles[:, 0], strict=True):
+    starts: list[int] = columns.steps.starts[:, 0].tolist()
+    middles: list[int] = columns.steps.middles[:, 0].tolist()
+    for start, middle in zip(starts, middles, strict=True):
         operator = OPERATORS[columns.operators[middle, 0]]
         values[start] = _bound_node(operator, values[start], values[middle], space)
     return values[0]

@@ -30,7 +30,7 @@ class _BlockReader:
 
     def read(self, count: int) -> list[EquationBlock]:
         """Returns the next `count` equations."""
-        pieces = []
+        pieces: list[EquationBlock] = []
         while count:
             block = next(self._blocks) if self._unread is None else self._unread
             pieces.append(block.take(slice(0, count)))

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -62,17 +63,18 @@ class ShardTask:
         """The shard's name, such as ``train-00000-of-00002``."""
         return f"{self.split}-{self.shard_index:05d}-of-{self.num_shards:05d}"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Returns the task as JSON types."""
         mapping = dataclasses.asdict(self)
         mapping["segments"] = [list(dataclasses.astuple(segment)) for segment in self.segments]
         return mapping | {"quotas": list(self.quotas)}
 
     @classmethod
-    def from_dict(cls, mapping: dict) -> "ShardTask":
+    def from_dict(cls, mapping: dict[str, Any]) -> "ShardTask":
         """Returns the task that `to_dict` wrote."""
         segments = tuple(Segment(*segment) for segment in mapping["segments"])
-        return cls(**{**mapping, "segments": segments, "quotas": tuple(mapping["quotas"])})
+        fields: dict[str, Any] = {**mapping, "segments": segments, "quotas": tuple(mapping["quotas"])}
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def plan_shards(counts: EquationCounts, split: PlannedSplit) -> Iterator[ShardTa
     slot_seed = derive_seed(recipe.seed, "deal", split.name)
     firsts = [part.first for part in split.parts]
     for index, numbers in enumerate(_numbers_by_shard(edges, slot_seed, quotas)):
-        segments = []
+        segments: list[Segment] = []
         for place, number in numbers:
             source, first = split.parts[place].source, firsts[place]
             segments.append(Segment(source, first, number, *counts.by_source[source].locate(first), place))

@@ -81,7 +81,7 @@ def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
             f"split `{name}`: `where.brackets` needs `commuted: drop` or `commuted: ignore`; commuted twins may differ "
             "in brackets, and `commuted: together` keeps them in one split"
         )
-    splits = {}
+    splits: dict[Selection, str] = {}
     for split in recipe.splits:
         splits.setdefault(selection_of(split), split.name)
     for (first, name), (second, other) in itertools.combinations(splits.items(), 2):
@@ -106,7 +106,7 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
         UserError: two splits could share an equation, or there are too many strata.
     """
     selections = list_selections(recipe)
-    sources = []
+    sources: list[Source] = []
     for selection in selections:
         others = tuple(other for other in selections if selection.is_everything and not other.is_everything)
         sections = sections_of(selection.where, space)
@@ -175,7 +175,7 @@ def _refuse_more(num_strata: int) -> None:
 
 def _split_by_lengths(space: PreparedSpace, box: Box) -> _LengthsOfBox:
     """Returns the lengths that each operand can have in a box, with the values of that length."""
-    options = []
+    options: _LengthsOfBox = []
     for domain in box:
         lengths = range(1, space.operand_digits + 1)
         parts = ((length, domain.intersect(length_domain(length, length, space.scale))) for length in lengths)
@@ -228,4 +228,5 @@ def _first_of_twins(
     rows, columns = (grid.ravel() for grid in np.indices((len(places), lengths.shape[1])))
     firsts, lengths = twins.find_first(shapes, places[rows], lengths[:, columns])
     numbers = space.shapes.numbers(shapes, firsts).tolist()
-    return list(zip(numbers, map(tuple, lengths.T.tolist()), strict=True))
+    combinations: list[list[int]] = lengths.T.tolist()
+    return list(zip(numbers, map(tuple, combinations), strict=True))
