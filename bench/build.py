@@ -33,7 +33,7 @@ Prepared = Callable[[], object]
 
 def prepare_eqstream(spec: Spec) -> Prepared:
     """Returns a whole build of the recipe."""
-    from eqstream.data.recipe import load_recipe
+    from eqstream.data.recipe_files import load_recipe
     from eqstream.pipelines.build import build
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])

@@ -16,7 +16,7 @@ Spec = dict[str, Any]
 
 def train_and_judge(spec: Spec) -> dict[str, Any]:
     """Returns the result of a spec; see the module."""
-    from eqstream.data.recipe import load_recipe
+    from eqstream.data.recipe_files import load_recipe
     from eqstream.pipelines.build import build
     from eqstream.seq2seq.config.sections import ModelRecipe
     from eqstream.seq2seq.evaluate import evaluate

@@ -77,7 +77,7 @@ def run_process(module: str, spec: dict[str, Any], folder: Path) -> dict[str, An
 
 def build_source(case: Case, folder: Path) -> Path:
     """Returns a dataset of a million of the case's equations in both formats; cases of the same data share it."""
-    from eqstream.data.recipe import load_recipe
+    from eqstream.data.recipe_files import load_recipe
     from eqstream.pipelines.build import build
 
     name = "-".join(["source", case.recipe, *case.overrides])

@@ -28,7 +28,7 @@ def measure_throughput(spec: Spec) -> dict[str, Any]:
     from eqstream.data.loading.sampler import EpochSampler
     from eqstream.data.loading.shard_batches import batches
     from eqstream.data.loading.token_table import load_manifest, load_tokens
-    from eqstream.data.recipe import load_recipe
+    from eqstream.data.recipe_files import load_recipe
     from eqstream.pipelines.build import build
     from eqstream.seq2seq.config.sections import ModelRecipe
     from eqstream.seq2seq.models.registry import make_model

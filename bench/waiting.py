@@ -73,7 +73,7 @@ def prepare(spec: dict[str, Any]) -> tuple[Callable, Iterator, Iterator]:
     from eqstream.data.loading.sampler import EpochSampler
     from eqstream.data.loading.shard_batches import batches
     from eqstream.data.loading.token_table import load_manifest, load_tokens
-    from eqstream.data.recipe import load_recipe
+    from eqstream.data.recipe_files import load_recipe
     from eqstream.seq2seq.config.sections import ModelRecipe
     from eqstream.seq2seq.models.registry import make_model
     from eqstream.seq2seq.optimizers import make_optimizer

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eqstream.data.recipe import Recipe, load_recipe
+from eqstream.data.recipe import Recipe
+from eqstream.data.recipe_files import load_recipe
 from eqstream.datasets import Dataset
 from eqstream.tensorflow_startup import load_tensorflow
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from eqstream.data import recipe as data_recipe
+from eqstream.data import recipe_files
 from eqstream.data.recipe import Recipe
 
 
@@ -25,7 +25,7 @@ def load_recipe(source: str | Path, overrides: Mapping[str, Any] | Iterable[str]
     """
     if isinstance(overrides, Mapping):
         overrides = [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
-    return data_recipe.load_recipe(source, overrides)
+    return recipe_files.load_recipe(source, overrides)
 
 
 def as_recipe(recipe: Recipe | str | Path) -> Recipe:

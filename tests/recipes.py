@@ -11,7 +11,8 @@ from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceF
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.loading.codec import Codec, CodecOptions
-from eqstream.data.recipe import Recipe, SpaceRecipe, load_recipe
+from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe_files import load_recipe
 
 
 @dataclasses.dataclass(frozen=True)

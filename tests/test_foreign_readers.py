@@ -18,7 +18,7 @@ from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
 from eqstream.data.formats.tfrecord_writer import read_records
 from eqstream.data.loading.token_table import load_manifest
-from eqstream.data.recipe import load_recipe
+from eqstream.data.recipe_files import load_recipe
 from eqstream.pipelines.build import build
 
 SPLITS = ("train", "test", "test_length")

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from eqstream import cli
-from eqstream.data.recipe import Recipe, load_recipe, shipped_recipes
+from eqstream.data.recipe import Recipe
+from eqstream.data.recipe_files import load_recipe, shipped_recipes
 from eqstream.pipelines.preview import preview
 from eqstream.seq2seq.config.sections import ModelRecipe
 

@@ -2,7 +2,7 @@
 
 The equations are those of `eqstream.data.streams.equation_stream`; batches have the keys of `shard_batches`.
 
->>> from eqstream.data.recipe import load_recipe
+>>> from eqstream.data.recipe_files import load_recipe
 >>> recipe = load_recipe("addition-10")
 >>> source = FreshBatches(recipe, Codec.for_recipe(recipe), batch_size=32)
 >>> for batch in source.batches(num_epochs=1):

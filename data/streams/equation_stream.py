@@ -44,7 +44,7 @@ MOST_LISTED = 1 << 21
 class EquationStream:
     """The endless stream of one split; see the module for what it gives.
 
-    >>> from eqstream.data.recipe import load_recipe
+    >>> from eqstream.data.recipe_files import load_recipe
     >>> stream = EquationStream(load_recipe("addition-10"), num_examples=1000)
     >>> [len(block) for block in stream.equations(epoch=0, first=990)]
     [10]

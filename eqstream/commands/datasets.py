@@ -49,7 +49,7 @@ def recipes(name: str | None, as_json: bool) -> None:
 
     As JSON, a recipe that is printed has all its keys.
     """
-    from eqstream.data.recipe import find_recipe, shipped_recipes
+    from eqstream.data.recipe_files import find_recipe, shipped_recipes
 
     if name is None:
         models = {each: load_recipe(each) for each in sorted(shipped_recipes())}

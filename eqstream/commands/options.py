@@ -17,7 +17,7 @@ def complete_recipe(_context: click.Context, _parameter: click.Parameter, incomp
     """Returns the names of shipped recipes that begin so, and lets the shell add files."""
     from click.shell_completion import CompletionItem
 
-    from eqstream.data.recipe import shipped_recipes
+    from eqstream.data.recipe_files import shipped_recipes
 
     names = [CompletionItem(name) for name in shipped_recipes() if name.startswith(incomplete)]
     return [*names] if names else [CompletionItem(incomplete, type="file")]
@@ -56,7 +56,7 @@ other_data_option = click.option(
 def load_training_recipe(recipe: str | None, data: str, overrides: tuple[str, ...]) -> "Recipe":
     """Returns the recipe of a training; what it does not say about the dataset, the dataset in `data` says."""
     from eqstream.data.loading.token_table import load_manifest
-    from eqstream.data.recipe import load_recipe as load
+    from eqstream.data.recipe_files import load_recipe as load
 
     return load(recipe, overrides, dataset_recipe=load_manifest(data).recipe)
 
@@ -68,6 +68,6 @@ def split_option(help_text: str) -> Callable[[_Command], _Command]:
 
 def load_recipe(recipe: str, overrides: tuple[str, ...] = (), formats: str | None = None) -> "Recipe":
     """Returns the recipe with the changes of --set and --format."""
-    from eqstream.data.recipe import load_recipe as load
+    from eqstream.data.recipe_files import load_recipe as load
 
     return load(recipe, overrides if formats is None else [*overrides, f"storage.formats=[{formats}]"])

@@ -6,7 +6,7 @@ import pytest
 from bench import waiting
 from bench.load import METHODS, measure
 from bench.load_table import CASES, render, summarise
-from eqstream.data.recipe import load_recipe
+from eqstream.data.recipe_files import load_recipe
 from eqstream.pipelines.build import build
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from eqstream.data.configuration import apply_override, from_mapping, parse_yaml, to_mapping
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Range, Recipe, SplitRecipe, load_recipe, shipped_recipes
+from eqstream.data.recipe import Range, Recipe, SplitRecipe
+from eqstream.data.recipe_files import load_recipe, shipped_recipes
 
 FULL = {
     "name": "all-keys",

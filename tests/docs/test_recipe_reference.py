@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eqstream.data.recipe import shipped_recipes
+from eqstream.data.recipe_files import shipped_recipes
 
 DOCS = Path(__file__).parents[2] / "docs"
 CURE = "run `python docs/make_recipe_reference.py`"

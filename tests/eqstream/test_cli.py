@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from eqstream import cli
 from eqstream.data.errors import TrainingInterruptedError, UserError
-from eqstream.data.recipe import Recipe, load_recipe, shipped_recipes
+from eqstream.data.recipe import Recipe
+from eqstream.data.recipe_files import load_recipe, shipped_recipes
 from eqstream.pipelines import build, preview, verify
 from eqstream.seq2seq import train
 

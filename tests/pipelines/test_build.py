@@ -152,7 +152,7 @@ def test_gzip_is_applied_once(tmp_path):
 
 def test_workers_import_neither_tensorflow_nor_keras(tmp_path):
     program = (
-        "import sys; from eqstream.data.recipe import load_recipe; from eqstream.pipelines.build import build\n"
+        "import sys; from eqstream.data.recipe_files import load_recipe; from eqstream.pipelines.build import build\n"
         "import eqstream.pipelines.runtime.worker\n"
         f"build(load_recipe('addition-10'), {str(tmp_path / 'out')!r})\n"
         "print([name for name in ('tensorflow', 'keras', 'tensorflow_datasets', 'torch') if name in sys.modules])"

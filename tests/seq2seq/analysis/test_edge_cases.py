@@ -8,7 +8,8 @@ import pytest
 
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.recipe import Operands, SpaceRecipe, Terms, load_recipe, shipped_recipes
+from eqstream.data.recipe import Operands, SpaceRecipe, Terms
+from eqstream.data.recipe_files import load_recipe, shipped_recipes
 from eqstream.data.reference.evaluation import count_carries, evaluate
 from eqstream.data.reference.parsing import parse, parse_strict
 from eqstream.seq2seq.analysis.breakdown import GroupCount, TableTally, find_pairs

@@ -1,7 +1,8 @@
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Recipe, load_recipe, shipped_recipes
+from eqstream.data.recipe import Recipe
+from eqstream.data.recipe_files import load_recipe, shipped_recipes
 from eqstream.seq2seq.config.architectures import TransformerRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 

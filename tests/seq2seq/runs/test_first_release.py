@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import load_recipe
+from eqstream.data.recipe_files import load_recipe
 from eqstream.seq2seq.evaluate import evaluate
 from eqstream.seq2seq.models.repeat_vector import RepeatVectorModel
 from eqstream.seq2seq.predict import Predictor
