@@ -14,7 +14,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 .PHONY: help install demo test test-slow coverage lint format docs bench reach lock
 
 help:
-	@echo 'make demo       build, train and judge three-digit additions (out/demo)'
+	@echo 'make demo       build, train and evaluate three-digit additions (out/demo)'
 	@echo 'make test       the tests'
 	@echo 'make test-slow  the tests that take minutes'
 	@echo 'make coverage   the tests with branch coverage; fails below the floor in pyproject.toml'

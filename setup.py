@@ -72,7 +72,7 @@ PACKAGES = [
 setup(
     name="eqstream",
     version=VERSION,
-    description="Exactly counted, leak-free datasets of arithmetic equations, and the models judged on them",
+    description="Exactly counted, leak-free datasets of arithmetic equations, and the models evaluated on them",
     long_description=(HERE / "README.md").read_text(encoding="utf-8") if (HERE / "README.md").exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -1,7 +1,7 @@
 """The ways of building a dataset that `make bench` compares; `run_one` runs one of them.
 
 Each way runs in a fresh process, which calls `run_one`, so that no import, cache or memory of another one counts. The
-clock stands during imports. eqstream's time is that of a whole build: from the recipe to checked shards, papers and
+clock stands during imports. eqstream's time is that of a whole build: from the recipe to checked shards, metadata and
 manifest. The other ways get their rows ready-made, in memory, and only encode and write them; they compute no answer
 and verify nothing.
 

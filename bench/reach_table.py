@@ -19,7 +19,7 @@ TRAINING_HEAD = (
 )
 THROUGHPUT_HEAD = ("kind", "recipe", "batch", "parameters", "examples/s", "MFLOP each", "GFLOP/s", "of peak")
 LEGEND = """\
-seconds: of training, median and slowest of the seeds, compiling and the judging of the validation sample included.
+seconds: of training, median and slowest of the seeds, compiling and the evaluation of the validation sample included.
 wrong: wrong whole answers among all unseen equations, greedy decoding, median and worst of the seeds.
 speed-up: the reference's seconds over those of the slowest seed."""
 THROUGHPUT_LEGEND = """\

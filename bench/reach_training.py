@@ -1,8 +1,8 @@
 """One training of `make reach`, in a process of its own: dataset, training, evaluation on everything unseen.
 
 Keys of a spec: `recipe`, `overrides`, `folder` (for the dataset and the run; what is finished there is not done again).
-Keys of a result: `num_examples`, `num_parameters`, `num_epochs`, `seconds` (of all epochs, compiling and the judging of
-the validation sample included, as the run's log has them), `reached` (best value of what early stopping watches, or
+Keys of a result: `num_examples`, `num_parameters`, `num_epochs`, `seconds` (of all epochs, compiling and the evaluation
+of the validation sample included, as the run's log has them), `reached` (best value of what early stopping watches, or
 None), `target` (its goal, or None), `num_unseen`, `num_wrong`, `wrong` (some questions with a wrong answer).
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 Spec = dict[str, Any]
 
 
-def train_and_judge(spec: Spec) -> dict[str, Any]:
+def train_and_evaluate(spec: Spec) -> dict[str, Any]:
     """Returns the result of a spec; see the module."""
     from eqstream.data.recipe_files import load_recipe
     from eqstream.pipelines.build import build
@@ -51,5 +51,5 @@ def read_log(path: Path) -> list[dict[str, str]]:
 
 def run_one(spec_path: str, result_path: str) -> None:
     """Carries out the spec of one JSON file and writes the result to another."""
-    result = train_and_judge(json.loads(Path(spec_path).read_text(encoding="utf-8")))
+    result = train_and_evaluate(json.loads(Path(spec_path).read_text(encoding="utf-8")))
     Path(result_path).write_text(json.dumps(result), encoding="utf-8")

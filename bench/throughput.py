@@ -1,7 +1,7 @@
 """Training throughput of one model, in a process of its own, and the machine's own speed at multiplying matrices.
 
-Only the steps of `fit` are timed: batches come from the loader, nothing is judged or saved, and the graph is compiled
-before the clock starts.
+Only the steps of `fit` are timed: batches come from the loader, nothing is evaluated or saved, and the graph is
+compiled before the clock starts.
 
 Floating-point operations are counted in the traced graph of loss and gradients: two for each product that a matrix
 multiplication adds up, whatever else a step does (softmax, gates, optimizer) counting as none. The share of the peak is

@@ -37,7 +37,8 @@ class _CommandGroup(click.Group):
         except ModuleNotFoundError as error:
             if error.name not in _MODEL_LIBRARIES:
                 raise
-            message, cause = f"{error.name} is not installed; models need: pip install 'eqstream[models]'", error
+            message = f"{error.name} is not installed; models need it: in a checkout, pip install '.[models]'"
+            cause = error
         if is_verbose():
             traceback.print_exception(cause)
         raise RefusedError(message)

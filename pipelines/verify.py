@@ -63,7 +63,7 @@ def verify(
         progress: is told how far the check is.
 
     Raises:
-        DamagedManifestError: the manifest cannot be believed, so nothing can be checked.
+        DamagedManifestError: the manifest was cut or changed, so nothing can be checked.
         UserError: there is no dataset, or one that this version cannot read.
     """
     source = filesystem.check_directory(str(directory))

@@ -46,8 +46,9 @@ class TrainingReport:
     def to_text(self) -> str:
         """Returns two lines for a person."""
         examples = f"{self.num_examples:,} " + ("examples" if self.source == "shards" else "fresh examples an epoch")
+        epochs = "epoch" if self.num_epochs == 1 else "epochs"
         return (
-            f"trained {self.num_parameters:,} parameters on {examples}, {self.num_epochs} epochs; "
+            f"trained {self.num_parameters:,} parameters on {examples}, {self.num_epochs} {epochs}; "
             f"best is epoch {self.best_epoch} with exact match {self.metrics['val_exact_match']:.3%} on the validation "
             f"sample\n{self.run_directory} holds the model"
         )

@@ -72,8 +72,8 @@ def unseen_equations(
     candidates = space.whole
     if candidates.size > _MOST_CANDIDATES:
         raise UserError(
-            f"the space has {candidates.size:,} candidates, too many to judge a model on all that it was not trained "
-            f"on (at most {_MOST_CANDIDATES:,}); judge it on a split"
+            f"the space has {candidates.size:,} candidates, too many to evaluate a model on all that it was not "
+            f"trained on (at most {_MOST_CANDIDATES:,}); evaluate it on a split"
         )
     is_trained = np.zeros(candidates.size, dtype=bool)
     for source in find_ranges(recipe, train_split).sources:
@@ -91,8 +91,8 @@ def unseen_equations(
     total = enumeration.count(0, enumeration.size)
     if total > limit:
         raise UserError(
-            f"{total} equations of the space were not trained on, more than the {limit} that can be judged at once; "
-            "judge the model on a split"
+            f"{total:,} equations of the space were not trained on, more than the {limit:,} that can be evaluated at "
+            "once; evaluate the model on a split"
         )
     return UnseenEquations(space, enumeration, total)
 

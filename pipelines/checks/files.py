@@ -39,12 +39,14 @@ def load_manifest(directory: str) -> Manifest:
     """Returns the manifest of a dataset.
 
     Raises:
-        DamagedManifestError: it cannot be believed.
+        DamagedManifestError: it was cut or changed.
         UserError: there is none, or its format version is newer than ours.
     """
     path = filesystem.join(directory, layout.MANIFEST)
     contents = filesystem.read_bytes(path)
     if contents is None:
+        if filesystem.is_local(directory):
+            raise UserError(layout.explain_no_dataset(directory))
         raise UserError(f"{directory} is not a dataset: it has no {layout.MANIFEST}")
     return parse_manifest(contents, path)
 

@@ -130,7 +130,8 @@ def find_reason_to_stop(recipe: EarlyStoppingRecipe, rows: Sequence[Mapping[str,
         reference, num_epochs_without_gain = (value, 0) if is_gain else (reference, num_epochs_without_gain + 1)
     if num_epochs_without_gain < recipe.patience:
         return None
-    return f"{recipe.monitor} has not improved for {recipe.patience} epochs"
+    epochs = "epoch" if recipe.patience == 1 else "epochs"
+    return f"{recipe.monitor} has not improved for {recipe.patience} {epochs}"
 
 
 class StateKeeper(keras.callbacks.Callback):

@@ -85,7 +85,7 @@ def test_where_a_position_goes_is_uniform_over_seeds():
     assert chi_square(counts) < 185
 
 
-def test_stretches_of_a_large_walk_visit_all_parts_evenly():
+def test_the_start_of_a_large_walk_visits_all_parts_evenly():
     indices = Permutation(10**9, 3).forward(np.arange(200_000))
     assert chi_square(np.bincount(indices // 10**7, minlength=100)) < 150
     assert chi_square(np.bincount(indices % 97, minlength=97)) < 150
@@ -160,7 +160,7 @@ def test_wide_permutation_keeps_to_its_size_and_repeats_nothing(size):
     indices = WidePermutation(size, 3).forward(np.array(positions, dtype=object)).tolist()
     assert len(set(indices)) == len(positions)
     assert all(0 <= index < size for index in indices)
-    # Neighbours are torn apart: a tenth of the size has a tenth of them.
+    # Neighbours are separated: a tenth of the size has a tenth of them.
     counts = np.bincount([index * 10 // size for index in indices], minlength=10)
     assert counts.min() > 25
 

@@ -377,7 +377,7 @@ def test_training_without_its_libraries_says_how_to_get_them(tmp_path, dataset):
     assert result.returncode == 2
     assert (
         result.stderr.splitlines()[-1]
-        == "eqstream: error: keras is not installed; models need: pip install 'eqstream[models]'"
+        == "eqstream: error: keras is not installed; models need it: in a checkout, pip install '.[models]'"
     )
     assert list(tmp_path.iterdir()) == []
 

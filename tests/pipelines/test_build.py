@@ -65,10 +65,10 @@ def disk():
 def test_dataset_has_every_file_of_the_layout_and_no_other(built):
     shards = [f"train-{index:05d}-of-00003" for index in range(3)]
     shards += ["test-00000-of-00001", "unseen-00000-of-00003", "unseen-00001-of-00003", "unseen-00002-of-00003"]
-    papers = {"README.md", "croissant.json", "dataset_info.json", "features.json"}
+    metadata = {"README.md", "croissant.json", "dataset_info.json", "features.json"}
     closing = {"manifest.json", "SHA256SUMS", "_SUCCESS"}
     files = {f"data/{name}.parquet" for name in shards} | {f"tfrecord/{name}.tfrecord" for name in shards}
-    assert set(read_tree(built)) == papers | closing | files
+    assert set(read_tree(built)) == metadata | closing | files
     assert not (built / ".build").exists()
 
 

@@ -8,6 +8,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.pipelines.describe import describe, render_bars
+from eqstream.pipelines.verify import verify
 
 SPLITS = [
     {"name": "train", "count": 60},
@@ -97,9 +98,16 @@ def test_bars_are_aligned_and_none_is_invisible():
     assert render_bars({"1": 0}) == [f"    1 |{'':40}  0"]
 
 
-def test_a_directory_without_a_dataset_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"is not a dataset: it has no manifest\.json"):
-        describe(tmp_path)
+@pytest.mark.parametrize("read", [describe, verify])
+def test_a_directory_without_a_dataset_is_refused_with_what_may_be_meant(read, tmp_path):
+    (tmp_path / "out" / "sums").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"out is not a dataset: it has no manifest\.json$"):
+        read(tmp_path / "out")
+    (tmp_path / "out" / "sums" / "manifest.json").write_text("{}")
+    with pytest.raises(UserError, match=r"it has no manifest\.json; did you mean .*sums\?$"):
+        read(tmp_path / "out")
+    with pytest.raises(UserError, match=r"nosuch does not exist$"):
+        read(tmp_path / "nosuch")
 
 
 def test_a_first_shard_that_is_missing_is_named(dataset_dir, tmp_path):

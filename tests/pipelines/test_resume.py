@@ -332,7 +332,7 @@ def test_missing_paper_of_a_finished_dataset_is_written_again(built, copy, name)
     assert read_tree(copy) == read_tree(built)
 
 
-def test_papers_that_a_dataset_has_not_are_not_missed(tmp_path):
+def test_metadata_that_a_dataset_has_not_is_not_missed(tmp_path):
     build(with_formats("parquet"), tmp_path / "out")
     assert not (tmp_path / "out" / "features.json").exists()
     assert build(with_formats("parquet"), tmp_path / "out").state == "unchanged"

@@ -24,7 +24,7 @@ from eqstream.pipelines.metadata.render import render_metadata
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.verify import verify
 
-PAPERS = ("README.md", "croissant.json", "dataset_info.json", "features.json")
+METADATA = ("README.md", "croissant.json", "dataset_info.json", "features.json")
 FIRST = "train-00000-of-00002"
 SECOND = "train-00001-of-00002"
 TWO_PARTS = [{"name": "train", "fraction": 0.6}, {"name": "test", "rest": True}]
@@ -85,21 +85,21 @@ def list_files(manifest):
     return [file for shard in shards for file in shard["files"].values()]
 
 
-def edit_manifest(directory, edit, papers=True):
-    """Changes the manifest in place, and writes it, the papers and `SHA256SUMS` anew."""
+def edit_manifest(directory, edit, metadata=True):
+    """Changes the manifest in place, and writes it, the metadata and `SHA256SUMS` anew."""
     path = directory / "manifest.json"
     manifest = json.loads(path.read_text())
     edit(manifest)
     path.write_text(json.dumps(manifest, indent=2, sort_keys=True))
-    for name, contents in render_metadata(parse_manifest(path.read_bytes())).items() if papers else ():
+    for name, contents in render_metadata(parse_manifest(path.read_bytes())).items() if metadata else ():
         (directory / name).write_bytes(contents)
     shards = [file["path"] for file in list_files(manifest)]
-    others = [name for name in (*PAPERS, "manifest.json") if (directory / name).exists()]
+    others = [name for name in (*METADATA, "manifest.json") if (directory / name).exists()]
     lines = [f"{sha256_of(directory / name)}  {name}\n" for name in sorted([*shards, *others])]
     (directory / "SHA256SUMS").write_text("".join(lines))
 
 
-def reseal(directory, papers=True):
+def reseal(directory, metadata=True):
     """Makes every size and checksum true again."""
 
     def edit(manifest):
@@ -107,7 +107,7 @@ def reseal(directory, papers=True):
             path = directory / file["path"]
             file.update(num_bytes=path.stat().st_size, sha256=sha256_of(path))
 
-    edit_manifest(directory, edit, papers=papers)
+    edit_manifest(directory, edit, metadata=metadata)
 
 
 def sha256_of(path):
@@ -254,13 +254,8 @@ def test_progress_is_told_of_every_shard_and_equation(dataset_dir):
     assert (4, 399) in seen
 
 
-def test_a_directory_without_a_manifest_is_no_dataset(tmp_path):
-    with pytest.raises(UserError, match=r"is not a dataset: it has no manifest\.json"):
-        verify(tmp_path)
-
-
 def test_a_manifest_of_a_newer_format_is_refused(dataset_dir):
-    edit_manifest(dataset_dir, lambda manifest: manifest.update(format_version=99), papers=False)
+    edit_manifest(dataset_dir, lambda manifest: manifest.update(format_version=99), metadata=False)
     with pytest.raises(UserError, match="has format version 99, this eqstream reads up to 1"):
         verify(dataset_dir)
 
@@ -274,7 +269,7 @@ def test_a_damaged_manifest_is_refused(dataset_dir, contents):
 
 def test_a_manifest_without_a_key_is_refused(dataset_dir):
     edit_manifest(
-        dataset_dir, lambda manifest: manifest["splits"]["test"]["shards"][0].pop("first_ordinal"), papers=False
+        dataset_dir, lambda manifest: manifest["splits"]["test"]["shards"][0].pop("first_ordinal"), metadata=False
     )
     message = r"manifest\.json is damaged: `splits\.test\.shards\.0\.first_ordinal` is missing"
     with pytest.raises(UserError, match=message):
@@ -397,7 +392,7 @@ def test_a_parquet_file_with_other_columns_is_refused(dataset_dir):
     assert any("the columns must be answer string, carries int64" in line for line in wrong_lines(dataset_dir))
 
 
-def test_changed_papers_and_checksums_are_found(dataset_dir):
+def test_changed_metadata_and_checksums_are_found(dataset_dir):
     (dataset_dir / "README.md").write_text("trust me")
     line = "README.md: its SHA-256 differs from the one in SHA256SUMS: it was changed"
     assert wrong_lines(dataset_dir) == [line]
@@ -412,19 +407,19 @@ def test_changed_papers_and_checksums_are_found(dataset_dir):
     ]
 
 
-def test_missing_papers_are_found_behind_true_checksums(dataset_dir):
-    for name in PAPERS:
+def test_missing_metadata_is_found_behind_true_checksums(dataset_dir):
+    for name in METADATA:
         (dataset_dir / name).unlink()
-    reseal(dataset_dir, papers=False)
-    assert wrong_lines(dataset_dir) == [f"{name}: it is missing" for name in PAPERS]
+    reseal(dataset_dir, metadata=False)
+    assert wrong_lines(dataset_dir) == [f"{name}: it is missing" for name in METADATA]
 
 
-@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("name", METADATA)
 def test_a_changed_paper_is_found_behind_true_checksums(dataset_dir, name):
     contents = (dataset_dir / name).read_text()
-    # The number of equations of a shard, where the paper has it.
+    # The number of equations of a shard, where the file has it.
     (dataset_dir / name).write_text(contents.replace("120", "7") if "120" in contents else contents + "\n")
-    reseal(dataset_dir, papers=False)
+    reseal(dataset_dir, metadata=False)
     assert wrong_lines(dataset_dir) == [f"{name}: it is not what manifest.json gives: it was changed"]
 
 
@@ -443,8 +438,8 @@ def test_a_paper_that_the_formats_have_no_use_for_is_found(tmp_path):
     assert wrong_lines(out) == [line]
 
 
-def test_papers_of_another_eqstream_are_not_compared_and_the_report_says_so(dataset_dir):
-    edit_manifest(dataset_dir, lambda manifest: manifest.update(eqstream_version="0.0.1"), papers=False)
+def test_metadata_of_another_eqstream_is_not_compared_and_the_report_says_so(dataset_dir):
+    edit_manifest(dataset_dir, lambda manifest: manifest.update(eqstream_version="0.0.1"), metadata=False)
     report = verify(dataset_dir)
     assert report.is_valid
     assert not any("descriptions" in sentence for sentence in report.proven)
@@ -810,7 +805,7 @@ def test_where_twins_are_dropped_a_twin_in_the_same_split_is_a_fault(tmp_path):
     assert f"{line}, record {number}" in wrong_lines(out)
 
 
-def test_where_twins_are_strangers_only_the_same_text_is_a_fault(tmp_path):
+def test_where_commuted_twins_are_ignored_only_the_same_text_is_a_fault(tmp_path):
     out = build_small(tmp_path, "ignore")
     questions = {row["question"] for row in read_rows(out, "train-00000-of-00001")}
     others = {row["question"] for row in read_rows(out, "test-00000-of-00001")}

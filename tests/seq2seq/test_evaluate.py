@@ -125,7 +125,7 @@ def test_the_mistakes_are_what_plain_python_finds(place):
     assert sizes == sorted(map(abs, errors), reverse=True)[: len(sizes)]
 
 
-def test_every_equation_that_was_not_trained_on_is_judged_once(place, tmp_path):
+def test_every_equation_that_was_not_trained_on_is_evaluated_once(place, tmp_path):
     trained_on = {example[0] for example in examples_of(place, "train")}
     evaluation = evaluate(place / "run", unseen=True, wrong_file=tmp_path / "wrong.csv")
     unseen = {f"{a} {sign} {b}" for a in range(13) for sign in "+-" for b in range(13)} - trained_on
@@ -238,13 +238,13 @@ def test_a_dataset_of_another_kind_of_equations_is_refused_with_the_reason(place
     space = {**RECIPE["space"], "operands": {"min": 0, "max": 3}, **changes}
     splits = [{"name": "train", "count": 5}, {"name": "test", "count": 5}]
     build(Recipe.from_dict({**RECIPE, "space": space, "splits": splits}), tmp_path / "data")
-    for judge in (evaluate, plot):
+    for command in (evaluate, plot):
         with pytest.raises(UserError, match=rf"does not fit the model: `space\.{key}` is .* in the dataset"):
-            list(judge(place / "run", data_directory=tmp_path / "data", split="test") or [])
+            list(command(place / "run", data_directory=tmp_path / "data", split="test") or [])
 
 
 @pytest.mark.parametrize("places", ["relative", pytest.param("absolute", marks=pytest.mark.slow)])
-def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_judged(tmp_path, places):
+def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_evaluated(tmp_path, places):
     splits = [
         {"name": "train", "count": 80, "where": {"digits": 1}},
         {"name": "test", "rest": True, "where": {"digits": 1}},
@@ -301,7 +301,7 @@ def test_the_other_format_gives_the_same_report(place, tmp_path):
     assert one == other
 
 
-def test_twins_that_are_strangers_are_told_apart(tmp_path):
+def test_where_commuted_twins_are_ignored_they_are_distinguished(tmp_path):
     splits = [{"name": "train", "count": 60}, {"name": "test", "rest": True}]
     space = {"operands": {"min": 0, "max": 9}, "operators": "+"}
     training = {"epochs": 1, "batch_size": 10, "validation_examples": 5}
@@ -347,7 +347,7 @@ def test_all_splits_are_evaluated_at_once(place, capsys):
     assert "--split all goes with none of --csv, --unseen and --wrong" in capsys.readouterr().err
 
 
-def test_a_run_that_cannot_be_written_is_judged_all_the_same(place, tmp_path):
+def test_a_run_that_cannot_be_written_is_evaluated_all_the_same(place, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(place / "run", run, ignore=shutil.ignore_patterns("reports"))
     (run / "reports").write_text("in the way")
@@ -432,7 +432,7 @@ def test_a_limit_takes_the_first_examples(place):
     assert evaluate(place / "run", limit=7).num_examples == 7
 
 
-def test_what_cannot_be_judged_is_refused(place, tmp_path):
+def test_what_cannot_be_evaluated_is_refused(place, tmp_path):
     with pytest.raises(UserError, match="no split `tests`; did you mean `test`"):
         evaluate(place / "run", split="tests")
     with pytest.raises(UserError, match="choose one of a split and `unseen`"):

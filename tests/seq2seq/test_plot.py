@@ -99,7 +99,7 @@ def pictures(monkeypatch):
     return kept
 
 
-def test_another_split_and_a_sample_of_it_are_judged_on_request(run, pictures):
+def test_another_split_and_a_sample_of_it_are_evaluated_on_request(run, pictures):
     def title(**arguments):
         plot.plot(run, **arguments)
         return pictures["errors"].axes[0].get_title()

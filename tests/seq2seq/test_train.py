@@ -331,7 +331,7 @@ def test_early_stopping_ends_the_training_for_good(dataset, tmp_path):
     recipe, lines = recipe_with(early_stopping={"monitor": "val_loss", "patience": 1, "min_delta": 50.0}), []
     report = train(recipe, dataset, tmp_path / "run", report=lines.append)
     assert report.num_epochs == 2
-    assert lines[-1] == "training ends early: val_loss has not improved for 1 epochs"
+    assert lines[-1] == "training ends early: val_loss has not improved for 1 epoch"
     train(recipe, dataset, tmp_path / "run", resume=True, report=lines.append)
     assert lines[-1] == f"{tmp_path / 'run'} is finished; nothing to do"
 

@@ -12,7 +12,7 @@ WIDTHS = [3, 255, 256, 300]
 texts = st.lists(st.text(alphabet="0123456789 +-", max_size=12), max_size=8)
 
 
-def stretch(short: list[str], width: int) -> list[str]:
+def widen(short: list[str], width: int) -> list[str]:
     """The texts, and one more that makes the matrix `width` wide."""
     return [*short, "7 " * (width // 2) + "5" * (width % 2)]
 
@@ -20,7 +20,7 @@ def stretch(short: list[str], width: int) -> list[str]:
 @pytest.mark.parametrize("width", WIDTHS)
 @given(short=texts)
 def test_every_change_is_what_python_does_to_each_text(width, short):
-    given_texts = stretch([text[:width] for text in short], width)
+    given_texts = widen([text[:width] for text in short], width)
     rows = ByteRows.from_texts(given_texts)
     assert rows.to_texts() == given_texts
     assert rows.reverse().to_texts() == [text[::-1] for text in given_texts]
@@ -37,7 +37,7 @@ def test_every_change_is_what_python_does_to_each_text(width, short):
 @pytest.mark.parametrize("width", WIDTHS)
 @given(short=texts, skipped=st.integers(0, 5))
 def test_rows_are_cut_from_a_buffer_at_its_offsets(width, short, skipped):
-    given_texts = stretch(short, width)
+    given_texts = widen(short, width)
     buffer = np.frombuffer(b"#" * skipped + "".join(given_texts).encode() + b"##", np.uint8)
     offsets = skipped + np.cumsum([0, *map(len, given_texts)])
     assert ByteRows.from_offsets(buffer, offsets.astype(np.int32)).to_texts() == given_texts
@@ -45,7 +45,7 @@ def test_rows_are_cut_from_a_buffer_at_its_offsets(width, short, skipped):
 
 @given(short=texts)
 def test_what_follows_a_text_is_zero_after_every_change(short):
-    rows = ByteRows.from_texts(stretch(short, 20))
+    rows = ByteRows.from_texts(widen(short, 20))
     for changed in (rows, rows.reverse(), rows.keep(rows.matrix != ord(" ")), rows.reverse().reverse()):
         assert not changed.matrix[~changed.is_inside()].any()
 

@@ -39,7 +39,7 @@ def hash_everything(mapping: dict, dtype=np.int64, salt: str = "") -> dict[str, 
         {"operands": {"min": -2, "max": 2, "decimals": 1}, "operators": "+*"},
     ],
 )
-def test_twins_have_one_hash_and_strangers_another(mapping):
+def test_twins_have_one_hash_and_other_equations_another(mapping):
     hashes = hash_everything(mapping)
     class_to_hashes, hash_to_classes = defaultdict(set), defaultdict(set)
     for question, value in hashes.items():

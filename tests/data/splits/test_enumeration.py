@@ -59,8 +59,8 @@ def test_edges_of_blocks_lose_nothing(space, commuted, sampling, block_size):
     every = {equation.class_key if commuted != "ignore" else equation.question for equation in known.values()}
     assert class_to_split.keys() == every
     if commuted == "together":
-        torn = Counter(class_to_split[known[question].class_key] for question in known.keys() - set(questions))
-        assert torn.keys() <= {"a", "c"}
+        cut = Counter(class_to_split[known[question].class_key] for question in known.keys() - set(questions))
+        assert cut.keys() <= {"a", "c"}
     else:
         assert len(questions) == len(every)
 
@@ -134,7 +134,7 @@ def test_space_of_several_blocks_is_written_once(commuted, sampling):
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-def test_class_torn_across_blocks_stays_in_one_split(sampling):
+def test_class_cut_across_blocks_stays_in_one_split(sampling):
     splits = [{"name": "a", "count": 100_001}, {"name": "b", "count": 70_001}, {"name": "c", "rest": True}]
     recipe = make_recipe(
         {"operands": {"min": 0, "max": 499}}, splits, sampling=sampling, storage={"shard_size": 30_000}
@@ -220,7 +220,7 @@ def test_each_of_many_members_is_as_often_the_first():
     assert sum((count - expected) ** 2 for count in orders.values()) / expected < 25
 
 
-def test_member_that_a_torn_class_keeps_is_not_always_the_same():
+def test_member_that_a_cut_class_keeps_is_not_always_the_same():
     """Splits of one equation each tear every class, and keep the smaller operand first in half of them."""
     splits = [{"name": f"s{place}", "count": 1} for place in range(200)]
     found = pick(make_recipe(SUMS, splits))

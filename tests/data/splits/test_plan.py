@@ -1,4 +1,4 @@
-"""Plans: exact sizes or a refusal with the largest, nothing shared, nothing lost but torn classes, lengths balanced."""
+"""Plans: exact sizes or a refusal with the largest, nothing shared, nothing lost but cut classes, lengths balanced."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def test_count_that_is_called_the_largest_possible_is_possible(space, commuted, 
         # Another count tears other classes of every stratum, so one more may happen to be possible there.
         assert f"the largest possible count is {largest}" in refuse(space, splits(largest + 1), **modes)
     total = count_space(space, commuted)
-    # Nothing is kept back but what is torn: nothing of a class, or all members but one of it for each source.
+    # Nothing is kept back but what is cut: nothing of a class, or all members but one of it for each source.
     sources = len(PreparedSources(make_recipe(space, **modes)))
     assert total - first - (3 * sources if commuted == "together" else 0) <= largest <= total - first
 
@@ -98,7 +98,7 @@ def test_fractions_take_their_share_of_the_whole(space, commuted, sampling, frac
     wanted = [int(Fraction(str(fraction)) * total) for fraction in fractions]
     assert sizes[:-1] == wanted[:-1]
     left_out = sum(split.num_left_out for split in written.plan.splits)
-    # The last is short of what torn classes cost, if the fractions add up to 1.
+    # The last is short of what cut classes cost, if the fractions add up to 1.
     assert wanted[-1] - left_out <= sizes[-1] <= wanted[-1]
     assert len(written.split_of) == sum(sizes)
 
@@ -149,7 +149,7 @@ def test_space_without_an_equation_is_refused(space, sampling):
     assert refuse(space, [{"name": "one", "count": 1}], sampling=sampling) == message
 
 
-def test_class_that_is_torn_at_the_end_of_a_split_is_left_out_and_counted():
+def test_class_that_is_cut_at_the_end_of_a_split_is_left_out_and_counted():
     everything = {equation.question for equation in examine_space(make_recipe(SUMS).space)}
     for count in range(1, 98, 3):
         written = write(make_recipe(SUMS, [{"name": "a", "count": count}, {"name": "b", "rest": True}]))
@@ -300,7 +300,7 @@ def test_combinations_of_lengths_are_filled_evenly_as_far_as_they_reach(space, c
         return known[question].class_combination if commuted == "drop" else known[question].combination
 
     expected = fill_one_by_one(total, capacities)
-    # What does not divide evenly, and torn classes of up to four members in each split.
+    # What does not divide evenly, and cut classes of up to four members in each split.
     slack = {"together": 5, "drop": 2, "ignore": 2}[commuted]
     for split, share in (("a", 0.75), ("b", 0.25)):
         counts = Counter(combination(question) for question in found[split])
@@ -346,7 +346,7 @@ def test_balanced_split_of_few_equations_is_delivered(count):
         assert len(written.split_of) + left_out == count_space(WIDE, commuted)
 
 
-def test_small_strata_are_not_given_up_for_fear_of_torn_classes():
+def test_small_strata_are_not_given_up_for_fear_of_cut_classes():
     """Every stratum here has fewer equations than three splits could tear apart at worst."""
     space = {"operands": {"min": 8, "max": 10}, "operators": "+*", "terms": 3}
     splits = [{"name": "a", "count": 30}, {"name": "b", "count": 30}, {"name": "c", "rest": True}]

@@ -158,7 +158,7 @@ def test_the_rest_is_the_whole_space(mapping, commuted):
 
 
 @cover_pairs("mapping, commuted, sampling", NAMED, COMMUTED, ["uniform", "balanced"])
-def test_several_splits_share_nothing_and_leave_out_only_torn_classes(mapping, commuted, sampling):
+def test_several_splits_share_nothing_and_leave_out_only_cut_classes(mapping, commuted, sampling):
     base = make_recipe(mapping, commuted=commuted, sampling=sampling)
     known = by_question(examine_space(base.space))
     keys = list_class_keys(base.space)
@@ -235,8 +235,8 @@ def check_classes(written, known, keys, commuted):
     if commuted == "drop":
         assert len(split_of) == len(keys)
         return
-    # What is in no split is what was torn at the end of a split, and is counted by the split that follows.
-    torn = Counter(min(splits_of_class[known[question].class_key]) for question in known.keys() - split_of.keys())
+    # What is in no split is what was cut at the end of a split, and is counted by the split that follows.
+    cut = Counter(min(splits_of_class[known[question].class_key]) for question in known.keys() - split_of.keys())
     names = list(left_out)
-    assert list(left_out.values()) == [0, *(torn[name] for name in names[:-1])]
-    assert torn[names[-1]] == 0
+    assert list(left_out.values()) == [0, *(cut[name] for name in names[:-1])]
+    assert cut[names[-1]] == 0

@@ -136,7 +136,7 @@ def test_everything_trained_on_leaves_nothing():
 def test_too_many_unseen_equations_are_refused_with_their_number():
     recipe = make_recipe(space(0, 99), [{"name": "train", "count": 1000}, REST], commuted="ignore")
     assert unseen_equations(recipe, limit=9000).total == 9000
-    with pytest.raises(UserError, match="9000 equations of the space were not trained on, more than the 8999"):
+    with pytest.raises(UserError, match="9,000 equations of the space were not trained on, more than the 8,999 "):
         unseen_equations(recipe, limit=8999)
 
 

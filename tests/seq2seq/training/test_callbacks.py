@@ -86,7 +86,7 @@ def test_without_the_package_nothing_begins(dataset, tmp_path, monkeypatch):
         ([0.5, 0.9], {"target": 0.9}, "val_exact_match has reached 0.9"),
         ([0.5, 0.89], {"target": 0.9}, None),
         ([3.0, 2.0, 1.0], {"monitor": "val_loss", "patience": 1}, None),
-        ([3.0, 3.5], {"monitor": "val_loss", "patience": 1}, "val_loss has not improved for 1 epochs"),
+        ([3.0, 3.5], {"monitor": "val_loss", "patience": 1}, "val_loss has not improved for 1 epoch"),
         ([3.0], {"monitor": "val_loss", "target": 3.0}, "val_loss has reached 3.0"),
     ],
 )
