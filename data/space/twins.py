@@ -188,12 +188,17 @@ def _compare_sides(
         right: first operand of the right side, likewise.
         sizes: number of operands of either side, likewise.
     """
-    is_before, is_after = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
-    left, right, sizes = (np.broadcast_to(column.astype(np.int64), rows.shape) for column in (left, right, sizes))
-    equal = np.arange(len(rows))
-    for offset in range(int(sizes.max(initial=0))):
+    num_rows = operands.shape[1]
+    flat = operands.reshape(-1)
+    left_places, right_places = (side.astype(np.int64) * num_rows + rows for side in (left, right))
+    first, second = flat.take(left_places), flat.take(right_places)
+    is_before, is_after = (first < second).astype(bool), (first > second).astype(bool)
+    most = int(sizes.max(initial=0))
+    sizes = np.broadcast_to(sizes, rows.shape)
+    equal = np.flatnonzero(first == second) if most > 1 else rows[:0]
+    for offset in range(1, most):
         equal = equal[sizes[equal] > offset]
-        first, second = (operands[side[equal] + offset, rows[equal]] for side in (left, right))
+        first, second = (flat.take(side[equal] + offset * num_rows) for side in (left_places, right_places))
         is_before[equal], is_after[equal] = first < second, first > second
         equal = equal[first == second]
     return is_before, is_after

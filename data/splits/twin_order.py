@@ -14,6 +14,7 @@ from eqstream.data.permutation import draw_bits
 from eqstream.data.space.conditions import longest_digits
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.trees import take_rows
 from eqstream.data.space.twins import choose_nodes, swap_sides
 from eqstream.data.splits.twin_classes import TwinClasses
 
@@ -113,10 +114,7 @@ class TwinOrder:
             answers = self._space.arithmetic.evaluate(classes.columns, classes.operands)
         digits = longest_digits(classes.operands, self._space.scale)
         rows = members.classes
-        operands, shapes = classes.operands.take(rows, axis=1), classes.shape_places[rows]
-        if classes.free.any():
-            columns = classes.columns.take(rows)
-            shapes, operands = swap_sides(classes.shapes, columns, operands, members.chosen)
+        shapes, operands = _swap_members(classes, members)
         absent = np.broadcast_to(np.zeros(1, dtype=operands.dtype), len(rows))
         answers = answers.take(rows)
         return EquationBlock(
@@ -127,6 +125,25 @@ class TwinOrder:
             answers.carries,
             digits[rows],
         )
+
+
+def _swap_members(classes: TwinClasses, members: _Members) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the places of the members' shapes (n,), and their operands (num_terms, n)."""
+    rows = members.classes
+    shapes, operands = take_rows(classes.shape_places, rows), classes.operands.take(rows, axis=1)
+    # Many members are canonical, and stay as they are.
+    swapped = np.flatnonzero(members.chosen)
+    if not len(swapped):
+        return shapes, operands
+    if classes.shapes.num_terms == 2:
+        # The sides are single operands: the shape stays, too.
+        return shapes, np.where(members.chosen.astype(bool), operands[::-1], operands)
+    shapes = shapes.astype(classes.shapes.dtype)
+    columns = classes.columns.take(rows.take(swapped))
+    shapes[swapped], operands[:, swapped] = swap_sides(
+        classes.shapes, columns, operands.take(swapped, axis=1), members.chosen.take(swapped)
+    )
+    return shapes, operands
 
 
 def _place_members(classes: TwinClasses, layout: _Layout) -> _Members:
