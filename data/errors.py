@@ -10,7 +10,7 @@ class UserError(ValueError):
 
 
 class DamagedManifestError(UserError):
-    """A manifest that was cut or changed, and of which nothing can be believed."""
+    """A manifest that was cut or changed, so that none of its values is used."""
 
 
 class TrainingInterruptedError(UserError):

@@ -28,7 +28,7 @@ def load_tensorflow(*, with_keras: bool = True) -> None:
     """Imports TensorFlow and, unless told otherwise, Keras, and lets them look for devices.
 
     Unless `TF_CPP_MIN_LOG_LEVEL` is set, TensorFlow's reports on the machine are taken out of standard error. Its log
-    level has no power over what is logged while its libraries are loaded, so standard error goes to a file meanwhile;
+    level does not apply to what is logged while its libraries are loaded, so standard error goes to a file meanwhile;
     what is left of it is written when they are loaded, or when that fails.
 
     Raises:

@@ -1,6 +1,6 @@
 """What is in a dataset: its recipe, sizes, histograms and some equations of each split, for people and for programs.
 
-Nearly all of it is read from the manifest and believed; `eqstream.pipelines.verify` is what checks it.
+Nearly all of it is read from the manifest and not checked here; `eqstream.pipelines.verify` checks it.
 """
 
 from collections import Counter

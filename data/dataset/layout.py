@@ -13,7 +13,7 @@ SUCCESS = "_SUCCESS"
 STAGING = ".build"
 JOURNAL = f"{STAGING}/build.json"
 METADATA = (README, DATASET_INFO, FEATURES, CROISSANT)
-# Of the data, in the SPDX list: numbers and sums are nobody's.
+# Of the data; the name is that of the SPDX list.
 LICENSE = "Apache-2.0"
 # Written when all shards are.
 CLOSING = (*METADATA, CHECKSUMS, MANIFEST, SUCCESS)

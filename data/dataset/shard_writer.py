@@ -187,7 +187,7 @@ class ShardWriter:
                 background.finish()
         return num_equations
 
-    # Whoever wants the equations alone, or only Parquet, does without its tables.
+    # Its tables are made when first used: they are not needed without TFRecord files.
     @functools.cached_property
     def _tfrecord(self) -> TFRecordEncoder:
         return TFRecordEncoder(self.columns)

@@ -2,8 +2,8 @@
 
 A shape is a number of terms, an expression tree and operators. The shapes of a space are numbered 0, 1, 2, …: by number
 of terms, then by the number of the tree (`eqstream.data.space.trees`), then by operators in the order ``+-*/``, the
-last one running fastest. Without brackets the tree follows from the operators. Nothing is listed: there are 10 ** 10
-shapes of twelve terms. What is wanted of the shapes of a block, be it operators, order of evaluation, brackets or
+last one running fastest. Without brackets the tree follows from the operators. Shapes are not listed: there are
+10 ** 10 of twelve terms. What is wanted of the shapes of a block, be it operators, order of evaluation, brackets or
 twins, is computed from their numbers for all of them together, and looked up in tables where the shapes are few.
 """
 

@@ -4,8 +4,7 @@ An equation is *unseen* if it belongs to the space (its divisions are defined, i
 
 - with `commuted: ignore`, it is not in the split that was trained on;
 - with `together` and `drop`, no member of its class is in that split, in whatever order the operands stand there. So
-  with `drop` the twins that nobody wrote are seen with the one that was, and so are those that the end of the split cut
-  off.
+  with `drop` the twins that are not written count as seen, and so do those that the end of the split cut off.
 
 Nothing else matters: equations of other splits are unseen, and so are those of no split, whether left over by counts or
 not selected. With `drop` both orders of a class that wasn't trained on are unseen.

@@ -43,7 +43,7 @@ class Journal:
             if not 1 <= number <= MAX_SHARDS:
                 raise UserError(f"`num_shards.{split}` must be from 1 to {MAX_SHARDS}, got {number}")
         from_mapping(StorageRecipe, self.recipe.get("storage"), "recipe.storage")
-        # Whoever wrote the journal, no other file is removed.
+        # Only files of a dataset are ever removed, whatever the journal lists.
         object.__setattr__(self, "stale", tuple(path for path in self.stale if layout.is_dataset_path(path)))
 
     @property

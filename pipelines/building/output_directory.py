@@ -87,7 +87,7 @@ class OutputDirectory:
         if latest.format_version != FORMAT_VERSION:
             differences.insert(0, f"format version: {latest.format_version} -> {FORMAT_VERSION}")
         if latest.fingerprint == recipe.fingerprint():
-            # A format more is welcome; for one less, files would have to go.
+            # Formats can be added to a dataset, but dropping one would delete files.
             differences = [line for line in differences if line.startswith("storage.formats:")]
             if set(latest.storage.formats) <= set(recipe.storage.formats):
                 return

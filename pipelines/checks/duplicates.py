@@ -64,7 +64,7 @@ def choose_partitions(num_equations: int, most_per_partition: int = 1 << 21) -> 
 
 
 def find_pairs(parts: list[np.ndarray], shard_to_split: np.ndarray, commuted: str) -> Iterator[Pair]:
-    """Yields the pairs of one partition that must not be, if their keys tell the truth.
+    """Yields the pairs of one partition that are forbidden; whether their texts agree is for the caller to check.
 
     Args:
         parts: the partition's elements of `KEYS`, one array per shard.

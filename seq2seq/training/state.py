@@ -1,4 +1,4 @@
-"""All that a training is at one step, in one file: what comes next depends on nothing else."""
+"""The complete state of a training at one step, in one file, from which it can be continued exactly."""
 
 import json
 import os
