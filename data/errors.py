@@ -6,12 +6,28 @@ class UserError(ValueError):
 
     Its message is one line that names what is wrong, what was found and, where known, the cure. Commands
     print it without a traceback.
+
+    >>> from eqstream.data.recipe_files import load_recipe
+    >>> load_recipe("addition-11")
+    Traceback (most recent call last):
+    eqstream.data.errors.UserError: there is no recipe file or shipped recipe `addition-11`; did you mean `addition-10`?
     """
 
 
 class DamagedManifestError(UserError):
-    """A manifest that was cut or changed, so that none of its values is used."""
+    """A manifest that was cut or changed, so that none of its values is used.
+
+    >>> from eqstream.data.dataset.manifest import parse_manifest
+    >>> parse_manifest(b"{", "manifest.json")
+    Traceback (most recent call last):
+    eqstream.data.errors.DamagedManifestError: manifest.json is not a manifest of eqstream
+    """
 
 
 class TrainingInterruptedError(UserError):
-    """The user stopped the training; its state is saved."""
+    """The user stopped the training; its state is saved.
+
+    >>> raise TrainingInterruptedError("training interrupted at epoch 2, step 0, its state is saved")
+    Traceback (most recent call last):
+    eqstream.data.errors.TrainingInterruptedError: training interrupted at epoch 2, step 0, its state is saved
+    """

@@ -303,7 +303,13 @@ class Balance:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A checked recipe; the module's docstring lists its keys."""
+    """A checked recipe; the module's docstring lists its keys.
+
+    >>> sums = {"operands": {"min": 0, "max": 9}, "operators": "+"}
+    >>> recipe = Recipe.from_dict({"name": "sums", "space": sums, "splits": [{"name": "train", "rest": True}]})
+    >>> recipe.space.operands.max, recipe.seed, recipe == Recipe.from_dict(recipe.to_dict())
+    (9, 0, True)
+    """
 
     name: str
     space: SpaceRecipe

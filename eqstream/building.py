@@ -71,6 +71,12 @@ def build(
 def verify(directory: str | Path, *, workers: int = 1, quick: bool = False, progress: bool = False) -> "VerifyReport":
     """Returns what the files of a dataset prove about it, and the first things that are wrong with it.
 
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     report = verify(build("addition-10", directory).directory)
+    >>> report.is_valid, report.split_to_count
+    (True, {'train': 76, 'test': 24})
+
     Every equation is recomputed, and compared with those that the recipe plans; its `is_valid` sums it up.
 
     Args:
@@ -96,6 +102,12 @@ def verify(directory: str | Path, *, workers: int = 1, quick: bool = False, prog
 
 def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: int = 5) -> "Description":
     """Returns the sizes, histograms and first equations of a dataset's splits.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     description = describe(build("addition-10", directory).directory, num_samples=1)
+    >>> description.splits["test"].samples[0].question, description.splits["train"].histograms["carries"]
+    ('2 + 8', {'0': 47, '1': 29})
 
     Its `to_dict` is what ``eqstream describe --json`` prints; only the samples' shards are read besides the manifest.
 

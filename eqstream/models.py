@@ -28,6 +28,14 @@ def train(
 ) -> "TrainingReport":
     """Trains the model of a recipe; the run's directory then holds the model of the best epoch.
 
+    >>> import eqstream, tempfile
+    >>> recipe = eqstream.load_recipe("addition-10", {"training.epochs": 1, "training.jit_compile": False})
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     dataset = eqstream.build(recipe, f"{directory}/ten").directory
+    ...     trained = train(recipe, dataset, f"{directory}/run", report=None)
+    >>> trained.num_epochs, trained.num_examples
+    (1, 76)
+
     Deterministic in recipe and dataset on one machine, whether interrupted and resumed or not. Ctrl-C ends it after the
     step that is under way.
 
@@ -72,6 +80,15 @@ def evaluate(
 ) -> "EvaluationReport":
     """Returns how many whole answers the model of a run gets right, and which ones not; also saves it with the run.
 
+    >>> import eqstream, tempfile
+    >>> recipe = eqstream.load_recipe("addition-10", {"training.epochs": 1, "training.jit_compile": False})
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     dataset = eqstream.build(recipe, f"{directory}/ten").directory
+    ...     trained = train(recipe, dataset, f"{directory}/run", report=None)
+    ...     evaluation = evaluate(trained.run_directory)
+    >>> evaluation.split, evaluation.num_examples, evaluation.num_right <= 24
+    ('test', 24, True)
+
     Args:
         run_directory: of a training.
         dataset: another dataset, or its directory, than the one that the model was trained on.
@@ -94,6 +111,15 @@ def evaluate(
 
 def load_model(run_directory: str | Path) -> "Predictor":
     """Returns the best model of a run: ``model("12 + 34")`` is its answer, `predict` answers many questions.
+
+    >>> import eqstream, tempfile
+    >>> recipe = eqstream.load_recipe("addition-10", {"training.epochs": 1, "training.jit_compile": False})
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     dataset = eqstream.build(recipe, f"{directory}/ten").directory
+    ...     trained = train(recipe, dataset, f"{directory}/run", report=None)
+    ...     model = load_model(trained.run_directory)
+    >>> type(model("3 + 4")), [prediction.expected for prediction in model.predict(["3 + 4", "5 + 6"])]
+    (<class 'str'>, ['7', '11'])
 
     Loads no code and no pickle. The Keras model itself is ``model.trained.model``.
 

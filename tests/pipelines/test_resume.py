@@ -31,8 +31,6 @@ QUOTIENTS = {
 }
 # Many small ones, so that a build makes many changes to files.
 MANY_SHARDS = {**QUOTIENTS, "storage": {"shard_size": 5}}
-# About so many, of a build of them.
-NUM_CHANGES = 949
 
 
 def make_recipe(**changes) -> Recipe:
@@ -154,6 +152,8 @@ def run_stopped(
 ) -> tuple[int, str]:
     """Builds 65 shards into `directory`/out by the command, stopped at its `stop_at`-th change to a file there.
 
+    At none where `stop_at` is 0; `directory`/counter then has a byte for each change.
+
     Returns:
         Its exit status, and what it wrote on standard error.
     """
@@ -208,11 +208,21 @@ def test_killed_build_ends_in_the_same_bytes(tmp_path, many_shards, workers, sto
     assert_ends_in_the_same_bytes(tmp_path, many_shards, workers=workers, stop_at=stop_at)
 
 
+@pytest.fixture(scope="module", params=[1, 2])
+def workers_and_changes(request, tmp_path_factory) -> tuple[int, int]:
+    """How many workers build, and how many changes to files a build by them makes that nothing stops."""
+    directory = tmp_path_factory.mktemp("counted")
+    status, errors = run_stopped(directory, workers=request.param, stop_at=0, stop_signal="SIGKILL")
+    assert status == 0, errors
+    return request.param, (directory / "counter").stat().st_size
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("first", range(1, 100, 9))
-def test_build_may_be_killed_at_any_change_to_a_file(tmp_path, many_shards, workers, first):
-    for stop_at in range(first, NUM_CHANGES, 99):
+def test_build_may_be_killed_at_any_change_to_a_file(tmp_path, many_shards, workers_and_changes, first):
+    workers, num_changes = workers_and_changes
+    assert num_changes > 900
+    for stop_at in range(first, num_changes + 1, 99):
         directory = tmp_path / str(stop_at)
         directory.mkdir()
         assert_ends_in_the_same_bytes(directory, many_shards, workers=workers, stop_at=stop_at)
