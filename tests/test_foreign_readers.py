@@ -16,10 +16,10 @@ from eqstream.data.dataset.shard_reader import read_shard, split_shards
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
-from eqstream.data.formats.tfrecord_writer import read_records
 from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe_files import load_recipe
 from eqstream.pipelines.build import build
+from tests.tfrecord_payloads import read_payloads
 
 SPLITS = ("train", "test", "test_length")
 TEXTS = ("answer", "question")
@@ -50,8 +50,8 @@ def shard_paths(dataset_dir: Path, split: str, storage_format: str = "tfrecord")
 
 
 def record_rows(path: Path) -> list[tuple]:
-    with path.open("rb") as file:
-        examples = [tf.train.Example.FromString(record).features.feature for record in read_records(file)]
+    payloads = read_payloads(path.read_bytes())
+    examples = [tf.train.Example.FromString(payload).features.feature for payload in payloads]
     return [
         (
             *(example[name].bytes_list.value[0].decode() for name in TEXTS),

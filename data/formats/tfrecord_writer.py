@@ -1,4 +1,4 @@
-"""TFRecord shards: blocks of equations to framed `tf.train.Example` records in bulk, and records back one by one.
+"""TFRecord shards: blocks of equations to framed `tf.train.Example` records in bulk.
 
 A record is (TensorFlow's `record_writer.h`):
 
@@ -17,13 +17,11 @@ import gzip
 import itertools
 import math
 import struct
-from collections.abc import Iterator
 from typing import BinaryIO
 
 import google_crc32c
 import numpy as np
 
-from eqstream.data.errors import UserError
 from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
 from eqstream.data.formats.columns import STORED_COLUMNS
 from eqstream.data.formats.crc32c import checksum, constants, mask
@@ -32,7 +30,6 @@ from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths
 
 FRAME_BYTES = 16
 _HEADER = struct.Struct("<QI")
-_CHECKSUM = struct.Struct("<I")
 # Merging the tables of small pieces saves passes over the block while the merged table stays in the cache.
 _LARGEST_MERGED_TABLE = 1 << 14
 
@@ -142,34 +139,6 @@ def _make_table(name: str, columns: ColumnEncoder) -> PieceTable:
     if name in columns.most_characters:
         return PieceTable([bytes_entry_head(name, length) for length in range(columns.most_characters[name] + 1)])
     return PieceTable([int64_entry(name, number) for number in range(columns.largest[name] + 1)])
-
-
-def read_records(file: BinaryIO, name: str = "file") -> Iterator[bytes]:
-    """Yields the payloads of a TFRecord file, both checksums of each checked.
-
-    Args:
-        file: an open file of uncompressed bytes.
-        name: what to call it in errors.
-
-    Raises:
-        UserError: a record is cut off or a checksum is wrong; names the record (from 0) and its byte offset.
-    """
-    offset = number = 0
-    while header := file.read(_HEADER.size):
-        where = f"{name}: record {number} (byte {offset})"
-        if len(header) < _HEADER.size:
-            raise UserError(f"{where} is cut off")
-        length, length_checksum = _HEADER.unpack(header)
-        # Before it is believed: a wrong length could ask for more memory than there is.
-        if masked_checksum(header[:8]) != length_checksum:
-            raise UserError(f"{where} has a wrong checksum of its length")
-        payload, stored = file.read(length), file.read(_CHECKSUM.size)
-        if len(payload) < length or len(stored) < _CHECKSUM.size:
-            raise UserError(f"{where} is cut off")
-        if masked_checksum(payload) != _CHECKSUM.unpack(stored)[0]:
-            raise UserError(f"{where} has a wrong checksum")
-        yield payload
-        offset, number = offset + FRAME_BYTES + length, number + 1
 
 
 def masked_checksum(data: bytes) -> int:

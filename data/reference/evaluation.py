@@ -14,7 +14,7 @@ from eqstream.data.reference.parsing import (
     Tree,
     decimal_places,
     decimal_text,
-    parse,
+    parse,  # noqa: F401  (for the examples below)
     render,
 )
 
@@ -45,11 +45,6 @@ def list_operators(tree: Tree) -> str:
     if isinstance(tree, Number):
         return ""
     return list_operators(tree.left) + tree.operator + list_operators(tree.right)
-
-
-def count_terms(tree: Tree) -> int:
-    """Returns the number of operands."""
-    return len(list_operands(tree))
 
 
 def count_digits(tree: Tree) -> int:
@@ -207,21 +202,11 @@ def _count_borrows(larger: int, smaller: int) -> int:
     return count
 
 
-def canonical(tree: Tree) -> Tree:
-    """Returns the representative of all trees equal to `tree` up to swapping the children of `+` and `*`.
-
-    Which member it is has no meaning of its own, and need not be the member that a dataset keeps.
-
-    >>> render(canonical(parse("87 + 31 * 5"))) == render(canonical(parse("5 * 31 + 87")))
-    True
-    """
-    return parse(canonical_key(tree))
-
-
 def canonical_key(tree: Tree) -> str:
     """Returns a text that two trees share exactly when they are commuted twins.
 
-    It is the fully bracketed text of `canonical(tree)`: the children of `+` and `*` in the order of their texts.
+    It is the fully bracketed text of one of the twins: the children of `+` and `*` in the order of their texts. Which
+    one it is has no meaning of its own, and need not be the member that a dataset keeps.
 
     >>> canonical_key(parse("31 + 87 * 5"))
     '((5*87)+31)'
