@@ -29,6 +29,7 @@ from eqstream.commands.output import (
     is_verbose,
     json_option,
     output_options,
+    make_reporter,
     report,
     show,
     show_json,
@@ -317,7 +318,7 @@ def _train(recipe: "Recipe", data: str, run: str, *, resume: bool, overwrite: bo
 
     display = Progress() if is_quiet() else progress_on(sys.stderr)
     try:
-        return train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=report, display=display)
+        return train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=make_reporter(), display=display)
     except TrainingInterruptedError as error:
         raise InterruptedWorkError(f"{error}; {advice} goes on from there") from error
 

@@ -76,6 +76,17 @@ def report(line: str) -> None:
         warn(line)
 
 
+def make_reporter() -> Callable[[str], None]:
+    """Returns `report` for any thread: in others than the one that read the command line, click has no options."""
+    is_wanted = not is_quiet()
+
+    def report_if_wanted(line: str) -> None:
+        if is_wanted:
+            warn(line)
+
+    return report_if_wanted
+
+
 def warn(line: str) -> None:
     """Writes a line to standard error, in colours if it may."""
     click.echo(colored(line), err=True)
