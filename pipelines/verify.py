@@ -64,11 +64,12 @@ def verify(
 
     Raises:
         DamagedManifestError: the manifest was cut or changed, so nothing can be checked.
-        UserError: there is no dataset, or one that this version cannot read.
+        UserError: there is no dataset, one that this version cannot read, or one with links to folders elsewhere.
     """
     source = filesystem.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
     execution.configure_filesystems()
+    filesystem.refuse_links(source, layout.FOLDERS)
     manifest = load_manifest(source)
     with open_workspace(source, execution) as workspace:
         stage = ShardStage(source, workspace, choose_partitions(manifest.num_equations), max_findings, is_quick)

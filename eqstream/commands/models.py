@@ -28,8 +28,8 @@ from eqstream.commands.output import (
     is_quiet,
     is_verbose,
     json_option,
-    output_options,
     make_reporter,
+    output_options,
     report,
     show,
     show_json,
@@ -317,8 +317,10 @@ def _train(recipe: "Recipe", data: str, run: str, *, resume: bool, overwrite: bo
     from eqstream.seq2seq.training.progress import Progress, progress_on
 
     display = Progress() if is_quiet() else progress_on(sys.stderr)
+    # A thread answers Ctrl-C.
+    reporter = make_reporter()
     try:
-        return train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=make_reporter(), display=display)
+        return train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=reporter, display=display)
     except TrainingInterruptedError as error:
         raise InterruptedWorkError(f"{error}; {advice} goes on from there") from error
 

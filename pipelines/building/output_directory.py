@@ -45,7 +45,7 @@ class OutputDirectory:
             UserError: files lie there that no build has written, the manifest or the journal is damaged, the manifest
                 is of a newer format, or one of the folders is a link.
         """
-        _refuse_links(directory)
+        filesystem.refuse_links(directory, layout.FOLDERS)
         journal, has_journal = _load_journal(directory, overwrite=overwrite)
         contents = filesystem.read_bytes(filesystem.join(directory, layout.MANIFEST))
         is_stale = journal is not None and layout.MANIFEST in journal.stale
@@ -138,17 +138,6 @@ class OutputDirectory:
                 raise UserError(
                     f"{path} in {self.path} is no shard of this dataset, and readers would mix it in; move it away"
                 )
-
-
-def _refuse_links(directory: str) -> None:
-    """Raises an error if a folder of the dataset is a link: what is written or deleted there would lie elsewhere."""
-    for folder in layout.FOLDERS:
-        path = filesystem.join(directory, folder)
-        if filesystem.is_link(path):
-            raise UserError(
-                f"{path} is a symbolic link, and a build writes and deletes within its directory alone; move what it "
-                f"leads to here, or let {directory} as a whole be a link"
-            )
 
 
 def _load_journal(directory: str, *, overwrite: bool) -> tuple[Journal | None, bool]:

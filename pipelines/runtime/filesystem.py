@@ -54,6 +54,21 @@ def check_directory(directory: str) -> str:
     return directory.rstrip("/") or "/"
 
 
+def refuse_links(directory: str, folders: Iterable[str]) -> None:
+    """Raises an error if a folder of the dataset is a link: what is written or deleted there would lie elsewhere.
+
+    Raises:
+        UserError: names the link and the cure.
+    """
+    for folder in folders:
+        path = join(directory, folder)
+        if is_link(path):
+            raise UserError(
+                f"{path} is a symbolic link, and a build writes and deletes within its directory alone; move what it "
+                f"leads to here, or let {directory} as a whole be a link"
+            )
+
+
 def join(directory: str, relative_path: str) -> str:
     """Returns the path of a file, given with forward slashes, below the directory."""
     return FileSystems.join(directory, *relative_path.split("/"))

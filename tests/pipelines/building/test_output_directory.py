@@ -10,6 +10,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.pipelines.building.receipts import seal
+from eqstream.pipelines.verify import verify
 
 SUMS = {
     "name": "sums",
@@ -118,6 +119,8 @@ def test_folder_that_is_a_link_is_refused(copy, tmp_path, folder, overwrite):
     )
     with pytest.raises(UserError, match=message):
         build(make_recipe(seed=1), copy, overwrite=overwrite)
+    with pytest.raises(UserError, match=message):
+        verify(copy)
     assert read_tree(tmp_path) == before
 
 
