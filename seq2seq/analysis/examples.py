@@ -73,7 +73,7 @@ def choose_examples(
         unseen: whether the whole space is meant, equations of no split included.
 
     Raises:
-        UserError: there is no such split, or what is unseen cannot be told or is too much.
+        UserError: there is no such split, or what is unseen cannot be known or is too much.
     """
     roles = roles_of_run(trained.description, manifest.recipe.splits, trained.sections.training, split)
     if unseen or roles.test is None:
@@ -83,7 +83,7 @@ def choose_examples(
 
 def _choose_unseen(trained: TrainedModel, manifest: Manifest, roles: SplitRoles) -> Examples:
     if not _is_own(trained, manifest):
-        raise UserError("what is unseen can be told only of the dataset that the model was trained on")
+        raise UserError("what is unseen is known only of the dataset that the model was trained on")
     equations = unseen_equations(manifest.recipe, roles.train, from_stream=is_from_stream(trained))
     if not equations.total:
         raise UserError("the model was trained on every equation of the space: none is unseen")

@@ -444,7 +444,7 @@ def test_what_cannot_be_evaluated_is_refused(place, tmp_path):
     with pytest.raises(UserError, match="takes questions of up to 7 characters, the dataset has 9"):
         evaluate(place / "run", data_directory=tmp_path / "wide")
     build(Recipe.from_dict({**RECIPE, "seed": 9}), tmp_path / "other")
-    with pytest.raises(UserError, match="can be told only of the dataset that the model was trained on"):
+    with pytest.raises(UserError, match="is known only of the dataset that the model was trained on"):
         evaluate(place / "run", data_directory=tmp_path / "other", unseen=True)
 
 
