@@ -4,10 +4,10 @@ import contextlib
 import csv
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -125,15 +125,23 @@ def kill_at_write(path, start):
     with contextlib.suppress(BlockingIOError):
         while os.write(writer, bytes(4096)):
             pass
-    # What is in a pipe stays there while it has a reader; it is hung up until the next writer opens it.
+    # What is in a pipe stays there while it has a reader.
     os.close(writer)
-    process, pipe = start(), select.poll()
-    pipe.register(reader)
-    while pipe.poll()[0][1] & select.POLLHUP:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.01)
-            raise AssertionError(f"{path.name} was never written: {process.stderr.read()}")
+    process = start()
+
+    def open_after_the_end():
+        process.wait()
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+
+    # A process that ends without writing must not be waited for.
+    end = threading.Thread(target=open_after_the_end)
+    end.start()
+    # Returns when somebody opens the pipe to write.
+    os.close(os.open(path, os.O_RDONLY))
+    if process.poll() is not None:
+        raise AssertionError(f"{path.name} was never written: {process.stderr.read()}")
     kill(process)
+    end.join()
     os.close(reader)
     path.unlink()
 
