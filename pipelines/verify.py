@@ -72,7 +72,13 @@ def verify(
     filesystem.refuse_links(source, layout.FOLDERS)
     manifest = load_manifest(source)
     with open_workspace(source, execution) as workspace:
-        stage = ShardStage(source, workspace, choose_partitions(manifest.num_equations), max_findings, is_quick)
+        stage = ShardStage(
+            directory=source,
+            workspace=workspace,
+            num_partitions=choose_partitions(manifest.num_equations),
+            max_findings=max_findings,
+            is_quick=is_quick,
+        )
         return _verify(manifest, stage, execution, progress or Progress())
 
 

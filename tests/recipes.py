@@ -86,7 +86,8 @@ def _make_split(name: str, recipe: Recipe) -> SplitInfo:
 def _make_shard(split: str, index: int, recipe: Recipe) -> ShardInfo:
     storage = recipe.storage
     paths = {
-        file_format: shard_path(file_format, split, index, 2, storage.compression) for file_format in storage.formats
+        file_format: shard_path(file_format, split, index, 2, compression=storage.compression)
+        for file_format in storage.formats
     }
     files = {
         file_format: FileInfo(path=path, num_bytes=1000, sha256=hashlib.sha256(path.encode()).hexdigest())

@@ -58,7 +58,9 @@ def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardR
 def _describe_shard(recipe: Recipe, task: ShardTask, receipt: ShardReceipt) -> ShardInfo:
     files = {}
     for file_format in recipe.storage.formats:
-        path = shard_path(file_format, task.split, task.shard_index, task.num_shards, recipe.storage.compression)
+        path = shard_path(
+            file_format, task.split, task.shard_index, task.num_shards, compression=recipe.storage.compression
+        )
         file = receipt.files[file_format]
         files[file_format] = FileInfo(path=path, num_bytes=file["num_bytes"], sha256=file["sha256"])
     return ShardInfo(shard=task.name, num_equations=task.num_equations, first_ordinal=task.first_ordinal, files=files)

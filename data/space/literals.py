@@ -73,9 +73,9 @@ def list_literals(space: SpaceRecipe) -> list[int]:
     operators = [OPERATORS.index(operator) for operator in space.operators]
     most = max(most_brackets(space), default=0)
     counts = [(closed, opened) for closed in range(most + 1) for opened in range(most + 1 - closed)]
-    numbers = {_number(closed, operator, opened) for closed, opened in counts for operator in operators}
-    ends = {_number(*pair) for count in range(most + 1) for pair in ((0, OPERAND, count), (count, OPERAND, 0))}
-    return [ABSENT, *sorted(int(number) for number in numbers | ends)]
+    numbers = {int(_number(closed, operator, opened)) for closed, opened in counts for operator in operators}
+    ends = {int(_number(*pair)) for count in range(most + 1) for pair in ((0, OPERAND, count), (count, OPERAND, 0))}
+    return [ABSENT, *sorted(numbers | ends)]
 
 
 def most_brackets(space: SpaceRecipe) -> list[int]:

@@ -21,13 +21,13 @@ Without brackets the tree follows from the operators alone: see `steps_by_preced
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
 MOST_LEAVES = 32
 
-Numbers = Any  # np.ndarray | int
+Numbers = np.ndarray | int
 
 
 class Node(NamedTuple):
@@ -154,6 +154,14 @@ def _first_trees() -> np.ndarray:
 
 
 FIRST_TREES = _first_trees()
+
+
+@overload
+def rank_tree(left_size: int, left: int, right_size: int, right: int) -> int: ...
+
+
+@overload
+def rank_tree(left_size: np.ndarray, left: np.ndarray, right_size: np.ndarray, right: np.ndarray) -> np.ndarray: ...
 
 
 def rank_tree(left_size: Numbers, left: Numbers, right_size: Numbers, right: Numbers) -> Numbers:

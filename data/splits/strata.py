@@ -39,7 +39,7 @@ _LengthsOfBox = list[list[tuple[int, Domain]]]
 _ROWS_AT_ONCE = 1 << 14
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """Candidates that are enumerated together, and what is kept of them.
 
@@ -117,7 +117,15 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
             return () if all(map(feasibility.keeps_nothing, sections)) else sections
 
         if recipe.sampling == "uniform":
-            sources.append(Source(selection, others, without_vain(sections), 1, selection.describe()))
+            sources.append(
+                Source(
+                    selection=selection,
+                    others=others,
+                    sections=without_vain(sections),
+                    weight=1,
+                    scope=selection.describe(),
+                )
+            )
             continue
         if isinstance(recipe.sampling, Balance):
             for kinds, parts in list_kinds(recipe.sampling, space, twins, sections):
@@ -126,13 +134,30 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
                     for key, kind in zip(recipe.sampling.balance, kinds, strict=True)
                 )
                 scope = f"{selection.describe()}, balance {', '.join(kinds)}"
-                sources.append(Source(selection, others, without_vain(parts), 1, scope, levels))
+                sources.append(
+                    Source(
+                        selection=selection,
+                        others=others,
+                        sections=without_vain(parts),
+                        weight=1,
+                        scope=scope,
+                        levels=levels,
+                    )
+                )
             continue
         for (shape, lengths), combinations in _list_strata(space, twins, sections):
             weight = 1 if recipe.commuted == "drop" else len(combinations)
             scope = f"{selection.describe()}, shape {shape}, lengths {lengths}"
             parts = list(itertools.chain(*combinations.values()))
-            sources.append(Source(selection, others, without_vain((_unite(parts),)), weight, scope))
+            sources.append(
+                Source(
+                    selection=selection,
+                    others=others,
+                    sections=without_vain((_unite(parts),)),
+                    weight=weight,
+                    scope=scope,
+                )
+            )
     return tuple(sources)
 
 

@@ -137,7 +137,9 @@ class ShardKeeper:
 
     def _final_path(self, task: ShardTask, file_format: str) -> str:
         compression = self._recipe.storage.compression
-        return self._workspace.path(shard_path(file_format, task.split, task.shard_index, task.num_shards, compression))
+        return self._workspace.path(
+            shard_path(file_format, task.split, task.shard_index, task.num_shards, compression=compression)
+        )
 
 
 def write_shards(

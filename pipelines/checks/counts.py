@@ -42,7 +42,9 @@ def _about(place: str, reason: str) -> Finding:
 
 def _describe_task(task: ShardTask, recipe: Recipe) -> str:
     paths = {
-        file_format: shard_path(file_format, task.split, task.shard_index, task.num_shards, recipe.storage.compression)
+        file_format: shard_path(
+            file_format, task.split, task.shard_index, task.num_shards, compression=recipe.storage.compression
+        )
         for file_format in recipe.storage.formats
     }
     return _describe_shard(task.num_equations, task.first_ordinal, paths)

@@ -50,11 +50,11 @@ def check_twins(
     shards = manifest.list_shards()
     splits = {name: number for number, name in enumerate(manifest.splits)}
     search = TwinSearch(
-        stage.workspace,
-        [splits[split] for split, _ in shards],
-        list(edges),
-        manifest.recipe.commuted,
-        2 * stage.max_findings,
+        workspace=stage.workspace,
+        shard_to_split=[splits[split] for split, _ in shards],
+        edges=list(edges),
+        commuted=manifest.recipe.commuted,
+        max_pairs=2 * stage.max_findings,
     )
     candidates, num_candidates = _search_all(search, stage.num_partitions, execution, progress)
 

@@ -18,7 +18,7 @@ from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TrainedModel:
     """The best model of a run and what it was made by.
 
@@ -55,4 +55,11 @@ def load_trained_model(run_directory: str | Path) -> TrainedModel:
         raise UserError(f"{run.model_keras} is damaged: {str(error).strip().splitlines()[0]}") from error
     if type(model) not in registry.MODELS.values() or model.codec != codec:
         raise UserError(f"{run.model_keras} and {run.codec_json} don't belong together")
-    return TrainedModel(run, description, recipe, ModelRecipe.from_recipe(recipe), codec, model)
+    return TrainedModel(
+        run=run,
+        description=description,
+        recipe=recipe,
+        sections=ModelRecipe.from_recipe(recipe),
+        codec=codec,
+        model=model,
+    )
