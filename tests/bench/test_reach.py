@@ -74,6 +74,7 @@ def test_what_is_measured_is_not_measured_again(tmp_path):
     assert run_task(task, tmp_path) == {"seconds": 3}
 
 
+@pytest.mark.slow
 def test_a_failing_process_says_where_its_reason_is(tmp_path):
     task = Task(part="speed", recipe="no-such-recipe", seed=0, overrides=())
     with pytest.raises(SystemExit, match=r"no-such-recipe failed: see .*output\.txt"):

@@ -126,6 +126,7 @@ def test_power_may_fail_after_any_change_to_a_file(built, disk):
     assert num_operations > 60
 
 
+@pytest.mark.slow
 def test_power_may_fail_while_another_recipe_is_replaced(built, disk):
     whole = read_tree(built)
     num_operations = 0

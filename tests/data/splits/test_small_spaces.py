@@ -119,6 +119,7 @@ NAMED = {name_space(mapping): mapping for mapping in SPACES}
 COMMUTED = ["together", "drop", "ignore"]
 
 
+@pytest.mark.slow
 def test_there_are_dozens_of_spaces_and_none_is_empty_or_listed_twice():
     listed = [examine_space(make_recipe(mapping).space) for mapping in SPACES]
     assert len(SPACES) >= 60

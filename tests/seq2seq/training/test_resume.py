@@ -157,6 +157,7 @@ def recipe_file(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_training_that_sigkill_ends_twice_comes_out_as_if_nothing_had_been(dataset, whole, recipe_file, tmp_path):
     run = tmp_path / "run"
     kill_at_line(begin(recipe_file, dataset, run), "epoch 2/")
