@@ -14,7 +14,6 @@ from eqstream.data.reference.parsing import (
     Tree,
     decimal_places,
     decimal_text,
-    parse,  # noqa: F401  (for the examples below)
     render,
 )
 
@@ -28,6 +27,7 @@ class InexactDivisionError(ArithmeticError):
 def list_operands(tree: Tree) -> list[Rational]:
     """Returns the operands in reading order.
 
+    >>> from eqstream.data.reference.parsing import parse
     >>> list_operands(parse("31 + 87 * -2"))
     [31, 87, -2]
     """
@@ -39,6 +39,7 @@ def list_operands(tree: Tree) -> list[Rational]:
 def list_operators(tree: Tree) -> str:
     """Returns the operators in reading order.
 
+    >>> from eqstream.data.reference.parsing import parse
     >>> list_operators(parse("(1 + 2) * 3 - -4"))
     '+*-'
     """
@@ -50,6 +51,7 @@ def list_operators(tree: Tree) -> str:
 def count_digits(tree: Tree) -> int:
     """Returns the digits of the integer part of the longest operand; 0 has one.
 
+    >>> from eqstream.data.reference.parsing import parse
     >>> count_digits(parse("-120.5 + 99")), count_digits(parse("0 * 0.25"))
     (3, 1)
     """
@@ -59,6 +61,7 @@ def count_digits(tree: Tree) -> int:
 def has_brackets(tree: Tree) -> bool:
     """Returns whether the tree's text needs a bracket.
 
+    >>> from eqstream.data.reference.parsing import parse
     >>> has_brackets(parse("(1 * 2) + 3")), has_brackets(parse("1 + (2 + 3)"))
     (False, True)
     """
@@ -78,6 +81,7 @@ def evaluate(tree: Tree, division: str = "exact", decimals: int = 0) -> Rational
         ZeroDivisionError: A divisor is zero.
         InexactDivisionError: A quotient is off the grid under `exact`. Both say: not in any space.
 
+    >>> from eqstream.data.reference.parsing import parse
     >>> evaluate(parse("(131 + 83) * 7 - 744 / 31"))
     1474
     >>> evaluate(parse("-7 / 2"), "quotient"), evaluate(parse("7 / 2 / 3"), "fraction")
@@ -140,6 +144,7 @@ def count_carries(tree: Tree, division: str = "exact") -> int:
         ZeroDivisionError: A divisor is zero.
         InexactDivisionError: A value under `exact` has no finite decimal form.
 
+    >>> from eqstream.data.reference.parsing import parse
     >>> count_carries(parse("999 + 1")), count_carries(parse("100 - 1")), count_carries(parse("1 - 100"))
     (3, 2, 2)
     >>> count_carries(parse("5 - -7")), count_carries(parse("0.5 + 0.75"))
@@ -208,6 +213,7 @@ def canonical_key(tree: Tree) -> str:
     It is the fully bracketed text of one of the twins: the children of `+` and `*` in the order of their texts. Which
     one it is has no meaning of its own, and need not be the member that a dataset keeps.
 
+    >>> from eqstream.data.reference.parsing import parse
     >>> canonical_key(parse("31 + 87 * 5"))
     '((5*87)+31)'
     """
@@ -223,6 +229,7 @@ def canonical_key(tree: Tree) -> str:
 def twins(tree: Tree) -> frozenset[Tree]:
     """Returns all trees equal to `tree` up to swapping the children of `+` and `*`, itself among them.
 
+    >>> from eqstream.data.reference.parsing import parse
     >>> sorted(render(twin) for twin in twins(parse("1 + 2 * 3")))
     ['1 + 2 * 3', '1 + 3 * 2', '2 * 3 + 1', '3 * 2 + 1']
     """
