@@ -187,7 +187,7 @@ def build_dataset(
     from eqstream.building import build as build_quietly
 
     _let_beam_log(bool(beam_options))
-    with kept_when_interrupted():
+    with kept_when_interrupted(directory):
         return build_quietly(
             recipe,
             directory,
@@ -222,7 +222,7 @@ def verify(directory: str, workers: int, quick: bool, as_json: bool) -> int:
 
     _let_beam_log(False)
     try:
-        with kept_when_interrupted():
+        with kept_when_interrupted(directory):
             result = verify_dataset(directory, workers=workers, quick=quick, progress=not is_quiet())
     except DamagedManifestError as error:
         raise BadDataError(str(error)) from error

@@ -1,6 +1,7 @@
 """Exit statuses, and what ends a command."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -33,10 +34,12 @@ class InterruptedWorkError(Exception):
 
 
 @contextlib.contextmanager
-def kept_when_interrupted() -> Iterator[None]:
-    """Says on Ctrl-C that the same command goes on with what is finished."""
+def kept_when_interrupted(directory: str) -> Iterator[None]:
+    """Says on Ctrl-C that the same command goes on with what is finished, if there is anything."""
     try:
         yield
     except KeyboardInterrupt as error:
-        message = "interrupted; what is finished is kept, run the same command again to go on"
+        is_begun = "://" in directory or os.path.isdir(directory)
+        kept = "what is finished is kept, run the same command again to go on"
+        message = f"interrupted; {kept if is_begun else 'nothing was written yet'}"
         raise InterruptedWorkError(message) from error

@@ -284,7 +284,7 @@ def run_all(
     checked = load_recipe(recipe, overrides)
     # A mistake in the model's part must not come to light after the build.
     ModelRecipe.from_recipe(checked)
-    with kept_when_interrupted():
+    with kept_when_interrupted(directory):
         _run_all(checked, directory, workers=workers, overwrite=overwrite, force=force, as_json=as_json)
 
 

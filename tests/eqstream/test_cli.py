@@ -420,7 +420,9 @@ def test_only_what_keeps_its_work_says_so_when_it_is_interrupted(monkeypatch, tm
     for module in (build, verify, preview):
         monkeypatch.setattr(module, module.__name__.rpartition(".")[2], interrupted)
     monkeypatch.setattr(cli, "leave_at_once", sys.exit)
+    (tmp_path / "out" / "data").mkdir(parents=True)
     place = ["--out", tmp_path / "out"] if command in ("build", "run") else []
-    status, _, errors = call(command, "addition-10", *place, capsys=capsys)
+    subject = tmp_path / "out" if command == "verify" else "addition-10"
+    status, _, errors = call(command, subject, *place, capsys=capsys)
     assert status == 130
     assert errors.strip() == f"eqstream: {promise}"
