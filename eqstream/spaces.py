@@ -155,11 +155,11 @@ class EquationSpace:
         places = np.flatnonzero(answers.is_valid & in_answer_range(answers, space.recipe.answer))
         absent = [np.zeros_like(operands[0])] * (space.recipe.terms.max - len(operands))
         block = EquationBlock(
-            space.shapes.numbers(candidates.section.shapes, candidates.shapes),
-            [*operands, *absent],
-            answers.numerators,
-            answers.denominators,
-            answers.carries,
-            longest_digits(operands, space.scale),
+            shapes=space.shapes.numbers(candidates.section.shapes, candidates.shapes),
+            operands=[*operands, *absent],
+            numerators=answers.numerators,
+            denominators=answers.denominators,
+            carries=answers.carries,
+            digits=longest_digits(operands, space.scale),
         )
         return candidates.rows[places], list_equations(self._columns.to_columns(block.take(places)))

@@ -67,7 +67,7 @@ class TextEncoder:
         columns = self._number_ids(
             block.numerators, self._answer_decimals, self._answer_bound, has_sign=self._answer_has_sign
         )
-        if not isinstance(block.denominators, int):
+        if block.denominators is not None:
             is_whole = (block.denominators == 1).astype(bool)
             parts = self._number_ids(block.denominators, 0, self._answer_bound, has_sign=False)
             columns.append(np.where(is_whole, self._empty, self._id_of["/"]).astype(np.int32))

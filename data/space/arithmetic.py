@@ -40,33 +40,41 @@ class Answers:
 
     Attributes:
         numerators: shape (n,); int64, or Python integers where one of them needs more.
-        denominators: shape (n,), positive; or ``10 ** answer_decimals`` for all, except where answers are fractions.
+        scale: what numerators are divided by, ``10 ** answer_decimals``; 1 where answers are fractions.
+        denominators: of fractions in lowest terms, positive, shape (n,); None in a space whose answers are decimals.
         is_valid: whether every division is defined, shape (n,); the other columns mean nothing where it isn't.
         carries: carries and borrows of all additions and subtractions, shape (n,).
     """
 
     numerators: np.ndarray
-    denominators: np.ndarray | int
+    scale: int
+    denominators: np.ndarray | None
     is_valid: np.ndarray
     carries: np.ndarray
 
     def take(self, rows: np.ndarray) -> "Answers":
         """Returns the answers at `rows`."""
-        denominators = self.denominators if isinstance(self.denominators, int) else self.denominators[rows]
-        return Answers(self.numerators[rows], denominators, self.is_valid[rows], self.carries[rows])
+        denominators = None if self.denominators is None else self.denominators[rows]
+        return Answers(
+            numerators=self.numerators[rows],
+            scale=self.scale,
+            denominators=denominators,
+            is_valid=self.is_valid[rows],
+            carries=self.carries[rows],
+        )
 
     def replace(self, rows: np.ndarray, others: "Answers") -> "Answers":
-        """Returns the answers with `others` at `rows`, (m,)."""
-        denominators = self.denominators
-        if not isinstance(denominators, int):
-            assert not isinstance(others.denominators, int)
-            denominators = _replace(denominators, rows, others.denominators)
-        numerators = _replace(self.numerators, rows, others.numerators)
-        is_valid, carries = (
-            _replace(mine, rows, theirs)
-            for mine, theirs in ((self.is_valid, others.is_valid), (self.carries, others.carries))
+        """Returns the answers with `others`, of the same space, at `rows`, (m,)."""
+        denominators = None
+        if self.denominators is not None and others.denominators is not None:
+            denominators = _replace(self.denominators, rows, others.denominators)
+        return Answers(
+            numerators=_replace(self.numerators, rows, others.numerators),
+            scale=self.scale,
+            denominators=denominators,
+            is_valid=_replace(self.is_valid, rows, others.is_valid),
+            carries=_replace(self.carries, rows, others.carries),
         )
-        return Answers(numerators, denominators, is_valid, carries)
 
 
 def _replace(column: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -162,7 +170,13 @@ class _OneGrid:
             for slot, values in zip(slots, self._apply(operators.get(node.right), left, right), strict=True):
                 slot.put(node.left, values)
         numerators, denominators = self._finish(tuple(slot.roots() for slot in slots))
-        return Answers(numerators, denominators, self.is_valid, self.carries)
+        return Answers(
+            numerators=numerators,
+            scale=10**self._arithmetic.answer_decimals if denominators is None else 1,
+            denominators=denominators,
+            is_valid=self.is_valid,
+            carries=self.carries,
+        )
 
     def _apply(self, operator: np.ndarray, left: Value, right: Value) -> Value:
         """Returns the values of one step, computed for each kind of operator apart."""
@@ -206,8 +220,9 @@ class _OneGrid:
             return (left[0] // divisor,)
         return (self._divide_exactly(rows, self._times(rows, left[0], self._arithmetic.grid), divisor),)
 
-    def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | int]:
-        return value[0], 10**self._arithmetic.answer_decimals
+    def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | None]:
+        """Returns the numerators of the answers and, where these are fractions, the denominators."""
+        return value[0], None
 
     def _times(self, rows: Rows, left: np.ndarray, right: np.ndarray | int) -> np.ndarray:
         """Returns the products; where they are too large, 1."""
@@ -287,9 +302,9 @@ class _ManyGrids(_OneGrid):
         decimals = np.full_like(left[1], self._arithmetic.space.operands.decimals)
         return self._divide_exactly(rows, self._times(rows, numerator, self._arithmetic.grid), denominator), decimals
 
-    def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | int]:
+    def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | None]:
         decimals = self._arithmetic.answer_decimals
-        return self._shift(slice(None), value[0], decimals - value[1]), 10**decimals
+        return self._shift(slice(None), value[0], decimals - value[1]), None
 
     def _shift(self, rows: Rows, steps: np.ndarray, decimals: np.ndarray) -> np.ndarray:
         """Returns the steps times powers of ten."""
@@ -339,14 +354,14 @@ class _Rational(_OneGrid):
         denominator = self._times(rows, divisor * sign, left[1])
         return numerator, denominator, np.zeros_like(left[2])
 
-    def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | int]:
+    def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | None]:
         numerator, denominator, _ = value
         if self._arithmetic.is_fraction:
             divisor = np.gcd(numerator, denominator)
             # A numerator of 0 has the denominator as greatest common divisor: 0/1.
             return numerator // divisor, denominator // divisor
         scale = 10**self._arithmetic.answer_decimals
-        return _round_half_even(self._times(slice(None), numerator, scale), denominator), scale
+        return _round_half_even(self._times(slice(None), numerator, scale), denominator), None
 
 
 @functools.cache
@@ -354,7 +369,7 @@ def _powers_of_ten(highest: int) -> np.ndarray:
     return np.array([10**exponent for exponent in range(highest + 1)], dtype=object)
 
 
-def _round_half_even(numerator: np.ndarray, denominator: np.ndarray | int) -> np.ndarray:
+def _round_half_even(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Returns numerator / denominator (positive) rounded to whole numbers, halves to the even one."""
     floor = numerator // denominator
     twice = 2 * (numerator - floor * denominator)

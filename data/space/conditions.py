@@ -9,7 +9,6 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import Any, cast
 
 import numpy as np
@@ -235,7 +234,7 @@ def fits(where: Where, columns: ShapeColumns, operands: np.ndarray, answers: Ans
     if where.carries is not None and answers is not None:
         result &= _in_range(answers.carries, 1, where.carries)
     if where.answer is not None and answers is not None:
-        result &= _in_range(answers.numerators, answers.denominators, where.answer)
+        result &= in_answer_range(answers, where.answer)
     return result
 
 
@@ -247,27 +246,27 @@ def longest_digits(operands: np.ndarray, scale: int) -> np.ndarray:
     return digit_count(largest // scale if scale > 1 else largest)
 
 
-def _in_range(numerators: np.ndarray, denominators: np.ndarray | int, bounds: Range) -> np.ndarray:
-    inside = np.ones(len(numerators), dtype=bool)
+def _in_range(steps: np.ndarray, scale: int, bounds: Range) -> np.ndarray:
+    """Returns whether each number, in steps of 1 / scale, lies within bounds, shape (n,)."""
+    inside = np.ones(len(steps), dtype=bool)
     if bounds.min is not None:
-        low = exact(bounds.min)
-        inside &= _compare(numerators, denominators, low, np.greater_equal)
+        inside &= (steps >= math.ceil(exact(bounds.min) * scale)).astype(bool)
     if bounds.max is not None:
-        high = exact(bounds.max)
-        inside &= _compare(numerators, denominators, high, np.less_equal)
+        inside &= (steps <= math.floor(exact(bounds.max) * scale)).astype(bool)
     return inside
 
 
-def _compare(
-    numerators: np.ndarray, denominators: np.ndarray | int, bound: Fraction, comparison: np.ufunc
-) -> np.ndarray:
-    if isinstance(denominators, int):
-        scaled = bound * denominators
-        # Between two whole numbers the fraction itself decides nothing: round towards the range.
-        limit = math.ceil(scaled) if comparison is np.greater_equal else math.floor(scaled)
-        return comparison(numerators, limit).astype(bool)
-    left = numerators.astype(object) * bound.denominator
-    return comparison(left, denominators.astype(object) * bound.numerator).astype(bool)
+def _are_fractions_in_range(numerators: np.ndarray, denominators: np.ndarray, bounds: Range) -> np.ndarray:
+    """Returns whether each fraction lies within bounds, shape (n,)."""
+    numerators, denominators = numerators.astype(object), denominators.astype(object)
+    inside = np.ones(len(numerators), dtype=bool)
+    if bounds.min is not None:
+        low = exact(bounds.min)
+        inside &= (numerators * low.denominator >= denominators * low.numerator).astype(bool)
+    if bounds.max is not None:
+        high = exact(bounds.max)
+        inside &= (numerators * high.denominator <= denominators * high.numerator).astype(bool)
+    return inside
 
 
 def _holds_any(operands: np.ndarray, values: Sequence[ExactNumber], scale: int) -> np.ndarray:
@@ -278,5 +277,7 @@ def _holds_any(operands: np.ndarray, values: Sequence[ExactNumber], scale: int) 
 
 
 def in_answer_range(answers: Answers, bounds: Range) -> np.ndarray:
-    """Returns whether each answer lies within the bounds of the space, shape (n,)."""
-    return _in_range(answers.numerators, answers.denominators, bounds)
+    """Returns whether each answer lies within bounds, shape (n,)."""
+    if answers.denominators is None:
+        return _in_range(answers.numerators, answers.scale, bounds)
+    return _are_fractions_in_range(answers.numerators, answers.denominators, bounds)

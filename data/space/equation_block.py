@@ -14,7 +14,8 @@ class EquationBlock:
         shapes: number of each equation's shape, shape (n,); uint16 where the space has no more, or a wider type.
         operands: one array (n,) of grid integers per operand of the longest shape; 0 where a shape has fewer.
         numerators: numerators of the answers, shape (n,).
-        denominators: one denominator for all, or an array (n,) where answers are fractions in lowest terms.
+        denominators: of answers that are fractions in lowest terms, shape (n,); None in a space whose answers are
+            decimals, where numerators are grid steps.
         carries: carries and borrows, int64, shape (n,).
         digits: digits before the point of the longest operand, int64, shape (n,).
     """
@@ -22,7 +23,7 @@ class EquationBlock:
     shapes: np.ndarray
     operands: list[np.ndarray]
     numerators: np.ndarray
-    denominators: np.ndarray | int
+    denominators: np.ndarray | None
     carries: np.ndarray
     digits: np.ndarray
 
@@ -32,7 +33,7 @@ class EquationBlock:
     def columns(self) -> list[np.ndarray]:
         """Returns all columns that are arrays, always in the same order."""
         fixed = [self.shapes, self.numerators, self.carries, self.digits, *self.operands]
-        return fixed if isinstance(self.denominators, int) else [*fixed, self.denominators]
+        return fixed if self.denominators is None else [*fixed, self.denominators]
 
     def take(self, rows: np.ndarray | slice) -> "EquationBlock":
         """Returns the equations at `rows`, in that order."""
@@ -41,9 +42,15 @@ class EquationBlock:
     def with_columns(self, columns: list[np.ndarray]) -> "EquationBlock":
         """Returns other equations of the same space, given what `columns` would return of them."""
         count = len(self.operands)
-        denominators = self.denominators if isinstance(self.denominators, int) else columns[-1]
         shapes, numerators, carries, digits = columns[:4]
-        return EquationBlock(shapes, columns[4 : 4 + count], numerators, denominators, carries, digits)
+        return EquationBlock(
+            shapes=shapes,
+            operands=columns[4 : 4 + count],
+            numerators=numerators,
+            denominators=None if self.denominators is None else columns[-1],
+            carries=carries,
+            digits=digits,
+        )
 
 
 def join_blocks(blocks: Sequence[EquationBlock]) -> EquationBlock:

@@ -118,12 +118,12 @@ class TwinOrder:
         absent = np.broadcast_to(np.zeros(1, dtype=operands.dtype), len(rows))
         answers = answers.take(rows)
         return EquationBlock(
-            self._space.shapes.numbers(classes.shapes, shapes),
-            [*operands, *[absent] * (self._space.shapes.max_terms - len(operands))],
-            answers.numerators,
-            answers.denominators,
-            answers.carries,
-            digits[rows],
+            shapes=self._space.shapes.numbers(classes.shapes, shapes),
+            operands=[*operands, *[absent] * (self._space.shapes.max_terms - len(operands))],
+            numerators=answers.numerators,
+            denominators=answers.denominators,
+            carries=answers.carries,
+            digits=digits[rows],
         )
 
 

@@ -35,7 +35,16 @@ def make_block(shapes, arithmetic, rows, is_huge) -> EquationBlock:
         columns += [np.zeros(1, dtype=columns[0].dtype)] * (widest - len(operands))
         none = np.zeros(1, dtype=np.int64)
         shape = np.array([number], dtype=np.uint16)
-        parts.append(EquationBlock(shape, columns, answers.numerators, answers.denominators, none, none))
+        parts.append(
+            EquationBlock(
+                shapes=shape,
+                operands=columns,
+                numerators=answers.numerators,
+                denominators=answers.denominators,
+                carries=none,
+                digits=none,
+            )
+        )
     return join_blocks(parts)
 
 
@@ -108,7 +117,14 @@ def test_groups_of_digits_behind_the_point_keep_their_inner_zeros_and_lose_the_l
     dtype = object if max(steps) >= 1 << 62 else np.int64
     column = np.array(steps, dtype=dtype)
     none = np.zeros(len(steps), dtype=np.int64)
-    block = EquationBlock(none.astype(np.uint16), [column], column, scale, none, none)
+    block = EquationBlock(
+        shapes=none.astype(np.uint16),
+        operands=[column],
+        numerators=column,
+        denominators=None,
+        carries=none,
+        digits=none,
+    )
     expected = [render(plant(0, [step], scale)) for step in steps]
     assert split_joined(text.questions(block)) == split_joined(text.answers(block)) == expected
 

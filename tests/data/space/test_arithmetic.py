@@ -33,7 +33,10 @@ def check(space, tree, rows):
     assert not without_carries.carries.any()
     assert (without_carries.is_valid == answers.is_valid).all()
     division = space.division if "/" in space.operators else "exact"
-    denominators = np.broadcast_to(np.array(answers.denominators, dtype=object), len(rows))
+    assert (answers.denominators is not None) == arithmetic.is_fraction
+    denominators = np.full(len(rows), answers.scale, dtype=object)
+    if answers.denominators is not None:
+        denominators = denominators * answers.denominators
     for place, row in enumerate(rows):
         planted = plant(tree, row, scale)
         try:
@@ -193,7 +196,7 @@ def test_an_equation_on_paper():
     columns = columns_of([("-", ("*", ("+", 0, 1), 2), ("/", 3, 4))])
     space = make_recipe({"operands": {"min": 0, "max": 999}, "operators": "+-*/", "terms": 5, "brackets": True}).space
     answers = Arithmetic(space, 999).evaluate(columns, np.array([131, 83, 7, 744, 31])[:, None])
-    assert (answers.numerators.tolist(), answers.denominators) == ([1474], 1)
+    assert (answers.numerators.tolist(), answers.scale, answers.denominators) == ([1474], 1, None)
     assert evaluate(parse("(131 + 83) * 7 - 744 / 31")) == 1474
     # 131 + 83 carries once, 1498 - 24 borrows never.
     assert answers.carries.tolist() == [1]
