@@ -10,9 +10,11 @@
 | `train`, `evaluate`, `load_model` | models |
 | `UserError`, `DamagedManifestError`, `TrainingInterruptedError` | what they raise |
 
-Importing the package loads none of its modules: each name is imported when it is first used. What is not listed here
-may change without notice.
+Importing the package loads nothing heavy: each name is imported when it is first used. After it,
+`keras.models.load_model` reads the models of runs. What is not listed here may change without notice.
 """
+
+from eqstream.keras_import import register_models
 
 # The name that type checkers take for true; importing it from `typing` would take longer than all the rest.
 TYPE_CHECKING = False
@@ -62,6 +64,8 @@ _MODULE_TO_NAMES = {
     "eqstream.streams": ("equations", "stream"),
 }
 _SUBPACKAGES = ("data", "pipelines", "seq2seq")
+
+register_models()
 
 if not TYPE_CHECKING:  # a type checker would take any misspelt name for one that this function returns
 

@@ -91,14 +91,18 @@ def test_package_files_hold_a_docstring_and_nothing_else():
 
 
 def test_sources_do_nothing_when_they_are_imported():
-    """Only definitions, constants and imports; a bare call at module level would run at import."""
-    assert [
+    """Only definitions, constants and imports; a bare call at module level would run at import.
+
+    There is one: nothing that comes later could tell Keras of the models in a program that imports `eqstream` alone.
+    """
+    calls = [
         f"{name}, line {node.lineno}"
         for name in SOURCE_NAMES
         for node in TREES[name].body
         if (isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant))
         or isinstance(node, (ast.For, ast.While, ast.With, ast.Try))
-    ] == []
+    ]
+    assert [re.sub(", line .*", "", call) for call in calls] == ["eqstream/__init__.py"]
 
 
 SETUP = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))

@@ -316,7 +316,7 @@ def test_saved_models_load_as_keras_loads_models_those_of_the_first_release_too(
     with zipfile.ZipFile(ROOT / "tests" / "fixtures" / "first-release.zip") as archive:
         archive.extract("transformer/model.keras", tmp_path)
     program = (
-        "import sys, keras, eqstream.seq2seq.models.registry\n"
+        "import sys, eqstream, keras\n"
         "new, old = (keras.models.load_model(path) for path in sys.argv[1:])\n"
         "optimizer = new.optimizer\n"
         "print(type(optimizer).__name__, optimizer.get_config()['learning_rate']['registered_name'])\n"
