@@ -5,6 +5,7 @@ root of the size, so that few values fall outside ``[0, size)``; those walk the 
 Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). Rounds add a keyed hash of one digit to the other.
 """
 
+import functools
 import hashlib
 import math
 from collections.abc import Callable
@@ -19,6 +20,10 @@ _SMALL_SIZE = 1 << 16
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _FINISHER = np.uint64(0xD1B54A32D192ED03)
 _HALF = np.uint64(32)
+# Numbers of two digits this small have 32 bits.
+_LARGEST_SHORT_RADIX = (1 << 16) - 1
+# Bytes of a column of numbers that are computed together; several such columns stay in the cache.
+_CHUNK_BYTES = 3 << 15
 LARGEST_WIDE_SIZE = 1 << 124
 
 
@@ -44,6 +49,20 @@ def _mix_bits(numbers: np.ndarray, key: int) -> np.ndarray:
     mixed = (numbers ^ np.uint64(key)) * _MULTIPLIER
     mixed ^= mixed >> _HALF
     mixed *= _FINISHER
+    mixed >>= _HALF
+    return mixed
+
+
+@functools.lru_cache(maxsize=64)
+def _list_hashes(key: int, num_digits: int, radix: int) -> np.ndarray:
+    """Returns the hash in [0, radix) of each digit in [0, num_digits), uint32 (num_digits,)."""
+    return _scale_hashes(np.arange(num_digits, dtype=np.uint64), key, radix).astype(np.uint32)
+
+
+def _scale_hashes(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
+    """Returns a hash of each digit in [0, radix), uint64 (n,), for radices up to 2 ** 32."""
+    mixed = _mix_bits(digit.astype(np.uint64, copy=False), key)
+    mixed *= np.uint64(radix)
     mixed >>= _HALF
     return mixed
 
@@ -78,7 +97,7 @@ class Permutation:
         self._is_native = index_dtype(size) is np.int64
         # Digits are native numbers, and so are sums of two, for all but the largest sizes.
         self._has_native_digits = self._radix <= 1 << 62
-        self._mix = self._mix_native if self._is_native else self._mix_big
+        self._dtype = object if not self._is_native else np.uint32 if self._radix <= _LARGEST_SHORT_RADIX else np.uint64
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Returns the index at each position."""
@@ -89,11 +108,13 @@ class Permutation:
         return self._cycle_walk(indices, self._decrypt)
 
     def _cycle_walk(self, values: np.ndarray, step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        dtype = np.uint64 if self._is_native else object
         values = np.asarray(values)
         if len(values) and not (values.min() >= 0 and values.max() < self.size):
             raise ValueError(f"values must lie in [0, {self.size}), got {values.min()} to {values.max()}")
-        result = step(values.astype(dtype))
+        result = np.empty(len(values), dtype=self._dtype)
+        size = _CHUNK_BYTES // result.itemsize
+        for start in range(0, len(values), size):
+            result[start : start + size] = step(values[start : start + size].astype(self._dtype))
         outside = np.flatnonzero(result >= self.size)
         while len(outside):
             result[outside] = step(result[outside])
@@ -119,14 +140,15 @@ class Permutation:
         return self._join(left, right)
 
     def _split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        radix = np.uint64(self._radix) if self._is_native else self._radix
-        left = values // radix
-        right = values - left * radix
-        return (left.astype(np.uint64), right.astype(np.uint64)) if self._has_native_digits else (left, right)
+        left = values // self._radix
+        right = values - left * self._radix
+        if self._is_native or not self._has_native_digits:
+            return left, right
+        return left.astype(np.uint64), right.astype(np.uint64)
 
     def _join(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if self._is_native:
-            return left * np.uint64(self._radix) + right
+            return left * left.dtype.type(self._radix) + right
         return left.astype(object) * self._radix + right.astype(object)
 
     def _add(self, digit: np.ndarray, addend: np.ndarray, radix: int) -> np.ndarray:
@@ -134,20 +156,22 @@ class Permutation:
         if not self._has_native_digits:
             return total % radix
         # Without a wrap the subtraction runs below zero, that is, to a huge unsigned number.
-        return np.minimum(total, total - np.uint64(radix))
+        return np.minimum(total, total - total.dtype.type(radix))
 
     def _subtract(self, digit: np.ndarray, subtrahend: np.ndarray, radix: int) -> np.ndarray:
         difference = digit - subtrahend
         if not self._has_native_digits:
             return difference % radix
-        return np.minimum(difference, difference + np.uint64(radix))
+        return np.minimum(difference, difference + difference.dtype.type(radix))
 
-    def _mix_native(self, digit: np.ndarray, key: int, radix: int) -> np.ndarray:
-        """Returns a hash of each digit in [0, radix), for radices up to 2 ** 32."""
-        mixed = _mix_bits(digit, key)
-        mixed *= np.uint64(radix)
-        mixed >>= _HALF
-        return mixed
+    def _mix(self, digit: np.ndarray, key: int, radix: int) -> np.ndarray:
+        """Returns a hash of each digit in [0, radix)."""
+        if not self._is_native:
+            return self._mix_big(digit, key, radix)
+        # The digits of both sides are below the larger radix. Few values do not pay for a table.
+        if len(digit) < 2 * self._radix:
+            return _scale_hashes(digit, key, radix).astype(digit.dtype, copy=False)
+        return _list_hashes(key, self._radix, radix).take(digit)
 
     def _mix_big(self, digit: np.ndarray, key: int, radix: int) -> np.ndarray:
         num_bytes = (radix.bit_length() + 7) // 8 + 8

@@ -53,6 +53,16 @@ def test_both_ways_to_compute_reach_the_ends_of_their_range(size):
     assert (permutation.inverse(permutation.forward(positions)) == positions).all()
 
 
+@pytest.mark.parametrize("size", [10, 10**6, 10**8, 65535**2, 65535**2 + 1, 2**40])
+def test_many_values_at_once_go_where_each_goes_alone(size):
+    permutation = Permutation(size, 3)
+    positions = np.arange(max(0, size - 70_000), size)
+    indices = permutation.forward(positions)
+    for place in (0, len(positions) // 2, len(positions) - 1):
+        assert permutation.forward(positions[place : place + 1]) == indices[place]
+    assert np.array_equal(permutation.inverse(indices), positions)
+
+
 def test_values_outside_the_set_are_refused():
     with pytest.raises(ValueError, match=r"values must lie in \[0, 10\), got -1 to 3"):
         Permutation(10, 0).forward(np.array([3, -1]))
