@@ -21,13 +21,13 @@ few equations early, and changes nothing about what is held out.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.permutation import derive_seed
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import Recipe, Where
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.apportionment import assign_slots
@@ -36,9 +36,12 @@ from eqstream.data.splits.interleaving import interleave
 from eqstream.data.splits.strata import fill_sources
 from eqstream.data.streams.epochs import EnumeratedEpochs, Epochs, ListedEpochs, list_free_equations
 from eqstream.data.streams.held_out import SourceRanges, find_ranges
+from eqstream.data.streams.narrowed import narrow_ranges
 
 # Sources of fewer positions than this, all together, are listed once and kept.
 MOST_LISTED = 1 << 21
+# Beyond these many positions an epoch would take hours.
+_MOST_POSITIONS = 1 << 36
 
 
 class EquationStream:
@@ -54,11 +57,12 @@ class EquationStream:
         split: the split in whose place it stands.
         num_examples: equations in an epoch; by default as many as the split has.
         seed: of the order.
+        where: what the equations must meet besides; an epoch then has at most all of those, each of them once.
         most_listed: number of positions up to which sources are listed and kept; the order depends on it.
         block_size: number of equations computed together, and of positions; the order depends on it.
 
     Attributes:
-        num_examples: equations in an epoch.
+        num_examples: equations in an epoch; 0 if none meets `where`.
         space: the space whose shapes the numbers in a block of equations mean.
 
     Raises:
@@ -72,17 +76,24 @@ class EquationStream:
         *,
         num_examples: int | None = None,
         seed: int = 0,
+        where: Where | None = None,
         most_listed: int = MOST_LISTED,
         block_size: int | None = None,
     ) -> None:
         if num_examples is not None and num_examples < 1:
             raise UserError(f"`num_examples` must be at least 1, got {num_examples}")
-        found = find_ranges(recipe, split, block_size=block_size)
+        if where is None:
+            found = find_ranges(recipe, split, block_size=block_size)
+        else:
+            found = narrow_ranges(recipe, split, where, block_size=block_size)
+        capacities, tables = _list_tables(found.sources, most_listed)
         self.num_examples = num_examples or found.num_equations
+        if where is not None:
+            self.num_examples = min(self.num_examples, sum(capacities))
         self.space: PreparedSpace = found.space
         self._seed = derive_seed(seed, "fresh", recipe.seed, split)
         self._block_size = block_size or BLOCK_SIZE
-        pairs = _list_epochs(found.sources, self.num_examples, self._seed, most_listed)
+        pairs = _list_epochs(found.sources, capacities, tables, num_examples=self.num_examples, seed=self._seed)
         self._quotas = tuple(quota for quota, _ in pairs)
         self._parts = [epochs for _, epochs in pairs]
 
@@ -91,6 +102,8 @@ class EquationStream:
 
         Starting at `first` gives exactly the equations that would have come there.
         """
+        if not self._parts:
+            return
         if len(self._parts) == 1:
             yield from self._parts[0].equations(epoch, first)
             return
@@ -105,13 +118,8 @@ class EquationStream:
         yield from interleave(parts, itertools.starmap(assign, itertools.pairwise(edges)))
 
 
-def _list_epochs(
-    sources: Sequence[SourceRanges], num_examples: int, seed: int, most_listed: int
-) -> list[tuple[int, Epochs]]:
-    """Returns for each source that takes part how many equations it gives in an epoch, and its epochs.
-
-    An epoch takes all there is time and again, and the rest evenly.
-    """
+def _list_tables(sources: Sequence[SourceRanges], most_listed: int) -> tuple[list[int], dict[int, EquationBlock]]:
+    """Returns how many equations each source can give, and all of them by source where they are few enough."""
     tables: dict[int, EquationBlock] = {}
     capacities = [source.num_free_equations for source in sources]
     for number, source in enumerate(sources):
@@ -121,6 +129,23 @@ def _list_epochs(
             capacities[number] = sum(map(len, blocks))
             if blocks:
                 tables[number] = join_blocks(blocks)
+    return capacities, tables
+
+
+def _list_epochs(
+    sources: Sequence[SourceRanges],
+    capacities: list[int],
+    tables: Mapping[int, EquationBlock],
+    *,
+    num_examples: int,
+    seed: int,
+) -> list[tuple[int, Epochs]]:
+    """Returns for each source that takes part how many equations it gives in an epoch, and its epochs.
+
+    An epoch takes all there is time and again, and the rest evenly.
+    """
+    if not num_examples:
+        return []
     times, rest = divmod(num_examples, sum(capacities))
     filled = fill_sources(rest, capacities, [each.source for each in sources])
     quotas = [times * capacity + share for capacity, share in zip(capacities, filled, strict=True)]
@@ -130,5 +155,15 @@ def _list_epochs(
         if quota and number in tables:
             pairs.append((quota, ListedEpochs(tables[number], quota, own_seed)))
         elif quota:
+            _refuse_the_endless(quota, capacities[number], source.num_free_positions)
             pairs.append((quota, EnumeratedEpochs(source, quota, own_seed)))
     return pairs
+
+
+def _refuse_the_endless(quota: int, capacity: int, num_positions: int) -> None:
+    rarity = num_positions // capacity
+    if rarity > 1 and quota * rarity > _MOST_POSITIONS:
+        raise UserError(
+            f"{quota:,} equations would take hours to find, as about one of {rarity:,} candidates is wanted; make the "
+            "epoch smaller, or the condition wider"
+        )

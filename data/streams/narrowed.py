@@ -1,0 +1,144 @@
+"""What a split may take from, narrowed by one more condition, without what other splits hold.
+
+The condition has boxes of its own, so few equations among many are enumerated as fast as all of them are. Their order
+and places are other than those of the whole: what is held out is known by its place in the space.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from eqstream.data.errors import UserError
+from eqstream.data.permutation import index_dtype
+from eqstream.data.recipe import ExactNumber, Range, Recipe, SplitRecipe, Where, exact
+from eqstream.data.space.conditions import Selection, selection_of
+from eqstream.data.space.equation_space import EquationSpace
+from eqstream.data.splits.class_filter import ClassFilter
+from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
+from eqstream.data.splits.strata import list_sources
+from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
+from eqstream.data.streams.held_out import SourceRanges, SplitRanges, find_ranges
+
+# Eight bytes for each.
+_MOST_HELD_OUT = 1 << 26
+# Positions that are looked at to estimate the number of equations at all of them: more until so many are found.
+_FIRST_LOOK, _LAST_LOOK = 1 << 20, 1 << 26
+_ENOUGH_FOUND = 1000
+
+
+def narrow_ranges(recipe: Recipe, split: str, where: Where, *, block_size: int | None = None) -> SplitRanges:
+    """Returns what of a split's sources meets a condition and is in no other split; all of it is free.
+
+    Args:
+        recipe: the recipe.
+        split: the name of the split.
+        where: what must hold besides the condition of the split.
+        block_size: see `PreparedSources`.
+
+    Raises:
+        UserError: there is no such split, the splits cannot be planned, or the other splits hold too much to be kept in
+            mind.
+    """
+    found = find_ranges(recipe, split, block_size=block_size)
+    own = next(each for each in recipe.splits if each.name == split)
+    both = _intersect(own.where, where)
+    if both is None:
+        return SplitRanges((), found.num_equations, found.space)
+    alone = SplitRecipe(name=split, rest=True, where=both, hash=own.hash)
+    twins = TwinFinder(found.space, recipe.commuted)
+    is_held_out, others = _find_held_out(found), _list_others(recipe, own)
+    ranges: list[SourceRanges] = []
+    for source in list_sources(dataclasses.replace(recipe, splits=(alone,)), found.space, twins):
+        enumeration = Enumeration(
+            found.space,
+            EquationSpace(source.sections),
+            twins,
+            ClassFilter(found.space, source.selection, others, hash_salt=recipe.hash_salt, is_omitted=is_held_out),
+            seed=recipe.seed,
+            scope=source.scope,
+            block_size=block_size or BLOCK_SIZE,
+        )
+        if enumeration.size:
+            num_equations = _estimate(enumeration)
+            ranges.append(
+                SourceRanges(enumeration=enumeration, source=source, own=None, taken=(), num_equations=num_equations)
+            )
+    return SplitRanges(tuple(ranges), found.num_equations, found.space)
+
+
+def _list_others(recipe: Recipe, own: SplitRecipe) -> tuple[Selection, ...]:
+    """Returns the selections that a split leaves to others."""
+    if not selection_of(own).is_everything:
+        return ()
+    others = dict.fromkeys(selection_of(other) for other in recipe.splits)
+    return tuple(other for other in others if not other.is_everything)
+
+
+def _find_held_out(found: SplitRanges) -> Callable[[TwinClasses], np.ndarray] | None:
+    """Returns what says of classes whether another split has them, bool (n,); None if no other split has any."""
+    space = found.space.whole
+    num_held_out = sum(each.stop - each.start for source in found.sources for each in source.taken)
+    if not num_held_out:
+        return None
+    if num_held_out > _MOST_HELD_OUT:
+        raise UserError(
+            f"other splits hold {num_held_out:,} candidates, at most {_MOST_HELD_OUT:,} can be told from the rest of a "
+            "condition; make them smaller, or train on shards"
+        )
+    parts = [_rank(space, classes) for classes in _list_taken(found)]
+    taken = np.unique(np.concatenate([np.zeros(0, index_dtype(space.size)), *parts]))
+
+    def is_held_out(classes: TwinClasses) -> np.ndarray:
+        ranks = _rank(space, classes)
+        places = np.minimum(np.searchsorted(taken, ranks), len(taken) - 1)
+        return np.asarray(taken[places] == ranks, dtype=bool)
+
+    return is_held_out if len(taken) else None
+
+
+def _list_taken(found: SplitRanges) -> Iterable[TwinClasses]:
+    for source in found.sources:
+        for taken in source.taken:
+            for positions in source.enumeration.position_blocks(taken.start, taken.stop):
+                yield from source.enumeration.kept_at(positions).groups
+
+
+def _rank(space: EquationSpace, classes: TwinClasses) -> np.ndarray:
+    return space.rank(classes.shapes, classes.shape_places, classes.operands)
+
+
+def _estimate(enumeration: Enumeration) -> int:
+    """Returns the number of equations of an enumeration; exact where it has few positions or keeps all."""
+    size = enumeration.size
+    if enumeration.keeps_all:
+        return size
+    looked_at, num_found, stop = 0, 0, min(_FIRST_LOOK, size)
+    while looked_at < stop:
+        num_found += enumeration.count(looked_at, stop)
+        looked_at = stop
+        if num_found < _ENOUGH_FOUND:
+            stop = min(2 * stop, _LAST_LOOK, size)
+    return num_found * size // looked_at
+
+
+def _intersect(first: Where | None, second: Where) -> Where | None:
+    """Returns the condition that both hold, of which the second is about ranges of terms, digits and carries.
+
+    None if there is none.
+    """
+    if first is None:
+        return second
+    ranges: dict[str, Range] = {}
+    for name in ("terms", "digits", "carries"):
+        bounds = [each for each in (getattr(first, name), getattr(second, name)) if each is not None]
+        if len(bounds) == 2 and not bounds[0].overlaps(bounds[1]):
+            return None
+        if bounds:
+            low = _best(max, [each.min for each in bounds])
+            ranges[name] = Range(min=low, max=_best(min, [each.max for each in bounds]))
+    return dataclasses.replace(first, **ranges)
+
+
+def _best(choose: Callable, ends: Iterable[ExactNumber | None]) -> ExactNumber | None:
+    return choose((end for end in ends if end is not None), key=exact, default=None)

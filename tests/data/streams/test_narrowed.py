@@ -1,0 +1,83 @@
+"""Streams with one more condition: all that meets it and is not held out, and nothing else."""
+
+import itertools
+
+import pytest
+
+from eqstream.data.configuration import from_mapping
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Range, Where
+from eqstream.data.streams.equation_stream import EquationStream
+from tests.brute_force import by_question, examine_space, make_recipe, meets
+from tests.covering import cover_pairs
+from tests.data.streams.test_equation_stream import (
+    CASES,
+    COMMUTED,
+    KEPT,
+    SAMPLING,
+    TEST,
+    all_kept,
+    expected_questions,
+    questions_of,
+    space,
+)
+
+CONDITIONS = {
+    "short": {"digits": 1},
+    "easy": {"carries": {"max": 0}},
+    "two terms": {"terms": 2},
+    "hard and long": {"carries": {"min": 1}, "digits": {"min": 2}},
+}
+
+
+@cover_pairs("case, condition, commuted, sampling, most_listed", CASES, CONDITIONS, COMMUTED, SAMPLING, KEPT)
+def test_narrowed_stream_gives_all_that_meets_the_condition_and_nothing_else(
+    case, condition, commuted, sampling, most_listed
+):
+    some_space, splits = case
+    recipe = make_recipe(some_space, splits, commuted=commuted, sampling=sampling)
+    known = by_question(examine_space(recipe.space))
+    expected = {question for question in expected_questions(recipe)[0] if meets(known[question], condition)}
+    stream = EquationStream(recipe, num_examples=10**6, where=from_mapping(Where, condition), most_listed=most_listed)
+    assert stream.num_examples == len(expected)
+    for epoch in (0, 5):
+        questions = questions_of(recipe, stream, epoch)
+        assert len(questions) == stream.num_examples
+        if most_listed or sampling == "uniform":
+            assert sorted(questions) == sorted(expected)
+        assert set(questions) <= expected
+
+
+@all_kept
+@pytest.mark.parametrize("sampling", SAMPLING)
+def test_narrowed_stream_resumes_anywhere(sampling, most_listed):
+    recipe = make_recipe(space(0, 40, "+-"), [TEST, {"name": "train", "rest": True}], sampling=sampling)
+    stream = EquationStream(recipe, num_examples=300, where=Where(carries=Range(min=1)), most_listed=most_listed)
+    whole = [questions_of(recipe, stream, epoch) for epoch in range(3)]
+    assert len({tuple(questions) for questions in whole}) == 3
+    for epoch, first in itertools.product((2, 1), range(0, 301, 50)):
+        assert questions_of(recipe, stream, epoch, first) == whole[epoch][first:]
+
+
+def test_few_equations_of_a_huge_space_are_found_at_once():
+    recipe = make_recipe(space(0, 10**20), [{"name": "train", "count": 500}, TEST])
+    stream = EquationStream(recipe, num_examples=10**6, where=Where(digits=Range(max=1)))
+    assert sorted(questions_of(recipe, stream, 0)) == sorted(f"{a} + {b}" for a in range(10) for b in range(10))
+
+
+@pytest.mark.parametrize("where", [Where(digits=Range(min=3)), Where(carries=Range(min=9))])
+def test_condition_that_nothing_meets_gives_nothing(where):
+    recipe = make_recipe(space(0, 99), [{"name": "train", "count": 9}, TEST])
+    stream = EquationStream(recipe, where=where)
+    assert stream.num_examples == 0
+    assert list(stream.equations(0)) == []
+
+
+def test_condition_that_next_to_nothing_meets_is_refused():
+    recipe = make_recipe(space(0, 10**9), [{"name": "train", "count": 9}, TEST])
+    message = (
+        "10,000,000,000 equations would take hours to find, as about one of [0-9,]+ candidates is wanted; make the "
+        "epoch smaller, or the condition wider"
+    )
+    with pytest.raises(UserError, match=f"^{message}$"):
+        EquationStream(recipe, num_examples=10**10, where=Where(carries=Range(max=0)))
