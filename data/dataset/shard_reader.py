@@ -100,6 +100,17 @@ def read_shard(
     return columns
 
 
+def check_sha256(shard: ShardFile, storage: str) -> None:
+    """Checks that a shard is the one of the manifest, without keeping any of it.
+
+    Raises:
+        UserError: the shard is missing, short, damaged or foreign; names it and, where it can be known, the record.
+    """
+    if not shard.path.is_file() or _digest(shard.path) != shard.sha256:
+        # A reader can say more of what is wrong.
+        read_shard(shard, _READERS[storage])
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

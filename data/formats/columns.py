@@ -59,6 +59,11 @@ class EquationColumns:
     def __len__(self) -> int:
         return len(self.question)
 
+    def take(self, rows: slice) -> "EquationColumns":
+        """Returns the equations of a slice, as views."""
+        texts = {name: getattr(self, name).take(rows) for name in TEXT_COLUMNS}
+        return EquationColumns(**texts, numbers={name: values[rows] for name, values in self.numbers.items()})
+
     @classmethod
     def join(cls, parts: "Sequence[EquationColumns]") -> "EquationColumns":
         """Returns the equations of all parts, one part behind the other; numbers of any integers become int64."""

@@ -19,6 +19,7 @@ from eqstream.data.formats.string_tables import Piece, write_joined
 
 _TYPES = {"string": pa.string(), "int64": pa.int64()}
 SCHEMA = pa.schema([pa.field(each.name, _TYPES[each.type], nullable=False) for each in STORED_COLUMNS])
+_WANTED = [*TEXT_COLUMNS, *NUMBER_COLUMNS]
 ROW_GROUP = 1 << 17
 ZSTD_LEVEL = 1
 
@@ -84,14 +85,38 @@ def read_parquet_shard(shard: ShardFile) -> EquationColumns:
         UserError: the file is damaged or lacks a column.
     """
     try:
-        table = pq.read_table(shard.path, columns=[*TEXT_COLUMNS, *NUMBER_COLUMNS], page_checksum_verification=True)
+        table = pq.read_table(shard.path, columns=_WANTED, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"shard {shard.name} cannot be read as Parquet: {_first_line(error)}") from error
-    for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS):
+        raise UserError(f"shard {shard.name} cannot be read as Parquet: {first_line(error)}") from error
+    return to_columns(table, shard)
+
+
+def read_row_group(file: pq.ParquetFile, group: int, shard: ShardFile, *, first: int) -> EquationColumns:
+    """Returns the equations of a row group, of which the first one is record `first` of the shard.
+
+    Raises:
+        UserError: the row group is damaged or lacks a column; names the record.
+    """
+    try:
+        table = file.read_row_group(group, columns=_WANTED, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"shard {shard.name}, record {first}: cannot be read as Parquet: {first_line(error)}"
+        ) from error
+    return to_columns(table, shard, first)
+
+
+def to_columns(table: pa.Table, shard: ShardFile, first: int = 0) -> EquationColumns:
+    """Returns the rows of a table, of which the first one is record `first` of the shard.
+
+    Raises:
+        UserError: the table lacks a column, or has a null.
+    """
+    for name in _WANTED:
         if name not in table.column_names:
             raise UserError(f"shard {shard.name} lacks the column `{name}`")
         if table[name].null_count:
-            row = table[name].is_null().index(True).as_py()
+            row = first + table[name].is_null().index(True).as_py()
             raise UserError(f"shard {shard.name}, record {row}: `{name}` is null")
     texts = {name: _column_rows(table[name]) for name in TEXT_COLUMNS}
     numbers = {name: table[name].to_numpy().astype(np.int64, copy=False) for name in NUMBER_COLUMNS}
@@ -108,5 +133,6 @@ def _column_rows(column: pa.ChunkedArray) -> ByteRows:
     return ByteRows.from_offsets(values, offsets)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Returns the first line of what an error says."""
     return str(error).strip().split("\n")[0] or type(error).__name__

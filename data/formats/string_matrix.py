@@ -70,6 +70,10 @@ class ByteRows:
         matrix = np.concatenate([np.zeros((0, width), np.uint8), *(part.padded(width) for part in parts)])
         return cls(matrix, np.concatenate([np.zeros(0, np.int64), *(part.lengths for part in parts)]))
 
+    def take(self, rows: slice) -> "ByteRows":
+        """Returns the texts of a slice, as views."""
+        return ByteRows(self.matrix[rows], self.lengths[rows])
+
     def to_texts(self) -> list[str]:
         """Returns the texts; the inverse of `from_texts`."""
         return self.to_bytes().astype(np.str_).tolist()

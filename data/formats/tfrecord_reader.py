@@ -8,12 +8,11 @@ number that is not short, are parsed one at a time.
 """
 
 import itertools
-import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO, cast
+from typing import cast
 
 import google_crc32c
 import numpy as np
@@ -24,12 +23,15 @@ from eqstream.data.formats.crc32c import append_zero, byte_table, mask
 from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry, parse_example
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.formats.tfrecord_frames import (
+    HEADER_BYTES,
+    count_right,
+    damage,
+    find_starts,
+    read_chunks,
+    take_words,
+)
 from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum, open_uncompressed
-
-# What is made of a chunk should stay in the cache, and its groups should not be small.
-_CHUNK_BYTES = 2 << 20
-_HEADER_BYTES = 12
-_LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,7 @@ def read_tfrecord_shard(shard: ShardFile) -> EquationColumns:
     num_records = 0
     try:
         with shard.path.open("rb") as file:
-            for chunk, starts in _read_chunks(open_uncompressed(file, compression), shard):
+            for chunk, starts in read_chunks(open_uncompressed(file, compression), shard):
                 parts.append(_read_records(chunk, starts, shard, num_records))
                 num_records += len(starts) - 1
     except (OSError, EOFError, zlib.error) as error:
@@ -79,103 +81,59 @@ def read_tfrecord_shard(shard: ShardFile) -> EquationColumns:
     return EquationColumns.join(parts)
 
 
-def _read_chunks(file: BinaryIO, shard: ShardFile) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields bytes, uint8 (num_bytes,), and where whole records start, with the end of the last, int64 (n + 1,)."""
-    rest, num_before = b"", 0
-    while True:
-        data = file.read(_CHUNK_BYTES)
-        chunk = rest + data
-        starts = _find_starts(chunk)
-        end = int(starts[-1])
-        # The length of a record that is not whole decides how much more is read, so it must be right.
-        if len(chunk) - end >= _HEADER_BYTES:
-            _check_length(chunk[end : end + _HEADER_BYTES], shard, num_before + len(starts) - 1, len(starts) == 1)
-        if len(starts) > 1:
-            yield np.frombuffer(chunk, np.uint8), starts
-        rest, num_before = chunk[end:], num_before + len(starts) - 1
-        if not data:
-            break
-    if rest:
-        raise _damage(shard, num_before)
+def decode_records(
+    data: bytes, num_records: int, shard: ShardFile, *, first: int, rows: slice = slice(None)
+) -> EquationColumns:
+    """Returns the equations of some records of a shard.
 
+    Args:
+        data: the bytes of whole records.
+        num_records: how many these should be.
+        shard: whose records they are.
+        first: number of the first of them in the shard.
+        rows: which of them to decode; the lengths of all are checked.
 
-def _find_starts(chunk: bytes) -> np.ndarray:
-    """Returns where each whole record starts, and where the last one ends, if their lengths are to be trusted.
-
-    Returns:
-        int64 (num_records + 1,); without a whole record it is just 0.
+    Raises:
+        UserError: a record is damaged or missing, or is no example with the columns; names shard and record.
     """
-    starts = _guess_starts(chunk)
-    return _walk_starts(chunk) if starts is None else starts
+    starts = find_starts(data)
+    num_found = min(len(starts) - 1, num_records)
+    is_whole = num_found == num_records and starts[num_found] == len(data)
+    if num_found:
+        chunk = np.frombuffer(data, np.uint8)
+        columns = _read_records(chunk, starts[: num_found + 1], shard, first, rows if is_whole else slice(None))
+        if is_whole:
+            return columns
+    raise damage(shard, first + num_found)
 
 
-def _guess_starts(chunk: bytes) -> np.ndarray | None:
-    """Returns what `_walk_starts` returns, several times as fast, or None if it takes a walk to know.
-
-    Of the eight bytes of a length below 256 seven are zeros, in which there is always one aligned word of four. No
-    other such word is to be expected; that each record starts where the one before it ends shows whether it was so.
-    """
-    words = np.frombuffer(chunk, "<u4", len(chunk) // 4)
-    places = np.flatnonzero(words == 0)
-    before = words[places - 1]
-    # What ends with zeros itself is a word within the run; what is all zeros was the run's first word.
-    starts = places * 4 - 1 - sum((before < np.uint32(1 << bits)).astype(np.int64) for bits in (24, 16, 8))
-    starts = starts[(before != 0) & (starts <= len(chunk) - _LENGTH.size)]
-    if len(starts) == 0 or starts[0] != 0:
-        return None
-    # All eight bytes: the word that was found is only a part of them.
-    ends = starts + _take_words(np.frombuffer(chunk, np.uint8), starts, "<i8") + FRAME_BYTES
-    if not np.array_equal(ends[:-1], starts[1:]) or ends[-1] <= len(chunk) - FRAME_BYTES:
-        return None
-    return starts if ends[-1] > len(chunk) else np.append(starts, ends[-1])
-
-
-def _walk_starts(chunk: bytes) -> np.ndarray:
-    """Returns where each whole record starts, and where the last one ends, from one to the next."""
-    unpack, starts, start = _LENGTH.unpack_from, [0], 0
-    last = len(chunk) - FRAME_BYTES
-    while start <= last:
-        start += unpack(chunk, start)[0] + FRAME_BYTES
-        starts.append(start)
-    if starts[-1] > len(chunk):
-        starts.pop()
-    return np.array(starts, np.int64)
-
-
-def _check_length(header: bytes, shard: ShardFile, record: int, is_first_of_chunk: bool) -> None:
-    """Refuses a wrong length where it would make the reader wait for bytes that never come."""
-    is_right = masked_checksum(header[:8]) == int.from_bytes(header[8:], "little")
-    # Records before it in the chunk are looked at first: the first fault is the one to name.
-    if not is_right and is_first_of_chunk:
-        raise _damage(shard, record)
-
-
-def _read_records(chunk: np.ndarray, starts: np.ndarray, shard: ShardFile, first: int) -> EquationColumns:
-    """Returns the columns of the records at `starts`; `first` is the number of the first of them."""
-    lengths = np.diff(starts) - FRAME_BYTES
-    starts = starts[:-1]
-    is_right = _take_words(chunk, starts + 8) == _length_checksums(lengths)
-    if not is_right.all():
+def _read_records(
+    chunk: np.ndarray, starts: np.ndarray, shard: ShardFile, first: int, rows: slice = slice(None)
+) -> EquationColumns:
+    """Returns the columns of `rows` of the records at `starts`; `first` is the number of the first record."""
+    num_right = count_right(chunk, starts)
+    if num_right < len(starts) - 1:
         # Behind a wrong length there is no telling where records start.
-        num_good = int(np.argmin(is_right))
-        if num_good:
-            _read_records(chunk, np.append(starts[:num_good], starts[num_good]), shard, first)
-        raise _damage(shard, first + num_good)
-    stored = _take_words(chunk, starts + _HEADER_BYTES + lengths)
+        if num_right:
+            _read_records(chunk, starts[: num_right + 1], shard, first)
+        raise damage(shard, first + num_right)
+    records = range(first, first + len(starts) - 1)[rows]
+    starts, lengths = starts[:-1][rows], (np.diff(starts) - FRAME_BYTES)[rows]
+    stored = take_words(chunk, starts + HEADER_BYTES + lengths)
     columns = _Columns(len(starts))
     is_read = np.zeros(len(starts), bool)
-    for length, answer_length, rows in _group(chunk, starts, lengths):
+    for length, answer_length, places in _group(chunk, starts, lengths):
         template = _make_template(length, answer_length)
         if template is not None:
-            payloads = _take_rows(chunk, starts[rows] + _HEADER_BYTES, length)
-            is_regular = _fits(template, payloads, stored[rows])
-            is_read[rows] = is_regular
-            columns.fill(rows, template, payloads)
+            payloads = _take_rows(chunk, starts[places] + HEADER_BYTES, length)
+            is_regular = _fits(template, payloads, stored[places])
+            is_read[places] = is_regular
+            columns.fill(places, template, payloads)
     for row in np.flatnonzero(~is_read):
-        begin = starts[row] + _HEADER_BYTES
+        begin = starts[row] + HEADER_BYTES
         if masked_checksum(chunk[begin : begin + lengths[row]].tobytes()) != stored[row]:
-            raise _damage(shard, first + int(row))
-        columns.fill_one(row, _parse_record(chunk[begin : begin + lengths[row]].tobytes(), shard, first + int(row)))
+            raise damage(shard, records[row])
+        columns.fill_one(row, _parse_record(chunk[begin : begin + lengths[row]].tobytes(), shard, records[row]))
     return columns.finish()
 
 
@@ -194,17 +152,6 @@ def _parse_record(payload: bytes, shard: ShardFile, record: int) -> EquationColu
     return EquationColumns(**texts, numbers={name: np.array([values[name]], np.int64) for name in NUMBER_COLUMNS})
 
 
-def _length_checksums(lengths: np.ndarray) -> np.ndarray:
-    distinct, places = np.unique(lengths, return_inverse=True)
-    return np.array([masked_checksum(_LENGTH.pack(length)) for length in distinct.tolist()], np.uint32)[places]
-
-
-def _take_words(chunk: np.ndarray, places: np.ndarray, kind: str = "<u4") -> np.ndarray:
-    """Returns the words at any places, (n,) of the dtype `kind`."""
-    size = np.dtype(kind).itemsize
-    return np.ndarray((len(chunk) - size + 1,), f"V{size}", buffer=chunk, strides=(1,))[places].view(kind)
-
-
 def _take_rows(chunk: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
     """Returns `length` bytes from each place on, uint8 (n, length)."""
     rows = np.ndarray((len(chunk) - length + 1,), f"V{length}", buffer=chunk, strides=(1,))[places]
@@ -216,7 +163,7 @@ def _group(chunk: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Iterat
     places = _answer_length_place(lengths)
     is_long = places < lengths
     # A record too short for that place is in no group.
-    found = chunk[np.where(is_long, starts + _HEADER_BYTES + places, 0)]
+    found = chunk[np.where(is_long, starts + HEADER_BYTES + places, 0)]
     keys = np.where(is_long, lengths << 8 | found, -1)
     small = keys.astype(np.int16) if keys.max(initial=0) < 1 << 15 else keys
     order = np.argsort(small, kind="stable")
@@ -338,7 +285,3 @@ class _Columns:
             matrix[rows] = padded
             lengths[rows] = texts.shape[1]
         return ByteRows(matrix, lengths)
-
-
-def _damage(shard: ShardFile, record: int) -> UserError:
-    return UserError(f"shard {shard.name}, record {record}: {shard.path} is damaged or cut there")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
-from eqstream.data.formats import tfrecord_reader
+from eqstream.data.formats import tfrecord_frames, tfrecord_reader
 from eqstream.data.formats.columns import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns
 from eqstream.data.formats.example_proto import parse_example
 from eqstream.data.formats.shard_file import ShardFile
@@ -64,7 +64,7 @@ def listing(columns) -> list[tuple]:
 @pytest.mark.parametrize("chunk", [1, 150, 4096, 8 << 20])
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_columns_are_those_that_tensorflow_parses(space, chunk, tmp_path, monkeypatch):
-    monkeypatch.setattr(tfrecord_reader, "_CHUNK_BYTES", chunk)
+    monkeypatch.setattr(tfrecord_frames, "_CHUNK_BYTES", chunk)
     shard = write_shard(tmp_path / "a.tfrecord", space, 20 if chunk == 1 else None)
     expected = listing(parse_tfrecord_shard(shard))
     assert listing(read_tfrecord_shard(shard)) == expected
@@ -94,7 +94,7 @@ def list_ends(contents: bytes) -> list[int]:
 
 @pytest.mark.parametrize("chunk", [130, 8 << 20])
 def test_a_flip_of_any_bit_is_found_in_its_record(small, chunk, tmp_path, monkeypatch):
-    monkeypatch.setattr(tfrecord_reader, "_CHUNK_BYTES", chunk)
+    monkeypatch.setattr(tfrecord_frames, "_CHUNK_BYTES", chunk)
     contents = small.path.read_bytes()
     ends = list_ends(contents)
     for place in range(len(contents)):
@@ -258,12 +258,12 @@ def test_the_starts_found_by_zeros_are_those_of_a_walk(payloads, lost, flipped):
     if damaged:
         damaged[flipped % len(damaged)] ^= 1 << (flipped >> 13)
     for chunk in (whole, whole[: max(len(whole) - lost, 0)], bytes(damaged)):
-        guessed = tfrecord_reader._guess_starts(chunk)
+        guessed = tfrecord_frames._guess_starts(chunk)
         if guessed is not None:
-            assert guessed.tolist() == tfrecord_reader._walk_starts(chunk).tolist()
+            assert guessed.tolist() == tfrecord_frames._walk_starts(chunk).tolist()
 
 
 def test_a_shard_of_ours_needs_no_walk(small):
     contents = small.path.read_bytes()
     for length in range(200, len(contents)):
-        assert tfrecord_reader._guess_starts(contents[:length]) is not None
+        assert tfrecord_frames._guess_starts(contents[:length]) is not None

@@ -1,0 +1,124 @@
+"""A split in blocks of `eqstream.data.formats.blocks.BLOCK` records, any of which can be read by itself."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.shard_reader import check_sha256, choose_format, split_shards
+from eqstream.data.formats.blocks import BLOCK, list_edges
+from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.parquet_pieces import ParquetFiles, ParquetPieces
+from eqstream.data.formats.shard_file import ShardFile
+from eqstream.data.formats.tfrecord_pieces import RecordFiles, TFRecordPieces
+
+
+class _Pieces(Protocol):
+    def read(self, piece: int, rows: slice) -> EquationColumns:
+        """Returns the equations of the records `rows` of a piece."""
+        ...
+
+
+class BlockReader:
+    """Reads the blocks of a split, in any order and from any number of threads at once.
+
+    A block that begins in one shard and ends in another is read from both. Its equations, and which errors there are,
+    do not depend on the format.
+
+    Args:
+        directory: the dataset.
+        manifest: its manifest.
+        split: the split's name.
+        storage: `parquet` or `tfrecord`; None takes what there is.
+
+    Attributes:
+        num_records: of the split.
+        num_blocks: blocks of the split; all but the last one have `BLOCK` records.
+        num_bytes: of all files of the split.
+
+    Raises:
+        UserError: there is no such split or format.
+    """
+
+    def __init__(self, directory: str | Path, manifest: Manifest, split: str, *, storage: str | None = None) -> None:
+        storage = choose_format(manifest, storage)
+        shards = split_shards(directory, manifest, split, storage)
+        self.num_records = sum(shard.num_equations for shard in shards)
+        self.num_blocks = -(-self.num_records // BLOCK)
+        self.num_bytes = sum(shard.num_bytes for shard in shards)
+        # The number of each shard's first record, and of all records.
+        self._bounds = np.cumsum([0, *(shard.num_equations for shard in shards)])
+        self._edges = [
+            list_edges(int(first), shard.num_equations) for first, shard in zip(self._bounds, shards, strict=False)
+        ]
+        self._shards = _open(storage, shards, self._edges)
+
+    def read(self, block: int, rows: slice = slice(None)) -> EquationColumns:
+        """Returns the equations of some records of a block.
+
+        Args:
+            block: from 0, below `num_blocks`.
+            rows: which of its records, ascending, such as ``slice(1, None, 2)``.
+
+        Returns:
+            their columns, in the order of the records; numbers are int64.
+
+        Raises:
+            UserError: what is needed of the block is missing, short, damaged or foreign; names shard and, where it can
+                be known, record.
+        """
+        if not 0 <= block < self.num_blocks:
+            raise ValueError(f"`block` must be from 0 to {self.num_blocks - 1}, got {block}")
+        first, stop = block * BLOCK, min((block + 1) * BLOCK, self.num_records)
+        wanted = range(first, stop)[rows]
+        if wanted.step < 1:
+            raise ValueError(f"`rows` must be ascending, got {rows}")
+        parts = []
+        for shard in range(np.searchsorted(self._bounds, first, "right") - 1, np.searchsorted(self._bounds, stop)):
+            begin = max(first, int(self._bounds[shard]))
+            inside = _clip(wanted, begin, min(stop, int(self._bounds[shard + 1])))
+            if inside is not None:
+                piece = np.searchsorted(self._edges[shard], begin - self._bounds[shard], "right") - 1
+                parts.append(self._shards[shard].read(int(piece), inside))
+        return EquationColumns.join(parts)
+
+
+class _CheckedShard:
+    """The pieces of a shard whose SHA-256 is compared with the manifest before the first one is read."""
+
+    def __init__(self, shard: ShardFile, storage: str, pieces: _Pieces) -> None:
+        self._shard, self._storage, self._pieces = shard, storage, pieces
+        self._lock = threading.Lock()
+        self._is_checked = False
+
+    def read(self, piece: int, rows: slice) -> EquationColumns:
+        """Returns the equations of the records `rows` of a piece."""
+        with self._lock:
+            if not self._is_checked:
+                check_sha256(self._shard, self._storage)
+                self._is_checked = True
+        return self._pieces.read(piece, rows)
+
+
+def _open(storage: str, shards: list[ShardFile], edges: list[np.ndarray]) -> list[_CheckedShard]:
+    pieces: Iterator[_Pieces]
+    if storage == "parquet":
+        pieces = map(partial(ParquetPieces, files=ParquetFiles()), shards, edges)
+    else:
+        pieces = map(partial(TFRecordPieces, files=RecordFiles()), shards, edges)
+    return [_CheckedShard(shard, storage, each) for shard, each in zip(shards, pieces, strict=True)]
+
+
+def _clip(records: range, begin: int, end: int) -> slice | None:
+    """Returns which of the records from `begin` to before `end`, counted from `begin`, are in an ascending range.
+
+    >>> _clip(range(1, 20, 3), 5, 12)
+    slice(2, 7, 3)
+    """
+    first = records.start + max(0, -((records.start - begin) // records.step)) * records.step
+    last = min(records.stop, end)
+    return slice(first - begin, last - begin, records.step) if first < last else None
