@@ -18,6 +18,8 @@ from eqstream.data.space.prepared_space import PreparedSpace
 
 _GROUP = 4
 _BASE = 10**_GROUP
+# More are not in one number of 64 bits.
+_MOST_NATIVE_DECIMALS = 18
 # Literals are cut up into parts of so many characters. What a short text of the table spills over its end, the number
 # of terms behind a question and the checksum must cover, which take 20 bytes.
 _LONGEST_PART = 16
@@ -157,6 +159,8 @@ class TextEncoder:
             values = abs(values)
         if not decimals:
             return columns + self._whole_ids(values, bound)
+        if decimals > _MOST_NATIVE_DECIMALS:
+            values = values.astype(object)
         whole = values // 10**decimals
         return columns + self._whole_ids(whole, bound // 10**decimals) + self._decimal_ids(values, whole, decimals)
 
@@ -178,15 +182,14 @@ class TextEncoder:
         return columns[::-1]
 
     def _decimal_ids(self, values: np.ndarray, whole: np.ndarray, decimals: int) -> list[np.ndarray]:
-        num_groups = -(-decimals // _GROUP)
-        rest = (values - whole * 10**decimals) * 10 ** (num_groups * _GROUP - decimals)
+        rest = values - whole * 10**decimals
         columns = [np.where((rest == 0).astype(bool), self._empty, self._id_of["."]).astype(np.int32)]
-        for place in reversed(range(num_groups)):
-            group = rest // _BASE**place
-            rest = rest - group * _BASE**place
+        for behind in range(decimals - _GROUP, -_GROUP, -_GROUP):
+            group = rest // 10 ** max(behind, 0)
+            rest = rest - group * 10 ** max(behind, 0)
             is_last = (rest == 0).astype(bool)
             first = np.where(is_last, self._trimmed, self._padded)
-            columns.append((first + group).astype(np.int32))
+            columns.append((first + group * 10 ** max(-behind, 0)).astype(np.int32))
         return columns
 
     def _longest_question(self) -> int:

@@ -129,6 +129,26 @@ def test_groups_of_digits_behind_the_point_keep_their_inner_zeros_and_lose_the_l
     assert split_joined(text.questions(block)) == split_joined(text.answers(block)) == expected
 
 
+@pytest.mark.parametrize(("decimals", "terms"), [(5, 3), (4, 4), (6, 3), (9, 2), (5, 4), (7, 3), (9, 3)])
+def test_answers_whose_decimals_fill_64_bits_are_written_exactly(decimals, terms):
+    mapping = {
+        "operands": {"min": 0, "max": 9999, "decimals": decimals},
+        "operators": "*",
+        "terms": {"min": 1, "max": terms},
+    }
+    steps = [0, 1, 10**14, 92_234 * 10**12, 10**17 + 1, 2 * 10**17, (1 << 62) - 1]
+    text, none = TextEncoder(prepare_space(make_recipe(mapping).space)), np.zeros(len(steps), dtype=np.int64)
+    block = EquationBlock(
+        shapes=none.astype(np.uint16),
+        operands=[none] * terms,
+        numerators=np.array(steps),
+        denominators=None,
+        carries=none,
+        digits=none,
+    )
+    assert split_joined(text.answers(block)) == [render(plant(0, [step], 10 ** (decimals * terms))) for step in steps]
+
+
 strings = st.lists(st.binary(max_size=9), min_size=1, max_size=5)
 
 
