@@ -203,6 +203,7 @@ class _Build:
         stale = self._found.journal.stale if self._found.journal else ()
         if self._is_replacing:
             stale = self._found.owned_files()
+        self._found.refuse_other_kinds(journal.paths())
         self._found.refuse_foreign_shards({*journal.paths(), *stale})
         if stale:
             # From here on the directory is of this recipe, and a build that is interrupted goes on removing.

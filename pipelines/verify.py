@@ -64,12 +64,11 @@ def verify(
 
     Raises:
         DamagedManifestError: the manifest was cut or changed, so nothing can be checked.
-        UserError: there is no dataset, one that this version cannot read, or one with links to folders elsewhere.
+        UserError: there is no dataset, one that this version cannot read, or one with folders that are links.
     """
     source = filesystem.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
     execution.configure_filesystems()
-    filesystem.refuse_links(source, layout.FOLDERS)
     manifest = load_manifest(source)
     with open_workspace(source, execution) as workspace:
         stage = ShardStage(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from eqstream.data.dataset.local_paths import NotRegularFileError, check_file
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
@@ -76,7 +77,11 @@ def read_shard(
     Raises:
         UserError: the shard is missing, of another size, damaged or foreign; names it.
     """
-    if not shard.path.is_file():
+    try:
+        check_file(shard.path)
+    except NotRegularFileError as error:
+        raise UserError(f"shard {shard.name} cannot be read: {error}") from error
+    if not shard.path.exists():
         raise UserError(f"shard {shard.name} is missing: there is no file {shard.path}")
     with ThreadPoolExecutor(1) as pool:
         # Hashing needs neither Python's lock nor what is read.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eqstream.data.dataset.layout import MANIFEST, explain_no_dataset
+from eqstream.data.dataset.local_paths import check_file, check_folders
 from eqstream.data.dataset.manifest import Manifest, parse_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
@@ -47,10 +48,12 @@ def load_manifest(directory: str | Path) -> Manifest:
     """Returns the manifest of a dataset.
 
     Raises:
-        UserError: the directory is no finished dataset, or of a newer format.
+        UserError: the directory is no finished dataset, or of a newer format, or one of its folders is a link.
     """
     path = Path(directory) / MANIFEST
-    if not path.is_file():
+    check_folders(directory)
+    check_file(path)
+    if not path.exists():
         raise UserError(explain_no_dataset(directory))
     return parse_manifest(path.read_bytes(), str(path))
 

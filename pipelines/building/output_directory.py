@@ -1,5 +1,6 @@
 """What a build finds in its directory: what is its own, what it can go on from, and when it must refuse."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from eqstream.data.dataset import layout
@@ -43,9 +44,10 @@ class OutputDirectory:
 
         Raises:
             UserError: files lie there that no build has written, the manifest or the journal is damaged, the manifest
-                is of a newer format, or one of the folders is a link.
+                is of a newer format, or one of the folders is a link or no
+                directory.
         """
-        filesystem.refuse_links(directory, layout.FOLDERS)
+        filesystem.check_folders(directory)
         journal, has_journal = _load_journal(directory, overwrite=overwrite)
         contents = filesystem.read_bytes(filesystem.join(directory, layout.MANIFEST))
         is_stale = journal is not None and layout.MANIFEST in journal.stale
@@ -123,6 +125,14 @@ class OutputDirectory:
         owned = [path for path in present if path in claimed and layout.is_dataset_path(path)]
         # Without these two the directory is no dataset, so they go first.
         return tuple(sorted(owned, key=lambda path: (path not in (layout.SUCCESS, layout.MANIFEST), path)))
+
+    def refuse_other_kinds(self, paths: Iterable[str]) -> None:
+        """Raises an error if something else than a file lies where one is to be written.
+
+        Raises:
+            UserError: names the path, what lies there and the cure.
+        """
+        filesystem.check_files(filesystem.join(self.path, path) for path in sorted(paths))
 
     def refuse_foreign_shards(self, expected: set[str]) -> None:
         """Raises an error if readers that take all files of a split would find those of another dataset as well.

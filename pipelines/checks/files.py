@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from eqstream.data.dataset import layout
@@ -40,8 +40,9 @@ def load_manifest(directory: str) -> Manifest:
 
     Raises:
         DamagedManifestError: it was cut or changed.
-        UserError: there is none, or its format version is newer than ours.
+        UserError: there is none, its format version is newer than ours, or one of the folders is a link.
     """
+    filesystem.check_folders(directory)
     path = filesystem.join(directory, layout.MANIFEST)
     contents = filesystem.read_bytes(path)
     if contents is None:
@@ -61,8 +62,8 @@ def check_files(directory: str, manifest: Manifest, path_to_found: Mapping[str, 
     """
     present = filesystem.list_files(directory)
     listed = {info.path: _Listed(shard, info) for shard, _, info in manifest.list_files()}
-    path_to_contents, findings = _read_small_files(directory, present)
-    findings += _check_shard_files(present, listed, path_to_found)
+    path_to_contents, findings = _read_small_files(directory)
+    findings += _check_shard_files(directory, listed, path_to_found)
     foreign = []
     for path in present:
         if path in listed or path in OWN_FILES or path.startswith(f"{layout.STAGING}/"):
@@ -90,12 +91,12 @@ def _may_hold_records(path: str) -> bool:
     return any(suffix in name for suffix in RECORD_SUFFIXES)
 
 
-def _read_small_files(directory: str, present: Collection[str]) -> tuple[dict[str, bytes], list[Finding]]:
+def _read_small_files(directory: str) -> tuple[dict[str, bytes], list[Finding]]:
     """Returns the contents of the files beside the shards, by name, and what is wrong with these files as files."""
     path_to_contents, findings = {}, []
     for path in OWN_FILES:
         try:
-            contents = filesystem.read_bytes(filesystem.join(directory, path)) if path in present else None
+            contents = filesystem.read_bytes(filesystem.join(directory, path))
         except (OSError, UserError) as error:
             findings.append(_about_file(path, f"it cannot be read: {filesystem.describe_error(error)}"))
             continue
@@ -115,14 +116,14 @@ def _about_file(path: str, reason: str) -> Finding:
 
 
 def _check_shard_files(
-    present: Collection[str], listed: Mapping[str, _Listed], path_to_found: Mapping[str, list[Any]]
+    directory: str, listed: Mapping[str, _Listed], path_to_found: Mapping[str, list[Any]]
 ) -> Iterator[Finding]:
     for path, (shard, info) in listed.items():
         reason = None
-        if path not in present:
-            reason = f"it is missing: there is no file {path}"
-        elif path in path_to_found:
+        if path in path_to_found:
             reason = _compare_file(shard, info, path_to_found[path], listed)
+        elif not filesystem.exists(filesystem.join(directory, path)):
+            reason = f"it is missing: there is no file {path}"
         if reason is not None:
             yield Finding("files", shard, reason, None, (path,))
 

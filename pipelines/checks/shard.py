@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from apache_beam.io.filesystems import FileSystems
 
 from eqstream.data.dataset.manifest import ShardInfo
 from eqstream.data.errors import UserError
@@ -149,7 +148,7 @@ def measure_files(place: ShardPlace) -> tuple[dict[str, list[Any]], list[Finding
     path_to_file, findings = {}, []
     for file_format, file in place.info.files.items():
         path = place.path(file_format)
-        if not FileSystems.exists(path):
+        if not filesystem.exists(path):
             continue
         try:
             path_to_file[file.path] = list(filesystem.sha256_of(path))

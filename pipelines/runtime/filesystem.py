@@ -7,7 +7,6 @@ A file is written under a temporary name and renamed; nothing here knows what a 
 import contextlib
 import hashlib
 import os
-import stat
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.localfilesystem import LocalFileSystem
 
+from eqstream.data.dataset import local_paths
 from eqstream.data.errors import UserError
 
 READ_SIZE_BYTES = 1 << 20
@@ -26,10 +26,6 @@ NUM_SYNCS = 8
 PATTERN_CHARACTERS = "*?["
 # What of apache-beam a filesystem needs.
 SCHEME_TO_EXTRA = {"gs": "gcp", "s3": "aws", "azfs": "azure"}
-
-
-class NotRegularFileError(UserError, OSError):
-    """A directory, named pipe, socket or device lies where a file is expected."""
 
 
 def check_directory(directory: str) -> str:
@@ -54,19 +50,24 @@ def check_directory(directory: str) -> str:
     return directory.rstrip("/") or "/"
 
 
-def refuse_links(directory: str, folders: Iterable[str]) -> None:
-    """Raises an error if a folder of the dataset is a link: what is written or deleted there would lie elsewhere.
+def check_folders(directory: str) -> None:
+    """Raises an error unless each folder of a dataset is a directory in it, or not there.
 
     Raises:
-        UserError: names the link and the cure.
+        UserError: names the path, what lies there and the cure.
     """
-    for folder in folders:
-        path = join(directory, folder)
-        if is_link(path):
-            raise UserError(
-                f"{path} is a symbolic link, and a build writes and deletes within its directory alone; move what it "
-                f"leads to here, or let {directory} as a whole be a link"
-            )
+    if is_local(directory):
+        local_paths.check_folders(directory)
+
+
+def check_files(paths: Iterable[str]) -> None:
+    """Raises an error unless a file, a link to one, or nothing at all lies at each path.
+
+    Raises:
+        NotRegularFileError: names the path, what lies there and the cure.
+    """
+    for path in filter(is_local, paths):
+        local_paths.check_file(path)
 
 
 def join(directory: str, relative_path: str) -> str:
@@ -84,9 +85,9 @@ def is_regular_file(path: str) -> bool:
     return os.path.isfile(path) if is_local(path) else FileSystems.exists(path)
 
 
-def is_link(path: str) -> bool:
-    """Returns whether a symbolic link lies at a path."""
-    return is_local(path) and os.path.islink(path)
+def exists(path: str) -> bool:
+    """Returns whether anything lies at a path, a broken link included."""
+    return os.path.lexists(path) if is_local(path) else FileSystems.exists(path)
 
 
 def open_file(path: str) -> BinaryIO:
@@ -96,14 +97,8 @@ def open_file(path: str) -> BinaryIO:
         NotRegularFileError: something else than a file lies there.
         OSError: it cannot be read.
     """
-    if is_local(path) and os.path.exists(path) and not os.path.isfile(path):
-        raise NotRegularFileError(f"{path} is {_describe_kind(path)}, where a file is expected; move it away")
+    check_files([path])
     return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
-
-
-def _describe_kind(path: str) -> str:
-    mode = os.stat(path).st_mode
-    return "a directory" if stat.S_ISDIR(mode) else "a named pipe" if stat.S_ISFIFO(mode) else "a device or socket"
 
 
 def create(path: str) -> BinaryIO:
@@ -114,7 +109,7 @@ def create(path: str) -> BinaryIO:
 
 def read_bytes(path: str) -> bytes | None:
     """Returns the contents of a file, None where there is no such file; errors are those of `open_file`."""
-    if not FileSystems.exists(path):
+    if not exists(path):
         return None
     try:
         with open_file(path) as file:
@@ -148,11 +143,10 @@ def publish(temporary_to_final: dict[str, str]) -> None:
     """Gives finished files their final names, in the mapping's order; replaces files of those names.
 
     Raises:
-        NotRegularFileError: one of the names is taken by a directory.
+        NotRegularFileError: something else than a file lies there.
     """
     for temporary, final in temporary_to_final.items():
-        if is_local(final) and os.path.isdir(final):
-            raise NotRegularFileError(f"{final} is a directory, where a file is to be written; move it away")
+        check_files([final])
         make_directory(FileSystems.split(final)[0])
         try:
             FileSystems.rename([temporary], [final])

@@ -114,7 +114,7 @@ def test_folder_that_is_a_link_is_refused(copy, tmp_path, folder, overwrite):
     (copy / folder).symlink_to(tmp_path / "elsewhere")
     before = read_tree(tmp_path)
     message = (
-        f"^{copy}/{folder} is a symbolic link, and a build writes and deletes within its directory alone; move what it "
+        f"^{copy}/{folder} is a symbolic link, and the folders of a dataset must lie in its directory; move what it "
         f"leads to here, or let {copy} as a whole be a link$"
     )
     with pytest.raises(UserError, match=message):

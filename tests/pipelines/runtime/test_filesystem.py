@@ -3,8 +3,8 @@ import re
 
 import pytest
 
+from eqstream.data.dataset.local_paths import NotRegularFileError
 from eqstream.pipelines.runtime import filesystem
-from eqstream.pipelines.runtime.filesystem import NotRegularFileError
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_link_to_a_file_is_read_as_the_file(tmp_path):
 def test_file_is_not_written_in_place_of_a_directory(tmp_path):
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "notes.txt").write_text("mine")
-    message = f"^{tmp_path}/taken is a directory, where a file is to be written; move it away$"
+    message = f"^{tmp_path}/taken is a directory, where a file is expected; move it away$"
     with pytest.raises(NotRegularFileError, match=message):
         filesystem.write_bytes(str(tmp_path / "taken"), b"ours")
     assert [path.name for path in tmp_path.rglob("*")] == ["taken", "notes.txt"]

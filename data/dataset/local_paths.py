@@ -1,0 +1,54 @@
+"""What may lie at the paths of a dataset on this machine: directories in it, and files or links to files.
+
+Opening a named pipe or a device might never end, and what is written through a linked directory lies elsewhere. Every
+command looks before it opens or replaces anything, and says the same.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from eqstream.data.dataset.layout import FOLDERS
+from eqstream.data.errors import UserError
+
+
+class NotRegularFileError(UserError, OSError):
+    """A directory, named pipe, socket, device or broken link lies where a file is expected."""
+
+
+def check_file(path: str | Path) -> None:
+    """Raises an error unless a file, a link to one, or nothing at all lies at a path.
+
+    Raises:
+        NotRegularFileError: names the path, what lies there and the cure.
+    """
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise NotRegularFileError(f"{path} is {_describe_kind(path)}, where a file is expected; move it away")
+
+
+def check_folders(directory: str | Path) -> None:
+    """Raises an error unless each folder of a dataset is a directory in it, or not there.
+
+    Raises:
+        UserError: names the path, what lies there and the cure.
+    """
+    for folder in FOLDERS:
+        path = os.path.join(directory, folder)
+        if os.path.islink(path):
+            raise UserError(
+                f"{path} is a symbolic link, and the folders of a dataset must lie in its directory; move what it "
+                f"leads to here, or let {directory} as a whole be a link"
+            )
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise UserError(f"{path} is {_describe_kind(path)}, where a directory is expected; move it away")
+
+
+def _describe_kind(path: str | Path) -> str:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return "a broken symbolic link"
+    for is_kind, kind in ((stat.S_ISREG, "a file"), (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a named pipe")):
+        if is_kind(mode):
+            return kind
+    return "a device or socket"
