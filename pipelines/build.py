@@ -268,10 +268,11 @@ class _Build:
         is_refused = isinstance(error, UserError) and not isinstance(error, RunError)
         if self._workspace.has_results() and not is_refused:
             return
-        is_fresh = self._found.latest is None
+        latest = self._found.latest
+        is_own = latest is None or latest.fingerprint == self._recipe.fingerprint()
         files = filesystem.list_files(self._found.path)
         has_journal = Journal.load(self._found.path) is not None
-        if not has_journal or (is_fresh and all(path.startswith(f"{STAGING}/") for path in files)):
+        if not has_journal or (is_own and all(path.startswith(f"{STAGING}/") for path in files)):
             self._workspace.remove()
             if first_missing:
                 filesystem.delete_if_empty(first_missing)

@@ -15,7 +15,6 @@ from eqstream.pipelines.runtime import filesystem
 MAX_DIFFERENCES = 5
 # A directory that is not ours may hold a million files; a few will do to say so.
 MAX_FOREIGN_FILES = 8
-RECEIPTS = f"{layout.STAGING}/receipts/"
 OVERWRITE_CURE = "give --overwrite to write the recipe's files anew, which deletes no other file"
 
 
@@ -27,13 +26,11 @@ class OutputDirectory:
         path: of the directory.
         manifest: of the dataset in it, None where there is none, or a damaged one that a build may replace.
         journal: of a build in it that is not finished, None where there is none.
-        has_shards: whether anything lies there beside a journal and the results of counting.
     """
 
     path: str
     manifest: Manifest | None
     journal: Journal | None
-    has_shards: bool
 
     @classmethod
     def inspect(cls, directory: str, *, overwrite: bool = False) -> "OutputDirectory":
@@ -55,14 +52,9 @@ class OutputDirectory:
         if contents is not None and not is_stale:
             manifest = _parse_or_ignore(contents, directory, has_journal=journal is not None, overwrite=overwrite)
         is_ours = has_journal or contents is not None
-        files = list(filesystem.list_files(directory, limit=None if is_ours else MAX_FOREIGN_FILES))
-        foreign = [path for path in files if not path.startswith(f"{layout.JOURNAL}.")]
-        if not is_ours and foreign:
-            raise UserError(
-                f"{directory} is not empty and holds no dataset of eqstream ({foreign[0]}); name another directory"
-            )
-        has_shards = any(not path.startswith(f"{layout.STAGING}/") or path.startswith(RECEIPTS) for path in files)
-        return cls(path=directory, manifest=manifest, journal=journal, has_shards=has_shards)
+        if not is_ours:
+            _refuse_foreign_files(directory)
+        return cls(path=directory, manifest=manifest, journal=journal)
 
     @property
     def latest(self) -> Journal | None:
@@ -83,7 +75,7 @@ class OutputDirectory:
             UserError: what lies there is of another recipe or format version, or has formats that are not asked for.
         """
         latest = self.latest
-        if latest is None or not self.has_shards:
+        if latest is None:
             return
         differences = list_differences(latest.recipe, recipe.to_dict())
         if latest.format_version != FORMAT_VERSION:
@@ -148,6 +140,15 @@ class OutputDirectory:
                 raise UserError(
                     f"{path} in {self.path} is no shard of this dataset, and readers would mix it in; move it away"
                 )
+
+
+def _refuse_foreign_files(directory: str) -> None:
+    files = filesystem.list_files(directory, limit=MAX_FOREIGN_FILES)
+    foreign = [path for path in files if not path.startswith(f"{layout.JOURNAL}.")]
+    if foreign:
+        raise UserError(
+            f"{directory} is not empty and holds no dataset of eqstream ({foreign[0]}); name another directory"
+        )
 
 
 def _load_journal(directory: str, *, overwrite: bool) -> tuple[Journal | None, bool]:

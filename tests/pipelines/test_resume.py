@@ -14,6 +14,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.build import build
+from eqstream.pipelines.building.journal import Journal
 from eqstream.pipelines.building.receipts import seal, unseal
 from eqstream.pipelines.building.staging import Workspace
 from eqstream.pipelines.runtime import filesystem
@@ -408,11 +409,29 @@ def test_changed_recipe_is_refused_in_a_half_built_directory(half_built):
     assert read_tree(half_built) == before
 
 
-def test_changed_recipe_is_welcome_where_nothing_but_counts_is_left(built, tmp_path, disk):
+def test_changed_recipe_is_refused_where_nothing_but_counts_is_left(built, disk):
     disk.capacity = 1200
     with pytest.raises(UserError, match="No space left"):
         build(make_recipe(seed=7), "memtest://disk/out")
     disk.capacity = None
+    before = dict(disk.files)
+    assert {path.split("/")[4:6][-1] for path in before} == {"build.json", "counts"}
+    with pytest.raises(
+        UserError, match=r"^memtest://disk/out holds another recipe: seed: 7 -> 0; name another directory"
+    ):
+        build(make_recipe(), "memtest://disk/out")
+    assert disk.files == before
+    build(make_recipe(), "memtest://disk/out", overwrite=True)
+    assert read_disk("memtest://disk/out") == read_tree(built)
+
+
+def test_recipe_that_turns_out_impossible_when_counting_goes_on_leaves_nothing(built, disk):
+    impossible = make_recipe(splits=[{"name": "train", "count": 10_000}])
+    # As a build leaves it that is killed while it counts.
+    journal = Journal(recipe=impossible.to_dict(), fingerprint=impossible.fingerprint(), num_shards={})
+    journal.save("memtest://disk/out")
+    with pytest.raises(UserError, match="largest possible count"):
+        build(impossible, "memtest://disk/out")
     build(make_recipe(), "memtest://disk/out")
     assert read_disk("memtest://disk/out") == read_tree(built)
 
