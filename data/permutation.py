@@ -167,19 +167,11 @@ class Permutation:
     def _mix(self, digit: np.ndarray, key: int, radix: int) -> np.ndarray:
         """Returns a hash of each digit in [0, radix)."""
         if not self._is_native:
-            return self._mix_big(digit, key, radix)
+            return (_digest if self._has_native_digits else _digest_any)(digit, key, radix)
         # The digits of both sides are below the larger radix. Few values do not pay for a table.
         if len(digit) < 2 * self._radix:
             return _scale_hashes(digit, key, radix).astype(digit.dtype, copy=False)
         return _list_hashes(key, self._radix, radix).take(digit)
-
-    def _mix_big(self, digit: np.ndarray, key: int, radix: int) -> np.ndarray:
-        num_bytes = (radix.bit_length() + 7) // 8 + 8
-        salt = key.to_bytes(8, "little")
-
-        hashed = (hashlib.shake_128(salt + value.to_bytes(num_bytes, "little")) for value in digit.tolist())
-        mixed = [int.from_bytes(each.digest(num_bytes), "little") * radix >> 8 * num_bytes for each in hashed]
-        return np.array(mixed, dtype=digit.dtype)
 
 
 class WidePermutation:
@@ -241,15 +233,50 @@ def _add_below(digit: np.ndarray, addend: np.ndarray, radix: int) -> np.ndarray:
 
 
 def _mix_below(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
-    """Returns a hash of each digit in [0, radix), for radices up to 2 ** 62: the upper half of a 128-bit product."""
+    """Returns a hash of each digit in [0, radix), for radices up to 2 ** 62."""
     mixed = (digit ^ np.uint64(key)) * _MULTIPLIER
     mixed ^= mixed >> _HALF
     mixed *= _FINISHER
     mixed ^= mixed >> _HALF
     mixed *= _MULTIPLIER
+    return _multiply_high(mixed, radix)
+
+
+def _digest(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
+    """Returns what `_digest_any` does, for radices up to 2 ** 62, uint64 (n,)."""
+    num_bytes = _num_digest_bytes(radix)
+    messages = np.zeros((len(digit), 8 + num_bytes), dtype=np.uint8)
+    messages[:, :8] = np.frombuffer(key.to_bytes(8, "little"), dtype=np.uint8)
+    messages[:, 8:16] = digit.astype("<u8").view(np.uint8).reshape(-1, 8)
+    shake = hashlib.shake_128
+    items = messages.view(f"V{messages.shape[1]}").ravel().tolist()
+    digests = b"".join([shake(item).digest(num_bytes) for item in items])
+    # As the upper bytes of numbers of 128 bits.
+    words = np.zeros((len(digit), 16), dtype=np.uint8)
+    words[:, 16 - num_bytes :] = np.frombuffer(digests, dtype=np.uint8).reshape(-1, num_bytes)
+    low, high = words.view("<u8").T.astype(np.uint64)
+    middle = high * np.uint64(radix)
+    carried = middle + _multiply_high(low, radix) < middle
+    return _multiply_high(high, radix) + carried
+
+
+def _digest_any(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
+    """Returns a hash of each digit in [0, radix), for any radix, as Python integers (n,)."""
+    num_bytes, salt = _num_digest_bytes(radix), key.to_bytes(8, "little")
+    hashed = (hashlib.shake_128(salt + value.to_bytes(num_bytes, "little")) for value in digit.tolist())
+    mixed = [int.from_bytes(each.digest(num_bytes), "little") * radix >> 8 * num_bytes for each in hashed]
+    return np.array(mixed, dtype=object)
+
+
+def _num_digest_bytes(radix: int) -> int:
+    return (radix.bit_length() + 7) // 8 + 8
+
+
+def _multiply_high(values: np.ndarray, factor: int) -> np.ndarray:
+    """Returns the upper half of the 128 bits of each product of a uint64 (n,) and a number below 2 ** 64."""
     low_half = np.uint64(0xFFFFFFFF)
-    high, low = mixed >> _HALF, mixed & low_half
-    radix_high, radix_low = np.uint64(radix >> 32), np.uint64(radix & 0xFFFFFFFF)
-    first, second = high * radix_low, low * radix_high
-    carried = (low * radix_low >> _HALF) + (first & low_half) + (second & low_half)
-    return high * radix_high + (first >> _HALF) + (second >> _HALF) + (carried >> _HALF)
+    high, low = values >> _HALF, values & low_half
+    factor_high, factor_low = np.uint64(factor >> 32), np.uint64(factor & 0xFFFFFFFF)
+    first, second = high * factor_low, low * factor_high
+    carried = (low * factor_low >> _HALF) + (first & low_half) + (second & low_half)
+    return high * factor_high + (first >> _HALF) + (second >> _HALF) + (carried >> _HALF)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eqstream.data import permutation as permutation_module
 from eqstream.data.permutation import (
     LARGEST_WIDE_SIZE,
     Permutation,
@@ -192,3 +193,11 @@ def test_wide_permutation_refuses_what_it_cannot_hold():
     for position in (-1, 10):
         with pytest.raises(ValueError, match=r"values must lie in \[0, 10\), got "):
             WidePermutation(10, 0).forward(np.array([position]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers((1 << 31) + 1, 1 << 62), st.integers(0, 2**64 - 1), st.data())
+def test_hashes_in_bulk_are_those_of_one_digit_at_a_time(radix, key, data):
+    digits = data.draw(st.lists(st.integers(0, radix - 1), min_size=1, max_size=8))
+    expected = permutation_module._digest_any(np.array(digits, dtype=object), key, radix)
+    assert permutation_module._digest(np.array(digits, dtype=np.uint64), key, radix).tolist() == expected.tolist()
