@@ -11,7 +11,7 @@ The equations are those of `eqstream.data.streams.equation_stream`; batches have
 (32, 5) (32, 3)
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,7 @@ from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.shard_batches import as_tensor_values
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import Recipe, Where
 from eqstream.data.streams.equation_stream import EquationStream
 
 # One call from TensorFlow into Python hands over at most this many batches.
@@ -39,6 +39,8 @@ class FreshBatches:
         epoch_examples: equations in an epoch, what is left after the last full batch included; by default as many as
             the split has.
         seed: of the order.
+        where: what the equations must meet besides; an epoch then has at most all of those.
+        extra: more columns of numbers that a batch may have, by name, each computed from equations.
 
     Attributes:
         num_examples: equations in an epoch.
@@ -57,8 +59,11 @@ class FreshBatches:
         split: str = "train",
         epoch_examples: int | None = None,
         seed: int = 0,
+        where: Where | None = None,
+        extra: Mapping[str, Callable[[EquationColumns], np.ndarray]] | None = None,
     ) -> None:
-        self._stream = EquationStream(recipe, split, num_examples=epoch_examples, seed=seed)
+        self._stream = EquationStream(recipe, split, num_examples=epoch_examples, seed=seed, where=where)
+        self._extra = extra or {}
         self._columns = ColumnEncoder(self._stream.space)
         self._codec, self._batch_size = codec, batch_size
         self.num_examples = self._stream.num_examples
@@ -82,7 +87,7 @@ class FreshBatches:
             first_epoch: from 0.
             first_batch: the batch of `first_epoch` to begin with.
             num_epochs: epochs, the first one included even if it is begun in its middle; None never ends.
-            columns: which of `terms`, `digits`, `carries` a batch has besides `question` and `answer`.
+            columns: which of `terms`, `digits`, `carries` and `extra` a batch has besides `question` and `answer`.
         """
         last_epoch = None if num_epochs is None else first_epoch + num_epochs
         blocks = tf.data.Dataset.from_generator(
@@ -125,7 +130,9 @@ class FreshBatches:
 
     def _encode(self, equations: EquationColumns, columns: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Returns key to array (num_equations, …): tokens are uint8, texts byte strings."""
-        numbers = {name: equations.numbers[name] for name in columns}
+        numbers = {
+            name: self._extra[name](equations) if name in self._extra else equations.numbers[name] for name in columns
+        }
         if self._codec is None:
             return {"question": equations.question.to_bytes(), "answer": equations.answer.to_bytes(), **numbers}
         questions = self._codec.encode_questions(equations.question)

@@ -11,7 +11,7 @@ import numpy as np
 
 from eqstream.data.configuration import check_positive
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Range, exact
+from eqstream.data.recipe import Range, Where, exact
 
 _COLUMNS = ("terms", "digits", "carries")
 
@@ -52,6 +52,10 @@ class StageRecipe:
                 is_in &= numbers[name] <= math.floor(exact(bounds.max))
         return np.flatnonzero(is_in)
 
+    def to_where(self) -> Where:
+        """Returns the ranges as a condition on equations."""
+        return Where(terms=self.terms, digits=self.digits, carries=self.carries)
+
     def to_text(self) -> str:
         """Returns the ranges for a person: ``digits up to 2, 3 terms``."""
         return ", ".join(_describe(name, bounds) for name, bounds in self._ranges.items())
@@ -67,22 +71,20 @@ def check_curriculum(stages: Sequence[StageRecipe], num_epochs: int) -> None:
         )
 
 
-def select_stages(
-    stages: Sequence[StageRecipe], numbers: Mapping[str, np.ndarray], batch_size: int
-) -> list[np.ndarray]:
-    """Returns the examples of each stage, see `StageRecipe.select`.
+def check_stage(stage: StageRecipe, position: int, num_examples: int, batch_size: int) -> None:
+    """Refuses a stage that has no full batch.
 
-    Raises:
-        UserError: a stage has no full batch; names the stage.
+    Args:
+        stage: of a curriculum.
+        position: its place there, from 0.
+        num_examples: how many examples it has.
+        batch_size: examples of a batch.
     """
-    selections = [stage.select(numbers) for stage in stages]
-    for position, (stage, selection) in enumerate(zip(stages, selections, strict=True)):
-        if len(selection) < batch_size:
-            raise UserError(
-                f"`training.curriculum.{position}` ({stage.to_text()}) has {len(selection)} examples, less than one "
-                f"batch of {batch_size}: widen the stage or lower `training.batch_size`"
-            )
-    return selections
+    if num_examples < batch_size:
+        raise UserError(
+            f"`training.curriculum.{position}` ({stage.to_text()}) has {num_examples} examples, less than one "
+            f"batch of {batch_size}: widen the stage or lower `training.batch_size`"
+        )
 
 
 def _describe(name: str, bounds: Range) -> str:

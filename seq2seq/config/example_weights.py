@@ -3,19 +3,21 @@
 Imports no TensorFlow.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from eqstream.data.dataset.histograms import Histograms
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec
+from eqstream.data.formats.columns import EquationColumns
 
 # Name of the column that says which of `ExampleWeights.values` an example has.
 WEIGHT_GROUP = "weight_group"
 # What is left of a question's text when only the lengths of its numbers and its form matter.
-_FORM = str.maketrans("123456789-*/", "000000000+++")
+_FORM = bytes.maketrans(b"123456789-*/", b"000000000+++")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,36 +38,57 @@ class WeightsRecipe:
 
 @dataclass(frozen=True, eq=False)
 class ExampleWeights:
-    """The weights of a split's examples, few different ones.
+    """The weight of each kind of examples, by how many of a kind a split has.
 
     Attributes:
-        groups: int32 (num_examples,): which of `values` an example has.
-        values: float32 (num_groups,); their mean over all examples is 1.
+        by: what makes a kind; see `WeightsRecipe`.
+        kinds: all kinds of the split, rising: int64 (num_kinds,), or forms of questions as byte strings.
+        values: float32 (num_kinds + 1,); their mean over the examples of the split is 1. The last one is for kinds
+            that the split lacks: that of a single example.
     """
 
-    groups: np.ndarray
+    by: str
+    kinds: np.ndarray
     values: np.ndarray
 
+    def groups(self, columns: EquationColumns) -> np.ndarray:
+        """Returns which of `values` each example has, int32 (num_examples,)."""
+        found = _list_kinds(self.by, columns)
+        places = np.minimum(np.searchsorted(self.kinds, found), len(self.kinds) - 1)
+        return np.where(self.kinds[places] == found, places, len(self.kinds)).astype(np.int32)
 
-def weigh_examples(
-    recipe: WeightsRecipe, questions: np.ndarray, numbers: Mapping[str, np.ndarray], codec: Codec
-) -> ExampleWeights:
-    """Returns the weights of the examples of a split.
+
+def weigh_kinds(recipe: WeightsRecipe, counts: Mapping[int, int] | Mapping[bytes, int]) -> ExampleWeights:
+    """Returns the weights of the examples of a split, given how many it has of each kind, at least one."""
+    kinds = np.array(sorted(counts))
+    numbers = np.array([count for _, count in sorted(counts.items())], np.int64)
+    shares = numbers.astype(np.float64) ** -recipe.balance
+    scale = numbers.sum() / (shares * numbers).sum()
+    return ExampleWeights(recipe.by, kinds, (np.append(shares, 1.0) * scale).astype(np.float32))
+
+
+def count_kinds(
+    recipe: WeightsRecipe, histograms: Histograms, blocks: Iterable[EquationColumns]
+) -> Mapping[int, int] | Mapping[bytes, int]:
+    """Returns how many examples a split has of each kind.
 
     Args:
-        recipe: what they depend on.
-        questions: tokens, (num_examples, question_width).
-        numbers: `terms`, `digits` and `carries`, (num_examples,) each.
-        codec: of the tokens.
+        recipe: what makes a kind.
+        histograms: of the split; have the counts of all kinds but `lengths`.
+        blocks: all of the split; looked at for `lengths` alone.
     """
-    keys = _read_forms(questions, codec) if recipe.by == "lengths" else numbers[recipe.by]
-    _, groups, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    shares = counts.astype(np.float64) ** -recipe.balance
-    values = shares * (counts.sum() / (shares * counts).sum())
-    return ExampleWeights(groups.reshape(-1).astype(np.int32), values.astype(np.float32))
+    if recipe.by != "lengths":
+        return {int(value): count for value, count in histograms[recipe.by].items()}
+    counts: Counter[bytes] = Counter()
+    for columns in blocks:
+        kinds, numbers = np.unique(_list_kinds(recipe.by, columns), return_counts=True)
+        counts.update(dict(zip(kinds.tolist(), numbers.tolist(), strict=True)))
+    return counts
 
 
-def _read_forms(questions: np.ndarray, codec: Codec) -> np.ndarray:
-    """Returns each question as text with 0 for every digit and + for every operator: ``00 + 000``."""
-    texts = "\n".join(codec.decode_questions(questions))
-    return np.array(texts.translate(_FORM).split("\n"))
+def _list_kinds(by: str, columns: EquationColumns) -> np.ndarray:
+    """Returns the kind of each example: a number, or its question with 0 for every digit and + for every operator."""
+    if by != "lengths":
+        return columns.numbers[by]
+    form = columns.question.translate(_FORM)
+    return np.ascontiguousarray(form).view(f"S{form.shape[1]}").reshape(-1)

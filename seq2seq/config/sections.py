@@ -78,7 +78,8 @@ class TrainingRecipe:
     `eqstream.data.streams.equation_stream`), `epoch_examples` of it in an epoch, by default as many as the split has.
 
     `curriculum` is a list of stages that come first, each of so many epochs of some of the examples; early stopping
-    counts from the first epoch after them. `weights` makes rare kinds of examples count more in the training loss.
+    counts from the first epoch after them. `weights` makes rare kinds of examples count more in the training loss; how
+    rare they are is counted in the train split, also for a fresh stream.
     `precision` is that of the model's arithmetic, its weights are float32 always: the mixed ones are made for GPUs and
     slower on most CPUs. `tensorboard` writes the metrics as event files too.
     """
@@ -115,9 +116,6 @@ class TrainingRecipe:
         if self.save_steps is not None:
             check_positive(self, "save_steps")
         check_curriculum(self.curriculum, self.epochs)
-        for name in ("curriculum", "weights"):
-            if self.source == "fresh" and getattr(self, name):
-                raise UserError(f"`training.{name}` needs `training.source: shards`: a stream's examples are not known")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
-from eqstream.seq2seq.config.curriculum import StageRecipe, select_stages
+from eqstream.seq2seq.config.curriculum import StageRecipe, check_stage
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.train import train
 
@@ -54,11 +56,14 @@ def test_a_stage_has_the_examples_that_keep_all_its_ranges(stage, expected, text
 
 
 def test_a_stage_without_a_full_batch_is_refused_by_name():
-    stages = stages_of({"epochs": 1, "digits": {"max": 3}}, {"epochs": 2, "digits": 2})
-    with pytest.raises(
-        UserError, match=r"`training\.curriculum\.1` \(2 digits\) has 1 examples, less than one batch of 2"
-    ):
-        select_stages(stages, NUMBERS, 2)
+    _, stage = stages_of({"epochs": 1, "digits": {"max": 3}}, {"epochs": 2, "digits": 2})
+    message = (
+        "`training.curriculum.1` (2 digits) has 1 examples, less than one batch of 2: widen the stage or lower "
+        "`training.batch_size`"
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        check_stage(stage, 1, 1, 2)
+    check_stage(stage, 1, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +74,6 @@ def test_a_stage_without_a_full_batch_is_refused_by_name():
         ({"curriculum": [{"digits": 1}]}, r"`training\.curriculum\.0\.epochs` is missing"),
         ({"curriculum": [{"epochs": 4, "digits": 1}]}, r"takes 4 epochs, of `epochs: 4` none is left"),
         ({"curriculum": [{"epochs": 1, "digit": 1}]}, r"unknown key `training\.curriculum\.0\.digit`"),
-        ({"curriculum": [{"epochs": 1, "digits": 1}], "source": "fresh"}, "needs `training.source: shards`"),
     ],
 )
 def test_mistakes_are_named(training, message):

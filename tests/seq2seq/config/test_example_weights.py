@@ -1,12 +1,16 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
-from eqstream.seq2seq.config.example_weights import WeightsRecipe, weigh_examples
+from eqstream.seq2seq.config.example_weights import WeightsRecipe, count_kinds, weigh_kinds
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.training.batches import make_source
 
@@ -31,30 +35,57 @@ def manifest(dataset):
     return load_manifest(dataset)
 
 
+COLUMNS = EquationColumns(ByteRows.from_texts(QUESTIONS), ByteRows.from_texts(["0"] * 8), NUMBERS)
+
+
+def weigh(**options):
+    """The weights by the counts of the examples themselves, given in two blocks."""
+    recipe = WeightsRecipe(**options)
+    histograms = {
+        name: {str(value): count for value, count in Counter(values.tolist()).items()}
+        for name, values in NUMBERS.items()
+    }
+    blocks = [
+        EquationColumns(ByteRows.from_texts(part), ByteRows.from_texts(["0"] * 4), {})
+        for part in (QUESTIONS[:4], QUESTIONS[4:])
+    ]
+    return weigh_kinds(recipe, count_kinds(recipe, histograms, blocks))
+
+
 @pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("by", ["digits", "terms", "carries", "lengths"])
-@pytest.mark.parametrize("options", [{}, {"reverse_question": True}, {"padding": "left"}, {"zero_padding": True}])
-def test_weights_are_powers_of_how_rare_a_kind_is_and_1_on_average(manifest, by, balance, options):
-    codec = Codec.for_dataset(manifest, CodecOptions(**options))
-    weights = weigh_examples(WeightsRecipe(by=by, balance=balance), codec.encode_questions(QUESTIONS), NUMBERS, codec)
+def test_weights_are_powers_of_how_rare_a_kind_is_and_1_on_average(by, balance):
+    weights = weigh(by=by, balance=balance)
     lengths = [tuple(len(operand) for operand in question.split(" + ")) for question in QUESTIONS]
     kinds = lengths if by == "lengths" else NUMBERS[by].tolist()
     expected = np.array([kinds.count(kind) ** -balance for kind in kinds])
-    given = weights.values[weights.groups]
+    given = weights.values[weights.groups(COLUMNS)]
     np.testing.assert_allclose(given, expected / expected.mean(), rtol=1e-6)
     assert given.dtype == np.float32
     assert given.mean() == pytest.approx(1, abs=1e-6)
 
 
-def test_full_balance_gives_all_kinds_the_same_share(manifest):
-    codec = Codec.for_dataset(manifest)
-    weights = weigh_examples(WeightsRecipe(by="lengths"), codec.encode_questions(QUESTIONS), NUMBERS, codec)
-    sums = np.bincount(weights.groups, weights=weights.values[weights.groups])
+def test_full_balance_gives_all_kinds_the_same_share():
+    weights = weigh(by="lengths")
+    groups = weights.groups(COLUMNS)
+    sums = np.bincount(groups, weights=weights.values[groups])
     assert sums == pytest.approx(np.full(4, 2.0), rel=1e-6)
 
 
-def test_each_batch_has_the_weights_of_its_own_examples_also_from_its_middle(dataset, manifest):
-    training = {"batch_size": 100, "weights": {"by": "digits", "balance": 0.5}}
+@pytest.mark.parametrize(("by", "question"), [("digits", "1 + 2"), ("lengths", "123 + 4"), ("lengths", "1 + 2 * 3")])
+def test_kind_that_was_not_counted_weighs_as_much_as_one_example(by, question):
+    weights = weigh(by=by, balance=0.5)
+    numbers = {"digits": np.array([7])}
+    foreign = EquationColumns(ByteRows.from_texts([question]), ByteRows.from_texts(["3"]), numbers)
+    (group,) = weights.groups(foreign).tolist()
+    counts = Counter(weights.groups(COLUMNS).tolist())
+    assert group not in counts
+    assert weights.values[group] == pytest.approx(weights.values[0] * counts[0] ** 0.5)
+
+
+@pytest.mark.parametrize("source", ["shards", "fresh"])
+def test_each_batch_has_the_weights_of_its_own_examples_also_from_its_middle(dataset, manifest, source):
+    training = {"batch_size": 100, "source": source, "weights": {"by": "digits", "balance": 0.5}}
     sections = ModelRecipe.from_recipe(Recipe.from_dict({**RECIPE, "training": training}))
     codec = Codec.for_dataset(manifest, sections.codec)
     source = make_source(sections.training, codec, data_directory=dataset, manifest=manifest)
@@ -92,7 +123,6 @@ def test_weights_change_what_is_learned(dataset, tmp_path):
         ),
         ({"weights": {"balance": 1}}, r"`training\.weights\.by` is missing"),
         ({"weights": {"by": "digits", "balance": 1.5}}, r"`balance` must be from 0 to 1, got 1\.5"),
-        ({"weights": {"by": "digits"}, "source": "fresh"}, r"`training\.weights` needs `training\.source: shards`"),
     ],
 )
 def test_mistakes_are_named(training, message):

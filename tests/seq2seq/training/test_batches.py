@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -29,9 +30,11 @@ RECIPE = {
         "validation_examples": 20,
         "samples": 0,
         "save_steps": 1,
+        "curriculum": [{"epochs": 1, "digits": 1}],
+        "weights": {"by": "lengths", "balance": 0.5},
     },
 }
-NUM_STEPS = 4  # of an epoch: 70 examples in batches of 16, the rest not given
+NUM_STEPS = 4  # of an epoch with all: 70 examples in batches of 16, the rest not given
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,8 @@ def weights_of(run):
 def test_training_on_a_stream_says_so(finished):
     _, report, lines = finished
     assert "70 fresh examples an epoch" in report.to_text()
-    assert f"{NUM_STEPS} steps an epoch" in lines[0]
+    assert lines[0].endswith(f"70 examples, {NUM_STEPS} steps an epoch")
+    assert re.fullmatch(r"epochs 1 to 1: 1 digits, \d\d examples, [234] steps an epoch", lines[1])
 
 
 @pytest.mark.parametrize(
@@ -108,6 +112,43 @@ def test_stream_of_a_dataset_gives_what_its_files_do_not_hold_out(dataset):
     texts = {text for columns in unseen.blocks() for text in columns.question.to_texts()}
     assert not texts & given
     assert len(texts) + len(given) == 13 * 13
+
+
+def list_examples(codec, stream, num_batches):
+    """The question and the weight of each example of some batches."""
+    return [
+        [*zip(codec.decode_questions(batch["question"]), batch["weight"].tolist(), strict=True)]
+        for batch in stream.take(num_batches).as_numpy_iterator()
+    ]
+
+
+def test_stage_of_a_stream_gives_its_examples_alone_from_any_step_on(dataset):
+    source, codec, _ = make(dataset)
+    (stage,) = ModelRecipe.from_dict({"training": RECIPE["training"]}).training.curriculum
+    selected = source.select(stage, 0)
+    size = selected.num_batches
+    assert 16 * size <= selected.num_examples <= 70
+    whole = list_examples(codec, selected.batches(first_epoch=0, first_batch=0), 3 * size)
+    given = {question for batch in whole for question, _ in batch}
+    assert all(max(map(len, question.split(" + "))) == 1 for question in given)
+    # A kind weighs the same in a stage as it does in all.
+    weights = dict(
+        example for batch in list_examples(codec, source.batches(first_epoch=0, first_batch=0), 99) for example in batch
+    )
+    assert all(weights[question] == weight for batch in whole for question, weight in batch if question in weights)
+    for step in range(3 * size):
+        epoch, batch = divmod(step, size)
+        found = list_examples(codec, selected.batches(first_epoch=epoch, first_batch=batch), 3)
+        assert found[: 3 * size - step] == whole[step : step + 3]
+
+
+def test_stage_of_a_stream_without_a_full_batch_is_refused_by_name(dataset):
+    source, _, _ = make(dataset)
+    stages = [{"epochs": 1, "digits": {"min": 3}}]
+    (stage,) = ModelRecipe.from_dict({"training": {"curriculum": stages}}).training.curriculum
+    message = "`training.curriculum.2` (digits from 3): an epoch of 0 examples has no full batch of 16"
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        source.select(stage, 2)
 
 
 def test_an_epoch_has_as_many_examples_as_the_split_unless_told_otherwise(dataset):
