@@ -66,6 +66,7 @@ def epoch_batches(
     """
     blocks = _Blocks(sources, sampler, 0, 0)
 
+    @tf.autograph.experimental.do_not_convert
     def list_blocks(_: tf.Tensor) -> tf.data.Dataset:
         epoch = tf.ensure_shape(tf.numpy_function(lambda: np.int64(next_epoch()), [], tf.int64), [])
         return tf.data.Dataset.range(epoch * blocks.num_in_epoch, (epoch + 1) * blocks.num_in_epoch)
@@ -76,7 +77,12 @@ def epoch_batches(
 
 def to_pairs(stream: tf.data.Dataset) -> tf.data.Dataset:
     """Returns batches as (question, answer), which Keras takes for input and target."""
-    return stream.map(lambda batch: (batch["question"], batch["answer"]))
+
+    @tf.autograph.experimental.do_not_convert
+    def pair(batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        return batch["question"], batch["answer"]
+
+    return stream.map(pair)
 
 
 class _Blocks:
@@ -113,6 +119,8 @@ class _Blocks:
         static_size = self._sampler.batch_size if self._num_full == self._sampler.num_batches else None
         dtypes = [tf.string if values.dtype.kind == "S" else tf.int32 for values in self._sources.values()]
 
+        # Nothing in it depends on values, and converting it would leave files in the system's temporary directory.
+        @tf.autograph.experimental.do_not_convert
         def take(number: tf.Tensor) -> dict[str, tf.Tensor]:
             found = tf.numpy_function(lambda number: self._take(int(number)), [number], dtypes)
             return {

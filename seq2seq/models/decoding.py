@@ -46,7 +46,8 @@ class GreedyDecoder:
             return keras.ops.argmax(logits, axis=-1), keras.ops.max(probabilities, axis=-1)
 
         signature = [tf.TensorSpec((batch_size, model.codec.question_width), tf.int32)]
-        self._step = tf.function(step, input_signature=signature, jit_compile=jit_compile)
+        # Nothing in it depends on values, and converting it would leave files in the system's temporary directory.
+        self._step = tf.function(step, input_signature=signature, jit_compile=jit_compile, autograph=False)
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
         """Returns the answers to encoded questions, uint8 (num_questions, question_width).

@@ -142,6 +142,7 @@ def _weigh(stream: tf.data.Dataset, weights: ExampleWeights | None) -> tf.data.D
         return stream
     values = tf.constant(weights.values)
 
+    @tf.autograph.experimental.do_not_convert
     def weigh(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         group = batch.pop(WEIGHT_GROUP)
         return {**batch, "weight": tf.gather(values, group)}
@@ -225,6 +226,8 @@ def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: b
     The loss of a batch is the mean by these weights. Some batches are prepared while a step runs.
     """
 
+    # Nothing in it depends on values, and converting it would leave files in the system's temporary directory.
+    @tf.autograph.experimental.do_not_convert
     def prepare(batch: dict[str, tf.Tensor]) -> tuple:
         answer = batch["answer"]
         weights = model.make_weights(answer, mask_pads=mask_pads)

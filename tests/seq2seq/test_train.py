@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import zipfile
 from pathlib import Path
@@ -17,9 +18,11 @@ import pytest
 
 from eqstream.data.errors import TrainingInterruptedError, UserError
 from eqstream.data.recipe import Recipe
+from eqstream.datasets import Dataset
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.sections import OptimizerRecipe, TrainingRecipe
 from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
+from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.runs.compatibility import describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import train
@@ -55,6 +58,16 @@ def finished(dataset, tmp_path_factory):
     lines = []
     report = train(recipe_with(), dataset, run, report=lines.append)
     return run, report, lines
+
+
+def test_training_and_decoding_leave_nothing_in_the_temporary_directory(dataset, tmp_path, monkeypatch):
+    """TensorFlow would write functions that it converts there, and leave what Python makes of them."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    train(recipe_with(epochs=1, weights={"by": "digits"}), dataset, tmp_path / "run", report=silently)
+    Predictor.load(tmp_path / "run").predict(["3 + 4"])
+    next(iter(Dataset(dataset).batches("train", batch_size=10)))
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def silently(line):
