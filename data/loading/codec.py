@@ -5,7 +5,7 @@ A question is ``(num_texts, question_width)``, an answer ``(num_texts, answer_wi
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,25 +97,53 @@ class Codec:
         Raises:
             UserError: zero padding is asked for where answers are fractions.
         """
+        return cls.for_spaces([(space, facts)], options)
+
+    @classmethod
+    def for_spaces(
+        cls, spaces: Sequence[tuple[SpaceRecipe, SpaceFacts]], options: CodecOptions | None = None
+    ) -> "Codec":
+        """Returns the codec for the equations of several spaces: it has all their characters, and room for the longest.
+
+        Args:
+            spaces: the spaces, at least one, each with the bounds on its text.
+            options: what the recipe says of the codec.
+
+        Raises:
+            UserError: zero padding is asked for where answers are fractions, or some spaces are written with spaces
+                and others without.
+        """
         options = options or CodecOptions()
-        drops_spaces = options.spaces == "drop" and space.spacing
-        alphabet = set(facts.alphabet) - ({" "} if drops_spaces else set())
-        answer_width = facts.max_answer_length
+        spacing = spaces[0][0].spacing
+        if any(space.spacing != spacing for space, _ in spaces):
+            raise UserError("one codec cannot write some equations with spaces and others without: see `space.spacing`")
+        drops_spaces = options.spaces == "drop" and spacing
+        alphabet = {character for _, facts in spaces for character in facts.alphabet}
+        alphabet -= {" "} if drops_spaces else set()
+        answer_width = max_answer_length = max(facts.max_answer_length for _, facts in spaces)
         if options.zero_padding:
-            if space.division == "fraction" and "/" in space.operators:
+            if any(space.division == "fraction" and "/" in space.operators for space, _ in spaces):
                 raise UserError("`codec.zero_padding` does not go with `space.division: fraction`")
             alphabet |= {"0"}
             # A sign or a decimal part comes on top of the leading zeros.
             answer_width += 1 if alphabet.isdisjoint(".") else answer_width
+        digits = max(count_digits(space.operands) for space, _ in spaces)
+        widths = [
+            count_question_tokens(
+                space,
+                facts.max_question_length,
+                fill_up_to=digits if options.zero_padding else 1,
+                drops_spaces=drops_spaces,
+            )
+            for space, facts in spaces
+        ]
         return cls(
             alphabet="".join(sorted(alphabet)),
-            spacing=space.spacing,
-            max_question_length=facts.max_question_length,
-            max_answer_length=facts.max_answer_length,
-            question_digits=count_digits(space.operands),
-            question_width=count_question_tokens(
-                space, facts.max_question_length, zero_padding=options.zero_padding, drops_spaces=drops_spaces
-            ),
+            spacing=spacing,
+            max_question_length=max(facts.max_question_length for _, facts in spaces),
+            max_answer_length=max_answer_length,
+            question_digits=digits,
+            question_width=max(widths),
             answer_width=answer_width + 1,
             options=options,
         )

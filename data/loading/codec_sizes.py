@@ -8,21 +8,18 @@ def count_digits(operands: Operands) -> int:
     return max(len(str(abs(operands.min))), len(str(abs(operands.max))))
 
 
-def count_question_tokens(
-    space: SpaceRecipe, max_question_length: int, *, zero_padding: bool, drops_spaces: bool
-) -> int:
+def count_question_tokens(space: SpaceRecipe, max_question_length: int, *, fill_up_to: int, drops_spaces: bool) -> int:
     """Returns the tokens of the longest question.
 
     Args:
         space: the space.
         max_question_length: the manifest's bound on a question's characters. It takes each operand for the longest
             number with a sign, if there are signs, and all decimals.
-        zero_padding: whether operands get leading zeros.
+        fill_up_to: digits before the point to which operands are filled up with leading zeros; 1 for none.
         drops_spaces: whether spaces become no tokens.
     """
     operands, num_terms = space.operands, space.terms.max
-    digits = count_digits(operands)
-    longest = longest_operand(operands, digits if zero_padding else 1)
+    longest = longest_operand(operands, fill_up_to)
     # The longest question has the most terms; what is left of its bound are operators, brackets and spaces.
     width = max_question_length + (longest - _operand_bound(operands)) * num_terms
     return width - 2 * (num_terms - 1) * drops_spaces

@@ -1,11 +1,14 @@
 """The width of questions: enough for every equation of a space, and never more, against listings by hand."""
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.token_alphabet import PAD
 from eqstream.data.reference.parsing import render
@@ -61,6 +64,29 @@ def test_the_width_is_the_longest_question_of_the_space(space):
         tokens = codec.encode_questions(texts)
         assert (tokens != PAD).sum(axis=1).max() == tokens.shape[1] == codec.question_width
         assert codec.decode_questions(tokens) == texts
+
+
+@pytest.mark.parametrize("pair", [(0, 12), (2, 3), (6, 9), (13, 5)], ids=str)
+def test_a_codec_of_two_spaces_has_room_for_both_and_no_more(pair):
+    some = [SPACES[number] for number in pair]
+    recipes = [make_recipe({**space, "spacing": True}) for space in some]
+    texts = [list_texts(recipe.space) for recipe in recipes]
+    spaces = [(recipe.space, describe_space(recipe)) for recipe in recipes]
+    for options in ALL_OPTIONS:
+        codec = Codec.for_spaces(spaces, options)
+        assert codec == Codec.for_spaces(spaces[::-1], options)
+        for space, facts in spaces:
+            codec.check_space(space, facts)
+        tokens = codec.encode_questions(texts[0] + texts[1])
+        assert (tokens != PAD).sum(axis=1).max() == tokens.shape[1] == codec.question_width
+        assert codec.decode_questions(tokens) == texts[0] + texts[1]
+
+
+def test_spaces_written_differently_have_no_common_codec():
+    recipes = [make_recipe(SPACES[0]), make_recipe(SPACES[1])]
+    message = "one codec cannot write some equations with spaces and others without: see `space.spacing`"
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        Codec.for_spaces([(recipe.space, describe_space(recipe)) for recipe in recipes])
 
 
 def write_number(step, decimals):
