@@ -37,6 +37,7 @@ from eqstream.data.splits.strata import fill_sources
 from eqstream.data.streams.epochs import EnumeratedEpochs, Epochs, ListedEpochs, list_free_equations
 from eqstream.data.streams.held_out import SourceRanges, find_ranges
 from eqstream.data.streams.narrowed import narrow_ranges
+from eqstream.data.streams.shared_equations import HeldOut
 
 # Sources of fewer positions than this, all together, are listed once and kept.
 MOST_LISTED = 1 << 21
@@ -58,11 +59,12 @@ class EquationStream:
         num_examples: equations in an epoch; by default as many as the split has.
         seed: of the order.
         where: what the equations must meet besides; an epoch then has at most all of those, each of them once.
+        held_out: equations of other datasets that must not come; likewise.
         most_listed: number of positions up to which sources are listed and kept; the order depends on it.
         block_size: number of equations computed together, and of positions; the order depends on it.
 
     Attributes:
-        num_examples: equations in an epoch; 0 if none meets `where`.
+        num_examples: equations in an epoch; 0 if there is none.
         space: the space whose shapes the numbers in a block of equations mean.
 
     Raises:
@@ -77,18 +79,20 @@ class EquationStream:
         num_examples: int | None = None,
         seed: int = 0,
         where: Where | None = None,
+        held_out: HeldOut | None = None,
         most_listed: int = MOST_LISTED,
         block_size: int | None = None,
     ) -> None:
         if num_examples is not None and num_examples < 1:
             raise UserError(f"`num_examples` must be at least 1, got {num_examples}")
-        if where is None:
-            found = find_ranges(recipe, split, block_size=block_size)
+        is_narrowed = where is not None or held_out is not None
+        if is_narrowed:
+            found = narrow_ranges(recipe, split, where, held_out=held_out, block_size=block_size)
         else:
-            found = narrow_ranges(recipe, split, where, block_size=block_size)
+            found = find_ranges(recipe, split, block_size=block_size)
         capacities, tables = _list_tables(found.sources, most_listed)
         self.num_examples = num_examples or found.num_equations
-        if where is not None:
+        if is_narrowed:
             self.num_examples = min(self.num_examples, sum(capacities))
         self.space: PreparedSpace = found.space
         self._seed = derive_seed(seed, "fresh", recipe.seed, split)

@@ -1,4 +1,4 @@
-"""What a split may take from, narrowed by one more condition, without what other splits hold.
+"""What a split may take from, narrowed by one more condition, without what other splits and datasets hold.
 
 The condition has boxes of its own, so few equations among many are enumerated as fast as all of them are. Their order
 and places are other than those of the whole: what is held out is known by its place in the space.
@@ -19,21 +19,32 @@ from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
 from eqstream.data.splits.strata import list_sources
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
 from eqstream.data.streams.held_out import SourceRanges, SplitRanges, find_ranges
+from eqstream.data.streams.shared_equations import HeldOut
 
 # Eight bytes for each.
 _MOST_HELD_OUT = 1 << 26
 # Positions that are looked at to estimate the number of equations at all of them: more until so many are found.
 _FIRST_LOOK, _LAST_LOOK = 1 << 20, 1 << 26
 _ENOUGH_FOUND = 1000
+# Says of classes which of them it is about, bool (n,).
+_Test = Callable[[TwinClasses], np.ndarray]
 
 
-def narrow_ranges(recipe: Recipe, split: str, where: Where, *, block_size: int | None = None) -> SplitRanges:
+def narrow_ranges(
+    recipe: Recipe,
+    split: str,
+    where: Where | None = None,
+    *,
+    held_out: HeldOut | None = None,
+    block_size: int | None = None,
+) -> SplitRanges:
     """Returns what of a split's sources meets a condition and is in no other split; all of it is free.
 
     Args:
         recipe: the recipe.
         split: the name of the split.
         where: what must hold besides the condition of the split.
+        held_out: what is left out besides the equations of other splits.
         block_size: see `PreparedSources`.
 
     Raises:
@@ -42,19 +53,22 @@ def narrow_ranges(recipe: Recipe, split: str, where: Where, *, block_size: int |
     """
     found = find_ranges(recipe, split, block_size=block_size)
     own = next(each for each in recipe.splits if each.name == split)
-    both = _intersect(own.where, where)
-    if both is None:
-        return SplitRanges((), found.num_equations, found.space)
-    alone = SplitRecipe(name=split, rest=True, where=both, hash=own.hash)
+    others = _list_others(recipe, own)
+    if where is not None:
+        both = _intersect(own.where, where)
+        if both is None:
+            return SplitRanges((), found.num_equations, found.space)
+        own = dataclasses.replace(own, where=both)
+    alone = SplitRecipe(name=split, rest=True, where=own.where, hash=own.hash)
     twins = TwinFinder(found.space, recipe.commuted)
-    is_held_out, others = _find_held_out(found), _list_others(recipe, own)
+    is_omitted = _join([_find_taken(found), _find_held_out(held_out, found.space.decimals)])
     ranges: list[SourceRanges] = []
     for source in list_sources(dataclasses.replace(recipe, splits=(alone,)), found.space, twins):
         enumeration = Enumeration(
             found.space,
             EquationSpace(source.sections),
             twins,
-            ClassFilter(found.space, source.selection, others, hash_salt=recipe.hash_salt, is_omitted=is_held_out),
+            ClassFilter(found.space, source.selection, others, hash_salt=recipe.hash_salt, is_omitted=is_omitted),
             seed=recipe.seed,
             scope=source.scope,
             block_size=block_size or BLOCK_SIZE,
@@ -75,7 +89,17 @@ def _list_others(recipe: Recipe, own: SplitRecipe) -> tuple[Selection, ...]:
     return tuple(other for other in others if not other.is_everything)
 
 
-def _find_held_out(found: SplitRanges) -> Callable[[TwinClasses], np.ndarray] | None:
+def _join(tests: Iterable[_Test | None]) -> _Test | None:
+    """Returns what says of classes whether some test does."""
+    known = [test for test in tests if test is not None]
+    return (lambda classes: np.logical_or.reduce([test(classes) for test in known])) if known else None
+
+
+def _find_held_out(held_out: HeldOut | None, decimals: int) -> _Test | None:
+    return None if held_out is None else lambda classes: held_out.has_classes(classes, decimals)
+
+
+def _find_taken(found: SplitRanges) -> _Test | None:
     """Returns what says of classes whether another split has them, bool (n,); None if no other split has any."""
     space = found.space.whole
     num_held_out = sum(each.stop - each.start for source in found.sources for each in source.taken)
@@ -89,12 +113,12 @@ def _find_held_out(found: SplitRanges) -> Callable[[TwinClasses], np.ndarray] | 
     parts = [_rank(space, classes) for classes in _list_taken(found)]
     taken = np.unique(np.concatenate([np.zeros(0, index_dtype(space.size)), *parts]))
 
-    def is_held_out(classes: TwinClasses) -> np.ndarray:
+    def is_taken(classes: TwinClasses) -> np.ndarray:
         ranks = _rank(space, classes)
         places = np.minimum(np.searchsorted(taken, ranks), len(taken) - 1)
         return np.asarray(taken[places] == ranks, dtype=bool)
 
-    return is_held_out if len(taken) else None
+    return is_taken if len(taken) else None
 
 
 def _list_taken(found: SplitRanges) -> Iterable[TwinClasses]:

@@ -1,0 +1,78 @@
+"""Equations that two datasets share, found from their recipes without a look at any file.
+
+Equations of different spaces are compared by the hash of their classes of twins. So `2 + 1` of one dataset is found if
+another one has `1 + 2`, whatever `commuted` says. That two different classes have one hash happens about once in
+10 ** 19 pairs, and takes out an equation too many.
+"""
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+
+from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.recipe import Recipe
+from eqstream.data.space.class_hash import class_hash
+from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.plan import plan_splits
+from eqstream.data.splits.twin_classes import TwinClasses
+
+
+class HeldOut:
+    """Classes of equations that must not be trained on, of any number of datasets.
+
+    Args:
+        hashes: of the classes, uint64 (n,), in any order.
+    """
+
+    def __init__(self, hashes: np.ndarray) -> None:
+        self._hashes = np.unique(hashes)
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def has_classes(self, classes: TwinClasses, decimals: int) -> np.ndarray:
+        """Returns which of some classes are held out, bool (n,); `decimals` are those of an operand."""
+        return self._contains(class_hash(classes.columns, classes.operands, decimals, ""))
+
+    def find_records(self, recipe: Recipe, split: str) -> np.ndarray:
+        """Returns the records of a dataset's split whose equations are held out, int64 (n,), rising.
+
+        Args:
+            recipe: of the dataset.
+            split: the name of the split.
+        """
+        found, start = [np.zeros(0, np.int64)], 0
+        for hashes in _hash_splits(recipe, [split]):
+            found.append(start + np.flatnonzero(self._contains(hashes)))
+            start += len(hashes)
+        return np.concatenate(found)
+
+    def _contains(self, hashes: np.ndarray) -> np.ndarray:
+        if not len(self):
+            return np.zeros(len(hashes), bool)
+        places = np.minimum(np.searchsorted(self._hashes, hashes), len(self) - 1)
+        return self._hashes[places] == hashes
+
+
+def hold_out(recipe: Recipe, splits: Collection[str]) -> np.ndarray:
+    """Returns the hashes of all classes that some splits of a dataset have, uint64 (n,), for `HeldOut`."""
+    return np.concatenate([np.zeros(0, np.uint64), *_hash_splits(recipe, splits)])
+
+
+def _hash_splits(recipe: Recipe, splits: Collection[str]) -> Iterator[np.ndarray]:
+    """Yields the hashes of the equations of some splits, uint64 (n,), in the order of their records."""
+    writer, space = ShardWriter(recipe), prepare_space(recipe.space)
+    for task in plan_splits(count_for_plan(recipe)).shards:
+        if task.split in splits:
+            for block in writer.equations(task):
+                yield _hash_block(block, space)
+
+
+def _hash_block(block: EquationBlock, space: PreparedSpace) -> np.ndarray:
+    hashes = np.empty(len(block), np.uint64)
+    for shapes, rows, places in space.shapes.split(block.shapes):
+        operands = np.stack([operand[rows] for operand in block.operands[: shapes.num_terms]])
+        hashes[rows] = class_hash(shapes.columns(places), operands, space.decimals, "")
+    return hashes
