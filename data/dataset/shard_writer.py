@@ -105,7 +105,8 @@ class _TFRecordFile:
             self._file = self._gzip
 
     def write(self, block: EncodedBlock) -> None:
-        self._file.write(self._encoder.encode(block))
+        for records in self._encoder.encode(block):
+            self._file.write(records)
 
     def close(self) -> None:
         if self._gzip is not None:

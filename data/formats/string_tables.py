@@ -5,12 +5,21 @@ same width, so that one indexed assignment writes them all; what a short row wri
 pieces behind it. So pieces are written from left to right, and the last ones must be long enough to cover the spill.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from eqstream.data.formats.crc32c import append_zero, terms_of_rows
+
+
+# numpy copies items of 1, 2, 4, 8 and 16 bytes several times as fast as others.
+_LARGEST_FAST_WIDTH = 16
+
+
+def _round_up(width: int) -> int:
+    return 1 << max(width - 1, 0).bit_length() if width <= _LARGEST_FAST_WIDTH else width
 
 
 class PieceTable:
@@ -26,7 +35,7 @@ class PieceTable:
     """
 
     def __init__(self, strings: Sequence[bytes], crc_skip: int = 0) -> None:
-        width = max(1, *(len(string) for string in strings)) if len(strings) > 1 else max(1, len(strings[0]))
+        width = _round_up(max(map(len, strings)))
         joined = b"".join(string.ljust(width, b"\0") for string in strings)
         self.rows = np.frombuffer(joined, dtype=np.uint8).reshape(len(strings), width)
         self.lengths = np.array([len(string) for string in strings], dtype=np.int32)
@@ -68,17 +77,24 @@ class Piece:
     table: PieceTable
     ids: np.ndarray
 
+    @functools.cached_property
     def lengths(self) -> np.ndarray:
-        """Returns the length of each piece, int32 (n,)."""
+        """The length of each piece, int32 (n,)."""
         return self.table.lengths.take(self.ids)
+
+    def terms(self, behind: np.ndarray, most_behind: int) -> np.ndarray:
+        """Returns the CRC-32C term of each piece, uint32 (n,), given the number of bytes behind it, int32 (n,)."""
+        terms = self.table.terms(most_behind)
+        return terms.ravel().take(behind * np.int32(terms.shape[1]) + self.ids)
+
+    def rows(self, rows: slice) -> "Piece":
+        """Returns this piece of some of the strings."""
+        return Piece(self.table, self.ids[rows])
 
 
 def total_lengths(pieces: Sequence[Piece]) -> np.ndarray:
     """Returns the length of each string, int32 (n,)."""
-    total = pieces[0].lengths()
-    for piece in pieces[1:]:
-        total = total + piece.lengths()
-    return total
+    return functools.reduce(np.add, (piece.lengths for piece in pieces))
 
 
 def write_joined(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +104,7 @@ def write_joined(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
         The bytes, uint8 (total,), and the offsets, int64 (n + 1,), the last one being the total.
     """
     table = pieces[0].table
-    lengths = np.stack([piece.lengths() for piece in pieces], axis=1)
+    lengths = np.stack([piece.lengths for piece in pieces], axis=1)
     ends = np.cumsum(lengths.ravel(), dtype=np.int64)
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     offsets[1:] = ends[lengths.shape[1] - 1 :: lengths.shape[1]]

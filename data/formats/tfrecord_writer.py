@@ -17,6 +17,7 @@ import gzip
 import itertools
 import math
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import google_crc32c
@@ -29,6 +30,8 @@ from eqstream.data.formats.example_proto import bytes_entry_head, features_head,
 from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths
 
 FRAME_BYTES = 16
+# Records that are put together at once: their bytes stay in the cache until they are hashed.
+_CHUNK = 1 << 13
 _HEADER = struct.Struct("<QI")
 # Merging the tables of small pieces saves passes over the block while the merged table stays in the cache.
 _LARGEST_MERGED_TABLE = 1 << 14
@@ -91,25 +94,29 @@ class TFRecordEncoder:
         )
         self._constants = constants(self._heads.width + self._first_length + self._most_behind)
 
-    def encode(self, block: EncodedBlock) -> np.ndarray:
-        """Returns the framed records of a block, one behind the other, uint8 (total,)."""
+    def encode(self, block: EncodedBlock) -> Iterator[np.ndarray]:
+        """Yields the framed records of a block, one behind the other, in arrays of bytes, uint8 (total,)."""
         first, tail = block.texts[self._first], self._tail(block)
+        for start in range(0, len(tail[0].ids), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            yield self._encode([piece.rows(rows) for piece in first], [piece.rows(rows) for piece in tail])
+
+    def _encode(self, first: list[Piece], tail: list[Piece]) -> np.ndarray:
+        """Returns the framed records of strings whose pieces before and behind the end of the first text are given."""
         first_lengths, behind = total_lengths(first), total_lengths(tail)
         head = Piece(self._heads, first_lengths * np.int32(self._most_behind + 1) + behind)
-        payload = head.lengths() - np.int32(_HEADER.size) + first_lengths + behind
-        ends = np.cumsum(payload + np.int32(FRAME_BYTES), dtype=np.int64)
+        remaining = head.lengths + first_lengths + behind
+        ends = np.cumsum(remaining + np.int32(FRAME_BYTES - _HEADER.size), dtype=np.int64)
         # A short last piece may spill over the checksum's place, which is written after it, but never further.
         buffer = np.empty(int(ends[-1]) + self._most_behind, dtype=np.uint8)
-        starts = ends - payload - FRAME_BYTES
-        checksums = self._constants.take(payload)
-        remaining = payload + np.int32(_HEADER.size)
+        starts = ends - remaining
+        starts -= FRAME_BYTES - _HEADER.size
+        checksums = self._constants.take(remaining - np.int32(_HEADER.size))
         for piece in [head, *first, *tail]:
-            lengths = piece.lengths()
-            remaining = remaining - lengths
-            terms = piece.table.terms(self._most_behind + self._first_length)
-            checksums ^= terms.ravel().take(remaining.astype(np.int64) * terms.shape[1] + piece.ids)
+            remaining -= piece.lengths
+            checksums ^= piece.terms(remaining, self._most_behind + self._first_length)
             piece.table.write(buffer, starts, piece.ids)
-            starts = starts + lengths
+            starts += piece.lengths
         self._write_checksums(buffer, starts, mask(checksums))
         return buffer[: int(ends[-1])]
 

@@ -99,13 +99,14 @@ class TwinOrder:
             high=high,
         )
         groups = [classes for group in groups if len(classes := group.take(is_wanted[group.rows]))]
-        members = [_sort_by_box(classes, _place_members(classes, layout)) for classes in groups]
-        places = np.concatenate([each.places for each in members]) if len(members) > 1 else members[0].places
-        order = _argsort(places, layout.num_classes)
+        members = [_place_members(classes, layout) for classes in groups]
+        orders = [_sort_by_box(classes, each) for classes, each in zip(groups, members, strict=True)]
+        places = [each.places[order] for each, order in zip(members, orders, strict=True)]
         if len(groups) == 1:
-            return self._make_block(groups[0], members[0].take(order))
+            return self._make_block(groups[0], members[0].take(orders[0][_argsort(places[0])]))
+        members = [each.take(order) for each, order in zip(members, orders, strict=True)]
         blocks = [self._make_block(classes, each) for classes, each in zip(groups, members, strict=True)]
-        return join_blocks(blocks).take(order)
+        return join_blocks(blocks).take(_argsort(np.concatenate(places)))
 
     def _make_block(self, classes: TwinClasses, members: _Members) -> EquationBlock:
         """Returns the members of classes, in their order."""
@@ -130,14 +131,18 @@ class TwinOrder:
 def _swap_members(classes: TwinClasses, members: _Members) -> tuple[np.ndarray, np.ndarray]:
     """Returns the places of the members' shapes (n,), and their operands (num_terms, n)."""
     rows = members.classes
-    shapes, operands = take_rows(classes.shape_places, rows), classes.operands.take(rows, axis=1)
+    shapes = take_rows(classes.shape_places, rows)
+    if classes.shapes.num_terms == 2:
+        # The sides are single operands: the shape stays. Behind the first operands of all classes lie the second ones.
+        num_classes = len(classes)
+        first = rows + members.chosen * np.int64(num_classes)
+        operands = classes.operands.reshape(-1)
+        return shapes, np.stack([operands.take(first), operands.take(2 * rows + num_classes - first)])
+    operands = classes.operands.take(rows, axis=1)
     # Many members are canonical, and stay as they are.
     swapped = np.flatnonzero(members.chosen)
     if not len(swapped):
         return shapes, operands
-    if classes.shapes.num_terms == 2:
-        # The sides are single operands: the shape stays, too.
-        return shapes, np.where(members.chosen.astype(bool), operands[::-1], operands)
     shapes = shapes.astype(classes.shapes.dtype)
     columns = classes.columns.take(rows.take(swapped))
     shapes[swapped], operands[:, swapped] = swap_sides(
@@ -155,27 +160,33 @@ def _place_members(classes: TwinClasses, layout: _Layout) -> _Members:
     rows = np.repeat(np.arange(len(classes)), numbers)
     # Which of the class's equations, in the order of ordinals, each is.
     turns = np.arange(len(rows)) - (np.cumsum(numbers) - numbers - firsts)[rows]
-    counts_of_rows = counts[rows]
     # 32 drawn bits times the number of members, shifted down: uniform over the members.
     earlier = (draws * counts.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
-    choices = turns - earlier[rows]
-    choices = np.where(choices < 0, choices + counts_of_rows, choices)
-    distance = layout.num_classes / counts
-    places = ranks[rows] + (turns * distance[rows]).astype(np.int64)
-    places = np.where(places >= layout.num_classes, places - layout.num_classes, places)
-    return _Members(rows, choose_nodes(classes.free[rows], choices, classes.shapes.num_terms - 1), places)
+    # Classes have 1, 2, 4, 8, … members: the mask counts on from the last one to the first.
+    choices = turns - earlier[rows] & take_rows(counts - 1, rows)
+    places = ranks[rows] + (turns * take_rows(layout.num_classes / counts, rows)).astype(np.int64)
+    places -= layout.num_classes * (places >= layout.num_classes)
+    return _Members(rows, choose_nodes(take_rows(classes.free, rows), choices, classes.shapes.num_terms - 1), places)
 
 
-def _sort_by_box(classes: TwinClasses, members: _Members) -> _Members:
-    """Returns the members by shape and box, then by the set of nodes that are swapped, then by class."""
+def _sort_by_box(classes: TwinClasses, members: _Members) -> np.ndarray:
+    """Returns the order by shape and box, then by the set of nodes that are swapped, then by class, int64 (n,)."""
     if classes.free.any():
-        members = members.take(_argsort(members.chosen, 1 << classes.shapes.num_terms - 1))
+        order = _argsort(members.chosen)
+    else:
+        order = np.arange(len(members.classes))
     if classes.box_order is None:
-        return members
-    boxes = np.unique(classes.box_order, return_inverse=True)[1]
-    return members.take(_argsort(boxes[members.classes], len(classes)))
+        return order
+    return order[_argsort(classes.box_order[members.classes[order]])]
 
 
-def _argsort(values: np.ndarray, size: int) -> np.ndarray:
-    """Returns the stable order of values in [0, size)."""
-    return np.argsort(values.astype(np.uint16) if size <= _MOST_SORTED_FAST else values, kind="stable")
+def _argsort(values: np.ndarray) -> np.ndarray:
+    """Returns the stable order of values, none below 0."""
+    highest = values.max(initial=0)
+    if highest == 1:
+        return np.concatenate([np.flatnonzero(values == 0), np.flatnonzero(values)])
+    if highest >= _MOST_SORTED_FAST:
+        # Few of them differ, and each of these becomes a small number.
+        values = np.unique(values, return_inverse=True)[1]
+        highest = values.max()
+    return np.argsort(values.astype(np.uint16) if highest < _MOST_SORTED_FAST else values, kind="stable")
