@@ -124,7 +124,7 @@ def build(
     """
     target = filesystem.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
-    execution.configure_filesystems()
+    execution.prepare_process()
     with _explain_file_errors(target):
         found = OutputDirectory.inspect(target, overwrite=overwrite)
         if not overwrite:

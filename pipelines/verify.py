@@ -68,7 +68,7 @@ def verify(
     """
     source = filesystem.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
-    execution.configure_filesystems()
+    execution.prepare_process()
     manifest = load_manifest(source)
     with open_workspace(source, execution) as workspace:
         stage = ShardStage(

@@ -13,7 +13,6 @@ import numpy as np
 
 from eqstream.data.formats.crc32c import append_zero, terms_of_rows
 
-
 # numpy copies items of 1, 2, 4, 8 and 16 bytes several times as fast as others.
 _LARGEST_FAST_WIDTH = 16
 

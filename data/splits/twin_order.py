@@ -171,10 +171,7 @@ def _place_members(classes: TwinClasses, layout: _Layout) -> _Members:
 
 def _sort_by_box(classes: TwinClasses, members: _Members) -> np.ndarray:
     """Returns the order by shape and box, then by the set of nodes that are swapped, then by class, int64 (n,)."""
-    if classes.free.any():
-        order = _argsort(members.chosen)
-    else:
-        order = np.arange(len(members.classes))
+    order = _argsort(members.chosen) if classes.free.any() else np.arange(len(members.classes))
     if classes.box_order is None:
         return order
     return order[_argsort(classes.box_order[members.classes[order]])]

@@ -36,7 +36,7 @@ class CountBatch(beam.DoFn):
 
     def setup(self) -> None:
         """Prepares the sources of the recipe, once per worker."""
-        self._execution.configure_filesystems()
+        self._execution.prepare_process()
         self._sources = PreparedSources(Recipe.from_dict(self._recipe))
 
     def process(self, element: str) -> Iterator[str]:

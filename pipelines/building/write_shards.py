@@ -57,7 +57,7 @@ class WriteShard(beam.DoFn):
     def setup(self) -> None:
         """Builds the writer's tables once per worker."""
         # Workers of a worker pool come without the options of the pipeline.
-        self._execution.configure_filesystems()
+        self._execution.prepare_process()
         self._keeper = ShardKeeper(Recipe.from_dict(self._recipe), self._workspace)
 
     def process(self, element: str) -> Iterator[str]:

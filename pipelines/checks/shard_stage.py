@@ -119,7 +119,7 @@ class CheckShard(beam.DoFn):
 
     def setup(self) -> None:
         """Makes the worker see the files as the driver does."""
-        self._execution.configure_filesystems()
+        self._execution.prepare_process()
 
     def process(self, element: str) -> Iterator[str]:
         """Writes keys and findings into the workspace, the findings last."""

@@ -118,7 +118,7 @@ class SearchPartition(beam.DoFn):
 
     def setup(self) -> None:
         """Makes the worker see the files as the driver does."""
-        self._execution.configure_filesystems()
+        self._execution.prepare_process()
 
     def process(self, element: str) -> Iterator[str]:
         """Writes the first pairs and the number of all into the workspace."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
 from apache_beam.portability.api import beam_provision_api_pb2
@@ -27,6 +28,8 @@ from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime import filesystem
 
 POLL_SECONDS = 0.5
+# A little less than 32 MiB, as the C library adds its own bytes.
+LARGEST_KEPT_BYTES = (1 << 25) - (1 << 16)
 # Runners hand on a worker's exception as text, wrapped in tracebacks and step names; these marks survive that.
 FAILURE = re.compile(r"eqstream-failure\[\[(.*?)\]\]", re.DOTALL)
 
@@ -109,9 +112,12 @@ class Execution:
         setup.save_main_session = bool(setup.save_main_session)
         return options
 
-    def configure_filesystems(self) -> None:
-        """Lets this process read and write with the options of the filesystems, such as `--s3_endpoint_url`."""
+    def prepare_process(self) -> None:
+        """Lets this process use the options of the filesystems, such as `--s3_endpoint_url`, and keep freed memory."""
         FileSystems.set_options(self.options())
+        # The C library of Linux asks the kernel for each large array anew, which costs a quarter of a build, until it
+        # has seen a larger one freed, of at most 32 MiB. This one is never touched, and so takes no memory.
+        np.empty(LARGEST_KEPT_BYTES, dtype=np.uint8)
 
     def run(
         self, construct: Callable[[beam.Pipeline], Any], num_elements: int, watch: Callable[[], None] | None = None
