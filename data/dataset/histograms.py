@@ -1,7 +1,8 @@
 """Counts of what a shard holds, by length, sign, digits, carries, operators and terms; they add up over shards."""
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from eqstream.data.space.prepared_space import PreparedSpace
 Histograms = dict[str, dict[str, int]]
 # In the order in which people want to see them.
 HISTOGRAMS = ("terms", "operators", "digits", "carries", "question_length", "answer_length", "answer_sign")
+# More keys than this would leave the fast caches.
+_LARGEST_KEY = 1 << 12
 SIGNS = ("negative", "zero", "positive")
 
 
@@ -25,28 +28,22 @@ class HistogramCounter:
 
     def __init__(self, space: PreparedSpace) -> None:
         self._space = space
-        self._operator_sets = np.zeros(1 << len(OPERATORS), dtype=np.int64)
-        self._counts: dict[str, Counter[int]] = {
-            name: Counter()
-            for name in ("answer_length", "question_length", "digits", "carries", "answer_sign", "terms")
-        }
+        # Of `operators` the sets are counted: a bit for each place in ``+-*/``.
+        self._counts: dict[str, Counter[int]] = {name: Counter() for name in HISTOGRAMS}
 
     def add(self, block: EquationBlock, question_lengths: np.ndarray, answer_lengths: np.ndarray) -> None:
         """Counts a block; the lengths (n,) are in characters."""
         terms, operator_sets = self._space.terms_and_operators.of(block.shapes)
-        self._operator_sets += np.bincount(operator_sets, minlength=len(self._operator_sets))
-        # A sum of comparisons is -1, 0 or 1 for numbers of any size.
-        signs = (block.numerators > 0).astype(np.int64) - (block.numerators < 0).astype(np.int64) + 1
         columns = {
+            "operators": operator_sets,
+            "terms": terms,
             "answer_length": answer_lengths,
             "question_length": question_lengths,
             "digits": block.digits,
             "carries": block.carries,
-            "answer_sign": signs,
-            "terms": terms,
+            "answer_sign": np.sign(block.numerators).astype(np.int8) + np.int8(1),
         }
-        for name, column in columns.items():
-            counts = np.bincount(column)
+        for name, counts in _count_values(columns).items():
             self._counts[name].update({int(value): int(counts[value]) for value in np.flatnonzero(counts)})
 
     def histograms(self) -> Histograms:
@@ -54,13 +51,43 @@ class HistogramCounter:
         result = {
             name: {str(value): count for value, count in sorted(counts.items())}
             for name, counts in self._counts.items()
-            if name != "answer_sign"
+            if name not in ("answer_sign", "operators")
         }
         result["answer_sign"] = {name: self._counts["answer_sign"][place] for place, name in enumerate(SIGNS)}
-        sets = np.arange(len(self._operator_sets))
-        counts = [int(self._operator_sets[sets >> place & 1 == 1].sum()) for place in range(len(OPERATORS))]
-        result["operators"] = {operator: count for operator, count in zip(OPERATORS, counts, strict=True) if count}
+        sets = self._counts["operators"].items()
+        counts = {
+            operator: sum(count for bits, count in sets if bits >> place & 1)
+            for place, operator in enumerate(OPERATORS)
+        }
+        result["operators"] = {operator: count for operator, count in counts.items() if count}
         return result
+
+
+def _count_values(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns how often each value occurs in each column, int64 (largest value + 1,).
+
+    Columns are counted together, as the digits of one number, as long as the numbers stay small.
+    """
+    result: dict[str, np.ndarray] = {}
+    names: list[str] = []
+    sizes: list[int] = []
+    for name, column in columns.items():
+        size = int(column.max(initial=0)) + 1
+        if names and math.prod(sizes) * size > _LARGEST_KEY:
+            result |= _count_together({each: columns[each] for each in names}, sizes)
+            names, sizes = [], []
+        names.append(name)
+        sizes.append(size)
+    return result | _count_together({each: columns[each] for each in names}, sizes)
+
+
+def _count_together(columns: Mapping[str, np.ndarray], sizes: Sequence[int]) -> dict[str, np.ndarray]:
+    keys = np.int32(0)
+    for column, size in zip(columns.values(), sizes, strict=True):
+        keys = keys * np.int32(size) + column.astype(np.int32, copy=False)
+    counts = np.bincount(keys, minlength=math.prod(sizes)).reshape(sizes)
+    axes = range(len(sizes))
+    return {name: counts.sum(axis=tuple({*axes} - {axis})) for axis, name in zip(axes, columns, strict=True)}
 
 
 def add_histograms(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Histograms:

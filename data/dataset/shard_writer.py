@@ -105,8 +105,7 @@ class _TFRecordFile:
             self._file = self._gzip
 
     def write(self, block: EncodedBlock) -> None:
-        for records in self._encoder.encode(block):
-            self._file.write(records)
+        self._file.write(self._encoder.encode(block))
 
     def close(self) -> None:
         if self._gzip is not None:

@@ -17,7 +17,6 @@ import gzip
 import itertools
 import math
 import struct
-from collections.abc import Iterator
 from typing import BinaryIO
 
 import google_crc32c
@@ -30,7 +29,7 @@ from eqstream.data.formats.example_proto import bytes_entry_head, features_head,
 from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths
 
 FRAME_BYTES = 16
-# Records that are put together at once: their bytes stay in the cache until they are hashed.
+# Records that are put together at once, so that their bytes stay in the cache from the first piece to the last.
 _CHUNK = 1 << 13
 _HEADER = struct.Struct("<QI")
 # Merging the tables of small pieces saves passes over the block while the merged table stays in the cache.
@@ -94,35 +93,33 @@ class TFRecordEncoder:
         )
         self._constants = constants(self._heads.width + self._first_length + self._most_behind)
 
-    def encode(self, block: EncodedBlock) -> Iterator[np.ndarray]:
-        """Yields the framed records of a block, one behind the other, in arrays of bytes, uint8 (total,)."""
+    def encode(self, block: EncodedBlock) -> np.ndarray:
+        """Returns the framed records of a block, one behind the other, uint8 (total,)."""
         first, tail = block.texts[self._first], self._tail(block)
-        for start in range(0, len(tail[0].ids), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            yield self._encode([piece.rows(rows) for piece in first], [piece.rows(rows) for piece in tail])
-
-    def _encode(self, first: list[Piece], tail: list[Piece]) -> np.ndarray:
-        """Returns the framed records of strings whose pieces before and behind the end of the first text are given."""
-        first_lengths, behind = total_lengths(first), total_lengths(tail)
+        first_lengths, behind = block.lengths(self._first), total_lengths(tail)
         head = Piece(self._heads, first_lengths * np.int32(self._most_behind + 1) + behind)
-        remaining = head.lengths + first_lengths + behind
-        ends = np.cumsum(remaining + np.int32(FRAME_BYTES - _HEADER.size), dtype=np.int64)
+        # All bytes behind the header that the checksum is of; it skips the header, which is a part of the head.
+        sizes = head.lengths + first_lengths + behind
+        ends = np.cumsum(sizes + np.int32(FRAME_BYTES - _HEADER.size), dtype=np.int64)
         # A short last piece may spill over the checksum's place, which is written after it, but never further.
         buffer = np.empty(int(ends[-1]) + self._most_behind, dtype=np.uint8)
+        for start in range(0, len(ends), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            pieces = [piece.rows(rows) for piece in (head, *first, *tail)]
+            self._write(buffer, ends[rows] - (FRAME_BYTES - _HEADER.size), sizes[rows].copy(), pieces)
+        return buffer[: int(ends[-1])]
+
+    def _write(self, buffer: np.ndarray, ends: np.ndarray, remaining: np.ndarray, pieces: list[Piece]) -> None:
+        """Writes records whose pieces, of so many bytes together, end at `ends`; changes `remaining`."""
         starts = ends - remaining
-        starts -= FRAME_BYTES - _HEADER.size
         checksums = self._constants.take(remaining - np.int32(_HEADER.size))
-        for piece in [head, *first, *tail]:
+        for piece in pieces:
             remaining -= piece.lengths
             checksums ^= piece.terms(remaining, self._most_behind + self._first_length)
             piece.table.write(buffer, starts, piece.ids)
             starts += piece.lengths
-        self._write_checksums(buffer, starts, mask(checksums))
-        return buffer[: int(ends[-1])]
-
-    def _write_checksums(self, buffer: np.ndarray, starts: np.ndarray, checksums: np.ndarray) -> None:
         places = np.ndarray((len(buffer) - 3,), dtype="V4", buffer=buffer, strides=(1,))
-        places[starts] = checksums.astype("<u4", copy=False).view("V4")
+        places[starts] = mask(checksums).astype("<u4", copy=False).view("V4")
 
     def _tail(self, block: EncodedBlock) -> list[Piece]:
         """Returns the pieces behind the first text."""
