@@ -73,7 +73,8 @@ def _register(keras: "ModuleType") -> None:
 
 def register_models() -> None:
     """Makes the models known to Keras, now if it is imported, or else as soon as it is."""
-    if "keras" in sys.modules:
-        _register(sys.modules["keras"])
-    else:
+    keras = sys.modules.get("keras")
+    if keras is None:
         sys.meta_path.insert(0, _KerasFinder())
+    else:
+        _register(keras)

@@ -13,6 +13,7 @@ from eqstream.seq2seq.optimizers import make_optimizer
 from eqstream.seq2seq.runs.compatibility import describe_other_versions
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.split_roles import SplitRoles
+from eqstream.seq2seq.share_text import share_text
 from eqstream.seq2seq.training.fit import fit
 from eqstream.seq2seq.training.progress import Progress
 from eqstream.seq2seq.training.state import TrainingProgress, build_metrics, restore_state, save_model, save_state
@@ -47,10 +48,11 @@ class TrainingReport:
         """Returns two lines for a person."""
         examples = f"{self.num_examples:,} " + ("examples" if self.source == "shards" else "fresh examples an epoch")
         epochs = "epoch" if self.num_epochs == 1 else "epochs"
+        exact_match = share_text(self.metrics["val_exact_match"], decimals=1)
         return (
             f"trained {self.num_parameters:,} parameters on {examples}, {self.num_epochs} {epochs}; "
-            f"best is epoch {self.best_epoch} with exact match {self.metrics['val_exact_match']:.3%} on the validation "
-            f"sample\n{self.run_directory} holds the model"
+            f"best is epoch {self.best_epoch} with exact match {exact_match} on the validation sample\n"
+            f"{self.run_directory} holds the model"
         )
 
 

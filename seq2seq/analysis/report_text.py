@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount
 from eqstream.seq2seq.analysis.report import BY_ROUNDING, EvaluationReport
+from eqstream.seq2seq.share_text import share_text
 
 _WIDTH = 24
 _MAX_EDGE_CASES = 10
@@ -35,18 +36,6 @@ def render_splits(reports: Sequence[EvaluationReport]) -> str:
     )
     lines = [*_table("split", rows), *abouts, f"{reports[0].data}, by {reports[0].decoded_by}", *files]
     return "\n".join(lines)
-
-
-def share_text(share: float) -> str:
-    """Returns a share in per cent; only what is all or nothing is shown as 100 % or 0 %.
-
-    >>> share_text(0.5), share_text(0.99999999), share_text(1e-9), share_text(1)
-    ('50.0000%', '<100%', '>0%', '100%')
-    """
-    if share in (0, 1):
-        return f"{share:.0%}"
-    text = f"{share:.4%}"
-    return {"100.0000%": "<100%", "0.0000%": ">0%"}.get(text, text)
 
 
 def _render(report: EvaluationReport, max_edge_cases: int) -> str:

@@ -8,7 +8,8 @@ from matplotlib.ticker import PercentFormatter
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount
 from eqstream.seq2seq.analysis.report import wilson_interval
-from eqstream.seq2seq.figures.style import GRID, RIGHT, share_label
+from eqstream.seq2seq.figures.style import GRID, RIGHT
+from eqstream.seq2seq.share_text import share_text
 
 _MAX_COLUMNS = 3
 _MAX_GROUPS = 20
@@ -56,5 +57,5 @@ def _draw_bars(axes: Axes, groups: Sequence[GroupCount]) -> None:
     axes.set_xticks(places, names, fontsize="small", rotation=0 if is_roomy else 90)
     if is_roomy:
         for place, group, (_, high) in zip(places, groups, intervals, strict=True):
-            label = share_label(group.num_right, group.num_examples)
+            label = share_text(group.num_right / group.num_examples, decimals=2)
             axes.annotate(label, (place, high), (0, 3), textcoords="offset points", ha="center", size="x-small")

@@ -13,7 +13,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter, StrM
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount
 from eqstream.seq2seq.analysis.errors import ErrorCount
-from eqstream.seq2seq.figures.style import GRID, KEPT, LINES, OFF_BY_ONE, PALE, WRONG, bounded, share_label
+from eqstream.seq2seq.figures.style import GRID, KEPT, LINES, OFF_BY_ONE, PALE, WRONG, bounded
+from eqstream.seq2seq.share_text import share_text
 
 _MAX_MARKED_EPOCHS = 40
 _MAX_LABELLED_BARS = 14
@@ -194,7 +195,7 @@ def draw_position_accuracy(title: str, places: Sequence[GroupCount]) -> Figure:
     step = -(-len(places) // _MAX_LABELLED_BARS)
     for position, place in list(zip(positions, places, strict=True))[::step]:
         num_wrong = place.num_examples - place.num_right
-        text = f"{share_label(place.num_right, place.num_examples)}\n{num_wrong:,} wrong"
+        text = f"{share_text(place.num_right / place.num_examples, decimals=2)}\n{num_wrong:,} wrong"
         axes.annotate(text, (position, 1), (0, 8), textcoords="offset points", ha="center", size="small")
     names = [f"{_ordinal(number)}\nof {place.num_examples:,}" for number, place in enumerate(places, start=1)]
     axes.set_xticks(positions[::step], names[::step], fontsize="small")

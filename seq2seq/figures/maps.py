@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator
 
-from eqstream.seq2seq.figures.style import AMOUNTS, EMPTY, PALE, RIGHT, SHARES, SIGNED, WRONG, bounded, share_label
+from eqstream.seq2seq.figures.style import AMOUNTS, EMPTY, PALE, RIGHT, SHARES, SIGNED, WRONG, bounded
+from eqstream.seq2seq.share_text import share_text
 
 _MAX_LABELLED_LENGTHS = 12
 _MAX_LABELLED_SHARES = 200
@@ -149,7 +150,7 @@ def draw_length_map(
 def _label_cells(axes: Axes, rights: np.ndarray, totals: np.ndarray) -> None:
     for (row, column), total in np.ndenumerate(totals):
         right = int(rights[row, column])
-        text = f"{share_label(right, int(total))}\n" if total else "none"
+        text = f"{share_text(right / int(total), decimals=2)}\n" if total else "none"
         if total:
             text += f"{total - right:,} wrong\n" if right < total else ""
             text += f"of {total:,}"

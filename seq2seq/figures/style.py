@@ -21,22 +21,6 @@ AMOUNTS = "cividis"
 SIGNED = "PuOr"
 
 
-def share_label(num_right: int, total: int) -> str:
-    """Returns a share in per cent, cut and not rounded: only what is all right is 100 %.
-
-    >>> share_label(2, 3), share_label(99_999, 100_000), share_label(7, 7), share_label(1, 100_000), share_label(0, 7)
-    ('66.66%', '99.999%', '100%', '<0.01%', '0%')
-    """
-    if num_right in (0, total):
-        return "100%" if num_right else "0%"
-    decimals = 2
-    # As many as it takes to see that something is missing.
-    while 100 * (total - num_right) * 10**decimals < total:
-        decimals += 1
-    parts = num_right * 10 ** (decimals + 2) // total
-    return f"{parts // 10**decimals}.{parts % 10**decimals:0{decimals}}%" if parts else "<0.01%"
-
-
 def bounded(size: float, low: float, high: float) -> float:
     """Returns the size, or the bound that it is beyond; low for what is no number."""
     return low if math.isnan(size) else min(max(size, low), high)

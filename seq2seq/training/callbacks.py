@@ -4,7 +4,6 @@
 of callbacks is the place for others that must not miss an epoch, such as TensorBoard's.
 """
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ import keras
 from eqstream.data.errors import TrainingInterruptedError, UserError
 from eqstream.seq2seq.config.sections import EarlyStoppingRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.run_directory import RunDirectory, format_csv, write_atomically
+from eqstream.seq2seq.share_text import share_text
 from eqstream.seq2seq.training.progress import Progress
 from eqstream.seq2seq.training.state import TrainingProgress, save_model, save_state
 from eqstream.seq2seq.training.validation import ValidationSample
@@ -102,15 +102,9 @@ def describe_epoch(row: Mapping[str, Any], num_epochs: int, *, is_best: bool) ->
     if "val_rmse" in row:
         parts.append(f"val RMSE {row['val_rmse']:.3g}")
     else:
-        parts.append(f"val tokens {_percent(row['val_token_accuracy'])}")
-    parts.append(f"val exact match {_percent(row['val_exact_match'])}")
+        parts.append(f"val tokens {share_text(row['val_token_accuracy'], decimals=1)}")
+    parts.append(f"val exact match {share_text(row['val_exact_match'], decimals=1)}")
     return "  ".join([*parts, "best"] if is_best else parts)
-
-
-def _percent(share: float) -> str:
-    """Returns a share in percent with one decimal, cut, so that 100 % means all."""
-    # The share of some thousand examples is a multiple of less than this; what floats add to it must not be cut off.
-    return f"{math.floor(share * 1000 + 1e-6) / 10:.1f} %"
 
 
 def find_reason_to_stop(recipe: EarlyStoppingRecipe, rows: Sequence[Mapping[str, Any]]) -> str | None:

