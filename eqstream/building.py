@@ -128,10 +128,24 @@ def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: 
 
 @contextlib.contextmanager
 def _beam_kept_quiet(pipeline_options: Sequence[str] = ()) -> Iterator[None]:
-    """Keeps Beam from giving the root logger a handler that prints, unless Beam was given options: then it may log."""
-    if pipeline_options:
+    """Keeps Beam from giving the root logger a handler that prints, unless Beam was given options: then it may log.
+
+    What it says while it is imported, of cloud libraries that are missing, is kept back in any case: a path or a runner
+    that needs one says so itself.
+    """
+    with _silent_handler():
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            import apache_beam  # noqa: F401
+        finally:
+            logging.disable(before)
+    with contextlib.nullcontext() if pipeline_options else _silent_handler():
         yield
-        return
+
+
+@contextlib.contextmanager
+def _silent_handler() -> Iterator[None]:
     silent = logging.NullHandler()
     logging.getLogger().addHandler(silent)
     try:

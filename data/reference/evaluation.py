@@ -108,8 +108,15 @@ def _divide(dividend: Rational, divisor: Rational, division: str, decimals: int)
         return dividend // divisor
     quotient = Fraction(dividend, divisor)
     if division == "exact" and 10**decimals % quotient.denominator != 0:
-        raise InexactDivisionError(f"{dividend} / {divisor} is no multiple of 10**-{decimals}")
+        raise InexactDivisionError(f"{dividend} / {divisor} {too_fine(decimals)}")
     return quotient.numerator if quotient.denominator == 1 else quotient
+
+
+def too_fine(decimals: int) -> str:
+    """Returns what is said of a number that is no multiple of 10**-`decimals`."""
+    if decimals == 0:
+        return "is not a whole number"
+    return f"has more than {decimals} decimal{'s' if decimals > 1 else ''}"
 
 
 def answer_text(value: Rational, division: str = "exact", places: int = 0) -> str:

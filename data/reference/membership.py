@@ -13,6 +13,7 @@ from eqstream.data.reference.evaluation import (
     evaluate,
     list_operands,
     list_operators,
+    too_fine,
 )
 from eqstream.data.reference.parsing import Rational, Tree, decimal_text, parse, parse_strict, render
 
@@ -132,15 +133,9 @@ def check_membership(facts: Facts, space: SpaceRecipe) -> None:
         if not operands.contains(operand):
             raise _not_contained(question, f"operand {decimal_text(operand)} is not {_describe_range(operands)}")
         if (operand * 10**space.operands.decimals) % 1:
-            raise _not_contained(question, f"operand {decimal_text(operand)} {_too_fine(space.operands.decimals)}")
+            raise _not_contained(question, f"operand {decimal_text(operand)} {too_fine(space.operands.decimals)}")
     if not space.answer.contains(facts.answer_value):
         raise _not_contained(question, f"its answer {facts.answer} is not {_describe_range(space.answer)}")
-
-
-def _too_fine(decimals: int) -> str:
-    if decimals == 0:
-        return "is not a whole number"
-    return f"has more than {decimals} decimal{'s' if decimals > 1 else ''}"
 
 
 def _describe_range(limits: Range | Terms) -> str:

@@ -230,6 +230,15 @@ def test_beam_is_given_what_stands_behind_two_dashes(tmp_path, capsys):
     )
 
 
+def test_beam_with_options_logs_no_complaint_about_libraries_that_nothing_needs(tmp_path):
+    command = [sys.executable, "-m", "eqstream", "build", "addition-10", "--out", tmp_path / "out"]
+    command += ["--", "--runner=BundleBasedDirectRunner"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "INFO:apache_beam.runners" in ended.stderr
+    assert "not found" not in ended.stderr
+    assert "bigquery" not in ended.stderr
+
+
 def test_argument_without_the_two_dashes_is_refused(tmp_path, capsys):
     status, _, errors = call("build", "addition-10", "extra", "--out", tmp_path, capsys=capsys)
     assert status == 2

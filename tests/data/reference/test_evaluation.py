@@ -246,15 +246,15 @@ def test_quotients_are_pythons_floor_divisions(dividend):
             assert evaluate(tree) == dividend // divisor
             assert isinstance(evaluate(tree), int)
         else:
-            with pytest.raises(InexactDivisionError, match=f"{dividend} / {divisor} is no multiple of 10\\*\\*-0"):
+            with pytest.raises(InexactDivisionError, match=f"^{dividend} / {divisor} is not a whole number$"):
                 evaluate(tree)
 
 
 def test_an_exact_quotient_may_lie_anywhere_on_the_grid_of_the_operands():
     assert evaluate(parse("1 / 4"), decimals=2) == Fraction(1, 4)
-    with pytest.raises(InexactDivisionError):
+    with pytest.raises(InexactDivisionError, match=r"^1 / 4 has more than 1 decimal$"):
         evaluate(parse("1 / 4"), decimals=1)
-    with pytest.raises(InexactDivisionError):
+    with pytest.raises(InexactDivisionError, match=r"^1 / 3 has more than 9 decimals$"):
         evaluate(parse("1 / 3"), decimals=9)
 
 

@@ -50,7 +50,7 @@ NARROW = {"operands": {"min": 0, "max": 9}, "operators": "-/", "answer": {"min":
     ("changes", "question", "reason"),
     [
         ({}, "5 / 0", "5 is divided by zero"),
-        ({}, "5 / 2", "5 / 2 is no multiple of 10**-0"),
+        ({}, "5 / 2", "5 / 2 is not a whole number"),
         ({}, "1 + 1", "`+` is none of the operators - /"),
         ({}, "9", "it has 1 term, not 2"),
         ({}, "9 - 1 - 1", "it has 3 terms, not 2"),
