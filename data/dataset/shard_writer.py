@@ -3,6 +3,7 @@
 A shard depends on the recipe and its task alone, so any worker can write it, in any order, again and again.
 """
 
+import base64
 import contextlib
 import functools
 import gzip
@@ -11,6 +12,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import numpy as np
 
 from eqstream.data.dataset.background import Background
 from eqstream.data.dataset.histograms import HistogramCounter, Histograms
@@ -117,7 +120,10 @@ class _ParquetFile:
         self._sink = ParquetSink(file)  # pyright: ignore[reportArgumentType]
 
     def write(self, block: EncodedBlock) -> None:
-        self._sink.write(encode_parquet(block))
+        batch, start = encode_parquet(block), 0
+        for size in block.parts or (len(batch),):
+            self._sink.write(batch.slice(start, size))
+            start += size
 
     def close(self) -> None:
         self._sink.close()
@@ -198,6 +204,9 @@ class ShardWriter:
         return _ParquetFile(meter)
 
     def _segment(self, segment: Segment) -> Iterator[EquationBlock]:
+        kept = None
+        if segment.kept:
+            kept = np.unpackbits(np.frombuffer(base64.b64decode(segment.kept), dtype=np.uint8)).astype(bool)
         return self._sources.enumeration(segment.source).equations(
-            segment.first, segment.count, position=segment.position, before=segment.before
+            segment.first, segment.count, position=segment.position, before=segment.before, kept=kept
         )

@@ -1,7 +1,7 @@
 """Counting tasks: numbers of equations in blocks of positions, counted by any worker in any order."""
 
+import base64
 import dataclasses
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,26 +28,30 @@ class CountingTask:
 
 @dataclass(frozen=True)
 class CountingResult:
-    """The number of equations in each block of a task."""
+    """The number of equations in each block of a task.
+
+    `kept` has a bit for each position, whether a class is kept there: some bytes for each block, in order; nothing
+    unless the enumeration is huge.
+    """
 
     source: int
     first_block: int
     counts: tuple[int, ...]
+    kept: bytes = b""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the result as JSON types."""
-        return {"source": self.source, "first_block": self.first_block, "counts": list(self.counts)}
+        kept = base64.b64encode(self.kept).decode()
+        return {"source": self.source, "first_block": self.first_block, "counts": list(self.counts), "kept": kept}
 
     @classmethod
     def from_dict(cls, mapping: dict[str, Any]) -> "CountingResult":
-        """Returns the result that `to_dict` wrote."""
-        return cls(mapping["source"], mapping["first_block"], tuple(mapping["counts"]))
+        """Returns the result that `to_dict` wrote; one of an earlier version has no bits."""
+        kept = base64.b64decode(mapping.get("kept", ""))
+        return cls(mapping["source"], mapping["first_block"], tuple(mapping["counts"]), kept)
 
 
 def count_task(sources: PreparedSources, task: CountingTask) -> CountingResult:
     """Returns what a task finds; a pure function of the recipe and the task."""
-    enumeration = sources.enumeration(task.source)
-    blocks = range(task.first_block, task.first_block + task.num_blocks + 1)
-    edges = [min(block * enumeration.count_size, enumeration.size) for block in blocks]
-    counts = tuple(enumeration.count(start, stop) for start, stop in itertools.pairwise(edges))
-    return CountingResult(task.source, task.first_block, counts)
+    counts, kept = sources.enumeration(task.source).count_blocks(task.first_block, task.num_blocks)
+    return CountingResult(task.source, task.first_block, tuple(counts), kept)

@@ -5,7 +5,9 @@ member of each class that its filter keeps. A kept class stands for all its memb
 numbered over the whole enumeration.
 """
 
+import dataclasses
 import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +28,8 @@ BLOCK_SIZE = 1 << 16
 BLOCK_SIZE_OF_STRATUM = 1 << 12
 # Numbers beyond 63 bits are Python's own, hundreds of times slower: a small split must not pay for a large block.
 BLOCK_SIZE_OF_HUGE_SPACE = 1 << 10
+# Such blocks are computed together, as far as they are wanted: numpy's calls cost more than so few numbers.
+_HUGE_BLOCKS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Enumeration:
     Attributes:
         block_size: as given, or less.
         count_size: the same multiple of it.
+        is_huge: whether candidates are so slow to look at that counting notes where classes are kept.
         keeps_all: whether every equation of the boxes is a member of a kept class, so that their number has a closed
             form.
         is_identity: whether, moreover, the ordinal of an equation is its position.
@@ -102,8 +107,8 @@ class Enumeration:
             max(boxes.size, 1), derive_seed(seed, "walk", scope), is_wide=not is_listed
         )
         self._order = TwinOrder(space, derive_seed(seed, "orientation", scope))
-        is_huge = is_listed and (index_dtype(boxes.size) is object or not space.arithmetic.is_native)
-        self.block_size = min(block_size, BLOCK_SIZE_OF_HUGE_SPACE) if is_huge else block_size
+        self.is_huge = is_listed and (index_dtype(boxes.size) is object or not space.arithmetic.is_native)
+        self.block_size = min(block_size, BLOCK_SIZE_OF_HUGE_SPACE) if self.is_huge else block_size
         self.count_size = (count_size or block_size) // block_size * self.block_size
         self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
         self.is_identity = self.keeps_all and twins.commuted == "ignore"
@@ -120,14 +125,41 @@ class Enumeration:
         kept = (self._filter.keep(self._twins.find(each)) for each in candidates)
         return KeptClasses(tuple(classes for classes in kept if len(classes)), len(positions))
 
+    def _known_at(self, position: int, kept: np.ndarray) -> KeptClasses:
+        """Returns the kept classes at the positions from `position` on where `kept`, bool (n,), is true: all others."""
+        rows = np.flatnonzero(kept)
+        positions = next(self.position_blocks(position, position + len(kept)))
+        candidates = self._boxes.locate(self._permutation.forward(positions[rows]))
+        groups = (self._twins.find(each) for each in candidates)
+        placed = tuple(dataclasses.replace(group, rows=rows.take(group.rows)) for group in groups)
+        return KeptClasses(placed, len(kept))
+
     def position_blocks(self, start: int, stop: int, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
         """Yields the positions start..stop-1 in arrays of at most `block_size`."""
         for low in range(start, stop, block_size):
-            yield np.arange(low, min(low + block_size, stop)).astype(index_dtype(self.size), copy=False)
+            high = min(low + block_size, stop)
+            yield np.arange(low, high, dtype=index_dtype(high))
 
     def count(self, start: int, stop: int) -> int:
         """Returns the number of equations kept from the positions start..stop-1."""
         return sum(self.kept_at(positions).num_equations for positions in self.position_blocks(start, stop))
+
+    def count_blocks(self, first_block: int, num_blocks: int) -> tuple[list[int], bytes]:
+        """Returns the number of equations in each of some blocks of `count_size` positions, and where classes are kept.
+
+        The latter is a bit for each position, eight in a byte, the first one the highest; nothing unless the
+        enumeration is huge.
+        """
+        edges = [min(block * self.count_size, self.size) for block in range(first_block, first_block + num_blocks + 1)]
+        if self.count_size > BLOCK_SIZE // 2:
+            return [self.count(start, stop) for start, stop in itertools.pairwise(edges)], b""
+        counts, bits = [], [b""]
+        for positions in self.position_blocks(edges[0], edges[-1], BLOCK_SIZE // self.count_size * self.count_size):
+            kept = self.kept_at(positions)
+            counts += np.add.reduceat(kept.counts, np.arange(0, len(positions), self.count_size)).tolist()
+            if self.is_huge and self.count_size % 8 == 0:
+                bits.append(np.packbits(kept.counts > 0).tobytes())
+        return counts, b"".join(bits)
 
     def equations_at(self, positions: np.ndarray, turn: int) -> EquationBlock | None:
         """Returns all equations at any positions (n,), or None if there is none; twins stand far apart.
@@ -138,9 +170,13 @@ class Enumeration:
         """
         kept = self.kept_at(positions)
         high = kept.num_equations
-        return self._order.arrange(kept.groups, kept.counts, turn=turn, low=0, high=high) if high else None
+        if not high:
+            return None
+        return self._order.arrange(kept.groups, kept.counts, turn=turn, low=0, high=high, block_size=len(positions))
 
-    def equations(self, first: int, count: int, *, position: int = 0, before: int = 0) -> Iterator[EquationBlock]:
+    def equations(
+        self, first: int, count: int, *, position: int = 0, before: int = 0, kept: np.ndarray | None = None
+    ) -> Iterator[EquationBlock]:
         """Yields the equations with the ordinals first..first+count-1.
 
         Args:
@@ -148,22 +184,37 @@ class Enumeration:
             count: how many equations are wanted.
             position: where to start looking, a multiple of `block_size`.
             before: number of equations kept before `position`; at most `first`.
+            kept: whether there is a class at each position from `position` on, bool (n,), to the end of a block that
+                has the last equation or a later one; None if that is not known.
 
         Raises:
             ValueError: the enumeration ends before.
         """
-        end = first + count
+        start, end = position, first + count
         while count and before < end:
-            kept = self._block(position)
-            if kept is None:
+            stop = self._find_stop(position, end - before)
+            if position == stop:
                 raise ValueError(f"the enumeration ends at ordinal {before}, wanted up to {end}")
-            num_kept = kept.num_equations
-            if num_kept and before + num_kept > first:
-                yield self._order.arrange(
-                    kept.groups, kept.counts, turn=position, low=first - before, high=end - before
+            if kept is None:
+                found = self.kept_at(next(self.position_blocks(position, stop)))
+            else:
+                found = self._known_at(position, kept[position - start : stop - start])
+            num_found = found.num_equations
+            if num_found and before + num_found > first:
+                low, high = max(first - before, 0), min(end - before, num_found)
+                block = self._order.arrange(
+                    found.groups, found.counts, turn=position, low=low, high=high, block_size=self.block_size
                 )
-            before += num_kept
-            position += kept.num_positions
+                ends = np.cumsum(found.counts)[self.block_size - 1 :: self.block_size]
+                edges = np.unique(np.clip([0, *ends, num_found], low, high))
+                yield dataclasses.replace(block, parts=tuple(np.diff(edges).tolist()))
+            before += num_found
+            position = stop
+
+    def _find_stop(self, position: int, num_wanted: int) -> int:
+        """Returns the end of the positions to look at together from `position` on, for so many equations."""
+        num_blocks = min(-(-num_wanted // self.block_size), _HUGE_BLOCKS_AT_ONCE) if self.is_huge else 1
+        return min(position + num_blocks * self.block_size, self.size)
 
     def find_class(self, ordinal: int, *, position: int = 0, before: int = 0) -> tuple[int, int]:
         """Returns the position of the class that has the equation `ordinal`, and the ordinal at which it ends.

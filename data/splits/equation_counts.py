@@ -21,13 +21,20 @@ class SourceCounts:
         self.enumeration = enumeration
         # Number of equations up to the end of each block, as far as all blocks before it were counted.
         self._ends: list[int] = []
-        self._later_blocks: dict[int, int] = {}
+        # Where they have kept classes, a bit for each position; nothing where that was not noted.
+        self._kept: list[bytes] = []
+        self._later_blocks: dict[int, tuple[int, bytes]] = {}
 
-    def add(self, first_block: int, counts: Iterable[int]) -> None:
-        """Takes in the number of equations of each block from `first_block` on."""
-        self._later_blocks.update(enumerate(counts, first_block))
+    def add(self, result: CountingResult) -> None:
+        """Takes in what was counted of some blocks."""
+        size = self.enumeration.count_size // 8
+        for place, count in enumerate(result.counts):
+            kept = result.kept[place * size : (place + 1) * size]
+            self._later_blocks[result.first_block + place] = count, kept
         while (block := len(self._ends)) in self._later_blocks:
-            self._ends.append(self.num_found + self._later_blocks.pop(block))
+            count, kept = self._later_blocks.pop(block)
+            self._ends.append(self.num_found + count)
+            self._kept.append(kept)
 
     @property
     def num_blocks(self) -> int:
@@ -84,6 +91,20 @@ class SourceCounts:
             raise ValueError(f"ordinal {ordinal} was not counted, only {self.num_found} were")
         return block * self.enumeration.count_size, self._ends[block - 1] if block else 0
 
+    def kept_until(self, end: int, *, position: int) -> bytes:
+        """Returns where classes are kept from a position on, as `CountingResult.kept` has it.
+
+        Args:
+            end: behind the last ordinal of interest; reaches at least as far.
+            position: as `locate` returns it.
+
+        Returns:
+            Nothing where that was not noted.
+        """
+        first, last = position // self.enumeration.count_size, bisect.bisect_left(self._ends, end)
+        kept = self._kept[first : last + 1]
+        return b"".join(kept) if all(kept) else b""
+
     def next_class(self, ordinal: int) -> int:
         """Returns the first ordinal, at or after `ordinal`, at which a class of twins begins."""
         if ordinal == 0 or not self.enumeration.has_larger_classes or ordinal >= self.num_available:
@@ -110,7 +131,7 @@ class EquationCounts:
     def add(self, results: Iterable[CountingResult]) -> None:
         """Takes in results, in any order."""
         for result in results:
-            self.by_source[result.source].add(result.first_block, result.counts)
+            self.by_source[result.source].add(result)
 
     @property
     def num_positions_counted(self) -> int:

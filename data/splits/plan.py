@@ -5,6 +5,7 @@ a quota by filling all strata to the same level, as far as they reach; every spl
 a seeded permutation of its own assigns its places to their equations.
 """
 
+import base64
 import bisect
 import dataclasses
 import itertools
@@ -30,7 +31,7 @@ class Segment:
     """The equations `first` to `first + count - 1` of a source, and where to start looking for them.
 
     `before` is the number of the source's equations before `position`; `part` is the source's place among those of the
-    split.
+    split. `kept` says where classes are kept from `position` on, as `CountingResult.kept` does, in base64.
     """
 
     source: int
@@ -39,6 +40,7 @@ class Segment:
     position: int
     before: int
     part: int = 0
+    kept: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,9 @@ def plan_shards(counts: EquationCounts, split: PlannedSplit) -> Iterator[ShardTa
         segments: list[Segment] = []
         for place, number in numbers:
             source, first = split.parts[place].source, firsts[place]
-            segments.append(Segment(source, first, number, *counts.by_source[source].locate(first), place))
+            position, before = counts.by_source[source].locate(first)
+            kept = counts.by_source[source].kept_until(first + number, position=position)
+            segments.append(Segment(source, first, number, position, before, place, base64.b64encode(kept).decode()))
             firsts[place] = first + number
         yield ShardTask(
             split=split.name,

@@ -29,9 +29,10 @@ class _Layout:
     Attributes:
         starts: how many equations come before the class.
         is_wanted: whether the class has a wanted member.
-        ranks: how many of the wanted classes come before it.
+        ranks: how many of the wanted classes of its block come before it.
         draws: 32 pseudo-random bits.
-        num_classes: how many classes have a wanted member.
+        num_classes: how many classes of the same block have a wanted member; one number if there is one block.
+        num_before: how many classes of the blocks before have one; likewise.
         low: ordinal of the first wanted member.
         high: ordinal behind the last wanted member.
     """
@@ -40,7 +41,8 @@ class _Layout:
     is_wanted: np.ndarray
     ranks: np.ndarray
     draws: np.ndarray
-    num_classes: int
+    num_classes: np.ndarray | int
+    num_before: np.ndarray | int
     low: int
     high: int
 
@@ -75,30 +77,21 @@ class TwinOrder:
         self._seed = seed
 
     def arrange(
-        self, groups: Sequence[TwinClasses], counts: np.ndarray, *, turn: int, low: int, high: int
+        self, groups: Sequence[TwinClasses], counts: np.ndarray, *, turn: int, low: int, high: int, block_size: int
     ) -> EquationBlock:
-        """Returns the members with ordinals low..high-1, counted within the block.
+        """Returns the members with ordinals low..high-1, counted within the blocks, one block after the other.
 
         Args:
             groups: the classes.
-            counts: number of members of the class in each row of the block, 0 where there is none; at most
+            counts: number of members of the class in each row of the blocks, 0 where there is none; at most
                 2 ** 16 rows.
-            turn: names the block, for the draws.
+            turn: names the first block, for the draws.
             low: the first ordinal.
             high: the last ordinal, plus 1; some class must have a member there.
+            block_size: rows of a block.
         """
-        starts = np.cumsum(counts) - counts
-        is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
-        layout = _Layout(
-            starts=starts,
-            is_wanted=is_wanted,
-            ranks=np.cumsum(is_wanted) - 1,
-            draws=draw_bits(turn, len(counts), self._seed),
-            num_classes=int(is_wanted.sum()),
-            low=low,
-            high=high,
-        )
-        groups = [classes for group in groups if len(classes := group.take(is_wanted[group.rows]))]
+        layout = self._lay_out(counts, turn, low, high, block_size)
+        groups = [classes for group in groups if len(classes := group.take(layout.is_wanted[group.rows]))]
         members = [_place_members(classes, layout) for classes in groups]
         orders = [_sort_by_box(classes, each) for classes, each in zip(groups, members, strict=True)]
         places = [each.places[order] for each, order in zip(members, orders, strict=True)]
@@ -107,6 +100,27 @@ class TwinOrder:
         members = [each.take(order) for each, order in zip(members, orders, strict=True)]
         blocks = [self._make_block(classes, each) for classes, each in zip(groups, members, strict=True)]
         return join_blocks(blocks).take(_argsort(np.concatenate(places)))
+
+    def _lay_out(self, counts: np.ndarray, turn: int, low: int, high: int, block_size: int) -> _Layout:
+        starts = np.cumsum(counts) - counts
+        is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
+        ranks = np.cumsum(is_wanted) - 1
+        num_classes, num_before = int(is_wanted.sum()), 0
+        if len(counts) > block_size:
+            numbers = np.add.reduceat(is_wanted, np.arange(0, len(counts), block_size), dtype=np.int64)
+            blocks = np.arange(len(counts)) // block_size
+            num_classes, num_before = numbers[blocks], (np.cumsum(numbers) - numbers)[blocks]
+            ranks -= num_before
+        return _Layout(
+            starts=starts,
+            is_wanted=is_wanted,
+            ranks=ranks,
+            draws=draw_bits(turn, len(counts), self._seed),
+            num_classes=num_classes,
+            num_before=num_before,
+            low=low,
+            high=high,
+        )
 
     def _make_block(self, classes: TwinClasses, members: _Members) -> EquationBlock:
         """Returns the members of classes, in their order."""
@@ -164,8 +178,13 @@ def _place_members(classes: TwinClasses, layout: _Layout) -> _Members:
     earlier = (draws * counts.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
     # Classes have 1, 2, 4, 8, … members: the mask counts on from the last one to the first.
     choices = turns - earlier[rows] & take_rows(counts - 1, rows)
-    places = ranks[rows] + (turns * take_rows(layout.num_classes / counts, rows)).astype(np.int64)
-    places -= layout.num_classes * (places >= layout.num_classes)
+    num_classes, num_before = (
+        each if isinstance(each, int) else each[classes.rows] for each in (layout.num_classes, layout.num_before)
+    )
+    places = ranks[rows] + (turns * take_rows(num_classes / counts, rows)).astype(np.int64)
+    num_classes, num_before = (each if isinstance(each, int) else each[rows] for each in (num_classes, num_before))
+    places -= num_classes * (places >= num_classes)
+    places += num_before
     return _Members(rows, choose_nodes(take_rows(classes.free, rows), choices, classes.shapes.num_terms - 1), places)
 
 

@@ -22,6 +22,7 @@ MIXED = {"operands": {"min": -1, "max": 2}, "operators": "+-*", "terms": {"min":
 BRACKETS = {"operands": {"min": 0, "max": 2}, "operators": "+*", "terms": {"min": 2, "max": 3}, "brackets": True}
 DIVISION = {"operands": {"min": -5, "max": 9}, "operators": "+/", "division": "exact", "answer": {"min": -3}}
 SUMS = {"operands": {"min": 0, "max": 99}}
+HUGE = {"operands": {"min": 0, "max": 10**9}, "operators": "+*/", "terms": {"min": 2, "max": 3}, "division": "fraction"}
 
 
 @cover_pairs(
@@ -86,6 +87,32 @@ def test_any_range_of_ordinals_is_what_the_whole_enumeration_has_there(space, bl
             *(list_questions(recipe, found) for found in enumeration.equations(first, last - first))
         )
         assert sorted(canonical_key(parse(question)) for question in found) == sorted(class_of_ordinal[first:last])
+
+
+def test_blocks_of_a_huge_space_are_the_same_computed_together_or_known_to_be_kept():
+    counts = count_for_plan(make_recipe(HUGE, [{"name": "train", "count": 3000}]), block_size=64)
+    (own,) = counts.by_source
+    enumeration = own.enumeration
+    positions = enumeration.position_blocks(0, 40 * 64, 64)
+    alone = [enumeration.equations_at(some, int(some[0])) for some in positions]
+    num_whole = sum(map(len, alone))
+    kept = np.unpackbits(np.frombuffer(own.kept_until(num_whole, position=0), dtype=np.uint8)).astype(bool)
+    assert 40 * 64 <= len(kept) < 50 * 64
+    for known in (kept, None):
+        blocks = list(enumeration.equations(0, num_whole, kept=known))
+        assert len(blocks) == 3
+        assert list_columns(blocks) == list_columns(alone)
+        assert [size for block in blocks for size in block.parts] == list(map(len, alone))
+        some = list(enumeration.equations(1000, 1500, kept=known))
+        assert sum(map(len, some)) == 1500
+        assert [sum(block.parts) for block in some] == list(map(len, some))
+        # In the blocks that the range cuts, the order is one of the members that are wanted.
+        assert set(list_columns(some)) < set(list_columns(blocks))
+
+
+def list_columns(blocks):
+    """All that is known of each equation, in order."""
+    return [row for block in blocks for row in zip(*map(list, block.columns()), strict=True)]
 
 
 def test_starts_of_kept_classes_are_their_edges():
