@@ -18,13 +18,16 @@ from eqstream.data.space.prepared_space import PreparedSpace
 
 _GROUP = 4
 _BASE = 10**_GROUP
+# The id of the empty text: what is multiplied by "is there" becomes it, which is faster than a choice for each row.
+_EMPTY = 0
 # More are not in one number of 64 bits.
 _MOST_NATIVE_DECIMALS = 18
 # Literals are cut up into parts of so many characters. What a short text of the table spills over its end, the number
 # of terms behind a question and the checksum must cover, which take 20 bytes.
 _LONGEST_PART = 16
-# More texts of operands with operators than this would leave the fast caches.
+# More texts of operands with operators than this, or of numbers in one piece, would leave the fast caches.
 _MOST_JOINED = 1 << 14
+_MOST_LISTED = 1 << 15
 
 
 class TextEncoder:
@@ -52,8 +55,11 @@ class TextEncoder:
         behind = {self._literal_texts[literal] for literals in slots[1:] for literal in literals - {ABSENT}}
         # Ids have 32 bits, and operands are added to them.
         is_narrow = not self._decimals and self._operand_bound < 1 << 30
-        self._is_joined = is_narrow and self._num_operands * len(behind) <= _MOST_JOINED
-        self._build_table(sorted(behind) if self._is_joined else [])
+        # Before no literal stands the plain text of a number, which is listed anyway.
+        self._has_plain_operands = self._smallest >= 0 and self._operand_bound < _BASE
+        joined = behind - {""} if self._has_plain_operands else behind
+        self._is_joined = is_narrow and self._num_operands * len(joined) <= _MOST_JOINED
+        self._build_table(sorted(joined) if self._is_joined else [])
         self._parts_of_slots = [self._literal_ids(literals) for literals in slots]
         self._joined_bases = self._list_joined_bases() if self._is_joined else np.zeros(0, dtype=np.int32)
         self.max_question_length = self._longest_question()
@@ -72,8 +78,7 @@ class TextEncoder:
         if block.denominators is not None:
             is_whole = (block.denominators == 1).astype(bool)
             parts = self._number_ids(block.denominators, 0, self._answer_bound, has_sign=False)
-            columns.append(np.where(is_whole, self._empty, self._id_of["/"]).astype(np.int32))
-            columns += [np.where(is_whole, self._empty, part).astype(np.int32) for part in parts]
+            columns += [~is_whole * part for part in (np.int32(self._id_of["/"]), *parts)]
         return [Piece(self.table, column) for column in columns]
 
     def _build_table(self, behind: list[str]) -> None:
@@ -84,15 +89,15 @@ class TextEncoder:
         """
         largest = max(self._operand_bound // 10**self._decimals, self._answer_bound // 10**self._answer_decimals)
         texts = [b""]
-        self._empty = 0
         self._unpadded = len(texts)
-        texts += [b"%d" % number for number in range(min(largest + 1, _BASE))]
-        needs_groups = largest >= _BASE or max(self._decimals, self._answer_decimals) > 0
+        self._num_listed = largest + 1 if largest < _MOST_LISTED else _BASE
+        texts += [b"%d" % number for number in range(self._num_listed)]
+        needs_groups = largest >= self._num_listed or max(self._decimals, self._answer_decimals) > 0
         self._padded = len(texts)
         texts += [b"%04d" % number for number in range(_BASE)] if needs_groups else []
         self._trimmed = len(texts)
         texts += [(b"%04d" % number).rstrip(b"0") for number in range(_BASE)] if needs_groups else []
-        self._joined = {}
+        self._joined = {"": self._unpadded + self._smallest} if self._has_plain_operands else {}
         for literal in behind:
             self._joined[literal] = len(texts)
             texts += [b"%d%s" % (self._smallest + place, literal.encode()) for place in range(self._num_operands)]
@@ -109,7 +114,7 @@ class TextEncoder:
     def _literal_ids(self, literals: set[int]) -> np.ndarray:
         """Returns the pieces of each literal that can stand in a slot, int32 (pieces, NUM_LITERALS)."""
         parts = {literal: _split(self._literal_texts[literal]) for literal in literals}
-        ids = np.full((max(map(len, parts.values())), NUM_LITERALS), self._empty, dtype=np.int32)
+        ids = np.full((max(map(len, parts.values())), NUM_LITERALS), _EMPTY, dtype=np.int32)
         for literal, texts in parts.items():
             for place, text in enumerate(texts):
                 ids[place, literal] = self._id_of[text]
@@ -120,7 +125,7 @@ class TextEncoder:
 
         Absent operands get the empty text, as they are 0.
         """
-        bases = np.full(NUM_LITERALS, self._empty, dtype=np.int32)
+        bases = np.full(NUM_LITERALS, _EMPTY, dtype=np.int32)
         for literal, text in self._literal_texts.items():
             if literal != ABSENT and text in self._joined:
                 bases[literal] = self._joined[text] - self._smallest
@@ -145,7 +150,7 @@ class TextEncoder:
                 )
                 is_absent = literals == ABSENT
                 if is_absent.any():
-                    ids = [np.where(is_absent, np.int32(self._empty), part) for part in ids]
+                    ids = [~is_absent * part for part in ids]
                 columns += ids
             columns += [_look_up(ids, literals) for ids in self._parts_of_slots[slot]]
         return columns
@@ -155,7 +160,7 @@ class TextEncoder:
         columns = []
         if has_sign:
             is_negative = (values < 0).astype(bool)
-            columns.append(np.where(is_negative, self._id_of["-"], self._empty).astype(np.int32))
+            columns.append(is_negative * np.int32(self._id_of["-"]))
             values = abs(values)
         if not decimals:
             return columns + self._whole_ids(values, bound)
@@ -165,7 +170,7 @@ class TextEncoder:
         return columns + self._whole_ids(whole, bound // 10**decimals) + self._decimal_ids(values, whole, decimals)
 
     def _whole_ids(self, values: np.ndarray, bound: int) -> list[np.ndarray]:
-        if bound < _BASE:
+        if bound < self._num_listed:
             return [(values + self._unpadded).astype(np.int32)]
         num_groups = -(-len(str(bound)) // _GROUP)
         columns = []
@@ -173,22 +178,18 @@ class TextEncoder:
         for place in range(num_groups):
             above = rest // _BASE
             group = (rest - above * _BASE).astype(np.int32)
-            is_first = (above == 0).astype(bool)
-            ids = np.where(is_first, group + self._unpadded, group + self._padded)
-            if place:
-                ids = np.where((rest == 0).astype(bool), self._empty, ids)
-            columns.append(ids.astype(np.int32))
+            ids = group + self._padded + (above == 0).astype(bool) * np.int32(self._unpadded - self._padded)
+            columns.append(ids * (rest != 0).astype(bool) if place else ids)
             rest = above
         return columns[::-1]
 
     def _decimal_ids(self, values: np.ndarray, whole: np.ndarray, decimals: int) -> list[np.ndarray]:
         rest = values - whole * 10**decimals
-        columns = [np.where((rest == 0).astype(bool), self._empty, self._id_of["."]).astype(np.int32)]
+        columns = [(rest != 0).astype(bool) * np.int32(self._id_of["."])]
         for behind in range(decimals - _GROUP, -_GROUP, -_GROUP):
             group = rest // 10 ** max(behind, 0)
             rest = rest - group * 10 ** max(behind, 0)
-            is_last = (rest == 0).astype(bool)
-            first = np.where(is_last, self._trimmed, self._padded)
+            first = self._padded + (rest == 0).astype(bool) * np.int32(self._trimmed - self._padded)
             columns.append((first + group * 10 ** max(-behind, 0)).astype(np.int32))
         return columns
 
