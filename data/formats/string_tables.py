@@ -31,6 +31,7 @@ class PieceTable:
     Attributes:
         rows: uint8 (n, width), left-aligned, padded with zeros.
         lengths: int32 (n,).
+        is_even: whether all rows are equally long.
     """
 
     def __init__(self, strings: Sequence[bytes], crc_skip: int = 0) -> None:
@@ -38,6 +39,7 @@ class PieceTable:
         joined = b"".join(string.ljust(width, b"\0") for string in strings)
         self.rows = np.frombuffer(joined, dtype=np.uint8).reshape(len(strings), width)
         self.lengths = np.array([len(string) for string in strings], dtype=np.int32)
+        self.is_even = bool((self.lengths == self.lengths[0]).all())
         self._items = self.rows.view(f"V{width}").ravel()
         self._crc_skip = crc_skip
         self._terms = np.zeros((0, len(strings)), dtype=np.uint32)
@@ -79,7 +81,8 @@ class Piece:
     @functools.cached_property
     def lengths(self) -> np.ndarray:
         """The length of each piece, int32 (n,)."""
-        return self.table.lengths.take(self.ids)
+        lengths = self.table.lengths
+        return np.broadcast_to(lengths[:1], self.ids.shape) if self.table.is_even else lengths.take(self.ids)
 
     def terms(self, behind: np.ndarray, most_behind: int) -> np.ndarray:
         """Returns the CRC-32C term of each piece, uint32 (n,), given the number of bytes behind it, int32 (n,)."""

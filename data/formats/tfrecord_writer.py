@@ -30,7 +30,7 @@ from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths
 
 FRAME_BYTES = 16
 # Records that are put together at once, so that their bytes stay in the cache from the first piece to the last.
-_CHUNK = 1 << 13
+_CHUNK = 1 << 14
 _HEADER = struct.Struct("<QI")
 # Merging the tables of small pieces saves passes over the block while the merged table stays in the cache.
 _LARGEST_MERGED_TABLE = 1 << 14
