@@ -98,8 +98,11 @@ class _MeteredFile:
 
 
 class _TFRecordFile:
-    def __init__(self, encoder: TFRecordEncoder, file: _MeteredFile, compression: str) -> None:
+    """Encodes blocks; hashes, compresses and writes each one beside encoding the next."""
+
+    def __init__(self, encoder: TFRecordEncoder, file: _MeteredFile, compression: str, beside: Background) -> None:
         self._encoder = encoder
+        self._beside = beside
         self._file: Any = file
         self._gzip = None
         if compression == "gzip":
@@ -108,11 +111,12 @@ class _TFRecordFile:
             self._file = self._gzip
 
     def write(self, block: EncodedBlock) -> None:
-        self._file.write(self._encoder.encode(block))
+        self._beside.run(self._file.write, self._encoder.encode(block))
 
     def close(self) -> None:
         if self._gzip is not None:
-            self._gzip.close()
+            self._beside.run(self._gzip.close)
+        self._beside.finish()
 
 
 class _ParquetFile:
@@ -177,10 +181,8 @@ class ShardWriter:
         """Writes and counts a shard's equations; each file is encoded, hashed and written beside computing them."""
         num_equations = 0
         with contextlib.ExitStack() as stack:
-            files = [
-                (stack.enter_context(Background()), self._open(file_format, meter))
-                for file_format, meter in meters.items()
-            ]
+            opened = [self._open(file_format, meter, stack) for file_format, meter in meters.items()]
+            files = [(stack.enter_context(Background()), file) for file in opened]
             for block in self.equations(task):
                 encoded = self.columns.encode(block)
                 for background, file in files:
@@ -198,9 +200,10 @@ class ShardWriter:
     def _tfrecord(self) -> TFRecordEncoder:
         return TFRecordEncoder(self.columns)
 
-    def _open(self, file_format: str, meter: _MeteredFile) -> _TFRecordFile | _ParquetFile:
+    def _open(self, file_format: str, meter: _MeteredFile, stack: contextlib.ExitStack) -> _TFRecordFile | _ParquetFile:
         if file_format == "tfrecord":
-            return _TFRecordFile(self._tfrecord, meter, self._recipe.storage.compression)
+            beside = stack.enter_context(Background())
+            return _TFRecordFile(self._tfrecord, meter, self._recipe.storage.compression, beside)
         return _ParquetFile(meter)
 
     def _segment(self, segment: Segment) -> Iterator[EquationBlock]:
