@@ -24,8 +24,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal
 
 from eqstream.data.configuration import (
     describe_type,
@@ -34,9 +33,9 @@ from eqstream.data.configuration import (
     to_mapping,
 )
 from eqstream.data.errors import UserError
+from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range
+from eqstream.data.sampling import Balance
 
-OPERATORS = "+-*/"
-BALANCED = ("terms", "operators", "tree", "digits")
 MODEL_SECTIONS = ("codec", "model", "training")
 # Raised by any change of enumeration order, permutation, record layout or hash.
 FORMAT_VERSION = 1
@@ -46,37 +45,6 @@ MAX_DECIMALS = 12
 MAX_ANSWER_DIGITS = 4_000
 # A shard's file name, with its number and suffixes, must stay below the 255 bytes of most file systems.
 MAX_SPLIT_NAME_LENGTH = 100
-# A number in a condition; a text holds one that a float would round.
-ExactNumber: TypeAlias = int | float | str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Range:
-    """A range of numbers, both ends included; an end that is None is open. ``3`` is short for 3..3."""
-
-    form: ClassVar[str] = "a number or a range such as {min: 2, max: 3}"
-
-    min: ExactNumber | None = None
-    max: ExactNumber | None = None
-
-    @classmethod
-    def expand(cls, value: Any) -> Any:
-        """Returns the mapping that a single number is short for."""
-        return {"min": value, "max": value} if is_number(value) else value
-
-    def __post_init__(self) -> None:
-        if self.min is not None and self.max is not None and exact(self.min) > exact(self.max):
-            raise UserError(f"`min` must not be above `max`, got {self.min} and {self.max}")
-
-    def overlaps(self, other: "Range") -> bool:
-        """Returns whether some number lies in both ranges."""
-        lows = [exact(end) for end in (self.min, other.min) if end is not None]
-        highs = [exact(end) for end in (self.max, other.max) if end is not None]
-        return not lows or not highs or max(lows) <= min(highs)
-
-    def contains(self, value: Fraction | int) -> bool:
-        """Returns whether `value` lies in the range."""
-        return (self.min is None or value >= exact(self.min)) and (self.max is None or value <= exact(self.max))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +98,7 @@ class SpaceRecipe:
     brackets: bool = False
     division: Literal["exact", "quotient", "decimal", "fraction"] = "exact"
     places: int = 2
-    answer: Range = Range()
+    answer: Range = Range()  # noqa: RUF009  (nobody can change it)
     spacing: bool = True
 
     @classmethod
@@ -250,58 +218,6 @@ class StorageRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance:
-    """Sampling that takes equally many equations of each kind, as far as they reach, one key within the other.
-
-    The keys, always in this order: `terms`; `operators`: which ones, and how often each; `tree`: which shape, up to
-    commuting; `digits`: of the longest operand, before the point. ``balance: [terms, digits]`` takes as many equations
-    of each number of terms, and among those of one number of terms as many of each number of digits.
-
-    `weights` gives some kinds more than others, by key and value: with ``{terms: {"2": 3}}`` equations of two terms
-    are three times as many as those of three. Kinds that are not named weigh 1. Operators are named as often as they
-    stand in an equation, in the order ``+-*/``: ``++*``.
-    """
-
-    balance: tuple[Literal["terms", "operators", "tree", "digits"], ...]
-    weights: dict[str, dict[str, int]] | None = None
-
-    form = "`uniform`, `balanced` or a mapping such as {balance: [terms, operators, digits]}"
-
-    @classmethod
-    def expand(cls, value: Any) -> Any:
-        """Returns the mapping with texts for the kinds that `weights` names."""
-        if not isinstance(value, dict) or not isinstance(value.get("weights"), dict):
-            return value
-        weights = {
-            key: {str(kind): weight for kind, weight in kinds.items()} if isinstance(kinds, dict) else kinds
-            for key, kinds in value["weights"].items()
-        }
-        return {**value, "weights": weights}
-
-    def __post_init__(self) -> None:
-        if not self.balance or len(set(self.balance)) < len(self.balance):
-            raise UserError(f"`balance` must name some of {', '.join(BALANCED)}, each once, got {list(self.balance)}")
-        object.__setattr__(self, "balance", tuple(key for key in BALANCED if key in self.balance))
-        for key, kinds in (self.weights or {}).items():
-            if key not in self.balance or key == "tree":
-                raise UserError(f"`weights` must be of keys in `balance` other than `tree`, got `{key}`")
-            for kind, weight in kinds.items():
-                is_known = kind == "".join(sorted(kind, key=OPERATORS.find)) if key == "operators" else kind.isdecimal()
-                if not is_known:
-                    example = "++*" if key == "operators" else "2"
-                    raise UserError(f"`weights.{key}` must name kinds such as `{example}`, got `{kind}`")
-                if weight < 1:
-                    raise UserError(f"`weights.{key}.{kind}` must be a whole number of at least 1, got {weight}")
-
-    def __str__(self) -> str:
-        return f"balanced by {', '.join(self.balance)}{' (weighted)' if self.weights else ''}"
-
-    def weight(self, key: str, kind: str) -> int:
-        """Returns the weight of a kind of equations."""
-        return (self.weights or {}).get(key, {}).get(kind, 1)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A checked recipe; the module's docstring lists its keys.
 
@@ -372,11 +288,6 @@ class Recipe:
         """Returns a hexadecimal SHA-256 of all that the bytes of a dataset depend on."""
         text = json.dumps({"format_version": FORMAT_VERSION, **self.dataset_dict()}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def exact(number: ExactNumber) -> Fraction:
-    """Returns the number as it was written: 0.1 is one tenth, not the nearest binary fraction."""
-    return Fraction(str(number))
 
 
 def _join_operators(value: Any) -> Any:

@@ -3,7 +3,7 @@
 | PyYAML | here |
 | --- | --- |
 | keeps the last of two equal keys | refused |
-| takes `1` and `true` as keys, which Python cannot tell apart | every key must be a text |
+| takes `1` and `true` as keys, which Python cannot tell apart | a whole number is the text `1`, all else must be one |
 | rounds a number with more digits than a float holds | refused; a condition takes such a number as a text |
 | writes out aliases (`*a`) without end, recurses into what is nested | at most `MAX_VALUES` values, `MAX_DEPTH` deep |
 """
@@ -20,6 +20,7 @@ from eqstream.data.errors import UserError
 
 MAX_DEPTH = 64
 MAX_VALUES = 100_000
+_WHOLE = re.compile("0|[1-9][0-9]*")
 _WRITTEN_FLOAT = re.compile(r"[-+]?(?P<digits>[0-9]*\.?[0-9]*)(e[-+]?[0-9]+)?")
 
 
@@ -77,6 +78,7 @@ class _BoundedLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
+        node.value = [(_as_text(key), value) for key, value in node.value]
         for key_node, _ in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
@@ -112,6 +114,14 @@ class _BoundedLoader(yaml.SafeLoader):
         "tag:yaml.org,2002:int": construct_whole,
         "tag:yaml.org,2002:float": construct_exact,
     }
+
+
+def _as_text(key: yaml.Node) -> yaml.Node:
+    """Returns a key; a whole number, as which a kind of equations may be named, as the text that it is."""
+    if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":int") or not _WHOLE.fullmatch(key.value):
+        return key
+    # A node of its own: an alias of the key may stand where a number is wanted.
+    return yaml.ScalarNode("tag:yaml.org,2002:str", key.value, key.start_mark, key.end_mark)
 
 
 def _is_rounded(text: str, value: float) -> bool:

@@ -12,18 +12,9 @@ from typing import Any, NamedTuple
 
 from eqstream.data.configuration import to_mapping
 from eqstream.data.loading.codec import CodecOptions
-from eqstream.data.recipe import (
-    MODEL_SECTIONS,
-    Balance,
-    Operands,
-    Range,
-    Recipe,
-    SpaceRecipe,
-    SplitRecipe,
-    StorageRecipe,
-    Terms,
-    Where,
-)
+from eqstream.data.recipe import MODEL_SECTIONS, Operands, Recipe, SpaceRecipe, SplitRecipe, StorageRecipe, Terms, Where
+from eqstream.data.recipe_values import Range
+from eqstream.data.sampling import Balance
 from eqstream.seq2seq.config.architectures import ARCHITECTURES, DEFAULT_KIND
 from eqstream.seq2seq.config.curriculum import StageRecipe
 from eqstream.seq2seq.config.example_weights import WeightsRecipe
@@ -143,7 +134,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
     Balance: {
         "balance": "what makes a kind, always in this order; operators by how often each occurs, `tree` up to "
         "commuting",
-        "weights": 'of kinds, by keys of `balance`, such as `{terms: {"2": 3}, operators: {"++*": 2}}`; others weigh 1',
+        "weights": 'of kinds, by keys of `balance`, such as `{terms: {2: 3}, operators: {"++*": 0.5}}`; others weigh 1',
     },
     SplitRecipe: {
         "name": "lower-case letters, digits and `_`",

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from eqstream.data.recipe import OPERATORS, SpaceRecipe
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.shapes import OPERAND, ShapeColumns, Shapes
 from eqstream.data.space.trees import Steps

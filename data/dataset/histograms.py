@@ -8,7 +8,7 @@ import numpy as np
 
 from eqstream.data.configuration import describe_type
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import OPERATORS
+from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.prepared_space import PreparedSpace
 

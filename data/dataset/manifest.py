@@ -26,7 +26,8 @@ from eqstream.data.configuration import check_not_negative, describe_type, from_
 from eqstream.data.dataset.histograms import Histograms, check_histograms
 from eqstream.data.dataset.layout import MANIFEST, shard_name, shard_path
 from eqstream.data.errors import DamagedManifestError, UserError
-from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, OPERATORS, Recipe, SpaceRecipe, StorageRecipe
+from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe, SpaceRecipe, StorageRecipe
+from eqstream.data.recipe_values import OPERATORS
 
 # Of all questions and answers.
 _CHARACTERS = frozenset(f" ().0123456789{OPERATORS}")

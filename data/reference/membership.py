@@ -5,7 +5,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Range, SpaceRecipe, Terms
+from eqstream.data.recipe import SpaceRecipe, Terms
+from eqstream.data.recipe_values import Range
 from eqstream.data.reference.evaluation import (
     answer_text,
     count_carries,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eqstream.data.recipe import exact
+from eqstream.data.recipe_values import exact
 from eqstream.data.space.shapes import ShapeColumns
 from eqstream.data.space.trees import Slots
 

@@ -15,7 +15,8 @@ import numpy as np
 import yaml
 
 from eqstream.data.configuration import to_mapping
-from eqstream.data.recipe import OPERATORS, ExactNumber, Range, SpaceRecipe, SplitRecipe, Where, exact
+from eqstream.data.recipe import SpaceRecipe, SplitRecipe, Where
+from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
 from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.digits import digit_count
 from eqstream.data.space.equation_space import Box, Domain, Section, count_operands

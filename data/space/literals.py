@@ -7,7 +7,8 @@ tree needs them.
 
 import numpy as np
 
-from eqstream.data.recipe import OPERATORS, SpaceRecipe
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.shapes import OPERAND, ShapeColumns
 from eqstream.data.space.trees import MOST_LEAVES, Numbers, Slots, find_places
 

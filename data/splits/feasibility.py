@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from eqstream.data.recipe import OPERATORS, Range, SpaceRecipe, Where, exact
+from eqstream.data.recipe import SpaceRecipe, Where
+from eqstream.data.recipe_values import OPERATORS, Range, exact
 from eqstream.data.space.conditions import Selection, sections_of
 from eqstream.data.space.equation_space import Box, Section
 from eqstream.data.space.prepared_space import PreparedSpace

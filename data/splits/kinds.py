@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import OPERATORS, Balance
+from eqstream.data.recipe_values import OPERATORS
+from eqstream.data.sampling import Balance
 from eqstream.data.space.conditions import length_domain
 from eqstream.data.space.equation_space import Box, Domain, Section, count_operands
 from eqstream.data.space.prepared_space import PreparedSpace

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Balance, Recipe
+from eqstream.data.recipe import Recipe
+from eqstream.data.sampling import Balance
 from eqstream.data.space.conditions import (
     Selection,
     are_disjoint,

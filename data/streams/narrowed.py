@@ -11,7 +11,8 @@ import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.permutation import index_dtype
-from eqstream.data.recipe import ExactNumber, Range, Recipe, SplitRecipe, Where, exact
+from eqstream.data.recipe import Recipe, SplitRecipe, Where
+from eqstream.data.recipe_values import ExactNumber, Range, exact
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.splits.class_filter import ClassFilter

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Range, Recipe, SplitRecipe, Where, exact
+from eqstream.data.recipe import Recipe, SplitRecipe, Where
+from eqstream.data.recipe_values import Range, exact
 from eqstream.data.reference.hash_bucket import hash_bucket
 from eqstream.data.reference.membership import Facts, check_membership, read_facts
 from eqstream.data.reference.parsing import Rational

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.recipe import OPERATORS
+from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.equation_space import Section, count_operands
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.prepared_sources import PreparedSources

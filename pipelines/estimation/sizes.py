@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eqstream.data.recipe import SplitRecipe, exact
+from eqstream.data.recipe import SplitRecipe
+from eqstream.data.recipe_values import exact
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.splits.counting import CountingTask
 from eqstream.data.splits.counting_policy import count_here, next_tasks

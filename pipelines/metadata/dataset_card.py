@@ -7,7 +7,7 @@ import yaml
 from eqstream.data.dataset.layout import LICENSE
 from eqstream.data.dataset.manifest import Manifest, SplitInfo
 from eqstream.data.formats.columns import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS
-from eqstream.data.recipe import Range
+from eqstream.data.recipe_values import Range
 
 _TYPE_TO_WORD = {"string": "text", "int64": "int64"}
 _COMMUTED_TO_SENTENCE = {

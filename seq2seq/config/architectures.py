@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from eqstream.data.configuration import check_positive, check_share, describe_type, from_mapping, nearest
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import SpaceRecipe, exact
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.recipe_values import exact
 from eqstream.data.space.prepared_space import prepare_space
 
 # Beyond, not every whole number is a float32.

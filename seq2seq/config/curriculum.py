@@ -11,7 +11,8 @@ import numpy as np
 
 from eqstream.data.configuration import check_positive
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Range, Where, exact
+from eqstream.data.recipe import Where
+from eqstream.data.recipe_values import Range, exact
 
 _COLUMNS = ("terms", "digits", "carries")
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from eqstream.data.configuration import apply_override, from_mapping, parse_yaml, to_mapping
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Range, Recipe, SplitRecipe
+from eqstream.data.recipe import Recipe, SplitRecipe
 from eqstream.data.recipe_files import load_recipe, shipped_recipes
+from eqstream.data.recipe_values import Range
 
 FULL = {
     "name": "all-keys",
@@ -105,7 +106,9 @@ def refuse(mapping: dict) -> str:
         ("sampling", {"balance": ["operators"], "weights": {"operators": {"*+": 2}}},
          "`sampling`: `weights.operators` must name kinds such as `++*`, got `*+`"),
         ("sampling", {"balance": ["terms"], "weights": {"terms": {2: 0}}},
-         "`sampling`: `weights.terms.2` must be a whole number of at least 1, got 0"),
+         "`sampling`: `weights.terms.2` must be above 0, got 0"),
+        ("sampling", {"balance": ["terms"], "weights": {"terms": {2: "x"}}},
+         "`sampling.weights.terms.2` must be a number, got the text 'x'"),
         ("storage.formats.0", "csv", "`storage.formats.0` is unknown: the text 'csv'; there are `tfrecord`, `parquet`"),
     ],
 )  # fmt: skip

@@ -28,7 +28,10 @@ BOMB = "\n".join(
         ("&t [*t]", "it: the value on line 1 contains itself"),
         (BOMB, "it: there are more than 100,000 keys and values"),
         ("[" + "1," * 100_000 + "]", "it: there are more than 100,000 keys and values"),
-        ("{1: 2, true: 3}", "it: a key must be a text, got `1` on line 1; put quotes around it"),
+        ("{1: 2, true: 3}", "it: a key must be a text, got `true` on line 1; put quotes around it"),
+        ("{0x2: 3}", "it: a key must be a text, got `0x2` on line 1; put quotes around it"),
+        ("{2.5: 3}", "it: a key must be a text, got `2.5` on line 1; put quotes around it"),
+        ('{2: 3, "2": 4}', "it: key `2` is given twice, the second time on line 1"),
         ("a: 1\non: 2", "it: a key must be a text, got `on` on line 2; put quotes around it"),
         ("? 2026-01-01\n: 2", "it: a key must be a text, got `2026-01-01` on line 1; put quotes around it"),
         ("seed: " + "9" * 5000, "it: the whole number on line 1 is too long"),
@@ -59,3 +62,7 @@ def test_yaml_that_python_could_not_bear_is_refused_in_one_line(text, message):
 )  # fmt: skip
 def test_yaml_within_bounds_is_what_pyyaml_makes_of_it(text, value):
     assert load_yaml(text, "it") == value
+
+
+def test_whole_number_as_a_key_is_its_text_and_stays_a_number_as_a_value():
+    assert load_yaml("{&two 2: 0.5, b: *two}", "it") == {"2": 0.5, "b": 2}

@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from eqstream.data.recipe import ExactNumber, Range, SpaceRecipe, SplitRecipe, Where, exact
+from eqstream.data.recipe import SpaceRecipe, SplitRecipe, Where
+from eqstream.data.recipe_values import ExactNumber, Range, exact
 from eqstream.pipelines.checks.bulk.facts import Facts
 from eqstream.pipelines.checks.bulk.ratios import Ratios, negate
 from eqstream.pipelines.checks.bulk.tokens import OPERATORS

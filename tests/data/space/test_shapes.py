@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eqstream.data.recipe import OPERATORS
+from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.reference.parsing import render
 from eqstream.data.space.shapes import MOST_LISTED, OPERAND, Shapes, ShapeSubset, TermShapes
 from tests.brute_force import list_chains, list_trees, make_recipe, plant, skeleton
