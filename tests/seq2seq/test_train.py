@@ -77,6 +77,20 @@ class KilledError(Exception):
     pass
 
 
+def train_until(start, recipe, dataset, run):
+    """Lets a training die when it reports a line that begins with `start`; returns all lines."""
+    lines = []
+
+    def note(line):
+        lines.append(line)
+        if line.startswith(start):
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(recipe, dataset, run, report=note)
+    return lines
+
+
 @pytest.fixture
 def killed_after(monkeypatch):
     """Lets a training die, without a last word, when it has made so many steps."""
@@ -138,24 +152,28 @@ SHORT, LONG = {"digits": 1}, {"digits": 2}
 HELD_OUT = {"name": "far", "count": 40, "where": LONG}
 
 
-def train_on(splits, tmp_path, **training):
-    """The lines that a training of one epoch reports, and the manifest of its data."""
-    mapping = {**RECIPE, "splits": splits, "training": {**RECIPE["training"], "epochs": 1, **training}}
-    recipe, lines = Recipe.from_dict(mapping), []
+def recipe_on(splits, tmp_path, **training):
+    """A recipe with other splits, whose data are in `tmp_path`/data."""
+    recipe = Recipe.from_dict({**RECIPE, "splits": splits, "training": {**RECIPE["training"], **training}})
     build(recipe, tmp_path / "data")
-    train(recipe, tmp_path / "data", tmp_path / "run", report=lines.append)
+    return recipe
+
+
+def begin_on(splits, tmp_path):
+    """The lines that a training reports before it begins, and what it has written of itself then."""
+    lines = train_until("validation: ", recipe_on(splits, tmp_path), tmp_path / "data", tmp_path / "run")
     return lines, json.loads((tmp_path / "run" / "run.json").read_text())
 
 
 def test_the_best_epoch_is_not_chosen_on_a_split_that_is_held_out(tmp_path):
     near = {"name": "near", "rest": True, "where": SHORT}
-    lines, description = train_on([{"name": "train", "count": 50, "where": SHORT}, HELD_OUT, near], tmp_path)
+    lines, description = begin_on([{"name": "train", "count": 50, "where": SHORT}, HELD_OUT, near], tmp_path)
     assert "validation: 20 of `near` (the best epoch is chosen on it); report: `far`" in lines
     assert description["validation_split"] == "near"
 
 
 def test_without_a_fit_split_the_best_epoch_is_chosen_on_equations_of_no_split(tmp_path):
-    lines, description = train_on([{"name": "train", "count": 50, "where": SHORT}, HELD_OUT], tmp_path)
+    lines, description = begin_on([{"name": "train", "count": 50, "where": SHORT}, HELD_OUT], tmp_path)
     assert "validation: 20 equations of no split (the best epoch is chosen on it); report: `far`" in lines
     assert description["validation_split"] is None
 
@@ -172,22 +190,15 @@ def test_without_anything_to_choose_the_best_epoch_on_the_cure_is_named(tmp_path
         f"no split to choose the best epoch on: `far` is held out by `where`, and {reason}; add a split with the "
         "`where` of `train` to the recipe and build it anew, or name one by `training.validation_split`"
     )
+    recipe = recipe_on([{"name": "train", "where": SHORT, **size}, HELD_OUT], tmp_path, source=source)
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
-        train_on([{"name": "train", "where": SHORT, **size}, HELD_OUT], tmp_path, source=source)
+        train(recipe, tmp_path / "data", tmp_path / "run", report=silently)
     assert not (tmp_path / "run").exists()
 
 
 def test_without_a_model_in_the_recipe_it_says_what_is_trained(dataset, tmp_path):
-    lines = []
-
-    def stop(line):
-        lines.append(line)
-        if line.startswith("transformer: "):
-            raise KilledError
-
     recipe = Recipe.from_dict({key: value for key, value in RECIPE.items() if key != "model"})
-    with pytest.raises(KilledError):
-        train(recipe, dataset, tmp_path / "run", report=stop)
+    lines = train_until("transformer: ", recipe, dataset, tmp_path / "run")
     assert lines[0] == "the recipe names no model: a transformer is trained, which is not tuned for this space"
     assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["model"] == {"kind": "transformer"}
 
@@ -216,29 +227,39 @@ def test_the_same_recipe_gives_the_same_weights_bit_for_bit_and_every_step_is_di
     assert display.calls == [("begin", [NUM_STEPS] * 3, 0), *steps, "end"]
 
 
-def test_another_seed_gives_other_weights_and_the_generators_of_the_caller_are_left_alone(finished, dataset, tmp_path):
+def test_another_seed_over_a_run_gives_other_weights_and_leaves_alone_what_is_not_of_the_run(
+    finished, dataset, tmp_path
+):
+    run = shutil.copytree(finished[0], tmp_path / "run")
+    (run / "notes.txt").write_text("mine")
     random.seed(5)
     np.random.seed(5)
-    train(recipe_with(seed=1), dataset, tmp_path / "other", report=silently)
+    train(recipe_with(seed=1, epochs=1), dataset, run, overwrite=True, report=silently)
+    # The generators of the caller are not the training's.
     assert random.random() == random.Random(5).random()
     assert np.random.random() == np.random.RandomState(5).random()
-    with pytest.raises(AssertionError):
-        assert_same_state(finished[0], tmp_path / "other")
+    assert (run / "notes.txt").read_text() == "mine"
+    assert state_of(run)[1]["epoch"] == 1
+    rows = [(path / "log.csv").read_text().splitlines()[1] for path in (finished[0], run)]
+    assert rows[0].split(",")[1] != rows[1].split(",")[1]
 
 
-slow = pytest.mark.slow
-
-
+# The end of an epoch is where the training that saves each epoch alone goes on, and the one that Ctrl-C stops.
 @pytest.mark.parametrize(
-    "num_steps", [pytest.param(1, marks=slow), 4, NUM_STEPS, pytest.param(NUM_STEPS + 1, marks=slow), 2 * NUM_STEPS + 5]
+    "nums_steps",
+    [
+        (4, 2 * NUM_STEPS + 1),
+        *(pytest.param((number,), marks=pytest.mark.slow) for number in (1, NUM_STEPS, NUM_STEPS + 1)),
+    ],
 )
 def test_a_training_killed_after_any_step_ends_with_the_weights_of_an_uninterrupted_one(
-    finished, dataset, tmp_path, killed_after, monkeypatch, num_steps
+    finished, dataset, tmp_path, killed_after, monkeypatch, nums_steps
 ):
-    killed_after(num_steps)
-    with pytest.raises(KilledError):
-        train(recipe_with(), dataset, tmp_path / "run", report=silently)
-    monkeypatch.undo()
+    for number, num_steps in enumerate(nums_steps):
+        killed_after(num_steps)
+        with pytest.raises(KilledError):
+            train(recipe_with(), dataset, tmp_path / "run", resume=number > 0, report=silently)
+        monkeypatch.undo()
     train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
     assert_same_state(finished[0], tmp_path / "run")
 
@@ -377,14 +398,6 @@ def test_a_directory_that_is_in_use_is_refused(finished, dataset, tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "mine"
     with pytest.raises(UserError, match="is a file, a run needs a directory"):
         train(recipe_with(), dataset, tmp_path / "notes.txt", report=silently)
-
-
-def test_overwriting_a_run_keeps_what_is_not_of_the_run(finished, dataset, tmp_path):
-    run = shutil.copytree(finished[0], tmp_path / "run")
-    (run / "notes.txt").write_text("mine")
-    train(recipe_with(epochs=1), dataset, run, overwrite=True, report=silently)
-    assert (run / "notes.txt").read_text() == "mine"
-    assert state_of(run)[1]["epoch"] == 1
 
 
 def test_what_cannot_be_resumed_is_refused_with_the_reason(finished, dataset, tmp_path):

@@ -1,3 +1,4 @@
+import functools
 import re
 
 import keras
@@ -17,7 +18,7 @@ from tests.recipes import make_texts
 
 MIXED = make_texts(
     " ()*+-./0123456789",
-    19,
+    17,
     6,
     operands={"min": -99, "max": 99, "decimals": 1},
     operators="+-*/",
@@ -67,9 +68,15 @@ CODECS = {
 }
 
 
-def make(architecture="transformer", codec="plain", seed=1):
-    keras.utils.set_random_seed(seed)
+def make(architecture="transformer", codec="plain"):
+    keras.utils.set_random_seed(1)
     return make_model(ARCHITECTURES[architecture], Codec.for_space(MIXED.space, MIXED.facts, CODECS[codec]))
+
+
+@functools.cache
+def make_scrambled(architecture, codec="plain"):
+    """A model that no test changes."""
+    return scrambled(make(architecture, codec))
 
 
 def make_small(architecture="transformer"):
@@ -92,7 +99,15 @@ def inputs_of(model):
 
 
 every_model = pytest.mark.parametrize("architecture", ARCHITECTURES)
-every_codec = pytest.mark.parametrize("codec", CODECS)
+# Each model with one of the codecs, in turn; with the other it is slow.
+every_model_and_codec = pytest.mark.parametrize(
+    ("architecture", "codec"),
+    [
+        pytest.param(architecture, codec, marks=() if number % 2 == place else pytest.mark.slow)
+        for number, architecture in enumerate(ARCHITECTURES)
+        for place, codec in enumerate(CODECS)
+    ],
+)
 
 
 def test_every_kind_that_writes_characters_has_a_model_here():
@@ -100,43 +115,38 @@ def test_every_kind_that_writes_characters_has_a_model_here():
     assert {recipe.kind for recipe in ARCHITECTURES.values()} == kinds
 
 
-@every_model
-@every_codec
-def test_logits_have_a_row_for_each_token_of_the_answer(architecture, codec):
-    model = make(architecture, codec)
-    logits = model(inputs_of(model))
-    assert logits.shape == (len(QUESTIONS), model.codec.answer_width, model.codec.num_tokens)
-    assert model.greedy_logits(inputs_of(model)["question"]).shape == logits.shape
-
-
-@every_model
-@every_codec
-def test_cached_decoding_equals_the_full_forward_pass(architecture, codec):
-    model = scrambled(make(architecture, codec))
+@every_model_and_codec
+def test_cached_decoding_equals_the_full_forward_pass_and_has_a_row_for_each_token_of_the_answer(architecture, codec):
+    model = make_scrambled(architecture, codec)
     question = inputs_of(model)["question"]
     generated = keras.ops.convert_to_numpy(model.greedy_logits(question))
+    assert generated.shape == (len(QUESTIONS), model.codec.answer_width, model.codec.num_tokens)
     answer = generated.argmax(axis=-1).astype(np.int32)
     forced = keras.ops.convert_to_numpy(model({"question": question, "answer": answer}, training=False))
+    assert forced.shape == generated.shape
     assert len(np.unique(answer, axis=0)) > 1
-    np.testing.assert_allclose(generated, forced, atol=2e-5)
+    np.testing.assert_allclose(generated, forced, rtol=1e-4, atol=2e-5)
 
 
 @every_model
 def test_a_position_does_not_see_its_own_or_later_tokens_of_the_answer(architecture):
-    model = scrambled(make(architecture))
+    model = make_scrambled(architecture)
     inputs = inputs_of(model)
     before = keras.ops.convert_to_numpy(model(inputs, training=False))
-    for position in range(model.codec.answer_width):
-        changed = inputs["answer"].copy()
-        changed[:, position:] = NUM_RESERVED
-        after = keras.ops.convert_to_numpy(model({**inputs, "answer": changed}, training=False))
-        np.testing.assert_allclose(after[:, : position + 1], before[:, : position + 1], atol=1e-5)
+    positions = range(model.codec.answer_width)
+    changed = np.stack([inputs["answer"]] * len(positions))
+    for position in positions:
+        changed[position, :, position:] = NUM_RESERVED
+    questions = np.concatenate([inputs["question"]] * len(positions))
+    answers = changed.reshape(len(questions), -1)
+    after = keras.ops.convert_to_numpy(model({"question": questions, "answer": answers}, training=False))
+    for position, logits in zip(positions, after.reshape(len(positions), *before.shape), strict=True):
+        np.testing.assert_allclose(logits[:, : position + 1], before[:, : position + 1], atol=1e-5)
 
 
-@every_model
-@every_codec
+@every_model_and_codec
 def test_a_saved_model_loads_in_safe_mode_and_answers_the_same(architecture, codec, tmp_path):
-    model = scrambled(make(architecture, codec))
+    model = make_scrambled(architecture, codec)
     path = tmp_path / "model.keras"
     model.save(path)
     loaded = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -174,15 +184,25 @@ def test_a_tiny_task_is_learned_by_heart(architecture):
         "answer": model.codec.encode_answers(SMALL_ANSWERS).astype(np.int32),
     }
     weights = token_weights(inputs["answer"], mask_pads=True)
-    model.compile(keras.optimizers.Adam(0.02), token_loss(), metrics=[TokenAccuracy()], jit_compile=False)
-    batch = tf.data.Dataset.from_tensors((inputs, inputs["answer"], weights)).repeat()
-    model.fit(batch, steps_per_epoch=150, verbose=0, shuffle=False)
+
+    # A compiled `fit` with an optimizer of Keras takes four times as long to trace.
+    @tf.function(autograph=False)
+    def step(rate):
+        with tf.GradientTape() as tape:
+            loss = token_loss()(inputs["answer"], model(inputs, training=True), weights)
+        for variable, gradient in zip(
+            model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+        ):
+            variable.assign_sub(rate * tf.sign(gradient))
+
+    for rate in np.linspace(0.01, 0, 300, dtype=np.float32):
+        step(tf.constant(rate))
     assert model.generate(SMALL_QUESTIONS) == SMALL_ANSWERS
 
 
 @pytest.mark.parametrize("architecture", ["transformer", "transformer deep", "transformer relative"])
 def test_the_transformer_does_not_depend_on_padding(architecture):
-    model = scrambled(make(architecture))
+    model = make_scrambled(architecture)
     question = inputs_of(model)["question"]
     shifted = np.array([np.roll(row, (row == PAD).sum()) for row in question])
     assert not np.array_equal(question, shifted)
@@ -286,10 +306,10 @@ def test_relative_places_compute_every_place_alike():
 
 def test_without_number_embedding_the_order_of_the_operands_does_not_matter():
     model = sums_model(reverse_answer=True)
-    one, other = (model.codec.encode_questions([text]) for text in ("123+98765", "98765+123"))
-    np.testing.assert_allclose(model.greedy_logits(one), model.greedy_logits(other), atol=1e-4)
-    third = model.codec.encode_questions(["123+98766"])
-    assert np.abs(np.asarray(model.greedy_logits(one)) - np.asarray(model.greedy_logits(third))).max() > 1e-2
+    questions = model.codec.encode_questions(["123+98765", "98765+123", "123+98766"])
+    one, other, third = np.asarray(model.greedy_logits(questions))
+    np.testing.assert_allclose(one, other, atol=1e-4)
+    assert np.abs(one - third).max() > 1e-2
 
 
 # Metrics and decoding.
@@ -318,8 +338,9 @@ def test_exact_match_wants_every_character_and_the_end():
         exact_matches(predicted, expected[:, :3])
 
 
-def test_decoding_does_not_depend_on_the_batch_or_the_compiler():
-    model = scrambled(make_small())
+@pytest.mark.parametrize("architecture", ["repeat-vector", pytest.param("transformer", marks=pytest.mark.slow)])
+def test_decoding_does_not_depend_on_the_batch_or_the_compiler(architecture):
+    model = scrambled(make_small(architecture))
     questions = model.codec.encode_questions(SMALL_QUESTIONS)
     whole = GreedyDecoder(model, batch_size=6, jit_compile=False).decode(questions)
     counts = []
@@ -331,7 +352,9 @@ def test_decoding_does_not_depend_on_the_batch_or_the_compiler():
         np.testing.assert_allclose(whole.probabilities, other.probabilities, atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", ["repeat-vector", "transformer relative", "attention"])
+@pytest.mark.parametrize(
+    "architecture", ["repeat-vector", "attention", pytest.param("transformer relative", marks=pytest.mark.slow)]
+)
 def test_texts_are_answered_and_tokens_predicted_as_greedy_decoding_does(architecture):
     model = scrambled(make_small(architecture))
     questions = model.codec.encode_questions(SMALL_QUESTIONS)
@@ -345,11 +368,12 @@ def test_texts_are_answered_and_tokens_predicted_as_greedy_decoding_does(archite
 
 
 def test_nothing_follows_the_end_token():
-    model = scrambled(make_small())
+    model = scrambled(make_small("repeat-vector"), seed=3)
     questions = model.codec.encode_questions(SMALL_QUESTIONS)
     decoded = GreedyDecoder(model, batch_size=8, jit_compile=False).decode(questions)
-    for tokens, probabilities in zip(decoded.tokens.tolist(), decoded.probabilities, strict=True):
-        if END in tokens:
-            after = tokens.index(END) + 1
-            assert not any(tokens[after:])
-            assert (probabilities[after:] == 1).all()
+    ended = (decoded.tokens[:, :-1] == END).any(axis=1)
+    assert ended.any()
+    for tokens, probabilities in zip(decoded.tokens[ended].tolist(), decoded.probabilities[ended], strict=True):
+        after = tokens.index(END) + 1
+        assert not any(tokens[after:])
+        assert (probabilities[after:] == 1).all()
