@@ -25,7 +25,6 @@ from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 _MIN_QUESTIONS_TO_COMPILE = 4_000
-_BATCH_SIZE = 4096
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,7 +48,7 @@ class AnsweredBlock:
 
 def make_decoder(trained: TrainedModel, num_questions: int) -> GreedyDecoder:
     """Returns a decoder that is compiled if that pays for so many questions."""
-    return GreedyDecoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=num_questions >= _MIN_QUESTIONS_TO_COMPILE)
+    return GreedyDecoder(trained.model, jit_compile=num_questions >= _MIN_QUESTIONS_TO_COMPILE)
 
 
 def evaluate_examples(
@@ -160,7 +159,7 @@ def _sum_squares(trained: TrainedModel, block: AnsweredBlock) -> float:
     if not trained.model.writes_numbers:
         return 0.0
     expected = np.array(block.examples.answer.to_texts(), np.float64)
-    return float(np.square(estimate_answers(trained.model, block.questions, _BATCH_SIZE) - expected).sum())
+    return float(np.square(estimate_answers(trained.model, block.questions) - expected).sum())
 
 
 def _sha256_of_model(trained: TrainedModel) -> str:

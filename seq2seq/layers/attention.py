@@ -86,8 +86,7 @@ class MultiHeadAttention(keras.layers.Layer):
             scores = scores + ops.transpose(bias, (0, 3, 1, 2))
         if visible is not None:
             scores = ops.where(visible, scores, ops.cast(-1e9 if scores.dtype != "float16" else -6e4, scores.dtype))
-        # The first step of decoding sees one source, itself: Keras warns of a softmax over one.
-        weights = ops.softmax(scores, axis=-1) if keys.shape[2] != 1 else ops.ones_like(scores)
+        weights = ops.softmax(scores, axis=-1)
         gathered = ops.swapaxes(ops.matmul(weights, values), 1, 2)
         merged = ops.reshape(gathered, (-1, gathered.shape[1], self.width))
         return self.output_projection(merged), weights

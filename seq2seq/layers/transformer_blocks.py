@@ -17,7 +17,7 @@ class DecodedStates(NamedTuple):
 
     Attributes:
         states: (batch, length, width).
-        cache: keys and values of all positions up to the last, to hand in as `past` of the next ones.
+        cache: keys and values of the positions, or `past` with them written into it.
         shares: how much each position looked at each token of the question, (batch, heads, length, question_length).
     """
 
@@ -80,7 +80,7 @@ class DecoderBlock(_Block):
     """Self-attention over what is decoded so far, attention over the question, then the feed-forward part.
 
     The same code serves all positions at once (training) and one position at a time (decoding): the latter hands in
-    the keys and values of the positions before.
+    room for the keys and values of all positions, filled up to the one before.
     """
 
     def __init__(
@@ -102,6 +102,7 @@ class DecoderBlock(_Block):
         memory: KeysAndValues,
         visible: tf.Tensor | None = None,
         past: KeysAndValues | None = None,
+        first: int | tf.Tensor = 0,
         offsets: tuple[tf.Tensor | None, tf.Tensor | None] = (None, None),
         training: bool | None = None,
     ) -> DecodedStates:
@@ -111,15 +112,20 @@ class DecoderBlock(_Block):
             states: (batch, length, width).
             memory: keys and values of the question, from ``cross_attention.project``.
             visible: bool, False for pads of the question.
-            past: keys and values of the positions before, or None if `states` begins at the first one.
-            offsets: those to the positions up to the last, and those to the question; see `MultiHeadAttention`.
+            past: keys and values of all positions, of which those from `first` on are not known yet; None if `states`
+                is of all positions.
+            first: number of the first position of `states`.
+            offsets: those to all positions, and those to the question; see `MultiHeadAttention`.
             training: whether dropout is active.
         """
         normed = self.attention_norm(states)
         keys, values = self.attention.project(normed)
         if past is not None:
-            keys, values = ops.concatenate([past[0], keys], axis=2), ops.concatenate([past[1], values], axis=2)
-        mask = _causal_mask(ops.shape(states)[1], ops.shape(keys)[2])
+            keys, values = (
+                ops.slice_update(before, (0, 0, first, 0), new)
+                for before, new in zip(past, (keys, values), strict=True)
+            )
+        mask = _causal_mask(first, ops.shape(states)[1], ops.shape(keys)[2])
         gathered = self.attention(normed, keys, values, visible=mask, offsets=offsets[0])
         states = states + self.dropout(gathered, training=training)
         gathered, shares = self.cross_attention.attend(
@@ -129,7 +135,6 @@ class DecoderBlock(_Block):
         return DecodedStates(self._add_feed_forward(states, training), (keys, values), shares)
 
 
-def _causal_mask(num_targets: int, num_sources: int) -> tf.Tensor:
-    """Returns bool (num_targets, num_sources): a target, one of the last positions, sees none after itself."""
-    first = num_sources - num_targets
-    return ops.arange(num_sources)[None, :] <= ops.arange(first, num_sources)[:, None]
+def _causal_mask(first: int | tf.Tensor, num_targets: int, num_sources: int) -> tf.Tensor:
+    """Returns bool (num_targets, num_sources): a target, counted from `first`, sees no position after itself."""
+    return ops.arange(num_sources)[None, :] <= first + ops.arange(num_targets)[:, None]

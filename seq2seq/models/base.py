@@ -40,6 +40,11 @@ class EquationModel(keras.Model):
         self.codec = Codec.from_dict(codec)
         self.architecture = from_mapping(self.recipe_class, architecture, "architecture")
 
+    @property
+    def ignores_padding(self) -> bool:
+        """Whether a question has the same answer whatever the number of its pads, so that most need not be read."""
+        return False
+
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
         """Returns logits, float (batch, answer_width, num_tokens), for each token of the answer, teacher forced.
 

@@ -10,6 +10,12 @@ import tensorflow as tf
 from eqstream.data.loading.token_alphabet import END, PAD
 from eqstream.seq2seq.models.base import EquationModel
 
+# What a step reads and writes stays in the caches of a processor.
+BATCH_SIZE = 512
+# Each width is a graph of its own, to be traced and compiled.
+_MOST_WIDTHS = 4
+_LEAST_WIDTH = 16
+
 
 @dataclass(frozen=True, eq=False)
 class DecodedAnswers:
@@ -25,29 +31,24 @@ class DecodedAnswers:
 
 
 class GreedyDecoder:
-    """Answers questions with the most probable character at each step.
+    """Answers questions with the most probable character at each step; of equal ones, that of the lowest token.
 
-    Deterministic in the weights and `batch_size`. Weights that change between calls are seen.
+    Deterministic in the weights, `batch_size` and the questions of a call. In other batches, or padded to another
+    width, a probability may differ in its last digits, and so may an answer where two characters are as equally
+    probable as that. Weights that change between calls are seen.
 
     Args:
         model: with its weights created.
-        batch_size: questions decoded at once; the last, smaller batch is filled up, so one graph serves all.
-        jit_compile: whether the graph goes through XLA: seconds to begin with, then about twice the speed.
+        batch_size: questions decoded at once; the last, smaller batch is filled up. Questions of about one length are
+            in one batch, which is as wide as its longest question needs, in at most `_MOST_WIDTHS` graphs.
+        jit_compile: whether the graphs go through XLA: seconds to begin with, then about twice the speed.
     """
 
-    def __init__(self, model: EquationModel, *, batch_size: int = 4096, jit_compile: bool = True) -> None:
-        self._batch_size = batch_size
-        self._question_width = model.codec.question_width
-        self._answer_width = model.codec.answer_width
-
-        def step(question: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            logits = keras.ops.cast(model.greedy_logits(question), "float32")
-            probabilities = keras.ops.softmax(logits, axis=-1)
-            return keras.ops.argmax(logits, axis=-1), keras.ops.max(probabilities, axis=-1)
-
-        signature = [tf.TensorSpec((batch_size, model.codec.question_width), tf.int32)]
-        # Nothing in it depends on values, and converting it would leave files in the system's temporary directory.
-        self._step = tf.function(step, input_signature=signature, jit_compile=jit_compile, autograph=False)
+    def __init__(self, model: EquationModel, *, batch_size: int = BATCH_SIZE, jit_compile: bool = True) -> None:
+        self._model, self._batch_size, self._jit_compile = model, batch_size, jit_compile
+        self._pads_left = model.codec.options.padding == "left"
+        self._widths = _choose_widths(model)
+        self._graphs: dict[int, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]] = {}
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
         """Returns the answers to encoded questions, uint8 (num_questions, question_width).
@@ -56,21 +57,50 @@ class GreedyDecoder:
             questions: tokens.
             on_batch: called with the number of questions of each batch when it is done.
         """
-        tokens = np.zeros((len(questions), self._answer_width), np.uint8)
-        probabilities = np.ones((len(questions), self._answer_width), np.float32)
+        tokens = np.zeros((len(questions), self._model.codec.answer_width), np.uint8)
+        probabilities = np.ones((len(questions), self._model.codec.answer_width), np.float32)
+        lengths = (questions != PAD).sum(axis=1)
+        order = np.argsort(lengths, kind="stable")
         for start in range(0, len(questions), self._batch_size):
-            part = questions[start : start + self._batch_size]
-            batch = np.zeros((self._batch_size, self._question_width), np.int32)
-            batch[: len(part)] = part
-            emitted, shares = self._step(tf.constant(batch))
-            tokens[start : start + len(part)] = emitted.numpy()[: len(part)]
-            probabilities[start : start + len(part)] = shares.numpy()[: len(part)]
+            rows = order[start : start + self._batch_size]
+            # Filled up with the same questions again: no others could keep the batch busy for longer.
+            batch = self._narrow(questions[np.resize(rows, self._batch_size)], lengths[rows[-1]])
+            emitted, shares = self._graph(batch.shape[1])(tf.constant(batch, tf.int32))
+            tokens[rows] = emitted.numpy()[: len(rows)]
+            probabilities[rows] = shares.numpy()[: len(rows)]
             if on_batch is not None:
-                on_batch(len(part))
+                on_batch(len(rows))
         is_after_end = np.cumsum(tokens == END, axis=1) - (tokens == END) > 0
         tokens[is_after_end] = PAD
         probabilities[is_after_end] = 1.0
         return DecodedAnswers(tokens, probabilities)
+
+    def _answer(self, question: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        logits = keras.ops.cast(self._model.greedy_logits(question), "float32")
+        probabilities = keras.ops.softmax(logits, axis=-1)
+        return keras.ops.argmax(logits, axis=-1), keras.ops.max(probabilities, axis=-1)
+
+    def _graph(self, width: int) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        """Returns `_answer` for batches of a width, traced when it is first asked for."""
+        if width not in self._graphs:
+            signature = [tf.TensorSpec((self._batch_size, width), tf.int32)]
+            # Nothing in it depends on values, and converting it would leave files in the system's temporary directory.
+            graph = tf.function(self._answer, input_signature=signature, jit_compile=self._jit_compile, autograph=False)
+            # Called as it is, a function of several shapes would be reported as one that is traced too often.
+            self._graphs[width] = graph.get_concrete_function()
+        return self._graphs[width]
+
+    def _narrow(self, questions: np.ndarray, length: int) -> np.ndarray:
+        """Returns the columns that questions of at most `length` tokens need, and as many pads as the width has."""
+        width = next(width for width in self._widths if width >= length)
+        return questions[:, -width:] if self._pads_left else questions[:, :width]
+
+
+def _choose_widths(model: EquationModel) -> list[int]:
+    """Returns the widths that batches of questions may have, in rising order, the full one last."""
+    full = model.codec.question_width
+    count = max(1, min(full // _LEAST_WIDTH, _MOST_WIDTHS)) if model.ignores_padding else 1
+    return [-(-full * number // count) for number in range(1, count)] + [full]
 
 
 def estimate_answers(model: EquationModel, questions: np.ndarray, batch_size: int = 4096) -> np.ndarray:

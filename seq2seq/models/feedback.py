@@ -7,10 +7,11 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from eqstream.data.loading.token_alphabet import PAD, START
+from eqstream.data.loading.token_alphabet import PAD
 from eqstream.seq2seq.config.architectures import FeedbackRecipe
 from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
-from eqstream.seq2seq.models.base import EquationModel, shift_right
+from eqstream.seq2seq.models.autoregression import AutoregressiveModel
+from eqstream.seq2seq.models.base import shift_right
 
 # Output and cell of an LSTM, (batch, width) each.
 State = list[tf.Tensor]
@@ -29,7 +30,7 @@ class Memory(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
-class FeedbackModel(EquationModel):
+class FeedbackModel(AutoregressiveModel):
     """LSTM encoder, LSTM decoder of the same depth that starts from its states ("Sequence to Sequence", 2014).
 
     The decoder reads the token before: the right one in training (teacher forcing), its own in use. With
@@ -56,6 +57,12 @@ class FeedbackModel(EquationModel):
     def _make_encoder(self, name: str) -> keras.layers.Layer:
         lstm = _make_lstm(self.architecture.width, name)
         return keras.layers.Bidirectional(lstm, name=name) if self.architecture.bidirectional else lstm
+
+    @property
+    def ignores_padding(self) -> bool:
+        """See `EquationModel.ignores_padding`."""
+        # Backwards and written out, Keras' LSTM clears the outputs of other tokens than of pads.
+        return self.architecture.mask_padding and not self.architecture.bidirectional
 
     def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
@@ -119,15 +126,15 @@ class FeedbackModel(EquationModel):
         memory, states = self.encode(inputs["question"], training=training)
         return self.decode(shift_right(inputs["answer"]), memory, states, training=training)[0]
 
-    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
-        """See `EquationModel.greedy_logits`; the state is carried from step to step."""
-        memory, states = self.encode(question)
-        previous, logits = ops.full_like(question[:, :1], START), []
-        for _ in range(self.codec.answer_width):
-            step_logits, states = self.decode(previous, memory, states)
-            logits.append(step_logits)
-            previous = ops.cast(ops.argmax(step_logits, axis=-1), question.dtype)
-        return ops.concatenate(logits, axis=1)
+    def read_question(self, question: tf.Tensor) -> tuple[Memory, list[State]]:
+        """See `AutoregressiveModel.read_question`."""
+        return self.encode(question)
+
+    def write_step(
+        self, step: tf.Tensor, written: tf.Tensor, memory: Memory, state: list[State]
+    ) -> tuple[tf.Tensor, list[State]]:
+        """See `AutoregressiveModel.write_step`."""
+        return self.decode(ops.take(written, ops.reshape(step, (1,)), axis=1), memory, state)
 
     def inspect(self, question: tf.Tensor, answer: tf.Tensor) -> dict[str, tf.Tensor]:
         """See `EquationModel.inspect`."""

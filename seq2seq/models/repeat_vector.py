@@ -48,6 +48,12 @@ class RepeatVectorModel(EquationModel):
         lstm = keras.layers.LSTM(width, return_sequences=return_sequences, unroll=True, name=name)
         return keras.layers.Bidirectional(lstm, name=name) if self.architecture.bidirectional else lstm
 
+    @property
+    def ignores_padding(self) -> bool:
+        """See `EquationModel.ignores_padding`."""
+        # Backwards and written out, Keras' LSTM clears the outputs of other tokens than of pads.
+        return self.architecture.mask_padding and not self.architecture.bidirectional
+
     def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         recipe, sides = self.architecture, 2 if self.architecture.bidirectional else 1

@@ -7,12 +7,13 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from eqstream.data.loading.token_alphabet import PAD, START
+from eqstream.data.loading.token_alphabet import PAD
 from eqstream.seq2seq.config.architectures import TransformerRecipe
 from eqstream.seq2seq.layers.character_embedding import CharacterEmbedding
 from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, DigitPlaces
 from eqstream.seq2seq.layers.transformer_blocks import DecodedStates, DecoderBlock, EncoderBlock, KeysAndValues
-from eqstream.seq2seq.models.base import EquationModel, shift_right
+from eqstream.seq2seq.models.autoregression import AutoregressiveModel
+from eqstream.seq2seq.models.base import shift_right
 
 
 class Memory(NamedTuple):
@@ -30,11 +31,11 @@ class Memory(NamedTuple):
 
 
 class DecodedSteps(NamedTuple):
-    """What the decoder makes of consecutive steps.
+    """What the decoder makes of all steps, or of one.
 
     Attributes:
         logits: (batch, num_steps, num_tokens).
-        past: for each block the keys and values of all steps up to the last, to hand in with the next ones.
+        past: for each block the keys and values of all steps up to the last of these, to hand in with the next one.
         shares: how much the last block looked at each token of the question, (batch, heads, num_steps, question_width).
     """
 
@@ -44,7 +45,7 @@ class DecodedSteps(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
-class TransformerModel(EquationModel):
+class TransformerModel(AutoregressiveModel):
     """Transformer with digit-place and number embeddings computed from the text.
 
     Digit places are those of "Transformers Can Do Arithmetic with the Right Embeddings" (2024). When the answer
@@ -84,6 +85,11 @@ class TransformerModel(EquationModel):
         self.decoder_norm = keras.layers.LayerNormalization(name="decoder_norm")
         self.logits = keras.layers.Dense(codec.num_tokens, name="logits")
 
+    @property
+    def ignores_padding(self) -> bool:
+        """See `EquationModel.ignores_padding`: no token looks at a pad, and no place counts one."""
+        return True
+
     def build(self, input_shape: object = None) -> None:
         """Creates the weights."""
         for layer in filter(None, (self.places, self.character, self.place, self.number, self.step)):
@@ -104,72 +110,85 @@ class TransformerModel(EquationModel):
         shown = self.places.hide_digits(places) if self.is_relative else places
         states = self.character(question) + self.place(shown)
         states = states if self.number is None else states + self.number(numbers)
-        offsets = self.places.offsets(places, places) if self.is_relative else None
+        offsets = self._offsets(places, places)
         for block in self.encoder:
             states = block(states, visible=visible, offsets=offsets, training=training)
         return self.encoder_norm(states), visible, places
 
     def decode(
         self,
-        previous: tf.Tensor,
+        written: tf.Tensor,
         memory: Memory,
         *,
-        first_step: int = 0,
+        step: tf.Tensor | None = None,
         past: Sequence[KeysAndValues] | None = None,
         training: bool | None = None,
     ) -> DecodedSteps:
-        """Returns consecutive steps.
+        """Returns all steps, or one.
 
         Args:
-            previous: int32 (batch, num_steps), the token before each step.
+            written: int32 (batch, answer_width), the token before each step; a step depends on none after its own.
             memory: from `encode`.
-            first_step: number of the first of these steps.
-            past: of the steps before; None at the first step of all.
+            step: the number of the only step that is asked for, a scalar; None for all.
+            past: keys and values of all steps, of which those before `step` are known; None with all steps.
             training: whether dropout is active.
         """
-        num_steps = ops.shape(previous)[1]
-        states = self._embed_steps(self.character(previous), first_step)
-        offsets = self._step_offsets(first_step, num_steps, memory.places) if self.is_relative else (None, None)
+        steps = ops.arange(self.codec.answer_width)[None, :]
+        current, previous = (steps, written) if step is None else (ops.reshape(step, (1, 1)), _column(written, step))
+        states = self._embed_steps(self.character(previous), current)
+        # Step 0 writes the unit, which is place 1.
+        offsets = self._offsets(current + 1, steps + 1), self._offsets(current + 1, memory.places)
         blocks: list[DecodedStates] = []
         for level, block in enumerate(self.decoder):
-            before = None if past is None else past[level]
-            keys_and_values = memory.projections[level]
             blocks.append(
-                block(states, keys_and_values, visible=memory.visible, past=before, offsets=offsets, training=training)
+                block(
+                    states,
+                    memory.projections[level],
+                    visible=memory.visible,
+                    past=None if past is None else past[level],
+                    first=0 if step is None else step,
+                    offsets=offsets,
+                    training=training,
+                )
             )
             states = blocks[-1].states
         logits = self.logits(self.decoder_norm(states))
         return DecodedSteps(logits, [each.cache for each in blocks], blocks[-1].shares)
 
-    def _embed_steps(self, states: tf.Tensor, first_step: int) -> tf.Tensor:
-        steps = ops.arange(first_step, first_step + ops.shape(states)[1])[None, :]
+    def _embed_steps(self, states: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
         if self.step is not None:
             return states + self.step(steps)
         return states if self.is_relative else states + self.place(steps + 1)
 
-    def _step_offsets(self, first_step: int, num_steps: int, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the offsets of these steps to all steps up to the last, and to the question."""
-        last = ops.arange(1, first_step + num_steps + 1)[None, :]
-        current = last[:, first_step:]
-        return self.places.offsets(current, last), self.places.offsets(current, places)
+    def _offsets(self, targets: tf.Tensor, sources: tf.Tensor) -> tf.Tensor | None:
+        return self.places.offsets(targets, sources) if self.is_relative else None
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
         """See `EquationModel.call`."""
         memory = self.encode(inputs["question"], training=training)
         return self.decode(shift_right(inputs["answer"]), memory, training=training).logits
 
-    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
-        """See `EquationModel.greedy_logits`; the keys and values of earlier steps are kept, not computed again."""
-        memory = self.encode(question)
-        previous, past, logits = ops.full_like(question[:, :1], START), None, []
-        for step in range(self.codec.answer_width):
-            step_logits, past, _ = self.decode(previous, memory, first_step=step, past=past)
-            logits.append(step_logits)
-            previous = ops.cast(ops.argmax(step_logits, axis=-1), question.dtype)
-        return ops.concatenate(logits, axis=1)
+    def read_question(self, question: tf.Tensor) -> tuple[Memory, Sequence[KeysAndValues]]:
+        """See `AutoregressiveModel.read_question`; the state is room for the keys and values of all steps."""
+        recipe = self.architecture
+        shape = (ops.shape(question)[0], recipe.heads, self.codec.answer_width, recipe.width // recipe.heads)
+        room = [(ops.zeros(shape, self.compute_dtype), ops.zeros(shape, self.compute_dtype)) for _ in self.decoder]
+        return self.encode(question), room
+
+    def write_step(
+        self, step: tf.Tensor, written: tf.Tensor, memory: Memory, state: Sequence[KeysAndValues]
+    ) -> tuple[tf.Tensor, Sequence[KeysAndValues]]:
+        """See `AutoregressiveModel.write_step`."""
+        decoded = self.decode(written, memory, step=step, past=state)
+        return decoded.logits, decoded.past
 
     def inspect(self, question: tf.Tensor, answer: tf.Tensor) -> dict[str, tf.Tensor]:
         """See `EquationModel.inspect`; the shares are those of the last block, the mean over its heads."""
         shares = self.decode(shift_right(answer), self.encode(question)).shares
         states, _, _ = self._run_encoder(question)
         return {"activations": states, "attention": ops.mean(shares, axis=1)}
+
+
+def _column(values: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    """Returns one column, (batch, 1), of (batch, length)."""
+    return ops.take(values, ops.reshape(number, (1,)), axis=1)

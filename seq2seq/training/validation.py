@@ -14,9 +14,7 @@ from eqstream.data.streams.spare import spare_equations
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models.base import EquationModel
-from eqstream.seq2seq.models.decoding import GreedyDecoder
-
-_MOST_AT_ONCE = 4096
+from eqstream.seq2seq.models.decoding import BATCH_SIZE, GreedyDecoder
 
 
 class ValidationSample:
@@ -41,7 +39,7 @@ class ValidationSample:
             model: the same at every call; its weights may have changed.
         """
         if self._decoder is None:
-            batch_size = min(len(self._table), _MOST_AT_ONCE)
+            batch_size = min(len(self._table), BATCH_SIZE)
             self._decoder = GreedyDecoder(model, batch_size=batch_size, jit_compile=self._jit_compile)
         answers = self._decoder.decode(self._table.questions).tokens
         return float(exact_matches(answers, self._table.answers).mean()), self._describe(answers)

@@ -1,0 +1,104 @@
+"""Greedy decoding of many questions: what is written first is the most probable, and nothing is computed in vain."""
+
+import keras
+import numpy as np
+import pytest
+
+from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD
+from eqstream.seq2seq.config.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
+from eqstream.seq2seq.models.decoding import GreedyDecoder
+from eqstream.seq2seq.models.registry import make_model
+from tests.recipes import make_texts
+
+# Long enough for two widths.
+LONG = make_texts(
+    "+-*0123456789",
+    32,
+    6,
+    operands={"min": 0, "max": 999},
+    operators="+-*",
+    terms={"min": 2, "max": 8},
+    spacing=False,
+)
+ARCHITECTURES = {
+    "transformer": TransformerRecipe(width=12, heads=3, feed_forward=20, decoder_depth=2),
+    "transformer relative": TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative"),
+    "attention": AttentionRecipe(width=8, heads=2),
+    "feedback": FeedbackRecipe(width=8, depth=2),
+    "repeat-vector": RepeatVectorRecipe(encoder_width=8, decoder_width=8, mask_padding=True),
+}
+
+
+def make(architecture, seed=3, **options):
+    recipe = ARCHITECTURES.get(architecture, architecture)
+    model = make_model(recipe, LONG.codec(reverse_answer=True, **options), seed=seed)
+    generator = np.random.default_rng(seed)
+    for weight in model.trainable_weights:
+        if len(weight.shape) > 1:
+            weight.assign(generator.normal(0, 0.7, weight.shape))
+    return model
+
+
+def make_questions(codec, lengths, seed=4):
+    generator = np.random.default_rng(seed)
+    rows = np.zeros((len(lengths), codec.question_width), np.uint8)
+    for row, length in zip(rows, lengths, strict=True):
+        place = slice(codec.question_width - length, None) if codec.options.padding == "left" else slice(length)
+        row[place] = generator.integers(NUM_RESERVED, codec.num_tokens, length)
+    return rows
+
+
+def decode_plainly(model, questions):
+    """A full pass over the full width for every step, with whatever follows the end cut off."""
+    answers = np.zeros((len(questions), model.codec.answer_width), np.int32)
+    for step in range(answers.shape[1]):
+        inputs = {"question": questions.astype(np.int32), "answer": answers}
+        answers[:, step] = keras.ops.convert_to_numpy(model(inputs, training=False))[:, step].argmax(axis=-1)
+    return np.where(np.cumsum(answers == END, axis=1) - (answers == END) > 0, PAD, answers)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("padding", ["left", "right"])
+def test_batches_of_mixed_lengths_are_answered_as_by_full_passes(architecture, padding):
+    model = make(architecture, padding=padding)
+    questions = make_questions(model.codec, [30, 5, 32, 16, 17, 3, 9, 16, 1, 28])
+    widths = []
+    greedy_logits = model.greedy_logits
+
+    def watched(question):
+        widths.append(question.shape[1])
+        return greedy_logits(question)
+
+    model.greedy_logits = watched
+    decoded = GreedyDecoder(model, batch_size=4, jit_compile=False).decode(questions)
+    # The four shortest are in one batch; the two others share a graph.
+    assert widths == [16, 32]
+    assert np.array_equal(decoded.tokens, decode_plainly(model, questions))
+    assert len(np.unique(decoded.tokens, axis=0)) > 2
+
+
+@pytest.mark.parametrize("options", [{"mask_padding": False}, {"bidirectional": True}])
+def test_a_model_that_sees_pads_is_given_all_of_them(options):
+    model = make(AttentionRecipe(width=4, **options))
+    questions = make_questions(model.codec, [3, 5, 8])
+    decoded = GreedyDecoder(model, batch_size=3, jit_compile=False).decode(questions)
+    assert np.array_equal(decoded.tokens, decode_plainly(model, questions))
+
+
+@pytest.mark.parametrize("architecture", ["transformer", "attention"])
+def test_no_step_follows_the_end_of_the_last_answer(architecture):
+    model = make(architecture)
+    model.logits.kernel.assign(model.logits.kernel * 0)
+    model.logits.bias.assign(np.eye(model.codec.num_tokens)[END])
+    question = keras.ops.convert_to_tensor(make_questions(model.codec, [3, 32]), "int32")
+    logits = keras.ops.convert_to_numpy(model.greedy_logits(question))
+    assert (logits[:, 0].argmax(axis=-1) == END).all()
+    assert not logits[:, 1:].any()
+
+
+def test_of_equally_probable_characters_the_first_token_is_written():
+    model = make("transformer")
+    model.logits.kernel.assign(model.logits.kernel * 0)
+    model.logits.bias.assign(np.isin(np.arange(model.codec.num_tokens), [5, 7]))
+    decoded = GreedyDecoder(model, batch_size=2, jit_compile=False).decode(make_questions(model.codec, [3, 32]))
+    assert (decoded.tokens == 5).all()
