@@ -84,7 +84,7 @@ class GreedyDecoder:
         """Returns `_answer` for batches of a width, traced when it is first asked for."""
         if width not in self._graphs:
             signature = [tf.TensorSpec((self._batch_size, width), tf.int32)]
-            # Nothing in it depends on values, and converting it would leave files in the system's temporary directory.
+            # Its loop is an operation already, and converting it would leave files in the system's temporary directory.
             graph = tf.function(self._answer, input_signature=signature, jit_compile=self._jit_compile, autograph=False)
             # Called as it is, a function of several shapes would be reported as one that is traced too often.
             self._graphs[width] = graph.get_concrete_function()
