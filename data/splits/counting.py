@@ -31,7 +31,7 @@ class CountingResult:
     """The number of equations in each block of a task.
 
     `kept` has a bit for each position, whether a class is kept there: some bytes for each block, in order; nothing
-    unless the enumeration is huge.
+    where that is not noted.
     """
 
     source: int
@@ -46,8 +46,8 @@ class CountingResult:
 
     @classmethod
     def from_dict(cls, mapping: dict[str, Any]) -> "CountingResult":
-        """Returns the result that `to_dict` wrote; one of an earlier version has no bits."""
-        kept = base64.b64decode(mapping.get("kept", ""))
+        """Returns the result that `to_dict` wrote."""
+        kept = base64.b64decode(mapping["kept"])
         return cls(mapping["source"], mapping["first_block"], tuple(mapping["counts"]), kept)
 
 

@@ -15,7 +15,7 @@ from eqstream.data.splits.equation_counts import EquationCounts, SourceCounts
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.strata import Source, fill_sources
 
-_BLOCKS_PER_TASK = 16
+_BLOCKS_PER_TASK = 64
 # Beyond these many positions counting everything would take days.
 _MOST_POSITIONS = 1 << 38
 # So many positions without a single equation mean that the condition is as good as impossible.
@@ -66,7 +66,7 @@ def next_tasks(counts: EquationCounts, *, hopeless: int = HOPELESS_POSITIONS) ->
 
 def _is_exhausted(counts: SourceCounts, hopeless: int) -> bool:
     """Returns whether counting on would find nothing more, or next to surely nothing at all."""
-    is_hopeless = not counts.num_found and counts.num_blocks_counted * counts.enumeration.count_size >= hopeless
+    is_hopeless = not counts.num_found and counts.num_blocks_counted * counts.enumeration.block_size >= hopeless
     return is_hopeless or counts.num_blocks_counted == counts.num_blocks
 
 
@@ -90,7 +90,7 @@ def _blocks_wanted(counts: EquationCounts, source: int, needed: int | None, hope
         _refuse_the_endless(counts, source, wanted, hopeless)
     else:
         # Most spaces keep about one equation for each position; rare ones are approached by doubling.
-        wanted = max(2 * done, -(-needed // enumeration.count_size))
+        wanted = max(2 * done, -(-needed // enumeration.block_size))
     # A little more than expected costs less than another round.
     wanted += wanted // 16 + (counts.sources.recipe.sampling == "uniform")
     return min(max(wanted, done + 1), 64 * max(done, 64), own.num_blocks)
@@ -98,8 +98,8 @@ def _blocks_wanted(counts: EquationCounts, source: int, needed: int | None, hope
 
 def _refuse_the_endless(counts: EquationCounts, source: int, wanted: int, hopeless: int) -> None:
     own = counts.by_source[source]
-    size, num_looked_at = own.enumeration.size, own.num_blocks_counted * own.enumeration.count_size
-    if num_looked_at >= hopeless and min(wanted * own.enumeration.count_size, size) > _MOST_POSITIONS:
+    size, num_looked_at = own.enumeration.size, own.num_blocks_counted * own.enumeration.block_size
+    if num_looked_at >= hopeless and min(wanted * own.enumeration.block_size, size) > _MOST_POSITIONS:
         raise UserError(
             f"so many equations of {counts.sources.sources[source].selection.to_text()} would take days to find: there "
             f"are {own.num_found:,} among the first {num_looked_at:,} of {size:,} candidates; ask for fewer, or narrow "

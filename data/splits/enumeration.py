@@ -7,7 +7,6 @@ numbered over the whole enumeration.
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -75,12 +74,10 @@ class Enumeration:
         scope: names the enumeration among those of the recipe, for its own seeds.
         block_size: number of positions whose equations are written together, at most `BLOCK_SIZE`; they are fewer where
             numbers are beyond 63 bits.
-        count_size: number of positions counted as one, a multiple of `block_size`.
 
     Attributes:
         block_size: as given, or less.
-        count_size: the same multiple of it.
-        is_huge: whether candidates are so slow to look at that counting notes where classes are kept.
+        is_huge: whether candidates are slow to look at, as their numbers are beyond 63 bits.
         keeps_all: whether every equation of the boxes is a member of a kept class, so that their number has a closed
             form.
         is_identity: whether, moreover, the ordinal of an equation is its position.
@@ -97,7 +94,6 @@ class Enumeration:
         seed: int,
         scope: str,
         block_size: int = BLOCK_SIZE,
-        count_size: int | None = None,
     ) -> None:
         self._boxes = boxes
         self._twins = twins
@@ -109,7 +105,6 @@ class Enumeration:
         self._order = TwinOrder(space, derive_seed(seed, "orientation", scope))
         self.is_huge = is_listed and (index_dtype(boxes.size) is object or not space.arithmetic.is_native)
         self.block_size = min(block_size, BLOCK_SIZE_OF_HUGE_SPACE) if self.is_huge else block_size
-        self.count_size = (count_size or block_size) // block_size * self.block_size
         self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
         self.is_identity = self.keeps_all and twins.commuted == "ignore"
         self.has_larger_classes = twins.commuted == "together"
@@ -145,21 +140,26 @@ class Enumeration:
         return sum(self.kept_at(positions).num_equations for positions in self.position_blocks(start, stop))
 
     def count_blocks(self, first_block: int, num_blocks: int) -> tuple[list[int], bytes]:
-        """Returns the number of equations in each of some blocks of `count_size` positions, and where classes are kept.
+        """Returns the number of equations in each of some blocks, and where classes are kept.
 
-        The latter is a bit for each position, eight in a byte, the first one the highest; nothing unless the
-        enumeration is huge.
+        The latter is a bit for each position, eight in a byte, the first one the highest; nothing unless it is noted.
         """
-        edges = [min(block * self.count_size, self.size) for block in range(first_block, first_block + num_blocks + 1)]
-        if self.count_size > BLOCK_SIZE // 2:
-            return [self.count(start, stop) for start, stop in itertools.pairwise(edges)], b""
+        start, stop = (min(block * self.block_size, self.size) for block in (first_block, first_block + num_blocks))
         counts, bits = [], [b""]
-        for positions in self.position_blocks(edges[0], edges[-1], BLOCK_SIZE // self.count_size * self.count_size):
+        for positions in self.position_blocks(start, stop, BLOCK_SIZE // self.block_size * self.block_size):
             kept = self.kept_at(positions)
-            counts += np.add.reduceat(kept.counts, np.arange(0, len(positions), self.count_size)).tolist()
-            if self.is_huge and self.count_size % 8 == 0:
+            if len(positions) <= self.block_size:
+                counts.append(kept.num_equations)
+            else:
+                counts += np.add.reduceat(kept.counts, np.arange(0, len(positions), self.block_size)).tolist()
+            if self.notes_kept:
                 bits.append(np.packbits(kept.counts > 0).tobytes())
         return counts, b"".join(bits)
+
+    @property
+    def notes_kept(self) -> bool:
+        """Whether counting notes where classes are kept: where candidates are slow to look at."""
+        return self.is_huge and self.block_size % 8 == 0
 
     def equations_at(self, positions: np.ndarray, turn: int) -> EquationBlock | None:
         """Returns all equations at any positions (n,), or None if there is none; twins stand far apart.

@@ -27,7 +27,7 @@ class SourceCounts:
 
     def add(self, result: CountingResult) -> None:
         """Takes in what was counted of some blocks."""
-        size = self.enumeration.count_size // 8
+        size = self.enumeration.block_size // 8
         for place, count in enumerate(result.counts):
             kept = result.kept[place * size : (place + 1) * size]
             self._later_blocks[result.first_block + place] = count, kept
@@ -39,7 +39,7 @@ class SourceCounts:
     @property
     def num_blocks(self) -> int:
         """Number of blocks that there are."""
-        return -(-self.enumeration.size // self.enumeration.count_size)
+        return -(-self.enumeration.size // self.enumeration.block_size)
 
     @property
     def num_blocks_counted(self) -> int:
@@ -49,7 +49,7 @@ class SourceCounts:
     @property
     def num_positions_counted(self) -> int:
         """Number of positions in these blocks."""
-        return min(len(self._ends) * self.enumeration.count_size, self.enumeration.size)
+        return min(len(self._ends) * self.enumeration.block_size, self.enumeration.size)
 
     @property
     def num_found(self) -> int:
@@ -75,7 +75,7 @@ class SourceCounts:
         total = self.total
         if total is not None or not self._ends:
             return total or 0
-        return self.num_found * self.enumeration.size // (len(self._ends) * self.enumeration.count_size)
+        return self.num_found * self.enumeration.size // (len(self._ends) * self.enumeration.block_size)
 
     def locate(self, ordinal: int) -> tuple[int, int]:
         """Returns a position at or before that of the equation `ordinal`, and how many equations come before it.
@@ -89,7 +89,7 @@ class SourceCounts:
         block = bisect.bisect_right(self._ends, ordinal)
         if block == len(self._ends):
             raise ValueError(f"ordinal {ordinal} was not counted, only {self.num_found} were")
-        return block * self.enumeration.count_size, self._ends[block - 1] if block else 0
+        return block * self.enumeration.block_size, self._ends[block - 1] if block else 0
 
     def kept_until(self, end: int, *, position: int) -> bytes:
         """Returns where classes are kept from a position on, as `CountingResult.kept` has it.
@@ -101,7 +101,7 @@ class SourceCounts:
         Returns:
             Nothing where that was not noted.
         """
-        first, last = position // self.enumeration.count_size, bisect.bisect_left(self._ends, end)
+        first, last = position // self.enumeration.block_size, bisect.bisect_left(self._ends, end)
         kept = self._kept[first : last + 1]
         return b"".join(kept) if all(kept) else b""
 

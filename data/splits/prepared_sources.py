@@ -36,8 +36,6 @@ class PreparedSources:
         self.sources: tuple[Source, ...] = list_sources(recipe, self.space, self.twins)
         is_uniform = recipe.sampling == "uniform"
         self._block_size = block_size or (BLOCK_SIZE if is_uniform else BLOCK_SIZE_OF_STRATUM)
-        # Few enough positions to find an ordinal fast, enough to keep the counts few.
-        self._count_size = 4 * self._block_size if is_uniform else self._block_size
         # Many sources may never be asked for.
         self.enumeration = functools.cache(self._enumerate)
 
@@ -55,5 +53,4 @@ class PreparedSources:
             seed=self.recipe.seed,
             scope=source.scope,
             block_size=self._block_size,
-            count_size=self._count_size,
         )

@@ -21,9 +21,9 @@ from eqstream.pipelines.runtime.runner import Execution, report_failures, to_ele
 
 Batch = tuple[CountingTask, ...]
 # Balanced sampling asks for thousands of tiny counts, which would each cost a file.
-BLOCKS_PER_BATCH = 16
+BLOCKS_PER_BATCH = 64
 # Some 8 million positions take the driver less time than a pipeline takes to start.
-BLOCKS_FOR_DRIVER = 32
+BLOCKS_FOR_DRIVER = 128
 
 
 class CountBatch(beam.DoFn):

@@ -42,8 +42,8 @@ def count_if_cheap(counts: EquationCounts) -> tuple[tuple[PlannedSplit, ...] | N
 
 
 def _num_positions(enumeration: Enumeration, task: CountingTask) -> int:
-    start = task.first_block * enumeration.count_size
-    return min(start + task.num_blocks * enumeration.count_size, enumeration.size) - start
+    start = task.first_block * enumeration.block_size
+    return min(start + task.num_blocks * enumeration.block_size, enumeration.size) - start
 
 
 def _work_per_position(counts: EquationCounts, enumeration: Enumeration) -> float:

@@ -16,12 +16,7 @@ def test_a_huge_enumeration_notes_where_classes_are_kept():
     enumeration = sources.enumeration(0)
     result = count_task(sources, CountingTask(0, 1, 2))
     assert CountingResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
-    (positions,) = enumeration.position_blocks(enumeration.count_size, 3 * enumeration.count_size)
+    (positions,) = enumeration.position_blocks(enumeration.block_size, 3 * enumeration.block_size)
     counts = enumeration.kept_at(positions).counts
     assert (np.unpackbits(np.frombuffer(result.kept, dtype=np.uint8)) == (counts > 0)).all()
     assert list(result.counts) == counts.reshape(2, -1).sum(axis=1).tolist()
-
-
-def test_results_of_earlier_versions_know_nothing_of_that():
-    result = CountingResult.from_dict({"source": 0, "first_block": 3, "counts": [5, 6]})
-    assert result == CountingResult(0, 3, (5, 6), b"")

@@ -88,7 +88,7 @@ def test_tasks_may_be_cut_counted_and_added_in_any_order(commuted, sampling):
 def test_ordinals_are_located_and_classes_begin_where_they_do(space, commuted, block_size):
     (counts,) = count_everything(make_recipe(space, commuted=commuted), block_size).by_source
     enumeration, total = counts.enumeration, counts.total
-    edges = [*range(0, enumeration.size, enumeration.count_size), enumeration.size]
+    edges = [*range(0, enumeration.size, enumeration.block_size), enumeration.size]
     numbers = [enumeration.count(start, stop) for start, stop in itertools.pairwise(edges)]
     position_to_before = dict(zip(edges, itertools.accumulate(numbers, initial=0), strict=True))
     members = np.concatenate([enumeration.kept_at(block).counts for block in enumeration.position_blocks(0, edges[-1])])
@@ -96,7 +96,7 @@ def test_ordinals_are_located_and_classes_begin_where_they_do(space, commuted, b
     for ordinal in range(0, total, 7 if block_size == TINY else 97):
         position, before = counts.locate(ordinal)
         assert before == position_to_before[position] <= ordinal
-        assert ordinal < position_to_before[min(position + enumeration.count_size, enumeration.size)]
+        assert ordinal < position_to_before[min(position + enumeration.block_size, enumeration.size)]
         expected = min(starts[(starts >= ordinal) & (members > 0)], default=total)
         assert counts.next_class(ordinal) == (expected if commuted == "together" else ordinal)
     assert counts.next_class(total) == total
