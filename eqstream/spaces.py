@@ -16,8 +16,8 @@ from eqstream.data.reference import parsing
 from eqstream.data.reference.membership import read_question
 from eqstream.data.space.conditions import in_answer_range, longest_digits
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.equation_space import Candidates
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
+from eqstream.data.space.sections import Candidates
 from eqstream.data.space.trees import rank_tree
 from eqstream.equation import Equation, list_equations
 from eqstream.recipes import as_recipe

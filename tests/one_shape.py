@@ -12,7 +12,7 @@ import numpy as np
 
 from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.recipe_values import OPERATORS
-from eqstream.data.space.equation_space import EquationSpace
+from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.space.shapes import OPERAND, ShapeColumns, Shapes
 from eqstream.data.space.trees import Steps
 
@@ -91,7 +91,7 @@ def _tree_by_precedence(operators: tuple[str, ...]) -> Tree:
     return tree
 
 
-def list_rows(shapes: Shapes, trees: list[Tree], space: EquationSpace, indices: np.ndarray) -> list[tuple]:
+def list_rows(shapes: Shapes, trees: list[Tree], space: SectionUnion, indices: np.ndarray) -> list[tuple]:
     """The tree and the operands at each index; `trees` are those of all shapes, in order."""
     rows: list[tuple] = [()] * len(indices)
     for candidates in space.locate(indices):

@@ -19,9 +19,10 @@ from eqstream.data.recipe import SpaceRecipe, SplitRecipe, Where
 from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
 from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.digits import digit_count
-from eqstream.data.space.equation_space import Box, Domain, Section, count_operands
+from eqstream.data.space.domains import Box, Domain, count_operands
 from eqstream.data.space.literals import has_brackets
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeColumns, ShapeSubset, TermShapes
 
 _RANGES = ("terms", "digits", "operands", "carries", "answer")

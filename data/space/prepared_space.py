@@ -7,8 +7,10 @@ import numpy as np
 
 from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.space.arithmetic import Arithmetic
-from eqstream.data.space.equation_space import Domain, EquationSpace, Section
+from eqstream.data.space.domains import Domain
 from eqstream.data.space.literals import find_literals
+from eqstream.data.space.section_union import SectionUnion
+from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeColumns, Shapes, ShapeSubset, SpaceFact
 from eqstream.data.space.twins import TwinRules
 
@@ -59,12 +61,12 @@ class PreparedSpace:
         return self.recipe.answer.min is not None or self.recipe.answer.max is not None
 
     @cached_property
-    def whole(self) -> EquationSpace:
+    def whole(self) -> SectionUnion:
         """All candidates: every shape with every operand.
 
         Equations in which a division is not defined still have a place; the enumeration leaves them out.
         """
-        return EquationSpace(
+        return SectionUnion(
             tuple(
                 Section(ShapeSubset(shapes), ((self.operand_domain,) * terms,))
                 for terms, shapes in self.shapes.by_terms.items()

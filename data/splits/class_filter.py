@@ -8,8 +8,8 @@ import numpy as np
 from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.class_hash import class_hash, in_buckets
 from eqstream.data.space.conditions import Selection, fits, in_answer_range
-from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.space.shapes import ShapeColumns
 from eqstream.data.splits.twin_classes import TwinClasses
 
@@ -45,7 +45,7 @@ class ClassFilter:
         is_answer_asked = any(where.answer is not None for where in conditions)
         self._needs_answers = space.is_bounded or self._needs_carries or is_answer_asked
 
-    def keeps_all(self, candidates: EquationSpace) -> bool:
+    def keeps_all(self, candidates: SectionUnion) -> bool:
         """Returns whether all equations of a space are known to be kept, without a look at them."""
         narrows = self._space.is_bounded or not self._selection.is_everything or self._others or self._is_omitted
         return not narrows and not candidates.has_division

@@ -14,8 +14,8 @@ import numpy as np
 
 from eqstream.data.permutation import derive_seed, index_dtype, make_permutation
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
 from eqstream.data.splits.twin_order import TwinOrder
@@ -87,7 +87,7 @@ class Enumeration:
     def __init__(
         self,
         space: PreparedSpace,
-        boxes: EquationSpace,
+        boxes: SectionUnion,
         twins: TwinFinder,
         kept: ClassFilter,
         *,

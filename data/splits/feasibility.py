@@ -10,8 +10,9 @@ import numpy as np
 from eqstream.data.recipe import SpaceRecipe, Where
 from eqstream.data.recipe_values import OPERATORS, Range, exact
 from eqstream.data.space.conditions import Selection, sections_of
-from eqstream.data.space.equation_space import Box, Section
+from eqstream.data.space.domains import Box
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeColumns, TermShapes
 
 # Conditions on whole numbers that every equation has; 0 is the least that any of them can be.

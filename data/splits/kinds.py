@@ -12,8 +12,9 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.sampling import Balance
 from eqstream.data.space.conditions import length_domain
-from eqstream.data.space.equation_space import Box, Domain, Section, count_operands
+from eqstream.data.space.domains import Box, Domain, count_operands
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeSubset
 from eqstream.data.splits.twin_classes import TwinFinder
 

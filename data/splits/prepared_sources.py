@@ -3,8 +3,8 @@
 import functools
 
 from eqstream.data.recipe import Recipe
-from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
+from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import BLOCK_SIZE, BLOCK_SIZE_OF_STRATUM, Enumeration
 from eqstream.data.splits.strata import Source, list_sources
@@ -47,7 +47,7 @@ class PreparedSources:
         source = self.sources[number]
         return Enumeration(
             self.space,
-            EquationSpace(source.sections),
+            SectionUnion(source.sections),
             self.twins,
             ClassFilter(self.space, source.selection, source.others, hash_salt=self.recipe.hash_salt),
             seed=self.recipe.seed,

@@ -22,8 +22,9 @@ from eqstream.data.space.conditions import (
     sections_of,
     selection_of,
 )
-from eqstream.data.space.equation_space import Box, Domain, Section
+from eqstream.data.space.domains import Box, Domain
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeSubset, TermShapes
 from eqstream.data.splits.apportionment import fill_levels
 from eqstream.data.splits.feasibility import Feasibility

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 
 from eqstream.data.space.arithmetic import Answers
-from eqstream.data.space.equation_space import Candidates
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.sections import Candidates
 from eqstream.data.space.shapes import ShapeColumns, TermShapes
 from eqstream.data.space.trees import take_rows
 from eqstream.data.space.twins import choose_nodes, classify_nodes, find_canonical, most_free_nodes, swap_sides

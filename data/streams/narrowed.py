@@ -14,7 +14,7 @@ from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe, SplitRecipe, Where
 from eqstream.data.recipe_values import ExactNumber, Range, exact
 from eqstream.data.space.conditions import Selection, selection_of
-from eqstream.data.space.equation_space import EquationSpace
+from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
 from eqstream.data.splits.strata import list_sources
@@ -67,7 +67,7 @@ def narrow_ranges(
     for source in list_sources(dataclasses.replace(recipe, splits=(alone,)), found.space, twins):
         enumeration = Enumeration(
             found.space,
-            EquationSpace(source.sections),
+            SectionUnion(source.sections),
             twins,
             ClassFilter(found.space, source.selection, others, hash_salt=recipe.hash_salt, is_omitted=is_omitted),
             seed=recipe.seed,
@@ -129,7 +129,7 @@ def _list_taken(found: SplitRanges) -> Iterable[TwinClasses]:
                 yield from source.enumeration.kept_at(positions).groups
 
 
-def _rank(space: EquationSpace, classes: TwinClasses) -> np.ndarray:
+def _rank(space: SectionUnion, classes: TwinClasses) -> np.ndarray:
     return space.rank(classes.shapes, classes.shape_places, classes.operands)
 
 

@@ -22,8 +22,8 @@ from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import Selection
-from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
+from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
@@ -103,5 +103,5 @@ def _trained_positions(source: SourceRanges, *, from_stream: bool) -> Iterator[n
         yield from source.enumeration.position_blocks(source.own.start, source.own.stop)
 
 
-def _indices(space: EquationSpace, classes: TwinClasses) -> np.ndarray:
+def _indices(space: SectionUnion, classes: TwinClasses) -> np.ndarray:
     return space.rank(classes.shapes, classes.shape_places, classes.operands).astype(np.int64)

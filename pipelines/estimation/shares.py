@@ -12,8 +12,9 @@ import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.recipe_values import OPERATORS
-from eqstream.data.space.equation_space import Section, count_operands
+from eqstream.data.space.domains import count_operands
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.sections import Section
 from eqstream.data.splits.prepared_sources import PreparedSources
 
 # More shapes than this are not listed to weigh them.

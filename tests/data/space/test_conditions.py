@@ -10,8 +10,8 @@ from eqstream.data.errors import UserError
 from eqstream.data.reference.evaluation import list_operands
 from eqstream.data.reference.parsing import parse, render
 from eqstream.data.space.conditions import Selection, are_disjoint, fits, sections_of, selection_of
-from eqstream.data.space.equation_space import EquationSpace
 from eqstream.data.space.prepared_space import prepare_space
+from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.prepared_sources import PreparedSources
 from tests.brute_force import (
     by_question,
@@ -114,7 +114,7 @@ def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
     recipe = make_recipe(space, splits)
     condition = recipe.splits[0].where
     prepared, trees = prepare_space(recipe.space), list_shapes(recipe.space)
-    boxed = EquationSpace(sections_of(condition, prepared))
+    boxed = SectionUnion(sections_of(condition, prepared))
     assert all(section.size for section in boxed.sections)
     rows = list_rows(prepared.shapes, trees, boxed, np.arange(boxed.size))
     questions = [render(plant(tree, operands, prepared.scale)) for tree, *operands in rows]

@@ -7,8 +7,9 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.space.conditions import selection_of
-from eqstream.data.space.equation_space import EquationSpace, Section
 from eqstream.data.space.prepared_space import prepare_space
+from eqstream.data.space.section_union import SectionUnion
+from eqstream.data.space.sections import Section
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.enumeration import Enumeration
@@ -53,7 +54,7 @@ def test_box_that_is_said_to_keep_nothing_keeps_nothing(space):
                 if feasibility.keeps_nothing(part):
                     num_proven += 1
                     kept = ClassFilter(prepared, selection, others, hash_salt="")
-                    candidates, twins = EquationSpace((part,)), TwinFinder(prepared, "ignore")
+                    candidates, twins = SectionUnion((part,)), TwinFinder(prepared, "ignore")
                     enumeration = Enumeration(prepared, candidates, twins, kept, seed=0, scope="test")
                     assert enumeration.count(0, enumeration.size) == 0, (selection, others, place, box)
     assert num_proven >= prepared.shapes.count

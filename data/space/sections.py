@@ -1,98 +1,24 @@
-"""An equation space: a finite ordered set with an exact size, `unrank` and `rank`, and nothing stored.
+"""Equations with equally many terms: each of some shapes, with operands from each of some boxes.
 
-A space is a union of sections. A section has some shapes with equally many terms, and for each of them the same boxes:
-a box is a domain for each operand. Equations are numbered by section, shape, box and operands; within a box these are
-the digits of a mixed-radix number, the last one running fastest. Operands are whole numbers of grid steps: with two
-decimals 1.5 is 150.
+They are numbered by shape, box and operands; within a box these are the digits of a mixed-radix number, the last one
+running fastest.
 """
 
-import bisect
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqstream.data.permutation import index_dtype
+from eqstream.data.space.domains import Box, Domain, count_operands, is_in_box
 from eqstream.data.space.shapes import ShapeColumns, ShapeSubset, TermShapes
 
 # Numbers below this are int64, and their sums with each other, too.
 _NATIVE = 1 << 62
-
-
-@dataclass(frozen=True)
-class Domain:
-    """A set of grid integers, as sorted disjoint intervals with both ends included."""
-
-    intervals: tuple[tuple[int, int], ...]
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return sum(high - low + 1 for low, high in self.intervals)
-
-    @property
-    def bound(self) -> int:
-        """The largest magnitude of a value, 0 for an empty domain."""
-        return max((max(abs(low), abs(high)) for low, high in self.intervals), default=0)
-
-    def intersect(self, other: "Domain") -> "Domain":
-        """Returns the values that are in both domains."""
-        pairs = itertools.product(self.intervals, other.intervals)
-        cuts = [(max(low, other_low), min(high, other_high)) for (low, high), (other_low, other_high) in pairs]
-        return Domain(tuple(sorted((low, high) for low, high in cuts if low <= high)))
-
-    def without(self, other: "Domain") -> "Domain":
-        """Returns the values that are in this domain and not in the other."""
-        remaining = list(self.intervals)
-        for low, high in other.intervals:
-            pieces: list[tuple[int, int]] = []
-            for start, end in remaining:
-                pieces += [(start, min(end, low - 1)), (max(start, high + 1), end)]
-            remaining = [(start, end) for start, end in pieces if start <= end]
-        return Domain(tuple(sorted(set(remaining))))
-
-    def unrank(self, places: np.ndarray) -> np.ndarray:
-        """Returns the value at each place (n,), counted from 0 in rising order."""
-        places = self._widen(places)
-        values = places + self.intervals[0][0]
-        start = 0
-        for (low, high), (next_low, _) in itertools.pairwise(self.intervals):
-            start += high - low + 1
-            values = np.where(places >= start, places - start + next_low, values)
-        return values
-
-    def rank(self, values: np.ndarray) -> np.ndarray:
-        """Returns the place of each value (n,); the inverse of `unrank`.
-
-        Raises:
-            ValueError: a value is not in the domain.
-        """
-        values = self._widen(values)
-        places = np.full(values.shape, -1, dtype=values.dtype)
-        start = 0
-        for low, high in self.intervals:
-            inside = (values >= low) & (values <= high)
-            places = np.where(inside, values - low + start, places)
-            start += high - low + 1
-        if (places < 0).any():
-            raise ValueError(f"operand {values[places < 0][0]} (in grid steps) is not in the space")
-        return places
-
-    def _widen(self, numbers: np.ndarray) -> np.ndarray:
-        """Returns the numbers in a type that holds the values: a small domain may lie far from 0."""
-        return numbers.astype(object) if index_dtype(self.bound) is object else numbers
-
-
-Box = tuple[Domain, ...]
-
-
-def count_operands(box: Box) -> int:
-    """Returns the number of combinations of operands in a box."""
-    return math.prod(domain.size for domain in box)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +108,7 @@ class Section:
         """Returns the index of operands (num_terms, n) within the equations of one shape, -1 where it has none."""
         ranks = np.full(operands.shape[1], -1, dtype=index_dtype(self.shape_size))
         for box, start in zip(self.boxes, self.box_starts, strict=False):
-            inside = np.flatnonzero(_is_in_box(box, operands))
+            inside = np.flatnonzero(is_in_box(box, operands))
             place = np.zeros(len(inside), dtype=ranks.dtype)
             for domain, column in zip(box, operands, strict=True):
                 place = place * domain.size + domain.rank(column[inside]).astype(ranks.dtype)
@@ -314,91 +240,6 @@ class Candidates:
         return self.numbers * len(self.section.boxes) + self.boxes
 
 
-@dataclass(frozen=True, eq=False)
-class EquationSpace:
-    """The union of sections, in their order.
-
-    >>> digit = Domain(((0, 9),))
-    >>> section = Section(ShapeSubset(TermShapes(2, "+", brackets=False)), ((digit, digit),))
-    >>> space = EquationSpace((section,))
-    >>> space.size
-    100
-    >>> space.locate(np.array([37]))[0].operands().tolist()
-    [[3], [7]]
-    """
-
-    sections: tuple[Section, ...]
-    starts: tuple[int, ...] = field(init=False)
-    size: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        *starts, size = itertools.accumulate((section.size for section in self.sections), initial=0)
-        object.__setattr__(self, "starts", tuple(starts))
-        object.__setattr__(self, "size", size)
-
-    @property
-    def has_division(self) -> bool:
-        """Whether some equations divide."""
-        return any(section.has_division for section in self.sections)
-
-    def locate(self, indices: np.ndarray) -> list[Candidates]:
-        """Returns the equations at `indices` (n,), in [0, size), by section; rows say which index is whose.
-
-        Raises:
-            ValueError: an index is out of range.
-        """
-        if not len(indices):
-            return []
-        low, high = indices.min(), indices.max()
-        if low < 0 or high >= self.size:
-            raise ValueError(f"index {low if low < 0 else high} is not in [0, {self.size})")
-        # Numbers of 64 bits may be valid in a space whose own numbers need more.
-        indices = indices.astype(index_dtype(self.size), copy=False)
-        if len(self.sections) == 1:
-            return [self.sections[0].locate(np.arange(len(indices)), indices)]
-        found: list[Candidates] = []
-        numbers = self._find_sections(indices)
-        for number in map(int, np.unique(numbers)):
-            rows = np.flatnonzero(numbers == number)
-            found.append(self.sections[number].locate(rows, indices[rows] - self.starts[number]))
-        return found
-
-    def rank(self, shapes: TermShapes, places: np.ndarray, operands: np.ndarray) -> np.ndarray:
-        """Returns the index of each equation; the inverse of `locate` where no box has a shape of its own.
-
-        Args:
-            shapes: the shapes with so many terms.
-            places: the shape of each equation, (n,).
-            operands: of shape (num_terms, n).
-
-        Raises:
-            ValueError: an equation is not in the space.
-        """
-        ranks = np.full(len(places), -1, dtype=index_dtype(self.size))
-        for section, start in zip(self.sections, self.starts, strict=True):
-            if section.shapes.num_terms == shapes.num_terms:
-                numbers, rest = section.subset.numbers(places), section.rank_operands(operands)
-                found = np.flatnonzero((numbers >= 0) & (rest >= 0))
-                whole = numbers[found].astype(ranks.dtype) * section.shape_size + rest[found]
-                ranks[found] = whole + start
-        if (ranks < 0).any():
-            raise ValueError(f"the equation in row {np.flatnonzero(ranks < 0)[0]} is not in the space")
-        return ranks
-
-    def _find_sections(self, indices: np.ndarray) -> np.ndarray:
-        if indices.dtype == object:
-            return np.array([bisect.bisect_right(self.starts, index) - 1 for index in indices])
-        return np.searchsorted(np.array(self.starts, dtype=np.int64), indices, side="right") - 1
-
-
 def _narrow(values: np.ndarray, size: int) -> np.ndarray:
     """Returns values in [0, size) as int64 if they fit."""
     return values.astype(np.int64, copy=False) if size <= _NATIVE else values
-
-
-def _is_in_box(box: Box, operands: np.ndarray) -> np.ndarray:
-    inside = np.ones(operands.shape[1], dtype=bool)
-    for domain, operand in zip(box, operands, strict=True):
-        matches = [(operand >= low) & (operand <= high) for low, high in domain.intervals]
-        inside &= np.logical_or.reduce(matches).astype(bool)
-    return inside

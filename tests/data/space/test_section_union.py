@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqstream.data.permutation import index_dtype
-from eqstream.data.space.equation_space import Domain, EquationSpace, Section
+from eqstream.data.space.domains import Domain
 from eqstream.data.space.prepared_space import prepare_space
+from eqstream.data.space.section_union import SectionUnion
+from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import Shapes, ShapeSubset
 from tests.brute_force import list_numbers, make_recipe
 from tests.one_shape import count_terms, list_rows, list_shapes
@@ -94,7 +96,7 @@ def test_boxes_follow_each_other_for_each_shape_or_have_one_of_their_own(boxes, 
     shapes, trees = Shapes(recipe), list_shapes(recipe)
     own = None if is_shared else np.array([number % 3 for number in range(len(boxes))])
     chosen = ShapeSubset(shapes.by_terms[2], np.array([0, 2]))
-    space = EquationSpace((Section(chosen, tuple(boxes), own),))
+    space = SectionUnion((Section(chosen, tuple(boxes), own),))
     pairs = itertools.product([0, 2], boxes) if own is None else zip(own.tolist(), boxes, strict=True)
     expected = [
         (trees[number], *operands) for number, box in pairs for operands in itertools.product(*map(members, box))

@@ -1,0 +1,93 @@
+"""Equations of all numbers of terms, by index: a finite ordered set with an exact size, and nothing stored.
+
+A whole space, or what a split may take from, is a union of sections, numbered one after the other.
+"""
+
+import bisect
+import itertools
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from eqstream.data.permutation import index_dtype
+from eqstream.data.space.sections import Candidates, Section
+from eqstream.data.space.shapes import TermShapes
+
+
+@dataclass(frozen=True, eq=False)
+class SectionUnion:
+    """The union of sections, in their order.
+
+    >>> from eqstream.data.space.domains import Domain
+    >>> from eqstream.data.space.shapes import ShapeSubset
+    >>> digit = Domain(((0, 9),))
+    >>> section = Section(ShapeSubset(TermShapes(2, "+", brackets=False)), ((digit, digit),))
+    >>> space = SectionUnion((section,))
+    >>> space.size
+    100
+    >>> space.locate(np.array([37]))[0].operands().tolist()
+    [[3], [7]]
+    """
+
+    sections: tuple[Section, ...]
+    starts: tuple[int, ...] = field(init=False)
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        *starts, size = itertools.accumulate((section.size for section in self.sections), initial=0)
+        object.__setattr__(self, "starts", tuple(starts))
+        object.__setattr__(self, "size", size)
+
+    @property
+    def has_division(self) -> bool:
+        """Whether some equations divide."""
+        return any(section.has_division for section in self.sections)
+
+    def locate(self, indices: np.ndarray) -> list[Candidates]:
+        """Returns the equations at `indices` (n,), in [0, size), by section; rows say which index is whose.
+
+        Raises:
+            ValueError: an index is out of range.
+        """
+        if not len(indices):
+            return []
+        low, high = indices.min(), indices.max()
+        if low < 0 or high >= self.size:
+            raise ValueError(f"index {low if low < 0 else high} is not in [0, {self.size})")
+        # Numbers of 64 bits may be valid in a space whose own numbers need more.
+        indices = indices.astype(index_dtype(self.size), copy=False)
+        if len(self.sections) == 1:
+            return [self.sections[0].locate(np.arange(len(indices)), indices)]
+        found: list[Candidates] = []
+        numbers = self._find_sections(indices)
+        for number in map(int, np.unique(numbers)):
+            rows = np.flatnonzero(numbers == number)
+            found.append(self.sections[number].locate(rows, indices[rows] - self.starts[number]))
+        return found
+
+    def rank(self, shapes: TermShapes, places: np.ndarray, operands: np.ndarray) -> np.ndarray:
+        """Returns the index of each equation; the inverse of `locate` where no box has a shape of its own.
+
+        Args:
+            shapes: the shapes with so many terms.
+            places: the shape of each equation, (n,).
+            operands: of shape (num_terms, n).
+
+        Raises:
+            ValueError: an equation is not in the space.
+        """
+        ranks = np.full(len(places), -1, dtype=index_dtype(self.size))
+        for section, start in zip(self.sections, self.starts, strict=True):
+            if section.shapes.num_terms == shapes.num_terms:
+                numbers, rest = section.subset.numbers(places), section.rank_operands(operands)
+                found = np.flatnonzero((numbers >= 0) & (rest >= 0))
+                whole = numbers[found].astype(ranks.dtype) * section.shape_size + rest[found]
+                ranks[found] = whole + start
+        if (ranks < 0).any():
+            raise ValueError(f"the equation in row {np.flatnonzero(ranks < 0)[0]} is not in the space")
+        return ranks
+
+    def _find_sections(self, indices: np.ndarray) -> np.ndarray:
+        if indices.dtype == object:
+            return np.array([bisect.bisect_right(self.starts, index) - 1 for index in indices])
+        return np.searchsorted(np.array(self.starts, dtype=np.int64), indices, side="right") - 1
