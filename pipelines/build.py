@@ -30,9 +30,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from eqstream.data.configuration import to_mapping
 from eqstream.data.dataset.layout import MANIFEST, STAGING, SUCCESS
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import FORMAT_VERSION, Recipe
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -64,6 +65,7 @@ class BuildResult:
         num_left_out: equations in no split although a twin is in one, as the end of a split parts them; of the whole
             dataset, 0 where one shard was written.
         shares: of the equations by number of terms and by operators; None where one shard was written.
+        format_version: of the dataset, older than this eqstream's where it was complete before.
     """
 
     directory: str
@@ -73,12 +75,18 @@ class BuildResult:
     num_equations: int
     num_left_out: int
     shares: Shares | None
+    format_version: int = FORMAT_VERSION
 
     def to_text(self) -> str:
         """Returns the result as a line, and another one of shares if the equations are of several kinds."""
         shards = "1 shard" if self.num_shards == 1 else f"{self.num_shards:,} shards"
         if self.state == "unchanged":
             ending = "; nothing to do by the sizes of its files (`eqstream verify` checks their contents)"
+            if self.format_version < FORMAT_VERSION:
+                ending += (
+                    f"; its format version is {self.format_version}, and --overwrite writes the same equations in "
+                    f"version {FORMAT_VERSION}"
+                )
         else:
             ending = f", {self.num_shards_kept:,} of them kept from before" if self.num_shards_kept else ""
             ending += "; build without `only` to make it a dataset" if self.state == "partial" else ""
@@ -223,7 +231,7 @@ class _Build:
         manifest = self._found.manifest
         if manifest is not None and not self._is_replacing and manifest.tools.items() >= shard_versions().items():
             for shard, file_format, file in manifest.list_files():
-                known_files.setdefault(shard, {})[file_format] = {"num_bytes": file.num_bytes, "sha256": file.sha256}
+                known_files.setdefault(shard, {})[file_format] = to_mapping(file)
         return [ShardJob(task=task, known_files=known_files.get(task.name, {})) for task in tasks]
 
     def _end(self, *, is_whole: bool) -> bool:
@@ -312,6 +320,7 @@ def _finish_again(found: OutputDirectory, recipe: Recipe) -> BuildResult:
         num_equations=found.manifest.num_equations,
         num_left_out=sum(split.num_left_out for split in found.manifest.splits.values()),
         shares=shares_of_manifest(found.manifest),
+        format_version=found.manifest.format_version,
     )
 
 

@@ -177,7 +177,7 @@ def _render_facts(described: Description) -> list[str]:
     return [
         f"space    {described.space_size:,} candidates: {', '.join(facts)}",
         f"recipe   twins: {recipe.commuted}, sampling: {recipe.sampling}, seed: {recipe.seed}",
-        f"stored   {stored}",
+        f"stored   {stored}, format version {described.format_version}",
     ]
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import google_crc32c
 import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
@@ -76,14 +77,27 @@ def edit_manifest(directory, edit, metadata=True):
 
 
 def reseal(directory, metadata=True):
-    """Makes every size and checksum true again."""
+    """Makes every size and checksum true again; no shard may reach beyond a block."""
 
     def edit(manifest):
         for file in list_files(manifest):
             path = directory / file["path"]
             file.update(num_bytes=path.stat().st_size, sha256=sha256_of(path))
+            if file["num_bytes"] > 12:
+                file["blocks"] = index_of(path)
 
     edit_manifest(directory, edit, metadata=metadata)
+
+
+def index_of(path):
+    """What the manifest says of the blocks of a file that holds one piece."""
+    contents = path.read_bytes()
+    if path.suffix == ".parquet":
+        footer = max(5, len(contents) - 8 - int.from_bytes(contents[-8:-4], "little"))
+        piece, footer_crc32c = contents[4:footer], google_crc32c.value(contents[footer:])
+    else:
+        piece, footer_crc32c = contents, None
+    return {"num_bytes": [len(piece)], "crc32c": [google_crc32c.value(piece)], "footer_crc32c": footer_crc32c}
 
 
 def sha256_of(path):

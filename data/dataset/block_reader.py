@@ -1,18 +1,16 @@
 """A split in blocks of `eqstream.data.formats.blocks.BLOCK` records, any of which can be read by itself."""
 
+import bisect
+import itertools
 import threading
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.shard_reader import check_sha256, choose_format, split_shards
-from eqstream.data.formats.blocks import BLOCK, list_edges
+from eqstream.data.formats.blocks import BLOCK, Cut
 from eqstream.data.formats.columns import EquationColumns
-from eqstream.data.formats.parquet_pieces import ParquetFiles, ParquetPieces
+from eqstream.data.formats.parquet_pieces import CheckedFooters, IndexedParquetPieces, ParquetPieces, RowGroups
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.tfrecord_pieces import RecordFiles, TFRecordPieces
 
@@ -51,11 +49,9 @@ class BlockReader:
         self.num_blocks = -(-self.num_records // BLOCK)
         self.num_bytes = sum(shard.num_bytes for shard in shards)
         # The number of each shard's first record, and of all records.
-        self._bounds = np.cumsum([0, *(shard.num_equations for shard in shards)])
-        self._edges = [
-            list_edges(int(first), shard.num_equations) for first, shard in zip(self._bounds, shards, strict=False)
-        ]
-        self._shards = _open(storage, shards, self._edges)
+        self._bounds = [0, *itertools.accumulate(shard.num_equations for shard in shards)]
+        self._cuts = [Cut(first, shard.num_equations) for first, shard in zip(self._bounds, shards, strict=False)]
+        self._shards = _open(storage, shards, self._cuts)
 
     def read(self, block: int, rows: slice = slice(None)) -> EquationColumns:
         """Returns the equations of some records of a block.
@@ -78,17 +74,16 @@ class BlockReader:
         if wanted.step < 1:
             raise ValueError(f"`rows` must be ascending, got {rows}")
         parts = []
-        for shard in range(np.searchsorted(self._bounds, first, "right") - 1, np.searchsorted(self._bounds, stop)):
-            begin = max(first, int(self._bounds[shard]))
-            inside = _clip(wanted, begin, min(stop, int(self._bounds[shard + 1])))
+        for shard in range(bisect.bisect_right(self._bounds, first) - 1, bisect.bisect_left(self._bounds, stop)):
+            begin = max(first, self._bounds[shard])
+            inside = _clip(wanted, begin, min(stop, self._bounds[shard + 1]))
             if inside is not None:
-                piece = np.searchsorted(self._edges[shard], begin - self._bounds[shard], "right") - 1
-                parts.append(self._shards[shard].read(int(piece), inside))
+                parts.append(self._shards[shard].read(block - self._bounds[shard] // BLOCK, inside))
         return EquationColumns.join(parts)
 
 
 class _CheckedShard:
-    """The pieces of a shard whose SHA-256 is compared with the manifest before the first one is read."""
+    """The pieces of a shard without checksums of their own: its SHA-256 is compared before the first one is read."""
 
     def __init__(self, shard: ShardFile, storage: str, pieces: _Pieces) -> None:
         self._shard, self._storage, self._pieces = shard, storage, pieces
@@ -104,13 +99,18 @@ class _CheckedShard:
         return self._pieces.read(piece, rows)
 
 
-def _open(storage: str, shards: list[ShardFile], edges: list[np.ndarray]) -> list[_CheckedShard]:
-    pieces: Iterator[_Pieces]
-    if storage == "parquet":
-        pieces = map(partial(ParquetPieces, files=ParquetFiles()), shards, edges)
-    else:
-        pieces = map(partial(TFRecordPieces, files=RecordFiles()), shards, edges)
-    return [_CheckedShard(shard, storage, each) for shard, each in zip(shards, pieces, strict=True)]
+def _open(storage: str, shards: list[ShardFile], cuts: list[Cut]) -> list[_Pieces]:
+    footers, row_groups, record_files = CheckedFooters(), RowGroups(), RecordFiles()
+
+    def open_shard(shard: ShardFile, cut: Cut) -> _Pieces:
+        if storage == "tfrecord":
+            pieces = TFRecordPieces(shard, cut, record_files)
+            return pieces if shard.blocks else _CheckedShard(shard, storage, pieces)
+        if shard.blocks:
+            return IndexedParquetPieces(shard, cut, footers)
+        return _CheckedShard(shard, storage, ParquetPieces(shard, cut, row_groups))
+
+    return list(map(open_shard, shards, cuts))
 
 
 def _clip(records: range, begin: int, end: int) -> slice | None:

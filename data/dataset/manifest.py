@@ -26,6 +26,7 @@ from eqstream.data.configuration import check_not_negative, describe_type, from_
 from eqstream.data.dataset.histograms import Histograms, check_histograms
 from eqstream.data.dataset.layout import MANIFEST, shard_name, shard_path
 from eqstream.data.errors import DamagedManifestError, UserError
+from eqstream.data.formats.blocks import BlockIndex, Cut
 from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe, SpaceRecipe, StorageRecipe
 from eqstream.data.recipe_values import OPERATORS
 
@@ -56,11 +57,13 @@ class FileInfo(_Part):
         path: within the dataset, with forward slashes.
         num_bytes: its size.
         sha256: of its bytes, hexadecimal.
+        blocks: where its blocks are, None in format version 1.
     """
 
     path: str
     num_bytes: int
     sha256: str
+    blocks: BlockIndex | None = None
 
     def __post_init__(self) -> None:
         check_not_negative(self, "num_bytes")
@@ -173,6 +176,8 @@ class Manifest(_Part):
         _check_text_bounds(self.space, self.recipe.space)
         for name, split in self.splits.items():
             _check_shards(name, split, self.recipe.storage)
+            if self.format_version > 1:
+                _check_blocks(name, split)
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -239,6 +244,22 @@ def _check_shards(split: str, info: SplitInfo, storage: StorageRecipe) -> None:
             raise UserError(f"`{place}.files` must be of the recipe's formats, {', '.join(paths)}, got {got}")
         for file_format, path in paths.items():
             _check_equal(f"{place}.files.{file_format}.path", shard.files[file_format].path, path)
+
+
+def _check_blocks(split: str, info: SplitInfo) -> None:
+    """Refuses files whose index has not an entry for each piece of a block that they hold."""
+    first_record = 0
+    for index, shard in enumerate(info.shards):
+        num_pieces = Cut(first_record, shard.num_equations).num_pieces
+        for file_format, file in shard.files.items():
+            place = f"splits.{split}.shards.{index}.files.{file_format}.blocks"
+            if file.blocks is None:
+                raise UserError(f"`{place}` is missing")
+            if len(file.blocks.num_bytes) != num_pieces:
+                raise UserError(f"`{place}.num_bytes` must be {num_pieces} numbers, got {len(file.blocks.num_bytes)}")
+            if (file.blocks.footer_crc32c is None) == (file_format == "parquet"):
+                raise UserError(f"`{place}.footer_crc32c` must be there for Parquet, and for nothing else")
+        first_record += shard.num_equations
 
 
 def _check_equal(place: str, value: str, expected: str) -> None:

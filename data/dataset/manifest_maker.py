@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from eqstream.data.configuration import from_mapping
 from eqstream.data.dataset.histograms import add_histograms
 from eqstream.data.dataset.layout import shard_path
 from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceFacts, SplitInfo
@@ -61,8 +62,7 @@ def _describe_shard(recipe: Recipe, task: ShardTask, receipt: ShardReceipt) -> S
         path = shard_path(
             file_format, task.split, task.shard_index, task.num_shards, compression=recipe.storage.compression
         )
-        file = receipt.files[file_format]
-        files[file_format] = FileInfo(path=path, num_bytes=file["num_bytes"], sha256=file["sha256"])
+        files[file_format] = from_mapping(FileInfo, {"path": path, **receipt.files[file_format]})
     return ShardInfo(shard=task.name, num_equations=task.num_equations, first_ordinal=task.first_ordinal, files=files)
 
 

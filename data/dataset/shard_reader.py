@@ -61,6 +61,7 @@ def split_shards(directory: str | Path, manifest: Manifest, split: str, storage:
             num_equations=shard.num_equations,
             num_bytes=shard.files[storage].num_bytes,
             sha256=shard.files[storage].sha256,
+            blocks=shard.files[storage].blocks,
         )
         for shard in manifest.split(split).shards
     ]

@@ -15,8 +15,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from eqstream.data.configuration import to_mapping
 from eqstream.data.dataset.background import Background
 from eqstream.data.dataset.histograms import HistogramCounter, Histograms
+from eqstream.data.formats.blocks import BlockCounter, BlockIndex, Cut
 from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
 from eqstream.data.formats.parquet import ParquetSink, encode_parquet
 from eqstream.data.formats.tfrecord_writer import TFRecordEncoder
@@ -38,7 +40,7 @@ class ShardReceipt:
     Attributes:
         name: the shard's name.
         num_equations: how many it holds.
-        files: for each format ``num_bytes`` and ``sha256`` (hexadecimal).
+        files: for each format ``num_bytes``, ``sha256`` (hexadecimal) and ``blocks``, the mapping of a `BlockIndex`.
         histograms: see `eqstream.data.dataset.histograms`.
     """
 
@@ -100,9 +102,14 @@ class _MeteredFile:
 class _TFRecordFile:
     """Encodes blocks; hashes, compresses and writes each one beside encoding the next."""
 
-    def __init__(self, encoder: TFRecordEncoder, file: _MeteredFile, compression: str, beside: Background) -> None:
+    def __init__(
+        self, encoder: TFRecordEncoder, file: _MeteredFile, *, compression: str, cut: Cut, beside: Background
+    ) -> None:
         self._encoder = encoder
         self._beside = beside
+        self._edges = cut.edges()
+        self._counter = BlockCounter()
+        self._num_records = 0
         self._file: Any = file
         self._gzip = None
         if compression == "gzip":
@@ -111,7 +118,21 @@ class _TFRecordFile:
             self._file = self._gzip
 
     def write(self, block: EncodedBlock) -> None:
-        self._beside.run(self._file.write, self._encoder.encode(block))
+        self._beside.run(self._write, *self._encoder.encode(block))
+
+    def _write(self, records: np.ndarray, ends: np.ndarray) -> None:
+        self._file.write(records)
+        edges = self._edges - self._num_records
+        begin = 0
+        for end in ends[edges[(edges > 0) & (edges <= len(ends))] - 1].tolist():
+            self._counter.add(records[begin:end])
+            self._counter.cut()
+            begin = end
+        self._counter.add(records[begin:])
+        self._num_records += len(ends)
+
+    def index(self) -> BlockIndex:
+        return self._counter.index()
 
     def close(self) -> None:
         if self._gzip is not None:
@@ -120,17 +141,17 @@ class _TFRecordFile:
 
 
 class _ParquetFile:
-    def __init__(self, file: _MeteredFile) -> None:
-        self._sink = ParquetSink(file)  # pyright: ignore[reportArgumentType]
+    def __init__(self, file: _MeteredFile, cut: Cut) -> None:
+        self._sink = ParquetSink(file, cut)  # pyright: ignore[reportArgumentType]
 
     def write(self, block: EncodedBlock) -> None:
-        batch, start = encode_parquet(block), 0
-        for size in block.parts or (len(batch),):
-            self._sink.write(batch.slice(start, size))
-            start += size
+        self._sink.write(encode_parquet(block))
 
     def close(self) -> None:
         self._sink.close()
+
+    def index(self) -> BlockIndex:
+        return self._sink.index()
 
 
 class ShardWriter:
@@ -169,19 +190,22 @@ class ShardWriter:
         meters = {file_format: _MeteredFile(sink) for file_format, sink in sinks.items()}
         histograms = HistogramCounter(self._space)
         try:
-            num_equations = self._write(task, meters, histograms)
+            num_equations, indexes = self._write(task, meters, histograms)
         except BaseException:
             for meter in meters.values():
                 meter.give_up()
             raise
-        reports = {file_format: meter.report() for file_format, meter in meters.items()}
+        reports = {name: {**meter.report(), "blocks": to_mapping(indexes[name])} for name, meter in meters.items()}
         return ShardReceipt(task.name, num_equations, reports, histograms.histograms())
 
-    def _write(self, task: ShardTask, meters: Mapping[str, _MeteredFile], histograms: HistogramCounter) -> int:
+    def _write(
+        self, task: ShardTask, meters: Mapping[str, _MeteredFile], histograms: HistogramCounter
+    ) -> tuple[int, dict[str, BlockIndex]]:
         """Writes and counts a shard's equations; each file is encoded, hashed and written beside computing them."""
         num_equations = 0
+        cut = Cut(task.first_ordinal, task.num_equations)
         with contextlib.ExitStack() as stack:
-            opened = [self._open(file_format, meter, stack) for file_format, meter in meters.items()]
+            opened = [self._open(file_format, meter, cut, stack) for file_format, meter in meters.items()]
             files = [(stack.enter_context(Background()), file) for file in opened]
             for block in self.equations(task):
                 encoded = self.columns.encode(block)
@@ -193,18 +217,21 @@ class ShardWriter:
                 background.run(file.close)
             for background, _ in files:
                 background.finish()
-        return num_equations
+        return num_equations, {name: file.index() for name, (_, file) in zip(meters, files, strict=True)}
 
     # Its tables are made when first used: they are not needed without TFRecord files.
     @functools.cached_property
     def _tfrecord(self) -> TFRecordEncoder:
         return TFRecordEncoder(self.columns)
 
-    def _open(self, file_format: str, meter: _MeteredFile, stack: contextlib.ExitStack) -> _TFRecordFile | _ParquetFile:
-        if file_format == "tfrecord":
-            beside = stack.enter_context(Background())
-            return _TFRecordFile(self._tfrecord, meter, self._recipe.storage.compression, beside)
-        return _ParquetFile(meter)
+    def _open(
+        self, file_format: str, meter: _MeteredFile, cut: Cut, stack: contextlib.ExitStack
+    ) -> _TFRecordFile | _ParquetFile:
+        if file_format == "parquet":
+            return _ParquetFile(meter, cut)
+        beside = stack.enter_context(Background())
+        compression = self._recipe.storage.compression
+        return _TFRecordFile(self._tfrecord, meter, compression=compression, cut=cut, beside=beside)
 
     def _segment(self, segment: Segment) -> Iterator[EquationBlock]:
         kept = None

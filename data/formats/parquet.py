@@ -1,7 +1,7 @@
 """Parquet shards: blocks of equations to columns in bulk, and back.
 
-The columns are those of `eqstream.data.formats.columns`, in the order of their names, compressed by zstd. A block of
-equations becomes a row group, until a group has `ROW_GROUP` rows.
+The columns are those of `eqstream.data.formats.columns`, in the order of their names; texts are compressed by zstd. Row
+groups are cut where the blocks of `eqstream.data.formats.blocks` are; pages have checksums.
 """
 
 from typing import BinaryIO
@@ -11,17 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eqstream.data.errors import UserError
+from eqstream.data.formats.blocks import BlockCounter, BlockIndex, Cut
 from eqstream.data.formats.column_encoder import EncodedBlock
 from eqstream.data.formats.columns import NUMBER_COLUMNS, STORED_COLUMNS, TEXT_COLUMNS, EquationColumns
-from eqstream.data.formats.shard_file import ShardFile
+from eqstream.data.formats.shard_file import ShardFile, explain_unreadable
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.string_tables import Piece, write_joined
 
 _TYPES = {"string": pa.string(), "int64": pa.int64()}
 SCHEMA = pa.schema([pa.field(each.name, _TYPES[each.type], nullable=False) for each in STORED_COLUMNS])
 _WANTED = [*TEXT_COLUMNS, *NUMBER_COLUMNS]
-ROW_GROUP = 1 << 17
 ZSTD_LEVEL = 1
+# In front of the first row group.
+MAGIC_BYTES = 4
 
 
 def encode_parquet(block: EncodedBlock) -> pa.RecordBatch:
@@ -32,40 +34,66 @@ def encode_parquet(block: EncodedBlock) -> pa.RecordBatch:
 
 
 class ParquetSink:
-    """Writes encoded blocks to one file, as row groups of about `ROW_GROUP` rows; close it to complete the file.
+    """Writes the rows of one shard; close it to complete the file.
 
     Args:
         file: an open binary file; only its `write` is used.
+        cut: where row groups begin and end.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, cut: Cut) -> None:
+        self._counter = BlockCounter()
         self._writer = pq.ParquetWriter(
-            pa.PythonFile(file, mode="w"),
+            pa.PythonFile(_CountedFile(file, self._counter), mode="w"),
             SCHEMA,
-            compression="zstd",
-            compression_level=ZSTD_LEVEL,
+            # Numbers take a few bits each: to compress them takes more time than it saves bytes.
+            compression={column.name: "zstd" if column.type == "string" else "none" for column in STORED_COLUMNS},
+            compression_level=dict.fromkeys(TEXT_COLUMNS, ZSTD_LEVEL),
             # Texts are nearly all different: a dictionary would be built and thrown away again.
             use_dictionary=sorted(NUMBER_COLUMNS),
             write_statistics=sorted(NUMBER_COLUMNS),
+            write_page_checksum=True,
         )
-        self._pending: list[pa.RecordBatch] = []
+        # The file begins with four bytes that are in no row group.
+        self._counter.restart()
+        self._sizes = iter(np.diff(cut.edges()).tolist())
+        self._size = next(self._sizes, 0)
+        self._pending = SCHEMA.empty_table()
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Takes the rows of one block."""
-        self._pending.append(batch)
-        if sum(len(pending) for pending in self._pending) >= ROW_GROUP:
-            self._flush()
+        """Takes some rows."""
+        rows = pa.concat_tables([self._pending, pa.Table.from_batches([batch])])
+        while 0 < self._size <= len(rows):
+            # In one piece: what was handed over at once must not show in the bytes.
+            self._writer.write_table(rows.slice(0, self._size).combine_chunks(), row_group_size=self._size)
+            self._counter.cut()
+            rows = rows.slice(self._size)
+            self._size = next(self._sizes, 0)
+        self._pending = rows
 
     def close(self) -> None:
-        """Writes what is left and the footer."""
-        self._flush()
+        """Writes the footer."""
         self._writer.close()
 
-    def _flush(self) -> None:
-        if self._pending:
-            table = pa.Table.from_batches(self._pending)
-            self._writer.write_table(table, row_group_size=len(table))
-            self._pending = []
+    def index(self) -> BlockIndex:
+        """Returns where the row groups of the closed file are."""
+        return self._counter.index(has_footer=True)
+
+
+class _CountedFile:
+    """Passes bytes on to a file and to a counter."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO, counter: BlockCounter) -> None:
+        self._file, self._counter = file, counter
+
+    def write(self, data: bytes) -> int:
+        self._counter.add(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        """Does nothing: whoever opened the file closes it."""
 
 
 def _int64_array(values: np.ndarray) -> pa.Int64Array:
@@ -87,26 +115,35 @@ def read_parquet_shard(shard: ShardFile) -> EquationColumns:
     try:
         table = pq.read_table(shard.path, columns=_WANTED, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"shard {shard.name} cannot be read as Parquet: {first_line(error)}") from error
-    return to_columns(table, shard)
+        raise UserError(f"shard {shard.name} cannot be read as Parquet: {_first_line(error)}") from error
+    return _to_columns(table, shard)
 
 
-def read_row_group(file: pq.ParquetFile, group: int, shard: ShardFile, *, first: int) -> EquationColumns:
+def read_row_group(
+    file: BinaryIO, footer: pq.FileMetaData, group: int, shard: ShardFile, *, first: int
+) -> EquationColumns:
     """Returns the equations of a row group, of which the first one is record `first` of the shard.
+
+    Args:
+        file: the Parquet file, or as much of it as the row group needs.
+        footer: of the file.
+        group: number of the row group.
+        shard: whose file it is.
+        first: number of its first record.
 
     Raises:
         UserError: the row group is damaged or lacks a column; names the record.
     """
     try:
-        table = file.read_row_group(group, columns=_WANTED, use_threads=False)
+        # Each column is read at once; to read ahead would only hand it over between threads.
+        parquet = pq.ParquetFile(file, metadata=footer, page_checksum_verification=True, pre_buffer=False)
+        table = parquet.read_row_group(group, columns=_WANTED, use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"shard {shard.name}, record {first}: cannot be read as Parquet: {first_line(error)}"
-        ) from error
-    return to_columns(table, shard, first)
+        raise explain_unreadable(shard, first, error) from error
+    return _to_columns(table, shard, first)
 
 
-def to_columns(table: pa.Table, shard: ShardFile, first: int = 0) -> EquationColumns:
+def _to_columns(table: pa.Table, shard: ShardFile, first: int = 0) -> EquationColumns:
     """Returns the rows of a table, of which the first one is record `first` of the shard.
 
     Raises:
@@ -133,6 +170,5 @@ def _column_rows(column: pa.ChunkedArray) -> ByteRows:
     return ByteRows.from_offsets(values, offsets)
 
 
-def first_line(error: Exception) -> str:
-    """Returns the first line of what an error says."""
+def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0] or type(error).__name__

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from eqstream.data.errors import UserError
+from eqstream.data.formats.blocks import BlockIndex
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShardFile:
@@ -14,6 +17,7 @@ class ShardFile:
         num_equations: how many it holds.
         num_bytes: size of the file.
         sha256: of the file, hexadecimal.
+        blocks: where its blocks are, None in format version 1.
     """
 
     name: str
@@ -21,3 +25,20 @@ class ShardFile:
     num_equations: int
     num_bytes: int
     sha256: str
+    blocks: BlockIndex | None = None
+
+
+def explain_unreadable(shard: ShardFile, record: int, error: Exception) -> UserError:
+    """Returns the error of a piece, from `record` on, that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"shard {shard.name}, record {record}: there is no file {shard.path}")
+    reason = str(error).strip().split("\n")[0] or type(error).__name__
+    return UserError(f"shard {shard.name}, record {record}: {shard.path} cannot be read: {reason}")
+
+
+def explain_foreign(shard: ShardFile, record: int) -> UserError:
+    """Returns the error of a piece, from `record` on, that is not the one of the manifest."""
+    return UserError(
+        f"shard {shard.name}, record {record}: what {shard.path} holds there is not what the manifest says: "
+        "it was changed or replaced"
+    )

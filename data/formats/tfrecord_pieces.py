@@ -6,11 +6,12 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import google_crc32c
 import numpy as np
 
-from eqstream.data.errors import UserError
+from eqstream.data.formats.blocks import Cut
 from eqstream.data.formats.columns import EquationColumns
-from eqstream.data.formats.shard_file import ShardFile
+from eqstream.data.formats.shard_file import ShardFile, explain_foreign, explain_unreadable
 from eqstream.data.formats.tfrecord_frames import find_offsets
 from eqstream.data.formats.tfrecord_reader import decode_records
 
@@ -20,12 +21,12 @@ class TFRecordPieces:
 
     Args:
         shard: the shard.
-        edges: int64 (num_pieces + 1,), see `eqstream.data.formats.blocks.list_edges`.
+        cut: where its pieces are.
         files: opens the shard.
     """
 
-    def __init__(self, shard: ShardFile, edges: np.ndarray, files: "RecordFiles") -> None:
-        self._shard, self._edges, self._files = shard, edges, files
+    def __init__(self, shard: ShardFile, cut: Cut, files: "RecordFiles") -> None:
+        self._shard, self._cut, self._files = shard, cut, files
         self._offsets: np.ndarray | None = None
         self._lock = threading.Lock()
 
@@ -33,22 +34,28 @@ class TFRecordPieces:
         """Returns the equations of the records `rows` of a piece.
 
         Raises:
-            UserError: a record is damaged or missing; names shard and record.
+            UserError: a record is damaged or missing, or the piece is another one; names shard and record.
         """
-        first = int(self._edges[piece])
+        first, last = self._cut.edge(piece), self._cut.edge(piece + 1)
         try:
             begin, end = self._find_offsets()[piece : piece + 2]
             data = self._files.read(self._shard.path, int(begin), int(end - begin))
         except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"shard {self._shard.name}, record {first}: it cannot be read: {error}") from error
-        return decode_records(data, int(self._edges[piece + 1]) - first, self._shard, first=first, rows=rows)
+            raise explain_unreadable(self._shard, first, error) from error
+        is_right = self._shard.blocks is None or google_crc32c.value(data) == self._shard.blocks.crc32c[piece]
+        columns = decode_records(data, last - first, self._shard, first=first, rows=rows if is_right else slice(None))
+        if not is_right:
+            raise explain_foreign(self._shard, first)
+        return columns
 
     def _find_offsets(self) -> np.ndarray:
-        """Returns where each edge is among the plain bytes of the records; one pass over the shard, the first time."""
+        """Returns where each edge is among the plain bytes of the records; if that is not known, by one pass."""
         with self._lock:
-            if self._offsets is None:
+            if self._offsets is None and self._shard.blocks is not None:
+                self._offsets = np.cumsum([0, *self._shard.blocks.num_bytes])
+            elif self._offsets is None:
                 with open_records(self._shard.path) as file:
-                    self._offsets = find_offsets(file, self._shard, self._edges)
+                    self._offsets = find_offsets(file, self._shard, self._cut.edges())
             return self._offsets
 
 

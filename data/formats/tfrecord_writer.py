@@ -93,8 +93,12 @@ class TFRecordEncoder:
         )
         self._constants = constants(self._heads.width + self._first_length + self._most_behind)
 
-    def encode(self, block: EncodedBlock) -> np.ndarray:
-        """Returns the framed records of a block, one behind the other, uint8 (total,)."""
+    def encode(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the framed records of a block, one behind the other.
+
+        Returns:
+            bytes, uint8 (total,), and where each record ends, int64 (n,).
+        """
         first, tail = block.texts[self._first], self._tail(block)
         first_lengths, behind = block.lengths(self._first), total_lengths(tail)
         head = Piece(self._heads, first_lengths * np.int32(self._most_behind + 1) + behind)
@@ -107,7 +111,7 @@ class TFRecordEncoder:
             rows = slice(start, start + _CHUNK)
             pieces = [piece.rows(rows) for piece in (head, *first, *tail)]
             self._write(buffer, ends[rows] - (FRAME_BYTES - _HEADER.size), sizes[rows].copy(), pieces)
-        return buffer[: int(ends[-1])]
+        return buffer[: int(ends[-1])], ends
 
     def _write(self, buffer: np.ndarray, ends: np.ndarray, remaining: np.ndarray, pieces: list[Piece]) -> None:
         """Writes records whose pieces, of so many bytes together, end at `ends`; changes `remaining`."""

@@ -73,14 +73,17 @@ class OutputDirectory:
 
         Raises:
             UserError: what lies there is of another recipe or format version, or has formats that are not asked for.
+                A finished dataset of an older format version is no fault.
         """
         latest = self.latest
         if latest is None:
             return
         differences = list_differences(latest.recipe, recipe.to_dict())
         if latest.format_version != FORMAT_VERSION:
+            if self.is_finished(recipe):
+                return
             differences.insert(0, f"format version: {latest.format_version} -> {FORMAT_VERSION}")
-        if latest.fingerprint == recipe.fingerprint():
+        elif latest.fingerprint == recipe.fingerprint():
             # Formats can be added to a dataset, but dropping one would delete files.
             differences = [line for line in differences if line.startswith("storage.formats:")]
             if set(latest.storage.formats) <= set(recipe.storage.formats):

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from eqstream.data.recipe import FORMAT_VERSION
 from eqstream.data.splits.counting import CountingResult, CountingTask
 from eqstream.data.splits.plan import ShardTask
 from eqstream.pipelines.building.staging import Workspace
@@ -39,23 +40,28 @@ def unseal(contents: bytes | None) -> Any:
 
 def read_receipt(workspace: Workspace, task: ShardTask, tools: dict[str, str]) -> dict[str, Any] | None:
     """Returns the receipt of a shard, as a mapping, if it was written for this very task by these tools."""
-    return _read_answer(workspace.receipt_path(task.name), [workspace.fingerprint, task.to_dict(), tools])
+    return _read_answer(workspace.receipt_path(task.name), [*_key_of(workspace, task), tools])
 
 
 def read_receipt_tools(workspace: Workspace, task: ShardTask) -> dict[str, str] | None:
     """Returns the versions of the tools that wrote this very task's shard, None without a receipt of it."""
     sealed = unseal(filesystem.read_bytes(workspace.receipt_path(task.name)))
     # Through JSON, as the task in the file has been.
-    asked = json.loads(_canonical_text([workspace.fingerprint, task.to_dict()]))
-    if not isinstance(sealed, list) or sealed[0][:2] != asked:
+    asked = json.loads(_canonical_text(_key_of(workspace, task)))
+    if not isinstance(sealed, list) or sealed[0][:-1] != asked:
         return None
-    return sealed[0][2]
+    return sealed[0][-1]
 
 
 def write_receipt(workspace: Workspace, task: ShardTask, tools: dict[str, str], receipt: dict[str, Any]) -> None:
     """Writes the receipt of a shard whose files have their final names."""
-    question = [workspace.fingerprint, task.to_dict(), tools]
+    question = [*_key_of(workspace, task), tools]
     filesystem.write_bytes(workspace.receipt_path(task.name), seal([question, receipt]))
+
+
+def _key_of(workspace: Workspace, task: ShardTask) -> list:
+    """Returns all that a shard's receipt is about but the tools."""
+    return [FORMAT_VERSION, workspace.fingerprint, task.to_dict()]
 
 
 def read_counts(workspace: Workspace, batch: Sequence[CountingTask]) -> list[CountingResult] | None:

@@ -30,7 +30,7 @@ class ShardJob:
 
     Args:
         task: which equations.
-        known_files: format to `num_bytes` and `sha256`, from the manifest of a finished build, if there is one.
+        known_files: format to the mapping of a `FileInfo`, from the manifest of a finished build, if there is one.
     """
 
     task: ShardTask

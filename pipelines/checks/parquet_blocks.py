@@ -6,7 +6,7 @@
 | `carries`, `digits`, `terms` | int64 |
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -38,15 +38,16 @@ def read_parquet_blocks(file: BinaryIO, name: str) -> Iterator[Columns]:
     """
     try:
         # No threads: one that still holds a Python object at the end of the process aborts it.
-        parquet = pq.ParquetFile(file, pre_buffer=False)
+        parquet = pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
         _check_schema(parquet.schema_arrow, name)
         sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"{name} cannot be read: {error}") from error
     first = 0
-    for group, size in enumerate(sizes):
-        place = f"{name}: row group {group} (records {first} to {first + size - 1})"
-        yield from _read_row_group(parquet, group, place)
+    for groups in _gather(sizes):
+        size = sum(sizes[groups.start : groups.stop])
+        which = f"row group {groups[0]}" if len(groups) == 1 else f"row groups {groups[0]} to {groups[-1]}"
+        yield from _read_row_groups(parquet, groups, f"{name}: {which} (records {first} to {first + size - 1})")
         first += size
 
 
@@ -62,9 +63,25 @@ def count_records(file: BinaryIO, name: str) -> int:
         raise UserError(f"{name} cannot be read: {error}") from error
 
 
-def _read_row_group(parquet: pq.ParquetFile, group: int, place: str) -> Iterator[Columns]:
+def _gather(sizes: Sequence[int]) -> Iterator[range]:
+    """Yields the row groups in runs of a block at least, as small ones take long one by one.
+
+    >>> list(_gather([4096] * 10 + [1 << 17]))
+    [range(0, 8), range(8, 11)]
+    """
+    start = size = 0
+    for group, num_rows in enumerate(sizes):
+        size += num_rows
+        if size >= BLOCK_SIZE:
+            yield range(start, group + 1)
+            start, size = group + 1, 0
+    if start < len(sizes):
+        yield range(start, len(sizes))
+
+
+def _read_row_groups(parquet: pq.ParquetFile, groups: range, place: str) -> Iterator[Columns]:
     try:
-        for batch in parquet.iter_batches(batch_size=BLOCK_SIZE, row_groups=[group], use_threads=False):
+        for batch in parquet.iter_batches(batch_size=BLOCK_SIZE, row_groups=list(groups), use_threads=False):
             arrays = [batch.column(name) for name in Record._fields]
             if any(array.null_count for array in arrays):
                 raise UserError(f"{place} has a record without a value")

@@ -14,7 +14,9 @@ import numpy as np
 
 from eqstream.data.dataset.manifest import ShardInfo
 from eqstream.data.errors import UserError
+from eqstream.data.formats.blocks import Cut
 from eqstream.data.recipe import Recipe
+from eqstream.pipelines.checks.blocks import check_blocks
 from eqstream.pipelines.checks.bulk.columns import Columns, Texts, pair_blocks
 from eqstream.pipelines.checks.findings import Finding, Findings
 from eqstream.pipelines.checks.parquet_blocks import count_records, read_parquet_blocks
@@ -104,6 +106,8 @@ def check_shard(
     if comparison is not None and formats:
         differences = comparison.finish(place.info.shard, place.paths, is_whole=is_read_whole)
         parts.append(Findings.collect(differences, max_findings))
+    if is_read_whole:
+        parts.append(Findings.collect(_check_blocks(place, path_to_file), max_findings))
     report = ShardReport(
         findings=Findings.join(parts, max_findings),
         path_to_file=path_to_file,
@@ -130,6 +134,8 @@ def check_shard_quickly(place: ShardPlace, *, max_findings: int) -> ShardReport:
         if num_records != place.info.num_equations:
             reason = f"it holds {num_records:,} records, the manifest says {place.info.num_equations:,}"
             findings.append(place.finding("contents", reason))
+    if not findings:
+        findings.extend(_check_blocks(place, path_to_file))
     return ShardReport(
         findings=Findings.collect(findings, max_findings),
         path_to_file=path_to_file,
@@ -156,6 +162,17 @@ def measure_files(place: ShardPlace) -> tuple[dict[str, list[Any]], list[Finding
             reason = f"{file.path} cannot be read: {filesystem.describe_error(error)}"
             findings.append(place.finding("files", reason, file_format=file_format))
     return path_to_file, findings
+
+
+def _check_blocks(place: ShardPlace, path_to_file: dict[str, list[Any]]) -> Iterator[Finding]:
+    """Yields where the manifest is wrong about the blocks of files that are those of the manifest."""
+    cut = Cut(place.info.first_ordinal, place.info.num_equations)
+    for file_format, info in place.info.files.items():
+        if path_to_file.get(info.path) == [info.num_bytes, info.sha256]:
+            with filesystem.open_file(place.path(file_format)) as file:
+                for reason in check_blocks(file, info, cut):
+                    # No file that is written anew would mend the manifest.
+                    yield Finding("files", place.info.shard, reason)
 
 
 def read_questions(place: ShardPlace, records: set[int]) -> dict[int, str]:

@@ -37,14 +37,16 @@ MISSING = object()
 def manifest() -> dict:
     recipe = Recipe.from_dict(SUMS)
     plan = plan_splits(count_for_plan(recipe))
-    file = {"num_bytes": 1, "sha256": "0" * 64}
+    blocks = {"num_bytes": [1], "crc32c": [0]}
+    file = {"num_bytes": 1, "sha256": "0" * 64, "blocks": blocks}
+    parquet = {**file, "blocks": {**blocks, "footer_crc32c": 0}}
     receipts = {
         task.name: ShardReceipt.from_dict(
             {
                 "name": task.name,
                 "num_equations": 60,
                 "histograms": HISTOGRAMS,
-                "files": {"tfrecord": file, "parquet": file},
+                "files": {"tfrecord": file, "parquet": parquet},
             }
         )
         for task in plan.shards
@@ -126,6 +128,27 @@ SHARD = "splits.train.shards.0"
         (SHARD, "x", f"`{SHARD}` must be a mapping, got the text 'x'"),
         (f"{SHARD}.num_equations", "5", f"`{SHARD}.num_equations` must be a whole number, got the text '5'"),
         (f"{SHARD}.files", {}, f"`{SHARD}.files` must be of the recipe's formats, tfrecord, parquet, got "),
+        (f"{SHARD}.files.parquet.blocks", None, f"`{SHARD}.files.parquet.blocks` is missing"),
+        (
+            f"{SHARD}.files.parquet.blocks.num_bytes",
+            [],
+            f"`{SHARD}.files.parquet.blocks`: `crc32c` must be 0 numbers as `num_bytes`, got 1",
+        ),
+        (
+            f"{SHARD}.files.parquet.blocks",
+            {"num_bytes": [1, 1], "crc32c": [0, 0]},
+            f"`{SHARD}.files.parquet.blocks.num_bytes` must be 1 numbers, got 2",
+        ),
+        (
+            f"{SHARD}.files.parquet.blocks.num_bytes",
+            [0],
+            f"`{SHARD}.files.parquet.blocks`: `num_bytes` must be from 1 to 1073741824, got 0",
+        ),
+        (
+            f"{SHARD}.files.tfrecord.blocks.footer_crc32c",
+            0,
+            f"`{SHARD}.files.tfrecord.blocks.footer_crc32c` must be there for Parquet, and for nothing else",
+        ),
         (f"{SHARD}.files.parquet.path", MISSING, f"`{SHARD}.files.parquet.path` is missing"),
         (
             f"{SHARD}.files.parquet.sha256",
@@ -245,6 +268,6 @@ def test_what_is_no_manifest_is_refused(contents):
 
 
 def test_newer_format_is_refused_before_its_keys_are_looked_at():
-    with pytest.raises(UserError, match="has format version 2, this eqstream reads up to 1; update eqstream") as caught:
-        parse_manifest(b'{"format_version": 2}')
+    with pytest.raises(UserError, match="has format version 3, this eqstream reads up to 2; update eqstream") as caught:
+        parse_manifest(b'{"format_version": 3}')
     assert not isinstance(caught.value, DamagedManifestError)

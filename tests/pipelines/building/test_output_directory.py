@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import FORMAT_VERSION, Recipe
 from eqstream.pipelines.build import build
 from eqstream.pipelines.building.receipts import seal
 from eqstream.pipelines.verify import verify
@@ -21,7 +21,7 @@ SUMS = {
 SUMS_JOURNAL: dict[str, Any] = {
     "recipe": Recipe.from_dict(SUMS).to_dict(),
     "fingerprint": Recipe.from_dict(SUMS).fingerprint(),
-    "format_version": 1,
+    "format_version": FORMAT_VERSION,
     "num_shards": {"train": 2, "test": 1},
     "stale": [],
 }

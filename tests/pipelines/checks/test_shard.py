@@ -73,7 +73,7 @@ def test_every_flipped_byte_of_a_tfrecord_file_is_found_even_if_the_manifest_swe
 
 def test_a_flipped_bit_in_a_parquet_file_names_the_shard(dataset_dir):
     path = parquet(dataset_dir)
-    flip_bit(path, path.stat().st_size // 2)
+    flip_bit(path, path.stat().st_size // 8)
     lines = wrong_lines(dataset_dir)
     assert lines[0].startswith(f"{FIRST}: data/{FIRST}.parquet has the SHA-256 ")
     assert re.match(rf"{FIRST}(, record \d+)?: ", lines[1])
