@@ -75,11 +75,17 @@ class Execution:
     def __post_init__(self) -> None:
         if self.num_workers < 1:
             raise UserError(f"`workers` must be at least 1, got {self.num_workers}")
-        if self.runner_name is None:
-            options = self.options()
-            known = options.get_all_options()
+        messages = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(messages):
+                options = self.options()
+                known = options.get_all_options()
+        except SystemExit as error:
+            line = messages.getvalue().strip().splitlines()[-1:]
+            raise UserError(f"Beam's options: {line[0].partition('error: ')[2] if line else 'wrong'}") from error
+        # Runners in other languages have options of their own; ours has none.
+        if self.arguments and known["runner"] is None:
             unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
-            # Runners in other languages have options of their own; ours has none.
             if unknown:
                 raise UserError(f"Beam knows no option `--{unknown[0]}`")
 
@@ -94,19 +100,8 @@ class Execution:
         return self.num_workers > 1 or self.runner_name is not None
 
     def options(self) -> PipelineOptions:
-        """Returns the pipeline options, new ones for each pipeline, as runners write into them.
-
-        Raises:
-            UserError: a value is not one that Beam takes.
-        """
-        messages = io.StringIO()
-        try:
-            with contextlib.redirect_stderr(messages):
-                options = PipelineOptions(list(self.arguments))
-                options.get_all_options()
-        except SystemExit as error:
-            line = messages.getvalue().strip().splitlines()[-1:]
-            raise UserError(f"Beam's options: {line[0].partition('error: ')[2] if line else 'wrong'}") from error
+        """Returns the pipeline options, new ones for each pipeline, as runners write into them."""
+        options = PipelineOptions(list(self.arguments))
         # Workers import what they need; the main module is none of their business.
         setup = options.view_as(SetupOptions)
         setup.save_main_session = bool(setup.save_main_session)
