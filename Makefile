@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow coverage lint format docs bench reach lock
+.PHONY: help install demo test test-slow coverage lint format docs bench growth reach lock
 
 help:
 	@echo 'make demo       build, train and evaluate three-digit additions (out/demo)'
@@ -21,7 +21,8 @@ help:
 	@echo 'make lint       ruff format --check, ruff check, pyright'
 	@echo 'make format     ruff format and the safe fixes'
 	@echo 'make docs       write docs/recipe.md and its schema anew from the code'
-	@echo 'make bench      the table of build speeds (out/bench); BENCH=--large for the 50 M rows'
+	@echo 'make bench      the tables of speeds (out/bench); BENCH=--large for the 50 M rows'
+	@echo 'make growth     cost and memory by number of terms and of equations, as a picture (docs/growth.svg)'
 	@echo 'make reach      three-digit addition: speed, samples, throughput (out/reach); REACH="--only speed" for a part'
 	@echo 'make lock       resolve requirements.lock anew from setup.py (needs uv)'
 	@echo 'make install    only the environment: $(VENV)'
@@ -69,6 +70,9 @@ docs: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m bench.run $(BENCH)
+
+growth: $(INSTALLED)
+	$(BIN)/python -m bench.growth $(GROWTH)
 
 reach: $(INSTALLED)
 	$(BIN)/python -m bench.reach $(REACH)

@@ -27,7 +27,10 @@ COMPARED_WAYS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One row: `recipe` and `overrides` say which equations, `repeats` how often they are measured."""
+    """One row: `recipe` and `overrides` say which equations, `repeats` how often they are measured.
+
+    `cores` is the most cores that its processes may use, 0 for all.
+    """
 
     data: str
     format: str
@@ -37,6 +40,7 @@ class Case:
     recipe: str
     overrides: tuple[str, ...] = ()
     workers: int = 1
+    cores: int = 0
     repeats: int = 1
 
     def recipe_overrides(self) -> list[str]:
@@ -71,22 +75,55 @@ def comparison_cases(repeats: int) -> list[Case]:
     ]
 
 
+# A process computes, encodes and hashes in threads, so what more workers give is seen with as many cores as workers.
+WAYS_TO_SHARE = (("1 worker, 1 core", 1, 1), ("2 workers, 2 cores", 2, 2), ("1 worker, 2 cores", 1, 2))
+
+
 def scaling_cases(repeats: int) -> list[Case]:
-    """Returns the rows of growing builds from one space, and of the largest one with two workers."""
-    return [
-        Case(
-            data="4-digit a + b",
-            format="tfrecord",
-            way="eqstream, 1 worker" if workers == 1 else f"eqstream, {workers} workers",
-            method="eqstream",
-            num_records=num_millions * MILLION,
-            recipe="addition-3digit",
-            overrides=("space.operands.max=9999",),
-            workers=workers,
-            repeats=repeats if num_millions == 1 else 1,
-        )
-        for num_millions, workers in ((1, 1), (10, 1), (50, 1), (50, 2))
+    """Returns the rows of growing builds from one space, and of the largest one by workers and cores."""
+    growing = [
+        _sums_of_four_digits(f"{millions} million", "eqstream", millions, repeats=repeats if millions == 1 else 1)
+        for millions in (1, 10, 50)
     ]
+    shared = [
+        _sums_of_four_digits("50 million, shared", f"eqstream, {way}", 50, workers=workers, cores=cores)
+        for way, workers, cores in WAYS_TO_SHARE
+    ]
+    return [*growing, *shared]
+
+
+def verify_cases(repeats: int) -> list[Case]:
+    """Returns the rows of checking five million sums, by workers and cores."""
+    return [
+        _sums_of_four_digits(
+            "5 million, checked", f"verify, {way}", 5, workers=workers, cores=cores, repeats=repeats, method="verify"
+        )
+        for way, workers, cores in WAYS_TO_SHARE
+    ]
+
+
+def _sums_of_four_digits(
+    size: str,
+    way: str,
+    num_millions: int,
+    *,
+    workers: int = 1,
+    cores: int = 0,
+    repeats: int = 1,
+    method: str = "eqstream",
+) -> Case:
+    return Case(
+        data=f"4-digit a + b, {size}",
+        format="tfrecord",
+        way=way,
+        method=method,
+        num_records=num_millions * MILLION,
+        recipe="addition-3digit",
+        overrides=("space.operands.max=9999",),
+        workers=workers,
+        cores=cores,
+        repeats=repeats,
+    )
 
 
 def shape_cases(repeats: int) -> list[Case]:

@@ -19,12 +19,13 @@ from typing import Any
 import psutil
 
 from bench import load_table
-from bench.cases import MILLION, Case, comparison_cases, scaling_cases, shape_cases
+from bench.cases import MILLION, Case, comparison_cases, scaling_cases, shape_cases, verify_cases
 from bench.table import LEGEND, render_table, summarise
 
 PACKAGES = ("numpy", "pyarrow", "apache-beam", "tensorflow", "tensorflow-datasets", "google-crc32c")
 MEASURE = "import sys; from importlib import import_module; import_module(sys.argv[1]).run_one(*sys.argv[2:])"
-PARTS = ("build", "shapes", "load", "large")
+PARTS = ("build", "shapes", "verify", "load", "large")
+OURS = ("eqstream", "verify")
 
 
 def run_cases(cases: list[Case], folder: Path) -> list[list[dict[str, Any]]]:
@@ -50,9 +51,10 @@ def run_case(case: Case, folder: Path) -> dict[str, Any]:
         "recipe": case.recipe,
         "overrides": case.recipe_overrides(),
         "out": str(out),
-        "source": "" if case.method == "eqstream" else str(build_source(case, folder)),
+        "source": "" if case.method in OURS else str(build_source(case, folder)),
         "num_records": case.num_records,
         "workers": case.workers,
+        "cores": case.cores,
         "format": case.format,
     }
     result = run_process("bench.build", spec, folder)
@@ -119,12 +121,12 @@ def measure_loading(folder: Path, repeats: int) -> tuple[dict[str, Any], str]:
 def main(argv: list[str] | None = None) -> None:
     """Measures, prints the tables and writes them."""
     parser = argparse.ArgumentParser(prog="bench.run", description="Speeds beside those of the usual ways.")
-    parser.add_argument("--large", action="store_true", help="add builds of 1, 10 and 50 million (about 6 GB of disk)")
+    parser.add_argument("--large", action="store_true", help="add builds of 1, 10 and 50 million (about 14 GB of disk)")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be given again")
     parser.add_argument("--repeats", type=int, default=3, help="measurements per short row (default: 3)")
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where the tables go (default: out/bench)")
     options = parser.parse_args(argv)
-    parts = options.only or ["build", "shapes", "load", *(["large"] if options.large else [])]
+    parts = options.only or ["build", "shapes", "verify", "load", *(["large"] if options.large else [])]
     machine = describe_machine()
     document: dict[str, Any] = {"machine": machine}
     texts = [", ".join(f"{key} {value}" for key, value in machine.items())]
@@ -133,6 +135,7 @@ def main(argv: list[str] | None = None) -> None:
         folder = Path(name).resolve()
         cases = comparison_cases(options.repeats) if "build" in parts else []
         cases += shape_cases(options.repeats) if "shapes" in parts else []
+        cases += verify_cases(options.repeats) if "verify" in parts else []
         cases += scaling_cases(options.repeats) if "large" in parts else []
         if cases:
             document["rows"], text = measure_building(cases, folder)

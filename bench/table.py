@@ -18,6 +18,7 @@ COLUMNS = {
     "of fsync": lambda row: _ratio(row["ratio_to_synced_write"], ".1%"),
     "x first": lambda row: _ratio(row["ratio_to_first"]),
     "ns each": lambda row: f"{row['nanoseconds_per_record']:,.0f}",
+    "CPU ns": lambda row: f"{row['cpu_nanoseconds_per_record']:,.0f}",
     "MB": lambda row: f"{row['num_bytes'] / 1e6:,.1f}",
     "peak MB": lambda row: f"{row['peak_bytes'] / 1e6:,.0f}",
 }
@@ -26,7 +27,8 @@ LEGEND = """\
 eqstream: whole builds, from the recipe to checked shards and manifest; (a) to (c) start from ready rows in memory.
 x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of the same bytes to the page cache, in
 memory that is warm; of fsync: share of the write that waits for the disk; x first: times the rate of the first row of
-the same data. Medians where a row was repeated; peak: most resident memory of one process."""
+the same data. Medians where a row was repeated, of ratios those of each turn. CPU ns: of all threads and processes;
+peak: most resident memory of one process."""
 
 
 def summarise(cases: list[Case], results: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -37,23 +39,38 @@ def summarise(cases: list[Case], results: list[list[dict[str, Any]]]) -> list[di
         results: the measurements of each case, in the same order.
     """
     rows = [_summarise_case(case, repeats) for case, repeats in zip(cases, results, strict=True)]
-    rates = {(row["data"], row["format"], row["way"]): row["records_per_second"] for row in rows}
-    first_rates = {row["data"]: row["records_per_second"] for row in reversed(rows)}
+    rates = {
+        _name(row): [row["records"] / result["seconds"] for result in repeats]
+        for row, repeats in zip(rows, results, strict=True)
+    }
+    firsts = {row["data"]: _name(row) for row in reversed(rows)}
     for row in rows:
-        rate = row["records_per_second"]
+        own, data = rates[_name(row)], row["data"]
         # Beam's Parquet sink is another matter: all formats are set beside its TFRecord sink.
-        beam = rates.get((row["data"], "tfrecord", BEAM))
-        plain = rates.get((row["data"], row["format"], PLAIN))
-        synced = rates.get((row["data"], row["format"], SYNCED))
-        row["ratio_to_beam"] = rate / beam if beam else None
-        row["ratio_to_plain_write"] = rate / plain if plain else None
-        row["ratio_to_synced_write"] = rate / synced if synced else None
-        row["ratio_to_first"] = rate / first_rates[row["data"]]
+        row["ratio_to_beam"] = _compare(own, rates.get((data, "tfrecord", BEAM)))
+        row["ratio_to_plain_write"] = _compare(own, rates.get((data, row["format"], PLAIN)))
+        row["ratio_to_synced_write"] = _compare(own, rates.get((data, row["format"], SYNCED)))
+        row["ratio_to_first"] = _compare(own, rates[firsts[data]])
     return rows
 
 
+def _name(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["data"], row["format"], row["way"]
+
+
+def _compare(own: list[float], others: list[float] | None) -> float | None:
+    """Returns the median of the ratios turn by turn, so that a slow minute of the machine hits both; None of none."""
+    if others is None:
+        return None
+    if len(own) != len(others):
+        return statistics.median(own) / statistics.median(others)
+    return statistics.median(one / other for one, other in zip(own, others, strict=True))
+
+
 def _summarise_case(case: Case, repeats: list[dict[str, Any]]) -> dict[str, Any]:
-    seconds = statistics.median(result["seconds"] for result in repeats)
+    seconds, cpu_seconds = (
+        statistics.median(result[name] for result in repeats) for name in ("seconds", "cpu_seconds")
+    )
     return {
         "data": case.data,
         "format": case.format,
@@ -63,6 +80,7 @@ def _summarise_case(case: Case, repeats: list[dict[str, Any]]) -> dict[str, Any]
         "seconds": seconds,
         "records_per_second": case.num_records / seconds,
         "nanoseconds_per_record": seconds / case.num_records * 1e9,
+        "cpu_nanoseconds_per_record": cpu_seconds / case.num_records * 1e9,
         "num_bytes": repeats[0]["num_bytes"],
         "peak_bytes": max(result["peak_bytes"] for result in repeats),
         "repeats": len(repeats),
