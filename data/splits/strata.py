@@ -111,56 +111,48 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
     sources: list[Source] = []
     for selection in selections:
         others = tuple(other for other in selections if selection.is_everything and not other.is_everything)
-        sections = sections_of(selection.where, space)
         feasibility = Feasibility(space, selection, others)
-
-        def without_vain(sections: tuple[Section, ...], feasibility: Feasibility = feasibility) -> tuple[Section, ...]:
+        for stratum in _divide(recipe, space, twins, sections_of(selection.where, space)):
             # All or none: the place of every equation depends on all sections.
-            return () if all(map(feasibility.keeps_nothing, sections)) else sections
-
-        if recipe.sampling == "uniform":
+            is_vain = all(map(feasibility.keeps_nothing, stratum.sections))
             sources.append(
                 Source(
                     selection=selection,
                     others=others,
-                    sections=without_vain(sections),
-                    weight=1,
-                    scope=selection.describe(),
-                )
-            )
-            continue
-        if isinstance(recipe.sampling, Balance):
-            for kinds, parts in list_kinds(recipe.sampling, space, twins, sections):
-                levels = tuple(
-                    (kind, recipe.sampling.weight(key, kind))
-                    for key, kind in zip(recipe.sampling.balance, kinds, strict=True)
-                )
-                scope = f"{selection.describe()}, balance {', '.join(kinds)}"
-                sources.append(
-                    Source(
-                        selection=selection,
-                        others=others,
-                        sections=without_vain(parts),
-                        weight=1,
-                        scope=scope,
-                        levels=levels,
-                    )
-                )
-            continue
-        for (shape, lengths), combinations in _list_strata(space, twins, sections):
-            weight = 1 if recipe.commuted == "drop" else len(combinations)
-            scope = f"{selection.describe()}, shape {shape}, lengths {lengths}"
-            parts = list(itertools.chain(*combinations.values()))
-            sources.append(
-                Source(
-                    selection=selection,
-                    others=others,
-                    sections=without_vain((_unite(parts),)),
-                    weight=weight,
-                    scope=scope,
+                    sections=() if is_vain else stratum.sections,
+                    weight=stratum.weight,
+                    scope=", ".join([selection.describe(), *stratum.scope]),
+                    levels=stratum.levels,
                 )
             )
     return tuple(sources)
+
+
+class _Stratum(NamedTuple):
+    """What becomes a source: its sections, and what `Source` says of weight, scope and levels."""
+
+    sections: tuple[Section, ...]
+    weight: int = 1
+    scope: tuple[str, ...] = ()
+    levels: tuple[tuple[str, int], ...] = ()
+
+
+def _divide(
+    recipe: Recipe, space: PreparedSpace, twins: TwinFinder, sections: tuple[Section, ...]
+) -> Iterator[_Stratum]:
+    """Yields the strata of some sections by the recipe's way of sampling; `uniform` makes one of all."""
+    sampling = recipe.sampling
+    if sampling == "uniform":
+        yield _Stratum(sections)
+    elif isinstance(sampling, Balance):
+        for kinds, parts in list_kinds(sampling, space, twins, sections):
+            levels = [(kind, sampling.weight(key, kind)) for key, kind in zip(sampling.balance, kinds, strict=True)]
+            yield _Stratum(parts, scope=(f"balance {', '.join(kinds)}",), levels=tuple(levels))
+    else:
+        for (shape, lengths), combinations in _list_strata(space, twins, sections):
+            weight = 1 if recipe.commuted == "drop" else len(combinations)
+            parts = list(itertools.chain(*combinations.values()))
+            yield _Stratum((_unite(parts),), weight, (f"shape {shape}", f"lengths {lengths}"))
 
 
 class _Part(NamedTuple):

@@ -85,11 +85,7 @@ def check_shards(
         )
 
     def show() -> None:
-        done = [
-            int(name.removesuffix(".json"))
-            for name in filesystem.list_files(filesystem.join(stage.workspace, stage.folder))
-            if name.endswith(".json")
-        ]
+        done = _list_done(stage)
         progress.show(len(done), sum(shards[number][1].num_equations for number in done))
 
     with progress.stage("verifying", len(shards), num_equations=manifest.num_equations):
@@ -157,6 +153,12 @@ def keys_path(workspace: str, number: int) -> str:
 
 def _report_path(stage: ShardStage, number: int) -> str:
     return filesystem.join(stage.workspace, f"{stage.folder}/{number}.json")
+
+
+def _list_done(stage: ShardStage) -> list[int]:
+    """Returns the numbers of the shards whose reports lie in the workspace."""
+    names = filesystem.list_files(filesystem.join(stage.workspace, stage.folder))
+    return [int(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 
 def _load(stage: ShardStage, split: str, info: ShardInfo, number: int, recipe: Recipe) -> CheckedShard | None:
