@@ -82,6 +82,12 @@ class OutputDirectory:
         if latest.format_version != FORMAT_VERSION:
             if self.is_finished(recipe):
                 return
+            if latest.fingerprint == recipe.fingerprint():
+                raise UserError(
+                    f"{self.path} holds a build of format version {latest.format_version} that is not finished, and "
+                    f"this eqstream writes version {FORMAT_VERSION}: give --overwrite to write its files anew, or "
+                    "finish it with the eqstream that began it"
+                )
             differences.insert(0, f"format version: {latest.format_version} -> {FORMAT_VERSION}")
         elif latest.fingerprint == recipe.fingerprint():
             # Formats can be added to a dataset, but dropping one would delete files.

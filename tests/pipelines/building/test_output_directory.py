@@ -11,6 +11,7 @@ from eqstream.data.recipe import FORMAT_VERSION, Recipe
 from eqstream.pipelines.build import build
 from eqstream.pipelines.building.receipts import seal
 from eqstream.pipelines.verify import verify
+from tests.damaged_dataset import edit_manifest, list_files
 
 SUMS = {
     "name": "sums",
@@ -129,3 +130,42 @@ def test_directory_that_is_a_link_is_built_in(built, tmp_path):
     (tmp_path / "out").symlink_to("elsewhere")
     build(make_recipe(), tmp_path / "out")
     assert read_tree(tmp_path / "elsewhere") == read_tree(built)
+
+
+def make_version_1(directory: Path) -> None:
+    """Makes of a dataset what the first format version would have, but for the row groups of Parquet."""
+
+    def edit(manifest):
+        manifest["format_version"] = 1
+        for file in list_files(manifest):
+            del file["blocks"]
+
+    edit_manifest(directory, edit)
+
+
+def test_a_finished_dataset_of_an_older_format_version_is_left_alone_with_a_line(copy):
+    make_version_1(copy)
+    before = read_tree(copy)
+    result = build(make_recipe(), copy)
+    assert (result.state, result.format_version) == ("unchanged", 1)
+    line = "its format version is 1, and --overwrite writes the same equations in version 2"
+    assert result.to_text().split("; ")[2].splitlines()[0] == line
+    assert read_tree(copy) == before
+
+
+def test_a_dataset_of_an_older_format_version_can_be_written_anew(built, copy):
+    make_version_1(copy)
+    assert build(make_recipe(), copy, overwrite=True).state == "built"
+    assert read_tree(copy) == read_tree(built)
+
+
+def test_what_is_left_of_a_build_of_an_older_format_version_is_refused_with_both_cures(built, tmp_path):
+    write_journal(tmp_path / "out", {**SUMS_JOURNAL, "format_version": 1})
+    wanted = (
+        f"{tmp_path}/out holds a build of format version 1 that is not finished, and this eqstream writes version 2: "
+        "give --overwrite to write its files anew, or finish it with the eqstream that began it"
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(wanted)}$"):
+        build(make_recipe(), tmp_path / "out")
+    build(make_recipe(), tmp_path / "out", overwrite=True)
+    assert read_tree(tmp_path / "out") == read_tree(built)
