@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from eqstream.data.recipe import Recipe
+from eqstream.seq2seq.train import TrainingReport, train
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 DOCUMENTS = ("README.md", "docs/from-python.md", "docs/formats.md")
@@ -52,14 +55,20 @@ def test_a_recipes_model_is_trained_evaluated_and_asked(tmp_path, monkeypatch, c
     assert [line[2:].partition(" = ")[0] for line in lines[start + 3 :]] == ["3 + 4", "10 + 10"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """Where the documents find what those before them have made."""
-    return tmp_path_factory.mktemp("docs")
+def train_briefly(recipe: Recipe, *given: object, **options: object) -> TrainingReport:
+    """Trains one epoch, uncompiled."""
+    training = {**recipe.to_dict()["training"], "epochs": 1, "jit_compile": False}
+    return train(Recipe.from_dict({**recipe.to_dict(), "training": training}), *given, **options)
 
 
-def test_code_of_the_documentation_runs_in_its_order_and_prints_what_it_says(folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
+@pytest.mark.parametrize("has_small_settings", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_code_of_the_documentation_runs_in_its_order_and_prints_what_it_says(
+    tmp_path, monkeypatch, capsys, has_small_settings
+):
+    # A document finds what those before it have made.
+    monkeypatch.chdir(tmp_path)
+    if has_small_settings:
+        monkeypatch.setattr("eqstream.seq2seq.train.train", train_briefly)
     for document in DOCUMENTS:
         text = (ROOT / document).read_text(encoding="utf-8")
         blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

@@ -15,7 +15,7 @@ from eqstream.data.recipe import Operands, Recipe, Terms
 from eqstream.pipelines.build import build
 from eqstream.prompt import answer_questions, describe_questions, open_questions, read_lines
 from eqstream.seq2seq.predict import Prediction
-from eqstream.seq2seq.train import train
+from tests.untrained_run import make_untrained_run
 
 ROOT = Path(__file__).parents[2]
 RECIPE = {
@@ -23,7 +23,6 @@ RECIPE = {
     "space": {"operands": {"min": 0, "max": 12}},
     "splits": [{"name": "train", "count": 100}, {"name": "test", "rest": True}],
     "model": {"kind": "mlp-regression"},
-    "training": {"epochs": 1, "batch_size": 20, "validation_examples": 20},
 }
 SPACE = Recipe.from_dict(RECIPE).space
 
@@ -33,7 +32,7 @@ def run(tmp_path_factory):
     place = tmp_path_factory.mktemp("prediction")
     recipe = Recipe.from_dict(RECIPE)
     build(recipe, place / "data")
-    train(recipe, place / "data", place / "run", report=lambda line: None)
+    make_untrained_run(recipe, place / "data", place / "run")
     return str(place / "run")
 
 

@@ -21,6 +21,7 @@ from eqstream.seq2seq.analysis.report import wilson_interval
 from eqstream.seq2seq.figures import learning_curves, maps, style
 from eqstream.seq2seq.figures.breakdown import draw_breakdown
 from eqstream.seq2seq.train import train
+from tests.untrained_run import make_untrained_run
 
 RECIPE = {
     "name": "sums",
@@ -35,23 +36,22 @@ OF_TWO_OPERANDS = {"error-map", "length-map"}
 OF_A_QUESTION = {"attention", "activations"}
 
 
-def run_of(mapping, place):
-    recipe = Recipe.from_dict(mapping)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    recipe, place = Recipe.from_dict(RECIPE), tmp_path_factory.mktemp("attention")
     build(recipe, place / "data")
     train(recipe, place / "data", place / "run", report=lambda line: None)
     return place / "run"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return run_of(RECIPE, tmp_path_factory.mktemp("attention"))
-
-
-@pytest.fixture(scope="module")
 def run_of_three_terms(tmp_path_factory):
     space = {"operands": {"min": 0, "max": 9}, "operators": "+", "terms": 3}
-    mapping = {**RECIPE, "space": space, "model": {"kind": "mlp-regression", "terms": 3}}
-    return run_of(mapping, tmp_path_factory.mktemp("regression"))
+    recipe = Recipe.from_dict({**RECIPE, "space": space, "model": {"kind": "mlp-regression", "terms": 3}})
+    place = tmp_path_factory.mktemp("regression")
+    build(recipe, place / "data")
+    make_untrained_run(recipe, place / "data", place / "run")
+    return place / "run"
 
 
 @pytest.fixture(scope="module")
@@ -79,29 +79,33 @@ def test_the_same_run_gives_the_same_bytes_and_leaves_matplotlib_as_it_was(run, 
     assert (dict(matplotlib.rcParams), matplotlib.get_backend()) == (before, backend)
 
 
-def test_a_regression_of_three_terms_has_neither_maps_nor_an_inside(run_of_three_terms):
+@pytest.fixture
+def pictures(monkeypatch):
+    """What would have been saved, by the path that it would have."""
+    kept = {}
+
+    def save(directory, pictures):
+        kept.update({directory / name: picture for name, picture in pictures.items()})
+        return []
+
+    monkeypatch.setattr(plot, "_save", save)
+    return kept
+
+
+def test_a_regression_of_three_terms_has_neither_maps_nor_an_inside(run_of_three_terms, pictures):
     lines = []
-    paths = plot.plot(run_of_three_terms, question="1 + 2 + 3", report=lines.append)
-    assert {path.stem for path in paths} == ALWAYS
-    assert {path.parent for path in paths} == {run_of_three_terms / "plots"}
+    plot.plot(run_of_three_terms, question="1 + 2 + 3", report=lines.append)
+    assert set(pictures) == {run_of_three_terms / "plots" / name for name in ALWAYS}
     assert lines == [
         "a model of kind `mlp-regression` has neither attention nor activations: these are left out",
         "evaluating 800 examples of `test` ...",
     ]
 
 
-@pytest.fixture
-def pictures(monkeypatch):
-    """What would have been saved, by name."""
-    kept = {}
-    monkeypatch.setattr(plot, "_save", lambda directory, pictures: kept.update(pictures) or [])
-    return kept
-
-
 def test_another_split_and_a_sample_of_it_are_evaluated_on_request(run, pictures):
     def title(**arguments):
         plot.plot(run, **arguments)
-        return pictures["errors"].axes[0].get_title()
+        return pictures[run / "plots" / "errors"].axes[0].get_title()
 
     whole = title()
     assert "split test\n" in whole
@@ -122,7 +126,7 @@ def test_where_the_data_has_moved_it_can_be_named(run, tmp_path, pictures):
         plot.plot(run, data_directory=moved)
     finally:
         moved.rename(run.parent / "data")
-    assert set(pictures) == ALWAYS | OF_TWO_OPERANDS
+    assert {path.name for path in pictures} == ALWAYS | OF_TWO_OPERANDS
 
 
 def test_of_several_numbers_of_terms_the_maps_show_the_pairs_unless_they_are_few(run, pictures, monkeypatch):
@@ -144,12 +148,13 @@ def test_of_several_numbers_of_terms_the_maps_show_the_pairs_unless_they_are_few
 
     monkeypatch.setattr(plot, "evaluate_examples", answer)
     plot.plot(run)
-    assert not OF_TWO_OPERANDS & set(pictures)
+    plots = run / "plots"
+    assert not any((plots / name) in pictures for name in OF_TWO_OPERANDS)
     monkeypatch.setattr(plot, "_MIN_PAIRS", 2)
     plot.plot(run)
     title = "attention on sums, split test, equations of two operands\n1 of 2 answers right"
-    assert pictures["error-map"].get_suptitle() == pictures["length-map"].get_suptitle() == title
-    legend = [label.get_text() for label in pictures["error-map"].legends[0].get_texts()]
+    assert pictures[plots / "error-map"].get_suptitle() == pictures[plots / "length-map"].get_suptitle() == title
+    legend = [label.get_text() for label in pictures[plots / "error-map"].legends[0].get_texts()]
     assert legend == ["right (1)", "wrong (1)"]
 
 

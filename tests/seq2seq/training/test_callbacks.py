@@ -58,13 +58,13 @@ def test_event_files_say_what_the_log_says_also_after_a_death_between_both_and_t
         logged = {(step, float(np.float32(row[names.index(name)]))) for step, row in enumerate(rows)}
         # Each step has one value, however often it was written.
         assert scalars(run / "tensorboard" / folder, tag) == logged, tag
-    train(
-        Recipe.from_dict({**RECIPE, "training": {**RECIPE["training"], "tensorboard": False, "epochs": 1}}),
-        dataset,
-        run,
-        overwrite=True,
-        report=lambda line: None,
-    )
+    recipe = Recipe.from_dict({**RECIPE, "training": {**RECIPE["training"], "tensorboard": False}})
+
+    def stop(line):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        train(recipe, dataset, run, overwrite=True, report=stop)
     assert not (run / "tensorboard").exists()
 
 
