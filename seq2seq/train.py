@@ -14,8 +14,8 @@ from eqstream.seq2seq.runs.compatibility import describe_other_versions
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.split_roles import SplitRoles
 from eqstream.seq2seq.share_text import share_text
+from eqstream.seq2seq.training.display import Display
 from eqstream.seq2seq.training.fit import fit
-from eqstream.seq2seq.training.progress import Progress
 from eqstream.seq2seq.training.state import TrainingProgress, build_metrics, restore_state, save_model, save_state
 from eqstream.seq2seq.training.task import TrainingTask, prepare
 
@@ -64,7 +64,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     report: Report = print,
-    display: Progress | None = None,
+    display: Display | None = None,
 ) -> TrainingReport:
     """Trains and returns what came of it; the run's directory then holds the best model.
 
@@ -94,7 +94,7 @@ def train(
         return _make_report(task, model, progress)
     _open_run(task, model, progress, report=report)
     try:
-        fit(model, task, progress, display=display or Progress(), report=report)
+        fit(model, task, progress, display=display or Display(), report=report)
     except TrainingInterruptedError:
         save_model(task.run.last_keras, model)
         raise

@@ -314,9 +314,9 @@ def _train(recipe: "Recipe", data: str, run: str, *, resume: bool, overwrite: bo
     _load_tensorflow()
     from eqstream.data.errors import TrainingInterruptedError
     from eqstream.seq2seq.train import train as train_model
-    from eqstream.seq2seq.training.progress import Progress, progress_on
+    from eqstream.seq2seq.training.display import Display, display_on
 
-    display = Progress() if is_quiet() else progress_on(sys.stderr)
+    display = Display() if is_quiet() else display_on(sys.stderr)
     # A thread answers Ctrl-C.
     reporter = make_reporter()
     try:

@@ -16,7 +16,7 @@ from eqstream.data.errors import TrainingInterruptedError, UserError
 from eqstream.seq2seq.config.sections import EarlyStoppingRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.run_directory import RunDirectory, format_csv, write_atomically
 from eqstream.seq2seq.share_text import share_text
-from eqstream.seq2seq.training.progress import Progress
+from eqstream.seq2seq.training.display import Display
 from eqstream.seq2seq.training.state import TrainingProgress, save_model, save_state
 from eqstream.seq2seq.training.validation import ValidationSample
 
@@ -148,7 +148,7 @@ class StateKeeper(keras.callbacks.Callback):
         num_steps_of: Callable[[int], int],
         save_steps: int | None,
         interruption: Event,
-        display: Progress,
+        display: Display,
     ) -> None:
         super().__init__()
         self._progress, self._run, self._num_steps_of, self._save_steps = progress, run, num_steps_of, save_steps

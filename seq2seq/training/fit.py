@@ -11,8 +11,8 @@ from eqstream.data.loading.token_table import TokenTable
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.training.batches import with_targets
 from eqstream.seq2seq.training.callbacks import EpochRecorder, StateKeeper, make_event_writer
+from eqstream.seq2seq.training.display import Display
 from eqstream.seq2seq.training.interrupts import deferred_interrupts
-from eqstream.seq2seq.training.progress import Progress
 from eqstream.seq2seq.training.state import TrainingProgress
 from eqstream.seq2seq.training.task import TrainingTask
 from eqstream.seq2seq.training.validation import ValidationSample
@@ -23,7 +23,7 @@ def fit(
     task: TrainingTask,
     progress: TrainingProgress,
     *,
-    display: Progress,
+    display: Display,
     report: Callable[[str], None],
 ) -> None:
     """Trains until no epoch is left.
@@ -58,7 +58,7 @@ def _make_callbacks(
     task: TrainingTask,
     progress: TrainingProgress,
     *,
-    display: Progress,
+    display: Display,
     report: Callable[[str], None],
     interruption: Event,
 ) -> list[keras.callbacks.Callback]:

@@ -26,7 +26,7 @@ from eqstream.seq2seq.runs.compatibility import describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training import callbacks
-from eqstream.seq2seq.training.progress import Progress
+from eqstream.seq2seq.training.display import Display
 
 ROOT = Path(__file__).parents[2]
 RECIPE = {
@@ -203,7 +203,7 @@ def test_without_a_model_in_the_recipe_it_says_what_is_trained(dataset, tmp_path
     assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["model"] == {"kind": "transformer"}
 
 
-class Recorder(Progress):
+class Recorder(Display):
     """Keeps what a display is told."""
 
     def __init__(self):

@@ -1,6 +1,6 @@
 import io
 
-from eqstream.seq2seq.training.progress import Bar, Lines, progress_on
+from eqstream.seq2seq.training.display import Bar, Lines, display_on
 
 
 class Terminal(io.StringIO):
@@ -20,7 +20,7 @@ def test_lines_come_every_ten_seconds_with_the_time_left():
 
 def test_a_bar_shows_epoch_and_step_and_makes_room_for_lines():
     stream = Terminal()
-    display = progress_on(stream)
+    display = display_on(stream)
     assert isinstance(display, Bar)
     display.begin([4] * 12, num_done=0)
     display.show(0, 0, 4)
@@ -35,4 +35,4 @@ def test_a_bar_shows_epoch_and_step_and_makes_room_for_lines():
 
 
 def test_elsewhere_lines_are_written():
-    assert isinstance(progress_on(io.StringIO()), Lines)
+    assert isinstance(display_on(io.StringIO()), Lines)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 SECONDS_BETWEEN_LINES = 10.0
 
 
-class Progress:
+class Display:
     """Shows nothing; the way for callers that want silence."""
 
     def begin(self, num_steps: Sequence[int], num_done: int) -> None:
@@ -32,7 +32,7 @@ class Progress:
         """Ends the display."""
 
 
-class _Counting(Progress):
+class _Counting(Display):
     """What both displays need to know: how many steps there are, and come before an epoch."""
 
     def begin(self, num_steps: Sequence[int], num_done: int) -> None:
@@ -110,6 +110,6 @@ class Lines(_Counting):
         self._write_line(f"{self._describe(epoch, step, num_steps)}, {tqdm.format_interval(left)} left")
 
 
-def progress_on(stream: TextIO) -> Progress:
+def display_on(stream: TextIO) -> Display:
     """Returns a bar where the stream is a terminal, lines elsewhere."""
     return Bar(stream) if stream.isatty() else Lines(lambda line: print(line, file=stream, flush=True))
