@@ -29,15 +29,20 @@ Epoch = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 
 
 def prepare_eqstream(spec: Spec) -> Epoch:
-    """Returns our loader: shards to a table, checked against manifest and SHA-256, and batches of it."""
+    """Returns our loader: shards to tokens, read ahead and checked; the second epoch is from memory."""
     import pyarrow.parquet  # noqa: F401  (part of the imports, not of the time)
     import tensorflow as tf
 
-    from eqstream.data.loading.sampler import EpochSampler
-    from eqstream.data.loading.shard_batches import batches
-    from eqstream.data.loading.token_table import load_tokens
+    from eqstream.data.dataset.block_reader import BlockReader
+    from eqstream.data.loading.batch_plan import BatchPlan
+    from eqstream.data.loading.epoch_order import EpochOrder
+    from eqstream.data.loading.example_encoder import ExampleEncoder
+    from eqstream.data.loading.split_source import open_split
+    from eqstream.data.loading.tensor_batches import make_batches
+    from eqstream.data.loading.token_table import load_manifest
 
-    codec, datasets = read_codec(spec), []
+    codec, manifest = read_codec(spec), load_manifest(spec["source"])
+    datasets: list[tf.data.Dataset] = []
     # The other ways have built a graph, and so started TensorFlow, before the clock runs.
     for _ in tf.data.Dataset.range(1).map(lambda number: number + 1):
         pass
@@ -45,9 +50,11 @@ def prepare_eqstream(spec: Spec) -> Epoch:
     def epoch() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         # The table of the first epoch serves all others, as does the stream; both are made on the clock.
         if not datasets:
-            table = load_tokens(spec["source"], SPLIT, codec, storage=spec["format"])
-            sampler = EpochSampler(num_examples=len(table), batch_size=BATCH_SIZE, shuffle=False, remainder="keep")
-            datasets.append(batches(table, sampler))
+            blocks = BlockReader(spec["source"], manifest, SPLIT, storage=spec["format"])
+            order = EpochOrder(num_records=blocks.num_records, shuffle=False)
+            source = open_split(blocks, ExampleEncoder(codec, manifest.space), order)
+            plan = BatchPlan(num_examples=blocks.num_records, batch_size=BATCH_SIZE)
+            datasets.append(make_batches(source, plan, plan.list_epochs(0, 0).__next__))
         return as_pairs(datasets[0])
 
     return epoch

@@ -25,24 +25,21 @@ PEAK_REPEATS = 7
 def measure_throughput(spec: Spec) -> dict[str, Any]:
     """Returns the result of a spec; see the module."""
     from eqstream.data.loading.codec import Codec
-    from eqstream.data.loading.sampler import EpochSampler
-    from eqstream.data.loading.shard_batches import batches
-    from eqstream.data.loading.token_table import load_manifest, load_tokens
+    from eqstream.data.loading.token_table import load_manifest
     from eqstream.data.recipe_files import load_recipe
     from eqstream.pipelines.build import build
     from eqstream.seq2seq.config.sections import ModelRecipe
     from eqstream.seq2seq.models.registry import make_model
     from eqstream.seq2seq.optimizers import make_optimizer
-    from eqstream.seq2seq.training.batches import with_targets
+    from eqstream.seq2seq.training.batches import make_source, with_targets
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])
     data = Path(spec["folder"]) / "data"
     build(recipe, data)
     sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(data)
     codec = Codec.for_dataset(manifest, sections.codec)
-    table = load_tokens(data, sections.training.train_split, codec, manifest=manifest)
+    source = make_source(sections.training, codec, data_directory=data, manifest=manifest)
     batch_size = sections.training.batch_size
-    sampler = EpochSampler(num_examples=len(table), batch_size=batch_size, seed=0, remainder="drop")
     model = make_model(sections.model, codec)
     model.compile(
         optimizer=make_optimizer(sections.training.optimizer, 10**6),
@@ -50,7 +47,7 @@ def measure_throughput(spec: Spec) -> dict[str, Any]:
         jit_compile=sections.training.jit_compile,
         steps_per_execution=sections.training.steps_per_execution,
     )
-    stream = with_targets(batches(table, sampler, num_epochs=None), model, mask_pads=sections.training.mask_loss)
+    stream = with_targets(source.batches(first_epoch=0, first_batch=0), model, mask_pads=sections.training.mask_loss)
     return {
         "kind": sections.model.kind,
         "batch_size": batch_size,

@@ -70,26 +70,23 @@ def prepare(spec: dict[str, Any]) -> tuple[Callable, Iterator, Iterator]:
     import tensorflow as tf
 
     from eqstream.data.loading.codec import Codec
-    from eqstream.data.loading.sampler import EpochSampler
-    from eqstream.data.loading.shard_batches import batches
-    from eqstream.data.loading.token_table import load_manifest, load_tokens
+    from eqstream.data.loading.token_table import load_manifest
     from eqstream.data.recipe_files import load_recipe
     from eqstream.seq2seq.config.sections import ModelRecipe
     from eqstream.seq2seq.models.registry import make_model
     from eqstream.seq2seq.optimizers import make_optimizer
-    from eqstream.seq2seq.training.batches import with_targets
+    from eqstream.seq2seq.training.batches import make_source, with_targets
 
     sections, manifest = ModelRecipe.from_recipe(load_recipe(spec["recipe"])), load_manifest(spec["source"])
     training, codec = sections.training, Codec.for_dataset(manifest, sections.codec)
-    table = load_tokens(spec["source"], training.train_split, codec, manifest=manifest)
+    source = make_source(training, codec, data_directory=spec["source"], manifest=manifest)
     model = make_model(sections.model, codec)
     model.compile(
         optimizer=make_optimizer(training.optimizer, 10**6), loss=model.make_loss(), jit_compile=training.jit_compile
     )
     model.optimizer.build(model.trainable_variables)
 
-    sampler = EpochSampler(num_examples=len(table), batch_size=training.batch_size)
-    stream = with_targets(batches(table, sampler, num_epochs=None), model, mask_pads=training.mask_loss)
+    stream = with_targets(source.batches(first_epoch=0, first_batch=0), model, mask_pads=training.mask_loss)
     ready = tf.data.Dataset.from_tensors(next(iter(stream))).repeat()
     return tf.function(model.train_step, jit_compile=training.jit_compile), iter(stream), iter(ready)
 

@@ -1,20 +1,21 @@
 """Datasets on disk, opened for reading."""
 
-import itertools
+import sys
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import numpy as np
-
+from eqstream.data.dataset.block_reader import BlockReader
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.shard_reader import read_split
-from eqstream.data.errors import UserError
-from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.columns import NUMBER_COLUMNS
+from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec, CodecOptions
-from eqstream.data.loading.sampler import EpochSampler
-from eqstream.data.loading.token_table import TokenTable, load_manifest, load_tokens
+from eqstream.data.loading.epoch_order import EpochOrder
+from eqstream.data.loading.example_encoder import ExampleEncoder
+from eqstream.data.loading.split_source import MEMORY_BUDGET, KeptExamples, SplitSource
+from eqstream.data.loading.token_table import TokenTable, load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.equation import Equation, list_equations
 from eqstream.spaces import EquationSpace
@@ -73,8 +74,8 @@ class Dataset:
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
         self.manifest: Manifest = load_manifest(directory)
-        self._tables: dict[tuple[str, Codec], TokenTable] = {}
-        self._split_to_texts: dict[str, dict[str, np.ndarray]] = {}
+        self._blocks: dict[str, BlockReader] = {}
+        self._kept: dict[tuple[str, Codec | None], KeptExamples] = {}
 
     def __repr__(self) -> str:
         splits = ", ".join(f"{name} {count:,}" for name, count in self.splits.items())
@@ -149,10 +150,7 @@ class Dataset:
         Raises:
             UserError: there is no such split, or a shard is missing or damaged; names it.
         """
-        codec = codec or self.codec()
-        if (split, codec) not in self._tables:
-            self._tables[split, codec] = load_tokens(self.directory, split, codec, manifest=self.manifest)
-        return self._tables[split, codec]
+        return self._source(split, codec or self.codec(), memory_budget=sys.maxsize).load()
 
     @overload
     def batches(
@@ -164,6 +162,9 @@ class Dataset:
         epoch: int | None = None,
         shuffle: bool = True,
         drop_remainder: bool = False,
+        reader: tuple[int, int] = (0, 1),
+        first_batch: int = 0,
+        memory_budget: int = MEMORY_BUDGET,
         codec: Codec | None = None,
         as_text: bool = False,
         as_dict: Literal[False] = False,
@@ -179,6 +180,9 @@ class Dataset:
         epoch: int | None = None,
         shuffle: bool = True,
         drop_remainder: bool = False,
+        reader: tuple[int, int] = (0, 1),
+        first_batch: int = 0,
+        memory_budget: int = MEMORY_BUDGET,
         codec: Codec | None = None,
         as_text: bool = False,
         as_dict: Literal[True],
@@ -193,68 +197,74 @@ class Dataset:
         epoch: int | None = None,
         shuffle: bool = True,
         drop_remainder: bool = False,
+        reader: tuple[int, int] = (0, 1),
+        first_batch: int = 0,
+        memory_budget: int = MEMORY_BUDGET,
         codec: Codec | None = None,
         as_text: bool = False,
         as_dict: bool = False,
     ) -> "tf.data.Dataset[Any]":
-        """Returns a split in batches (question, answer), as `fit` of a Keras model takes them; their number is known.
+        """Returns a split in batches (question, answer), as `fit` of a Keras model takes them.
 
         Questions are int32 (batch, question_width), answers int32 (batch, answer_width); the codec has the widths. Each
-        iteration over the batches is one epoch, and the next one has another order: that of (`seed`, epoch) alone. The
-        split is held in memory, see `tokens`.
+        iteration over the batches is one epoch, and the next one has another order: the first epoch that of the files,
+        which are shuffled already, a later one that of (`seed`, epoch) alone. Their number is known, unless the first
+        iteration begins within an epoch and others do not.
+
+        A split is read ahead while its batches are used, in bounded memory (see `eqstream.data.loading.split_source`);
+        one whose tokens fit `memory_budget` is kept in memory once it has been read. The batches are the same.
 
         Args:
             split: its name.
-            batch_size: examples in a batch; the last batch of an epoch has what is left.
+            batch_size: examples in a batch, for all readers together; the last batch of an epoch has what is left.
             seed: of the order.
             epoch: the one that every iteration shall give; None for 0, then 1, and so on.
-            shuffle: False for the order of the records.
+            shuffle: False for the order of the records in every epoch.
             drop_remainder: whether a smaller last batch is left out, so that all have one static size.
+            reader: (i, n) for reader i, from 0, of n that share every batch; it gets the examples i, i + n, … of each
+                epoch. What all readers together get does not depend on their number.
+            first_batch: where the first iteration begins: the number of batches so far, through all epochs. With
+                `epoch`, where every iteration begins, counted within the epoch.
+            memory_budget: bytes; a larger split is read anew in each epoch. It takes a byte for each token and twelve
+                for the numbers of an example.
             codec: from text to tokens; by default `codec()`.
             as_text: whether questions and answers are strings (batch,) instead of tokens.
             as_dict: whether a batch is a dict with `terms`, `digits` and `carries`, int32 (batch,), besides `question`
                 and `answer`.
 
         Raises:
-            UserError: there is no such split, it has no full batch where the remainder is dropped, or a shard is
-                missing or damaged.
+            UserError: there is no such split, it has no full batch where the remainder is dropped, or the reader or the
+                first batch is impossible. A file that is missing or damaged ends the iteration with
+                `tf.errors.InvalidArgumentError`, whose message begins with a line that names shard and record.
         """
         load_tensorflow(with_keras=False)
-        from eqstream.data.loading.shard_batches import epoch_batches, to_pairs
+        from eqstream.data.loading.tensor_batches import make_batches, to_pairs
 
-        sources = self._texts(split) if as_text else self.tokens(split, codec).columns()
-        sampler = _make_sampler(
-            split, len(sources["answer"]), batch_size, seed=seed, shuffle=shuffle, drop_remainder=drop_remainder
+        codec = None if as_text else codec or self.codec()
+        source = self._source(split, codec, seed=seed, shuffle=shuffle, memory_budget=memory_budget)
+        plan = BatchPlan(
+            num_examples=source.num_examples, batch_size=batch_size, drop_remainder=drop_remainder, reader=reader
         )
-        epochs = itertools.count() if epoch is None else itertools.repeat(epoch)
-        if as_dict:
-            return epoch_batches(sources, sampler, epochs.__next__)
-        sources = {name: sources[name] for name in ("question", "answer")}
-        return to_pairs(epoch_batches(sources, sampler, epochs.__next__))
-
-    def _texts(self, split: str) -> dict[str, np.ndarray]:
-        """Returns each column of a split: byte strings, or numbers."""
-        if split not in self._split_to_texts:
-            columns = EquationColumns.join(list(read_split(self.directory, self.manifest, split)))
-            texts = {"question": columns.question.to_bytes(), "answer": columns.answer.to_bytes()}
-            self._split_to_texts[split] = texts | columns.numbers
-        return self._split_to_texts[split]
-
-
-def _make_sampler(
-    split: str, num_examples: int, batch_size: int, *, seed: int, shuffle: bool, drop_remainder: bool
-) -> EpochSampler:
-    if batch_size < 1:
-        raise UserError(f"`batch_size` must be at least 1, got {batch_size}")
-    if drop_remainder and batch_size > num_examples:
-        raise UserError(
-            f"split `{split}` has {num_examples:,} equations, which make no batch of {batch_size:,}; "
-            "choose a smaller one, or keep the remainder"
+        stream = make_batches(
+            source,
+            plan,
+            plan.list_epochs(epoch, first_batch).__next__,
+            columns=NUMBER_COLUMNS if as_dict else (),
+            num_batches=plan.count_batches(epoch, first_batch),
         )
-    return EpochSampler(
-        num_examples=num_examples,
-        batch_size=batch_size,
-        seed=seed,
-        shuffle=shuffle,
-        remainder="drop" if drop_remainder else "keep",
-    )
+        return stream if as_dict else to_pairs(stream)
+
+    def _source(
+        self, split: str, codec: Codec | None, *, seed: int = 0, shuffle: bool = True, memory_budget: int
+    ) -> SplitSource:
+        """Returns the examples of a split as tokens, or as texts without a codec; kept if they fit `memory_budget`."""
+        if codec is not None:
+            codec.check_dataset(self.manifest)
+        if split not in self._blocks:
+            self._blocks[split] = BlockReader(self.directory, self.manifest, split)
+        blocks, encoder = self._blocks[split], ExampleEncoder(codec, self.manifest.space)
+        is_kept = blocks.num_records * encoder.num_bytes <= memory_budget
+        if is_kept and (split, codec) not in self._kept:
+            self._kept[split, codec] = KeptExamples(encoder.reserve(blocks.num_records))
+        order = EpochOrder(num_records=blocks.num_records, seed=seed, shuffle=shuffle)
+        return SplitSource(blocks, encoder, order, kept=self._kept[split, codec] if is_kept else None)

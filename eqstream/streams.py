@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import NUMBER_COLUMNS
+from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.example_encoder import ExampleEncoder
+from eqstream.data.loading.fresh_source import FreshSource
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.equation import Equation, list_equations
@@ -52,6 +55,8 @@ def stream(
     *,
     batch_size: int,
     seed: int = 0,
+    reader: tuple[int, int] = (0, 1),
+    first_batch: int = 0,
     codec: Codec | None = None,
     as_text: bool = False,
     as_dict: Literal[False] = False,
@@ -65,6 +70,8 @@ def stream(
     *,
     batch_size: int,
     seed: int = 0,
+    reader: tuple[int, int] = (0, 1),
+    first_batch: int = 0,
     codec: Codec | None = None,
     as_text: bool = False,
     as_dict: Literal[True],
@@ -77,6 +84,8 @@ def stream(
     *,
     batch_size: int,
     seed: int = 0,
+    reader: tuple[int, int] = (0, 1),
+    first_batch: int = 0,
     codec: Codec | None = None,
     as_text: bool = False,
     as_dict: bool = False,
@@ -92,8 +101,10 @@ def stream(
     Args:
         recipe: a recipe, the path of one, or the name of one that comes with eqstream.
         split: whose equations.
-        batch_size: examples in a batch, at most as many as the split has.
+        batch_size: examples in a batch, for all readers together; at most as many as the split has.
         seed: of the order.
+        reader: (i, n) for reader i, from 0, of n that share every batch.
+        first_batch: the number of batches before the first one that is given.
         codec: from text to tokens; by default that of `Dataset.codec()`.
         as_text: whether questions and answers are strings (batch,) instead of tokens.
         as_dict: whether a batch is a dict with `terms`, `digits` and `carries`, int32 (batch,), besides `question` and
@@ -103,11 +114,11 @@ def stream(
         UserError: there is no such recipe or split, the splits cannot be planned, or the split has no full batch.
     """
     load_tensorflow(with_keras=False)
-    from eqstream.data.loading.fresh_batches import FreshBatches
-    from eqstream.data.loading.shard_batches import to_pairs
+    from eqstream.data.loading.tensor_batches import make_endless_batches, to_pairs
 
     checked = as_recipe(recipe)
     codec = None if as_text else codec or Codec.for_recipe(checked)
-    source = FreshBatches(checked, codec, batch_size=batch_size, split=split, seed=seed)
-    batches = source.batches(columns=NUMBER_COLUMNS if as_dict else ())
+    source = FreshSource(checked, ExampleEncoder.for_recipe(checked, codec), split=split, seed=seed)
+    plan = BatchPlan(num_examples=source.num_examples, batch_size=batch_size, drop_remainder=True, reader=reader)
+    batches = make_endless_batches(source, plan, first_batch, columns=NUMBER_COLUMNS if as_dict else ())
     return batches if as_dict else to_pairs(batches)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eqstream.data.errors import TrainingInterruptedError
+from eqstream.data.loading.epoch_order import ORDER_VERSION
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.optimizers import make_optimizer
-from eqstream.seq2seq.runs.compatibility import describe_other_versions
+from eqstream.seq2seq.runs.compatibility import describe_other_order, describe_other_versions
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.split_roles import SplitRoles
 from eqstream.seq2seq.share_text import share_text
@@ -139,6 +140,7 @@ def _open_run(task: TrainingTask, model: EquationModel, progress: TrainingProgre
     run.write_codec(task.codec)
     if run.state_npz.is_file():
         report(f"going on at epoch {progress.epoch + 1}, step {progress.step}")
+        _adopt_order(task, progress, report=report)
     else:
         save_state(run.state_npz, model, progress)
     *parts, everything = task.stages
@@ -152,6 +154,13 @@ def _open_run(task: TrainingTask, model: EquationModel, progress: TrainingProgre
             f"{stage.source.num_examples:,} examples, {stage.source.num_batches} steps an epoch"
         )
     report(_describe_roles(task.roles, len(task.sample)))
+
+
+def _adopt_order(task: TrainingTask, progress: TrainingProgress, *, report: Report) -> None:
+    change = describe_other_order(progress.order_version, task.training, epoch=progress.epoch, step=progress.step)
+    if change is not None:
+        report(change)
+    progress.order_version = ORDER_VERSION
 
 
 def _make_report(task: TrainingTask, model: EquationModel, progress: TrainingProgress) -> TrainingReport:

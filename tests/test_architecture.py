@@ -34,7 +34,7 @@ FORBIDDEN = {
     "seq2seq": {"eqstream.pipelines", "eqstream.cli", "eqstream.commands", "apache_beam"},
 }
 # Tensors are made in these modules of `data` alone, so that a Beam worker needs no TensorFlow.
-TENSOR_MODULES = {"data/loading/shard_batches.py", "data/loading/fresh_batches.py"}
+TENSOR_MODULES = {"data/loading/tensor_batches.py"}
 TEST_TOOLS = {"pytest", "hypothesis", "tests", "bench"}
 MODULE_TO_LIBRARY = {"yaml": "pyyaml", "google": "protobuf"}
 

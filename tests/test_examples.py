@@ -2,9 +2,13 @@
 
 import re
 import runpy
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from eqstream.data.recipe import Recipe
@@ -24,9 +28,9 @@ def run(name: str, *arguments: object, monkeypatch, capsys) -> list[str]:
 
 def test_examples_are_short_and_each_is_run_here():
     tests = Path(__file__).read_text(encoding="utf-8")
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
     for path in EXAMPLES:
-        assert path.read_text(encoding="utf-8").count("\n") < 60
+        assert path.read_text(encoding="utf-8").count("\n") < 65
         assert f'run("{path.stem}"' in tests
 
 
@@ -59,6 +63,48 @@ def train_briefly(recipe: Recipe, *given: object, **options: object) -> Training
     """Trains one epoch, uncompiled."""
     training = {**recipe.to_dict()["training"], "epochs": 1, "jit_compile": False}
     return train(Recipe.from_dict({**recipe.to_dict(), "training": training}), *given, **options)
+
+
+RESUMED = ("--recipe", "addition-10", "--steps", 24, "--save-steps", 4, "--batch-size", 16)
+# What a test puts before the program: it dies after so many steps.
+KILLER = """
+import itertools, os, runpy, signal, sys
+import keras
+
+last, steps, counted = int(sys.argv[1]), itertools.count(1), keras.callbacks.CallbackList.on_train_batch_end
+
+def die(self, batch, logs=None):
+    counted(self, batch, logs)
+    if next(steps) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+keras.callbacks.CallbackList.on_train_batch_end = die
+program, sys.argv = sys.argv[2], sys.argv[2:]
+runpy.run_path(program, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("kills", [(7,), pytest.param((1, 4, 6, 9), marks=pytest.mark.slow)])
+def test_a_training_of_ones_own_that_is_killed_ends_with_the_same_weights(tmp_path, kills, monkeypatch, capsys):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    program = ROOT / "examples" / "resume_a_training_of_your_own.py"
+    for step in kills:
+        command = [sys.executable, "-c", KILLER, step, program, *RESUMED, "--out", killed]
+        ended = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, check=False)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    for out in (whole, killed):
+        run("resume_a_training_of_your_own", *RESUMED, "--out", out, monkeypatch=monkeypatch, capsys=capsys)
+    one, other = (h5_arrays(out / "last.weights.h5") for out in (whole, killed))
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(values, other[name]) for name, values in one.items())
+
+
+def h5_arrays(path: Path) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    assert found
+    return found
 
 
 @pytest.mark.parametrize("has_small_settings", [True, pytest.param(False, marks=pytest.mark.slow)])

@@ -52,6 +52,11 @@ class BlockReader:
         self._bounds = [0, *itertools.accumulate(shard.num_equations for shard in shards)]
         self._cuts = [Cut(first, shard.num_equations) for first, shard in zip(self._bounds, shards, strict=False)]
         self._shards = _open(storage, shards, self._cuts)
+        self._names = [shard.name for shard in shards]
+
+    def find_shard(self, block: int) -> str:
+        """Returns the name of the shard in which a block begins."""
+        return self._names[bisect.bisect_right(self._bounds, block * BLOCK) - 1]
 
     def read(self, block: int, rows: slice = slice(None)) -> EquationColumns:
         """Returns the equations of some records of a block.

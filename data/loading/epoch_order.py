@@ -15,9 +15,11 @@ from functools import cached_property
 
 import numpy as np
 
+from eqstream.data.formats.blocks import BLOCK
 from eqstream.data.permutation import Permutation, derive_seed, draw_bits
 
-BLOCK = 4096
+# Raised by any change in which example comes when; saved with each training.
+ORDER_VERSION = 2
 # Has many divisors: of two to four, six or eight readers each needs other blocks.
 WINDOW = 48
 # What is read in the order of the files needs no window: fewer blocks are ready sooner.
@@ -26,9 +28,10 @@ SEQUENTIAL_WINDOW = 8
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Window:
-    """Consecutive places of an epoch whose records lie in a few blocks.
+    """Consecutive places of an epoch whose records lie in a few blocks, its lanes.
 
     Attributes:
+        key: epoch and number of the window.
         start: the first place.
         size: number of places.
         blocks: the blocks, int64 (num_blocks,), each whole; only the last one may be shorter than the others.
@@ -38,6 +41,7 @@ class Window:
             together.
     """
 
+    key: tuple[int, int]
     start: int
     size: int
     blocks: np.ndarray
@@ -54,6 +58,10 @@ class Window:
         lanes = _shuffle_lanes(num_lanes, self.size // num_lanes, self.seed)
         return (lanes + np.arange(num_lanes)[:, None] * lanes.shape[1]).T.reshape(-1)
 
+    def lane_size(self, lane: int) -> int:
+        """Returns the number of records of a block."""
+        return min(self.size - lane * self.block_size, self.block_size)
+
     def records(self, rows: np.ndarray) -> np.ndarray:
         """Returns the records of the split at some of its rows, int64 (n,)."""
         return self.blocks[rows // self.block_size] * self.block_size + rows % self.block_size
@@ -68,7 +76,7 @@ class EpochOrder:
     ([0, 1, 2, 3, 4], [2, 4, 3, 1, 0])
 
     Attributes:
-        num_records: of the split, at least 1.
+        num_records: of the split.
         seed: of the order.
         shuffle: False gives the order of the files in every epoch.
         block_size: records of a block.
@@ -84,7 +92,7 @@ class EpochOrder:
     sequential_blocks: int = SEQUENTIAL_WINDOW
 
     def __post_init__(self) -> None:
-        for name in ("num_records", "block_size", "window_blocks", "sequential_blocks"):
+        for name in ("block_size", "window_blocks", "sequential_blocks"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}")
 
@@ -124,6 +132,7 @@ class EpochOrder:
         places = np.arange(start // self.block_size, -(-stop // self.block_size))
         is_shuffled = self._is_shuffled(epoch)
         return Window(
+            key=(epoch, number),
             start=start,
             size=stop - start,
             blocks=self._permute_blocks(epoch, places) if is_shuffled else places,
@@ -158,8 +167,3 @@ def _shuffle_lanes(num_lanes: int, size: int, seed: int) -> np.ndarray:
     keys |= np.arange(size, dtype=np.uint64)
     keys.sort(axis=1)
     return (keys & np.uint64((1 << int(shift)) - 1)).astype(np.int64)
-
-
-def list_positions(start: int, stop: int, reader: int, num_readers: int) -> np.ndarray:
-    """Returns the positions from `start` to `stop` - 1 that a reader has, int64 (n,), rising."""
-    return np.arange(start + (reader - start) % num_readers, stop, num_readers)

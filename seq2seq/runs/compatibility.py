@@ -6,6 +6,7 @@ from eqstream.data.configuration import to_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.epoch_order import ORDER_VERSION
 from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.run_directory import RunDirectory
@@ -87,3 +88,22 @@ def describe_other_versions(before: Mapping[str, str], now: Mapping[str, str]) -
         if now.get(name, version) != version
     ]
     return f"begun with {'; '.join(changes)}: the weights may differ from an uninterrupted run's" if changes else None
+
+
+def describe_other_order(order_version: int, training: TrainingRecipe, *, epoch: int, step: int) -> str | None:
+    """Returns a line that says what another order of examples does to a training that goes on; None if nothing.
+
+    Args:
+        order_version: of the version of eqstream that the training was interrupted with.
+        training: what is trained.
+        epoch: the epoch that comes next or is under way, from 0.
+        step: steps of it that are done.
+    """
+    # A stream has had the same order always.
+    if order_version == ORDER_VERSION or training.source == "fresh" or epoch == step == 0:
+        return None
+    begun = f"some examples of epoch {epoch + 1} come twice and others not at all, and " if step else ""
+    return (
+        "begun with a version of eqstream that gave the examples in another order: "
+        f"{begun}the weights are not those of an uninterrupted run"
+    )

@@ -2,27 +2,32 @@
 
 | key of a batch | shape, dtype |
 | --- | --- |
-| `question`, `answer` | see `eqstream.data.loading.shard_batches` |
+| `question`, `answer` | see `eqstream.data.loading.tensor_batches` |
 | `weight`, if the recipe has `weights` | float32 (batch,) |
 """
 
-from dataclasses import dataclass, replace
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+import numpy as np
 import tensorflow as tf
 
+from eqstream.data.dataset.block_reader import BlockReader
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
-from eqstream.data.formats.columns import EquationColumns
-from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.fresh_batches import FreshBatches
-from eqstream.data.loading.sampler import EpochSampler
-from eqstream.data.loading.shard_batches import batches
-from eqstream.data.loading.token_table import TokenTable, load_tokens
-from eqstream.data.recipe import Recipe
+from eqstream.data.loading.epoch_order import EpochOrder
+from eqstream.data.loading.example_encoder import ExampleEncoder
+from eqstream.data.loading.example_source import ALL, ExampleSource
+from eqstream.data.loading.fresh_source import FreshSource
+from eqstream.data.loading.split_source import MEMORY_BUDGET, open_split
+from eqstream.data.loading.tensor_batches import make_endless_batches
+from eqstream.data.loading.token_table import TokenTable
 from eqstream.seq2seq.config.curriculum import StageRecipe, check_stage
 from eqstream.seq2seq.config.example_weights import WEIGHT_GROUP, ExampleWeights, count_kinds, weigh_kinds
 from eqstream.seq2seq.config.sections import TrainingRecipe
@@ -32,20 +37,38 @@ from eqstream.seq2seq.models.base import EquationModel
 _BATCHES_AHEAD = 16
 
 
-class TrainingSource(Protocol):
-    """Batches without end, of which every one can be the first.
+class TrainingSource:
+    """Batches without end, of which every one can be the first; a smaller last one of an epoch is left out.
+
+    Args:
+        examples: what they are taken from.
+        batch_size: examples of a batch.
+        narrow: returns the examples of a stage alone.
+        weights: of the values that the column `weight_group` of the examples has; None without that column.
 
     Attributes:
         num_examples: in an epoch.
         num_batches: in an epoch.
+        failure: what ended the batches, if anything did. TensorFlow makes an error of its own of it.
+
+    Raises:
+        UserError: an epoch has no full batch.
     """
 
-    num_examples: int
-    num_batches: int
-
-    def batches(self, *, first_epoch: int, first_batch: int) -> tf.data.Dataset:
-        """Returns the batches from that one on; see the table of the module for their form."""
-        ...
+    def __init__(
+        self,
+        examples: ExampleSource,
+        batch_size: int,
+        narrow: Callable[[StageRecipe], ExampleSource],
+        *,
+        weights: ExampleWeights | None = None,
+    ) -> None:
+        self._plan = BatchPlan(num_examples=examples.num_examples, batch_size=batch_size, drop_remainder=True)
+        self._examples, self._narrow, self._weights = examples, narrow, weights
+        self.num_examples, self.num_batches = examples.num_examples, self._plan.num_batches
+        self.failure: UserError | None = None
+        # Of the tables that are read.
+        self.encoder = examples.encoder
 
     def select(self, stage: StageRecipe, position: int) -> "TrainingSource":
         """Returns the source of the examples of a stage alone, the one at that place of the curriculum.
@@ -53,87 +76,29 @@ class TrainingSource(Protocol):
         Raises:
             UserError: it has no full batch.
         """
-        ...
-
-
-class ShardBatches:
-    """A split read into memory, every epoch in another order.
-
-    Args:
-        table: the examples.
-        sampler: of as many.
-        weights: of the values that the column `weight_group` has; None without that column.
-    """
-
-    def __init__(self, table: TokenTable, sampler: EpochSampler, weights: ExampleWeights | None = None) -> None:
-        self._table, self._sampler, self._weights = table, sampler, weights
-        self.num_examples, self.num_batches = len(table), sampler.num_batches
-
-    def select(self, stage: StageRecipe, position: int) -> "ShardBatches":
-        """Returns the source of the examples of a stage alone."""
-        indices = stage.select(self._table.numbers)
-        check_stage(stage, position, len(indices), self._sampler.batch_size)
-        return ShardBatches(self._table.take(indices), replace(self._sampler, num_examples=len(indices)), self._weights)
-
-    def batches(self, *, first_epoch: int, first_batch: int) -> tf.data.Dataset:
-        """Returns the batches from that one on, without end."""
-        columns = () if self._weights is None else (WEIGHT_GROUP,)
-        stream = batches(
-            self._table,
-            self._sampler,
-            first_epoch=first_epoch,
-            first_batch=first_batch,
-            num_epochs=None,
-            columns=columns,
-        )
-        return _weigh(stream, self._weights)
-
-
-class StreamBatches:
-    """An endless stream of fresh equations.
-
-    Args:
-        recipe: of the training.
-        data_recipe: of the dataset, which says what is held out.
-        codec: from text to tokens.
-        weights: of the equations; None if all are alike.
-        stage: what the equations must meet; None for all.
-    """
-
-    def __init__(
-        self,
-        recipe: TrainingRecipe,
-        data_recipe: Recipe,
-        codec: Codec,
-        *,
-        weights: ExampleWeights | None = None,
-        stage: StageRecipe | None = None,
-    ) -> None:
-        self._recipe, self._data_recipe, self._codec, self._weights = recipe, data_recipe, codec, weights
-        self._batches = FreshBatches(
-            data_recipe,
-            codec,
-            batch_size=recipe.batch_size,
-            split=recipe.train_split,
-            epoch_examples=recipe.epoch_examples,
-            seed=recipe.seed,
-            where=None if stage is None else stage.to_where(),
-            extra=None if weights is None else {WEIGHT_GROUP: weights.groups},
-        )
-        self.num_examples, self.num_batches = self._batches.num_examples, self._batches.num_batches
-
-    def select(self, stage: StageRecipe, position: int) -> "StreamBatches":
-        """Returns the stream of the equations of a stage alone."""
         try:
-            return StreamBatches(self._recipe, self._data_recipe, self._codec, weights=self._weights, stage=stage)
+            examples = self._narrow(stage)
         except UserError as error:
             raise UserError(f"`training.curriculum.{position}` ({stage.to_text()}): {error}") from error
+        check_stage(stage, position, examples.num_examples, self._plan.batch_size)
+        return TrainingSource(examples, self._plan.batch_size, self._narrow, weights=self._weights)
 
     def batches(self, *, first_epoch: int, first_batch: int) -> tf.data.Dataset:
-        """Returns the batches from that one on, without end."""
+        """Returns the batches from that one on; see the table of the module for their form."""
         columns = () if self._weights is None else (WEIGHT_GROUP,)
-        stream = self._batches.batches(first_epoch=first_epoch, first_batch=first_batch, columns=columns)
-        return _weigh(stream, self._weights)
+        first = first_epoch * self.num_batches + first_batch
+        return _weigh(make_endless_batches(self, self._plan, first, columns=columns), self._weights)
+
+    def read(
+        self, runs: Iterable[np.ndarray], *, columns: Sequence[str] = (), reader: tuple[int, int] = ALL
+    ) -> Iterator[TokenTable]:
+        """Yields the examples at each array of positions; see `eqstream.data.loading.example_source`."""
+        self.failure = None
+        try:
+            yield from self._examples.read(runs, columns=columns, reader=reader)
+        except UserError as error:
+            self.failure = error
+            raise
 
 
 def _weigh(stream: tf.data.Dataset, weights: ExampleWeights | None) -> tf.data.Dataset:
@@ -191,20 +156,35 @@ def make_source(
     """Returns the source of the batches that a recipe asks for.
 
     Raises:
-        UserError: the split has too few examples for a batch, a shard is damaged, or a stream cannot know what the
-            dataset holds out.
+        UserError: the split has too few examples for a batch, or a stream cannot know what the dataset holds out.
     """
     weights = _count_weights(recipe, data_directory, manifest)
+    codec.check_dataset(manifest)
+    extra = None if weights is None else {WEIGHT_GROUP: weights.groups}
+    encoder = ExampleEncoder(codec, manifest.space, extra=extra)
     if recipe.source == "fresh":
-        return _make_stream(recipe, codec, manifest, weights)
-    table = load_tokens(data_directory, recipe.train_split, codec, manifest=manifest, storage=recipe.storage)
-    if recipe.batch_size > len(table):
-        raise UserError(f"`training.batch_size` is {recipe.batch_size}, the split has only {len(table)} examples")
-    sampler = EpochSampler(num_examples=len(table), batch_size=recipe.batch_size, seed=recipe.seed)
-    if weights is not None:
-        groups = weights.groups(_to_columns(table, codec))
-        table = TokenTable(table.questions, table.answers, {**table.numbers, WEIGHT_GROUP: groups})
-    return ShardBatches(table, sampler, weights)
+        _check_known(manifest)
+        open_stream = functools.partial(
+            FreshSource,
+            manifest.recipe,
+            encoder,
+            split=recipe.train_split,
+            epoch_examples=recipe.epoch_examples,
+            seed=recipe.seed,
+        )
+        return TrainingSource(
+            open_stream(), recipe.batch_size, lambda stage: open_stream(where=stage.to_where()), weights=weights
+        )
+    blocks = BlockReader(data_directory, manifest, recipe.train_split, storage=recipe.storage)
+    order = EpochOrder(num_records=blocks.num_records, seed=recipe.seed)
+    # The examples of a stage are chosen among all of them.
+    examples = open_split(blocks, encoder, order, sys.maxsize if recipe.curriculum else MEMORY_BUDGET)
+    return TrainingSource(
+        examples,
+        recipe.batch_size,
+        lambda stage: examples.select(stage.select(examples.load().numbers)),
+        weights=weights,
+    )
 
 
 def _count_weights(recipe: TrainingRecipe, data_directory: str | Path, manifest: Manifest) -> ExampleWeights | None:
@@ -213,11 +193,6 @@ def _count_weights(recipe: TrainingRecipe, data_directory: str | Path, manifest:
     blocks = read_split(data_directory, manifest, recipe.train_split, storage=recipe.storage)
     histograms = manifest.split(recipe.train_split).histograms
     return weigh_kinds(recipe.weights, count_kinds(recipe.weights, histograms, blocks))
-
-
-def _to_columns(table: TokenTable, codec: Codec) -> EquationColumns:
-    texts = codec.decode_questions(table.questions), codec.decode_answers(table.answers)
-    return EquationColumns(*map(ByteRows.from_texts, texts), numbers=table.numbers)
 
 
 def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: bool) -> tf.data.Dataset:
@@ -238,14 +213,10 @@ def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: b
     return dataset.map(prepare).prefetch(_BATCHES_AHEAD)
 
 
-def _make_stream(
-    recipe: TrainingRecipe, codec: Codec, manifest: Manifest, weights: ExampleWeights | None
-) -> StreamBatches:
+def _check_known(manifest: Manifest) -> None:
     # The dataset's recipe, not the training's, says what is held out: it is planned anew, and must come out the same.
-    data_recipe = manifest.recipe
-    if data_recipe.fingerprint() != manifest.fingerprint:
+    if manifest.recipe.fingerprint() != manifest.fingerprint:
         raise UserError(
             "`training.source: fresh` needs a dataset of this version of eqstream, to know what it holds out; "
             "build it anew, or use `source: shards`"
         )
-    return StreamBatches(recipe, data_recipe, codec, weights=weights)

@@ -37,6 +37,7 @@ def fit(
 
     Raises:
         TrainingInterruptedError: the user pressed Ctrl-C; the state is saved.
+        UserError: a shard is missing or damaged; the state is that of the last time it was saved.
     """
     training = task.training
     num_steps = [task.num_steps_of(epoch) for epoch in range(training.epochs)]
@@ -93,16 +94,21 @@ def _fit_epochs(
     stream = stage.source.batches(first_epoch=progress.epoch, first_batch=progress.step)
     if is_begun:
         callbacks = [_MetricsRestorer(model), *callbacks]
-    model.fit(
-        with_targets(stream, model, mask_pads=training.mask_loss),
-        validation_data=with_targets(_single_batch(task.sample), model, mask_pads=training.mask_loss),
-        steps_per_epoch=stage.source.num_batches - progress.step,
-        initial_epoch=progress.epoch,
-        epochs=progress.epoch + 1 if is_begun else stage.end_epoch,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
+    try:
+        model.fit(
+            with_targets(stream, model, mask_pads=training.mask_loss),
+            validation_data=with_targets(_single_batch(task.sample), model, mask_pads=training.mask_loss),
+            steps_per_epoch=stage.source.num_batches - progress.step,
+            initial_epoch=progress.epoch,
+            epochs=progress.epoch + 1 if is_begun else stage.end_epoch,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+    except tf.errors.OpError as error:
+        if stage.source.failure is None:
+            raise
+        raise stage.source.failure from error
 
 
 def _divisor(number: int, limit: int) -> int:

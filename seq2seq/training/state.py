@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from eqstream.data.errors import UserError
+from eqstream.data.loading.epoch_order import ORDER_VERSION
 from eqstream.seq2seq.models.base import EquationModel
 
 
@@ -24,6 +25,7 @@ class TrainingProgress:
         rows: the metrics of each finished epoch.
         best_epoch: the epoch whose model is kept, from 0; None before the first epoch ends.
         is_stopped: whether early stopping has ended the training.
+        order_version: of the order of the examples, see `eqstream.data.loading.epoch_order`.
     """
 
     epoch: int = 0
@@ -31,11 +33,13 @@ class TrainingProgress:
     rows: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int | None = None
     is_stopped: bool = False
+    order_version: int = ORDER_VERSION
 
     @classmethod
     def from_json(cls, text: str) -> "TrainingProgress":
         """Returns the progress that a state holds; the first release kept more, which `rows` tell, too."""
-        values = json.loads(text)
+        # The versions with the first order did not say so.
+        values = {"order_version": 1} | json.loads(text)
         return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.token_table import TokenTable, load_tokens
+from eqstream.data.loading.split_source import load_tokens
+from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.spare import spare_equations

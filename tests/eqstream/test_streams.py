@@ -50,5 +50,5 @@ def test_batches_are_like_those_of_a_dataset_but_endless(tmp_path):
 def test_split_that_is_not_there_or_too_small_is_refused():
     with pytest.raises(UserError, match=r"^the recipe has no split `trian`; did you mean `train`\?$"):
         eqstream.equations(RECIPE, "trian")
-    with pytest.raises(UserError, match=r"^an epoch of 100 examples has no full batch of 101$"):
+    with pytest.raises(UserError, match=r"^an epoch of 100 examples has no full batch of 101: lower `batch_size`$"):
         eqstream.stream(RECIPE, batch_size=101)

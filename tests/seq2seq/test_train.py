@@ -373,7 +373,7 @@ def test_early_stopping_ends_the_training_for_good(dataset, tmp_path):
     ("section", "change", "message"),
     [
         ("space", {"operands": {"min": 0, "max": 13}}, r"another space than the recipe: `space\.operands` is"),
-        ("training", {"batch_size": 101}, "`training.batch_size` is 101, the split has only 100 examples"),
+        ("training", {"batch_size": 101}, "an epoch of 100 examples has no full batch of 101: lower `batch_size`"),
         ("training", {"train_split": "training"}, "no split `training`; did you mean `train`"),
         ("training", {"validation_split": "validation"}, "no split `validation`"),
         ("training", {"storage": "csv"}, "`training.storage` is unknown"),

@@ -4,7 +4,8 @@ import itertools
 import numpy as np
 import pytest
 
-from eqstream.data.loading.epoch_order import BLOCK, EpochOrder, list_positions
+from eqstream.data.formats.blocks import BLOCK
+from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.permutation import Permutation
 
 SMALL = [
@@ -122,21 +123,13 @@ def test_a_split_of_a_billion_records_is_entered_anywhere():
     assert order.window(11, order.num_windows(11) - 1).blocks[-1] == 10**9 // BLOCK
 
 
-@pytest.mark.parametrize("name", ["num_records", "block_size", "window_blocks", "sequential_blocks"])
+@pytest.mark.parametrize("name", ["block_size", "window_blocks", "sequential_blocks"])
 def test_impossible_orders_are_refused(name):
     with pytest.raises(ValueError, match=f"^`{name}` must be at least 1, got 0$"):
         dataclasses.replace(EpochOrder(num_records=10), **{name: 0})
     order = EpochOrder(num_records=10, block_size=2, window_blocks=2)
     with pytest.raises(IndexError, match=r"^epoch 1 has 3 windows, there is none of number 3$"):
         order.window(1, 3)
-
-
-@pytest.mark.parametrize("num_readers", [1, 2, 3, 5, 48])
-def test_each_position_is_one_readers(num_readers):
-    for start, stop in [(0, 0), (0, 7), (5, 6), (11, 60)]:
-        lists = [list_positions(start, stop, reader, num_readers) for reader in range(num_readers)]
-        assert sorted(np.concatenate(lists).tolist()) == list(range(start, stop))
-        assert all((positions % num_readers == reader).all() for reader, positions in enumerate(lists))
 
 
 # How well it is shuffled, beside `numpy.random.Generator.permutation`; `pytest -s` prints the figures.

@@ -7,7 +7,8 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.token_table import load_manifest, load_tokens
+from eqstream.data.loading.split_source import load_tokens
+from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.unseen import unseen_equations
 from eqstream.pipelines.build import build
@@ -146,7 +147,10 @@ def test_stage_of_a_stream_without_a_full_batch_is_refused_by_name(dataset):
     source, _, _ = make(dataset)
     stages = [{"epochs": 1, "digits": {"min": 3}}]
     (stage,) = ModelRecipe.from_dict({"training": {"curriculum": stages}}).training.curriculum
-    message = "`training.curriculum.2` (digits from 3): an epoch of 0 examples has no full batch of 16"
+    message = (
+        "`training.curriculum.2` (digits from 3) has 0 examples, less than one batch of 16: widen the stage or lower "
+        "`training.batch_size`"
+    )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         source.select(stage, 2)
 

@@ -275,6 +275,15 @@ def test_best_and_last_weights_can_both_be_had(whole):
     assert all(same) == is_last
 
 
+def _forget_order(path: Path) -> None:
+    """Makes a state what a version with the first order would have written."""
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    progress = json.loads(str(arrays["progress"]))
+    assert progress.pop("order_version") == 2
+    np.savez(path, **{**arrays, "progress": np.array(json.dumps(progress))})
+
+
 def test_a_run_can_be_trained_longer_and_says_so_itself(dataset, tmp_path):
     def recipe(epochs):
         training = {**RECIPE["training"], "epochs": epochs, "early_stopping": None}
@@ -284,10 +293,15 @@ def test_a_run_can_be_trained_longer_and_says_so_itself(dataset, tmp_path):
     description = json.loads((tmp_path / "run" / "run.json").read_text())
     description["versions"]["keras"] = "3.0.0"
     (tmp_path / "run" / "run.json").write_text(json.dumps(description))
+    _forget_order(tmp_path / "run" / "state.npz")
     lines = []
     assert train(recipe(3), dataset, tmp_path / "run", resume=True, report=lines.append).num_epochs == 3
     assert (
         f"begun with keras 3.0.0, now {keras.__version__}: the weights may differ from an uninterrupted run's" in lines
+    )
+    assert (
+        "begun with a version of eqstream that gave the examples in another order: the weights are not those of an "
+        "uninterrupted run" in lines
     )
     assert any(line.startswith("3 epochs now, 2 when it was begun") for line in lines)
     description = json.loads((tmp_path / "run" / "run.json").read_text())
