@@ -51,7 +51,13 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 def make_optimizer(recipe: OptimizerRecipe, num_steps: int) -> keras.optimizers.Optimizer:
     """Returns a new optimizer for a training of `num_steps` steps."""
-    schedule = WarmupSchedule(recipe.learning_rate, recipe.warmup_steps, num_steps, recipe.schedule, recipe.final_share)
+    schedule = WarmupSchedule(
+        peak=recipe.learning_rate,
+        warmup_steps=recipe.warmup_steps,
+        num_steps=num_steps,
+        shape=recipe.schedule,
+        final_share=recipe.final_share,
+    )
     options: dict = {"learning_rate": schedule, "global_clipnorm": recipe.clip_norm}
     if recipe.name in ("adam", "adamw"):
         options["beta_2"] = recipe.beta_2

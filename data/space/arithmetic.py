@@ -119,14 +119,14 @@ class Arithmetic:
             with_carries: whether carries are wanted; they are all zero otherwise.
         """
         if not self._has_native_operands:
-            return self._run(self, columns, operands.astype(object), with_carries, False).evaluate()
+            return self._run(self, columns, operands.astype(object), with_carries=with_carries).evaluate()
         operands = operands.astype(np.int64, copy=False)
-        run = self._run(self, columns, operands, with_carries, not self.is_native)
+        run = self._run(self, columns, operands, with_carries=with_carries, is_checked=not self.is_native)
         answers = run.evaluate()
         wide = np.flatnonzero(run.is_wide)
         if not len(wide):
             return answers
-        exact = self._run(self, columns.take(wide), operands[:, wide].astype(object), with_carries, False)
+        exact = self._run(self, columns.take(wide), operands[:, wide].astype(object), with_carries=with_carries)
         return answers.replace(wide, exact.evaluate())
 
     def _choose_run(self) -> "type[_OneGrid]":
@@ -149,7 +149,13 @@ class _OneGrid:
     """
 
     def __init__(
-        self, arithmetic: Arithmetic, columns: ShapeColumns, operands: np.ndarray, with_carries: bool, is_checked: bool
+        self,
+        arithmetic: Arithmetic,
+        columns: ShapeColumns,
+        operands: np.ndarray,
+        *,
+        with_carries: bool,
+        is_checked: bool = False,
     ) -> None:
         self._arithmetic = arithmetic
         self._columns = columns

@@ -25,7 +25,7 @@ def in_buckets(hashes: np.ndarray, buckets: Sequence[float]) -> np.ndarray:
     return above if high == _HASH_SPACE else above & (hashes < np.uint64(high))
 
 
-def class_hash(columns: ShapeColumns, operands: np.ndarray, decimals: int, salt: str) -> np.ndarray:
+def class_hash(columns: ShapeColumns, operands: np.ndarray, *, decimals: int, salt: str) -> np.ndarray:
     """Returns a salted hash of each equation's class, uint64 (n,).
 
     Twins have equal hashes, because the two sides of ``+`` and ``*`` enter as a sum. It depends on the values and the

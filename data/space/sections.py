@@ -88,7 +88,7 @@ class Section:
             starts = np.array(self.box_starts, dtype=index_dtype(self.shape_size))
             boxes = np.searchsorted(starts, indices, side="right") - 1
             indices = indices - starts.take(boxes)
-        return Candidates(self, rows, numbers, boxes, indices)
+        return Candidates(section=self, rows=rows, numbers=numbers, boxes=boxes, places=indices)
 
     def unrank_operands(self, boxes: np.ndarray | None, places: np.ndarray) -> np.ndarray:
         """Returns the operands at places (n,) of boxes (n,), or of the only box; shape (num_terms, n)."""
@@ -214,7 +214,8 @@ class Candidates:
     def take(self, kept: np.ndarray) -> "Candidates":
         """Returns the equations at the places `kept`."""
         numbers, boxes = (None if column is None else column[kept] for column in (self.numbers, self.boxes))
-        return Candidates(self.section, self.rows[kept], numbers, boxes, self.places[kept])
+        places = self.places[kept]
+        return Candidates(section=self.section, rows=self.rows[kept], numbers=numbers, boxes=boxes, places=places)
 
     @cached_property
     def shapes(self) -> np.ndarray:

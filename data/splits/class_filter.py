@@ -71,7 +71,7 @@ class ClassFilter:
     def _is_selected(self, columns: ShapeColumns, operands: np.ndarray, answers: Answers | None) -> np.ndarray:
         hashes = None
         if self._needs_hash:
-            hashes = class_hash(columns, operands, self._space.decimals, self._hash_salt)
+            hashes = class_hash(columns, operands, decimals=self._space.decimals, salt=self._hash_salt)
 
         def meets(selection: Selection) -> np.ndarray:
             result = np.ones(operands.shape[1], dtype=bool)

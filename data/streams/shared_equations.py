@@ -34,7 +34,7 @@ class HeldOut:
 
     def has_classes(self, classes: TwinClasses, decimals: int) -> np.ndarray:
         """Returns which of some classes are held out, bool (n,); `decimals` are those of an operand."""
-        return self._contains(class_hash(classes.columns, classes.operands, decimals, ""))
+        return self._contains(class_hash(classes.columns, classes.operands, decimals=decimals, salt=""))
 
     def find_records(self, recipe: Recipe, split: str) -> np.ndarray:
         """Returns the records of a dataset's split whose equations are held out, int64 (n,), rising.
@@ -74,5 +74,5 @@ def _hash_block(block: EquationBlock, space: PreparedSpace) -> np.ndarray:
     hashes = np.empty(len(block), np.uint64)
     for shapes, rows, places in space.shapes.split(block.shapes):
         operands = np.stack([operand[rows] for operand in block.operands[: shapes.num_terms]])
-        hashes[rows] = class_hash(shapes.columns(places), operands, space.decimals, "")
+        hashes[rows] = class_hash(shapes.columns(places), operands, decimals=space.decimals, salt="")
     return hashes

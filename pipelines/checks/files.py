@@ -70,7 +70,7 @@ def check_files(directory: str, manifest: Manifest, path_to_found: Mapping[str, 
             continue
         if path.startswith(SHARD_FOLDERS) or _may_hold_records(path):
             findings.append(
-                Finding("files", path, "the manifest lists no such file; readers would mix it in", None, (path,))
+                Finding("files", path, "the manifest lists no such file; readers would mix it in", paths=(path,))
             )
         else:
             foreign.append(path)
@@ -112,7 +112,7 @@ def _read_small_files(directory: str) -> tuple[dict[str, bytes], list[Finding]]:
 
 
 def _about_file(path: str, reason: str) -> Finding:
-    return Finding("files", path, reason, None, (path,))
+    return Finding("files", path, reason, paths=(path,))
 
 
 def _check_shard_files(
@@ -125,7 +125,7 @@ def _check_shard_files(
         elif not filesystem.exists(filesystem.join(directory, path)):
             reason = f"it is missing: there is no file {path}"
         if reason is not None:
-            yield Finding("files", shard, reason, None, (path,))
+            yield Finding("files", shard, reason, paths=(path,))
 
 
 def _compare_file(shard: str, info: FileInfo, found: list[Any], listed: Mapping[str, _Listed]) -> str | None:
@@ -170,11 +170,11 @@ def _explain_checksums(
             yield _about_file(layout.CHECKSUMS, f"it does not list {path}")
         elif found[path] != sha256 and path in listed:
             reason = f"the checksum of {path} in {layout.CHECKSUMS} differs from the manifest's"
-            yield Finding("files", listed[path].shard, reason, None, (layout.CHECKSUMS,))
+            yield Finding("files", listed[path].shard, reason, paths=(layout.CHECKSUMS,))
         elif found[path] != sha256:
             paths = (layout.CHECKSUMS, path) if path != layout.MANIFEST else ()
             yield Finding(
-                "files", path, f"its SHA-256 differs from the one in {layout.CHECKSUMS}: it was changed", None, paths
+                "files", path, f"its SHA-256 differs from the one in {layout.CHECKSUMS}: it was changed", paths=paths
             )
     for path in found:
         # That metadata are missing is said of them.

@@ -28,13 +28,13 @@ def check_metadata(manifest: Manifest, path_to_contents: Mapping[str, bytes], *,
     for path in layout.METADATA:
         if path in path_to_contents and path not in path_to_expected:
             reason = "it does not belong here: the formats of the dataset have no use for it"
-            yield Finding("files", path, reason, None, (path,))
+            yield Finding("files", path, reason, paths=(path,))
     for path, expected in path_to_expected.items():
         if path not in path_to_contents:
-            yield Finding("files", path, "it is missing", None, (path, layout.CHECKSUMS))
+            yield Finding("files", path, "it is missing", paths=(path, layout.CHECKSUMS))
         elif path_to_contents[path] != expected and is_listed:
             reason = f"it is not what {layout.MANIFEST} gives: it was changed"
-            yield Finding("files", path, reason, None, (path, layout.CHECKSUMS))
+            yield Finding("files", path, reason, paths=(path, layout.CHECKSUMS))
 
 
 def explain_other_author(manifest: Manifest) -> str | None:

@@ -71,7 +71,7 @@ class PlanComparison:
         if self._first is not None:
             number, found, expected = self._first
             wanted = "the recipe plans no such record" if expected is None else f"the recipe plans `{expected}` there"
-            yield Finding("plan", shard, f"it is `{found}`, {wanted}", number, paths)
+            yield Finding("plan", shard, f"it is `{found}`, {wanted}", record=number, paths=paths)
         if self._num_differences > 1:
             count = f"{self._num_differences:,} of its {self._num_records:,} records"
             yield Finding("plan", shard, f"{count} are not those of the recipe's plan", paths=paths)

@@ -48,7 +48,7 @@ class ShardPlace:
     def finding(self, kind: str, reason: str, record: int | None = None, file_format: str | None = None) -> Finding:
         """Returns a finding about the shard, or about its file of one format."""
         paths = self.paths if file_format is None else (self.info.files[file_format].path,)
-        return Finding(kind, self.info.shard, reason, record, paths)
+        return Finding(kind, self.info.shard, reason, record=record, paths=paths)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ def check_twins(
         relation = "stands also" if pair.is_repeated else f"is a commuted twin of `{first}`"
         reason = f"`{second}` {relation} in {other.shard}, record {pair.first.record}"
         paths = tuple(file.path for each in (info, other) for file in each.files.values())
-        yield Finding("twins", info.shard, reason, pair.second.record, paths)
+        yield Finding("twins", info.shard, reason, record=pair.second.record, paths=paths)
     # Keys collide so rarely that the rest may be counted unseen.
     for _ in range(num_candidates - len(candidates)):
         yield Finding("twins", "", "")

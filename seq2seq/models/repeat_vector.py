@@ -29,12 +29,13 @@ class RepeatVectorModel(EquationModel):
         width = recipe.embedding_width if recipe.embedding == "learned" else None
         self.embedding = CharacterEmbedding(self.codec.num_tokens, width, name="embedding")
         self.encoder = [
-            self._make_lstm("encoder", level, recipe.encoder_width, level < recipe.encoder_depth - 1)
+            self._make_lstm("encoder", level, recipe.encoder_width, return_sequences=level < recipe.encoder_depth - 1)
             for level in range(recipe.encoder_depth)
         ]
         self.repeat = keras.layers.RepeatVector(self.codec.answer_width, name="repeat")
         self.decoder = [
-            self._make_lstm("decoder", level, recipe.decoder_width, True) for level in range(recipe.decoder_depth)
+            self._make_lstm("decoder", level, recipe.decoder_width, return_sequences=True)
+            for level in range(recipe.decoder_depth)
         ]
         self.dropout = keras.layers.Dropout(recipe.dropout, name="dropout")
         self.normalization = (
@@ -42,7 +43,7 @@ class RepeatVectorModel(EquationModel):
         )
         self.logits = keras.layers.Dense(self.codec.num_tokens, name="logits")
 
-    def _make_lstm(self, side: str, level: int, width: int, return_sequences: bool) -> keras.layers.Layer:
+    def _make_lstm(self, side: str, level: int, width: int, *, return_sequences: bool) -> keras.layers.Layer:
         name = f"{side}_{level + 1}"
         # Sequences of equations are short: written out step by step they run faster than in a loop.
         lstm = keras.layers.LSTM(width, return_sequences=return_sequences, unroll=True, name=name)

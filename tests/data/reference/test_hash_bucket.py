@@ -41,5 +41,5 @@ def test_buckets_are_those_of_the_hash_in_bulk(question, decimals, salt):
     steps = [int(value * 10**decimals) for value in leaves]
     dtype = np.int64 if all(-(2**63) <= step < 2**63 for step in steps) else object
     operands = np.array(steps, dtype=dtype)[:, None]
-    expected = int(class_hash(columns, operands, decimals, salt)[0])
+    expected = int(class_hash(columns, operands, decimals=decimals, salt=salt)[0])
     assert hash_bucket(parse(question), salt) == Fraction(expected, 2**64)

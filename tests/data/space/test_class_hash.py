@@ -23,7 +23,7 @@ def hash_everything(mapping: dict, dtype=np.int64, salt: str = "") -> dict[str, 
     result = {}
     for candidates in space.whole.locate(np.arange(space.whole.size)):
         operands = candidates.operands()
-        hashes = class_hash(candidates.columns(), operands.astype(dtype), space.decimals, salt)
+        hashes = class_hash(candidates.columns(), operands.astype(dtype), decimals=space.decimals, salt=salt)
         numbers = space.shapes.numbers(candidates.section.shapes, candidates.shapes)
         for number, row, value in zip(numbers.tolist(), operands.T, hashes.tolist(), strict=True):
             result[render(plant(trees[number], row, space.scale))] = value
@@ -57,7 +57,7 @@ def test_hash_is_of_the_number_and_not_of_its_grid():
     assert coarse == {question: fine[question] for question in coarse}
     grids = {decimals: np.array([[-25 * 10**decimals // 10, 0, 7 * 10**decimals]] * 2) for decimals in (1, 2, 12)}
     hashes = {
-        decimals: class_hash(columns_of([("+", 0, 1)] * 3), operands, decimals, "s").tolist()
+        decimals: class_hash(columns_of([("+", 0, 1)] * 3), operands, decimals=decimals, salt="s").tolist()
         for decimals, operands in grids.items()
     }
     assert hashes[1] == hashes[2] == hashes[12]
@@ -66,9 +66,9 @@ def test_hash_is_of_the_number_and_not_of_its_grid():
 def test_hash_of_a_number_beyond_64_bits_depends_on_all_of_it():
     numbers = [5, 5 + 2**64, 5 - 2**64, 5 + 2**65, 5 + 2**128, 2**63, -(2**63), -(2**63) - 1, -1, 2**64 - 1, 10**30]
     columns = columns_of([("+", 0, 1)] * len(numbers))
-    hashes = class_hash(columns, np.array([numbers, [0] * len(numbers)], dtype=object), 0, "")
+    hashes = class_hash(columns, np.array([numbers, [0] * len(numbers)], dtype=object), decimals=0, salt="")
     assert len(set(hashes.tolist())) == len(numbers)
-    native = class_hash(columns_of([("+", 0, 1)] * 3), np.array([[5, -(2**63), -1], [0] * 3]), 0, "")
+    native = class_hash(columns_of([("+", 0, 1)] * 3), np.array([[5, -(2**63), -1], [0] * 3]), decimals=0, salt="")
     assert native.tolist() == [hashes.tolist()[numbers.index(number)] for number in (5, -(2**63), -1)]
 
 
@@ -76,10 +76,10 @@ def test_hash_is_the_same_everywhere():
     # A change of these numbers moves equations between buckets: it needs a new format version.
     shape = columns_of([("-", ("+", 0, 1), ("*", 2, 3))])
     operands = np.array([[31], [87], [-5], [250]])
-    assert class_hash(shape, operands, 0, "").tolist() == [7732649477542714276]
-    assert class_hash(shape, operands, 2, "pepper").tolist() == [8934013828460778226]
+    assert class_hash(shape, operands, decimals=0, salt="").tolist() == [7732649477542714276]
+    assert class_hash(shape, operands, decimals=2, salt="pepper").tolist() == [8934013828460778226]
     huge = np.array([[10**30]] * 4, dtype=object)
-    assert class_hash(shape, huge, 0, "").tolist() == [16628120282826259155]
+    assert class_hash(shape, huge, decimals=0, salt="").tolist() == [16628120282826259155]
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1), st.lists(st.floats(0, 1), max_size=6, unique=True))
