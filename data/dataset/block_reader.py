@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.dataset.shard_reader import check_sha256, choose_format, split_shards
+from eqstream.data.dataset.shard_reader import check_kind, check_sha256, choose_format, split_shards
 from eqstream.data.formats.blocks import BLOCK, Cut
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet_pieces import CheckedFooters, IndexedParquetPieces, ParquetPieces, RowGroups
@@ -39,7 +39,7 @@ class BlockReader:
         num_bytes: of all files of the split.
 
     Raises:
-        UserError: there is no such split or format.
+        UserError: there is no such split or format, or something else than a file lies in the place of a shard.
     """
 
     def __init__(self, directory: str | Path, manifest: Manifest, split: str, *, storage: str | None = None) -> None:
@@ -108,6 +108,7 @@ def _open(storage: str, shards: list[ShardFile], cuts: list[Cut]) -> list[_Piece
     footers, row_groups, record_files = CheckedFooters(), RowGroups(), RecordFiles()
 
     def open_shard(shard: ShardFile, cut: Cut) -> _Pieces:
+        check_kind(shard)
         if storage == "tfrecord":
             pieces = TFRecordPieces(shard, cut, record_files)
             return pieces if shard.blocks else _CheckedShard(shard, storage, pieces)

@@ -78,10 +78,7 @@ def read_shard(
     Raises:
         UserError: the shard is missing, of another size, damaged or foreign; names it.
     """
-    try:
-        check_file(shard.path)
-    except NotRegularFileError as error:
-        raise UserError(f"shard {shard.name} cannot be read: {error}") from error
+    check_kind(shard)
     if not shard.path.exists():
         raise UserError(f"shard {shard.name} is missing: there is no file {shard.path}")
     with ThreadPoolExecutor(1) as pool:
@@ -104,6 +101,18 @@ def read_shard(
             f"the manifest says {shard.sha256[:12]}…"
         )
     return columns
+
+
+def check_kind(shard: ShardFile) -> None:
+    """Raises an error if something else than a file lies in the place of a shard: opening it might never end.
+
+    Raises:
+        UserError: names the shard, what lies there and the cure.
+    """
+    try:
+        check_file(shard.path)
+    except NotRegularFileError as error:
+        raise UserError(f"shard {shard.name} cannot be read: {error}") from error
 
 
 def check_sha256(shard: ShardFile, storage: str) -> None:

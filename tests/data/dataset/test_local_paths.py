@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import eqstream
+from eqstream.data.dataset.block_reader import BlockReader
 from eqstream.data.dataset.local_paths import NotRegularFileError, check_file, check_folders
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
@@ -128,6 +129,8 @@ def test_shard_that_is_no_file_is_named_alike_by_every_command(copy, make, kind,
     dataset = eqstream.open_dataset(copy)
     with pytest.raises(UserError, match=f"^{re.escape(f'shard {SHARD} cannot be read: {reason}')}$"):
         list(read_split(copy, dataset.manifest, "test", storage=file_format))
+    with pytest.raises(UserError, match=f"^{re.escape(f'shard {SHARD} cannot be read: {reason}')}$"):
+        BlockReader(copy, dataset.manifest, "test", storage=file_format)
     if file_format == "parquet":
         with pytest.raises(UserError, match=f"^{re.escape(f'shard {SHARD} cannot be read: {reason}')}$"):
             eqstream.describe(copy)
