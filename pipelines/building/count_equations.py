@@ -22,8 +22,9 @@ from eqstream.pipelines.runtime.runner import Execution, report_failures, to_ele
 Batch = tuple[CountingTask, ...]
 # Balanced sampling asks for thousands of tiny counts, which would each cost a file.
 BLOCKS_PER_BATCH = 64
-# Some 8 million positions take the driver less time than a pipeline takes to start.
-BLOCKS_FOR_DRIVER = 128
+# Counting so many blocks of equations of one term, or a quarter of them of equations of two, takes the driver less time
+# than a pipeline takes to start: some 2 seconds.
+BLOCKS_FOR_DRIVER = 4096
 
 
 class CountBatch(beam.DoFn):
@@ -73,8 +74,9 @@ def count_equations(
         UserError: the recipe asks for what cannot be counted, or a worker failed.
     """
     has_begun = False
+    blocks_for_driver = BLOCKS_FOR_DRIVER // counts.sources.recipe.space.terms.max**2
     while tasks := next_tasks(counts):
-        if sum(task.num_blocks for task in tasks) <= BLOCKS_FOR_DRIVER and not has_begun:
+        if sum(task.num_blocks for task in tasks) <= blocks_for_driver and not has_begun:
             count_here(counts, tasks)
             continue
         batches = list(make_batches(tasks))

@@ -278,7 +278,7 @@ def test_damaged_receipt_is_not_trusted(built, half_built):
 
 
 def test_driver_that_counts_by_itself_gives_the_same_bytes(built, tmp_path, monkeypatch):
-    monkeypatch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 1)
+    monkeypatch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 64)
     build(make_recipe(), tmp_path / "driver")
     assert read_tree(tmp_path / "driver") == read_tree(built)
 
