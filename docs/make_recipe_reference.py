@@ -18,6 +18,7 @@ from eqstream.data.sampling import Balance
 from eqstream.seq2seq.config.architectures import ARCHITECTURES, DEFAULT_KIND
 from eqstream.seq2seq.config.curriculum import StageRecipe
 from eqstream.seq2seq.config.example_weights import WeightsRecipe
+from eqstream.seq2seq.config.mixture import MixturePart
 from eqstream.seq2seq.config.sections import EarlyStoppingRecipe, OptimizerRecipe, TrainingRecipe
 
 FOLDER = Path(__file__).parent
@@ -70,6 +71,17 @@ PARTS = (
     Part("training", TrainingRecipe, "How the model is trained."),
     Part("training.optimizer", OptimizerRecipe, ""),
     Part("training.early_stopping", EarlyStoppingRecipe, "Off unless it is given; `{}` takes all defaults."),
+    Part(
+        "training.mixture",
+        MixturePart,
+        "A list of sources, which share every batch by their weights. `[{weight: 3}, {data: out/other, weight: 1}]` "
+        "takes three of four examples from the dataset that the training is given, and the fourth from another one. A "
+        "weight may change over the steps of the whole training: `weight: [[0, 1], [10000, 0.2]]` falls from 1 to 0.2 "
+        "in 10,000 steps and stays there. The model is validated and evaluated on the splits of the dataset that the "
+        "training is given. What one dataset of the mixture holds out, which is all its splits but the "
+        "trained ones, never comes from another one, nor does a commuted twin of it: such equations are left out, and "
+        "their number is reported.",
+    ),
     Part(
         "training.curriculum",
         StageRecipe,
@@ -187,7 +199,9 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "save_steps": "save the state for `--resume` after so many steps too, not only after each epoch",
         "early_stopping": "ends a training that does not improve",
         "source": "`shards`: the split's files; `fresh`: an endless stream of equations that no other split holds",
-        "epoch_examples": "with `source: fresh` the examples of an epoch; by default as many as the split has",
+        "epoch_examples": "with `source: fresh` or a `mixture` the examples of an epoch; by default as many as the "
+        "training split has",
+        "mixture": "several sources in place of the training split alone",
         "curriculum": "stages with some of the examples that come first",
         "weights": "of rare kinds of examples in the loss",
         "precision": "of the arithmetic; weights are float32 always",
@@ -214,6 +228,12 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "terms": "range of the number of operands",
         "digits": "range of the digits before the decimal point of the longest operand",
         "carries": "range of carries and borrows",
+    },
+    MixturePart: {
+        "data": "the directory of a dataset; by default the one that the training is given",
+        "split": "of that dataset; by default `training.train_split`",
+        "source": "its files or an endless stream, see `training.source`, which is the default",
+        "weight": "a number, or a list of steps that rise from 0 on, each with the weight there",
     },
     WeightsRecipe: {
         "by": "what makes a kind: a number of the example, or the `lengths` of all operands in their order",
@@ -266,6 +286,8 @@ def _describe_type(hint: Any) -> str:
         return ", ".join(f"`{option}`" for option in options)
     if origin is tuple:
         item = _describe_type(options[0])
+        if item.startswith("list"):
+            return "number or list of lists"
         return f"list of {item if item.startswith('`') else f'{item}s'}"
     if origin is dict:
         return "mapping"
@@ -318,7 +340,7 @@ def _schema_of_mapping(cls: Any) -> dict[str, Any]:
     meanings, keys = MEANINGS.get(cls, _BOUNDS), list_keys(cls)
     properties = {name: {**_schema_of(hint), "description": meanings[name]} for name, (hint, _) in keys.items()}
     # What `expand` of the class allows besides.
-    for name in {"operators", "contains", "excludes"} & properties.keys():
+    for name in {"operators", "contains", "excludes", "weight"} & properties.keys():
         short = {"type": "array"} if name == "operators" else {"type": ["number", "string"]}
         properties[name] = {"anyOf": [properties[name], short], "description": meanings[name]}
     schema: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}

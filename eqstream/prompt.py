@@ -103,37 +103,37 @@ def open_questions(path: str) -> TextIO:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def read_arguments(texts: Sequence[str], space: SpaceRecipe) -> Iterator[Asked]:
-    """Yields the questions in order; `space` must contain those that are to be answered."""
-    return (_read(number, text.strip(), space) for number, text in enumerate(texts, start=1))
+def read_arguments(texts: Sequence[str], *spaces: SpaceRecipe) -> Iterator[Asked]:
+    """Yields the questions in order; one of `spaces` must contain those that are to be answered."""
+    return (_read(number, text.strip(), *spaces) for number, text in enumerate(texts, start=1))
 
 
-def read_lines(lines: Iterable[str], space: SpaceRecipe) -> Iterator[Asked]:
+def read_lines(lines: Iterable[str], *spaces: SpaceRecipe) -> Iterator[Asked]:
     """Yields the question of each line as it is asked for; blank lines and what follows `#` are skipped."""
     for number, line in enumerate(lines, start=1):
         if text := line.partition(_COMMENT)[0].strip():
-            yield _read(number, text, space)
+            yield _read(number, text, *spaces)
 
 
-def _read(number: int, text: str, space: SpaceRecipe) -> Asked:
+def _read(number: int, text: str, *spaces: SpaceRecipe) -> Asked:
     try:
-        return Asked(number=number, text=text, known=read_question(text, space))
+        return Asked(number=number, text=text, known=read_question(text, *spaces))
     except UserError as error:
         return Asked(number=number, text=text, error=str(error))
 
 
-def converse(answer: Callable[[list[Asked]], object], space: SpaceRecipe, report: Report) -> None:
+def converse(answer: Callable[[list[Asked]], object], report: Report, *spaces: SpaceRecipe) -> None:
     """Asks for questions at a prompt until Ctrl-D, Ctrl-C or `quit`.
 
     Args:
         answer: called with a list of one question.
-        space: of the model.
         report: called with each line of help.
+        spaces: of the model.
     """
     # Importing it gives the prompt line editing and a history; some builds of Python are without.
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401
-    help_text = f"ask for {describe_questions(space)}; `quit` or Ctrl-D ends"
+    help_text = f"ask for {', or '.join(map(describe_questions, spaces))}; `quit` or Ctrl-D ends"
     report(help_text)
     number = 0
     while (text := _ask()) is not None and text not in _QUIT:
@@ -141,7 +141,7 @@ def converse(answer: Callable[[list[Asked]], object], space: SpaceRecipe, report
             report(help_text)
         elif text:
             number += 1
-            answer([_read(number, text, space)])
+            answer([_read(number, text, *spaces)])
 
 
 def describe_questions(space: SpaceRecipe) -> str:

@@ -87,7 +87,7 @@ def _load(run_directory: str | Path, data_directory: str | Path | None) -> tuple
     trained = load_trained_model(run_directory)
     directory = data_directory or trained.description["data_directory"]
     manifest = load_manifest(directory)
-    check_fits(trained.recipe.space, trained.codec, manifest)
+    check_fits(trained.spaces, trained.codec, manifest)
     return trained, directory, manifest
 
 

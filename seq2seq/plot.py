@@ -15,7 +15,6 @@ from eqstream.data.errors import UserError
 from eqstream.data.loading.token_alphabet import PAD
 from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Operands
-from eqstream.data.reference.membership import read_question
 from eqstream.seq2seq.analysis.breakdown import OperandPairs, find_pairs
 from eqstream.seq2seq.analysis.evaluation import AnsweredBlock, evaluate_examples, make_decoder
 from eqstream.seq2seq.analysis.examples import choose_examples
@@ -135,7 +134,7 @@ def _draw_errors(
     report: Callable[[str], None],
 ) -> dict[str, Figure]:
     manifest = load_manifest(directory)
-    check_fits(trained.recipe.space, trained.codec, manifest)
+    check_fits(trained.spaces, trained.codec, manifest)
     examples = choose_examples(trained, directory, manifest, split=split, unseen=False)
     report(f"evaluating {min(limit, examples.total):,} examples of `{examples.name}` ...")
     points = _Points()
@@ -201,7 +200,7 @@ class _Points:
 
 def _draw_question(trained: TrainedModel, text: str) -> dict[str, Figure]:
     model, codec = trained.model, trained.codec
-    known = read_question(text, trained.recipe.space)
+    known = trained.read_question(text)
     question = codec.encode_questions([known.question])
     answer = GreedyDecoder(model, batch_size=1, jit_compile=False).decode(question).tokens
     inside = model.inspect(question.astype(np.int32), answer.astype(np.int32))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eqstream.data.loading.codec import CodecOptions
-from eqstream.data.reference.membership import KnownQuestion, read_question
+from eqstream.data.reference.membership import KnownQuestion
 from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
@@ -101,7 +101,7 @@ class Predictor:
         Raises:
             UserError: a question is no equation or not in the model's space; nothing is answered then.
         """
-        return self.answer([read_question(text, self.trained.recipe.space) for text in questions])
+        return self.answer([self.trained.read_question(text) for text in questions])
 
     def answer(self, known: Sequence[KnownQuestion]) -> list[Prediction]:
         """Returns the answers, greedy, to questions that `read_question` has found in the model's space."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eqstream.data.errors import TrainingInterruptedError
 from eqstream.data.loading.epoch_order import ORDER_VERSION
+from eqstream.data.loading.parts import Part
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.models.base import EquationModel
@@ -32,7 +33,7 @@ class TrainingReport:
         num_epochs: epochs trained.
         num_parameters: of the model.
         num_examples: that it was trained on in each epoch.
-        source: `shards` if each epoch has the same ones, `fresh` if not.
+        source: `shards` if each epoch has the same ones, `fresh` or `mixture` if not.
         best_epoch: counted from 1; its weights are kept.
         metrics: of that epoch.
     """
@@ -47,7 +48,8 @@ class TrainingReport:
 
     def to_text(self) -> str:
         """Returns two lines for a person."""
-        examples = f"{self.num_examples:,} " + ("examples" if self.source == "shards" else "fresh examples an epoch")
+        kinds = {"fresh": "fresh examples an epoch", "mixture": "examples of a mixture an epoch"}
+        examples = f"{self.num_examples:,} {kinds.get(self.source, 'examples')}"
         epochs = "epoch" if self.num_epochs == 1 else "epochs"
         exact_match = share_text(self.metrics["val_exact_match"], decimals=1)
         return (
@@ -104,6 +106,14 @@ def train(
     return _make_report(task, model, progress)
 
 
+def _describe_part(part: Part, num_left_out: int | None) -> str:
+    kind = "a fresh stream of " if part.is_fresh else ""
+    less = ""
+    if num_left_out:
+        less = f", without {num_left_out:,} equation{'s' * (num_left_out > 1)} that another dataset holds out"
+    return f"mixture: {kind}`{part.split}` of {part.files and part.files.directory}{less}"
+
+
 def _describe_roles(roles: SplitRoles, num_examples: int) -> str:
     chosen_on = "equations of no split" if roles.validation is None else f"of `{roles.validation}`"
     evaluated_on = "every unseen equation" if roles.test is None else f"`{roles.test}`"
@@ -153,6 +163,9 @@ def _open_run(task: TrainingTask, model: EquationModel, progress: TrainingProgre
             f"epochs {stage.first_epoch + 1} to {stage.end_epoch}: {stage.name}, "
             f"{stage.source.num_examples:,} examples, {stage.source.num_batches} steps an epoch"
         )
+    if task.training.mixture:
+        for part, num_left_out in zip(task.parts, everything.source.num_left_out, strict=True):
+            report(_describe_part(part, num_left_out))
     report(_describe_roles(task.roles, len(task.sample)))
 
 
@@ -170,7 +183,7 @@ def _make_report(task: TrainingTask, model: EquationModel, progress: TrainingPro
         num_epochs=progress.epoch,
         num_parameters=model.count_params(),
         num_examples=task.source.num_examples,
-        source=task.training.source,
+        source="mixture" if task.training.mixture else task.training.source,
         best_epoch=best + 1,
         metrics={name: value for name, value in progress.rows[best].items() if name != "epoch"},
     )

@@ -11,6 +11,7 @@ from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.recipe import Recipe, Where
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.streams.equation_stream import EquationStream
+from eqstream.data.streams.shared_equations import HeldOut
 
 
 class FreshSource:
@@ -29,6 +30,7 @@ class FreshSource:
         epoch_examples: equations in an epoch; by default as many as the split has.
         seed: of the order.
         where: what the equations must meet besides; an epoch then has at most all of those.
+        held_out: equations of other datasets that must not come; likewise.
 
     Raises:
         UserError: there is no such split, or the splits cannot be planned.
@@ -43,8 +45,11 @@ class FreshSource:
         epoch_examples: int | None = None,
         seed: int = 0,
         where: Where | None = None,
+        held_out: HeldOut | None = None,
     ) -> None:
-        self._stream = EquationStream(recipe, split, num_examples=epoch_examples, seed=seed, where=where)
+        self._stream = EquationStream(
+            recipe, split, num_examples=epoch_examples, seed=seed, where=where, held_out=held_out
+        )
         self._columns = ColumnEncoder(self._stream.space)
         self.num_examples, self.encoder = self._stream.num_examples, encoder
 

@@ -5,7 +5,6 @@ import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +25,8 @@ from eqstream.data.loading.window_buffer import Piece, WindowBuffer
 # Bytes of tokens up to which a split is kept.
 MEMORY_BUDGET = 256 << 20
 _MOST_THREADS = 4
+# A source that has few examples of each run would go on and on before they fill a window.
+_MOST_RUNS = 16
 # Few enough that all threads are busy with one window, and that what is made of them stays in the cache.
 _BLOCKS_AT_ONCE = 4
 
@@ -51,7 +52,6 @@ class KeptExamples:
 
     Args:
         table: a row for each record.
-        is_read: whether they are there already.
         block_size: records of a block.
 
     Attributes:
@@ -59,9 +59,9 @@ class KeptExamples:
         is_read: whether a block is there, bool (num_blocks,).
     """
 
-    def __init__(self, table: TokenTable, *, is_read: bool = False, block_size: int = BLOCK) -> None:
+    def __init__(self, table: TokenTable, *, block_size: int = BLOCK) -> None:
         self.table = table
-        self.is_read = np.full(-(-len(table) // block_size), is_read)
+        self.is_read = np.zeros(-(-len(table) // block_size), bool)
 
 
 class SplitSource:
@@ -97,7 +97,7 @@ class SplitSource:
                             last = self._open(window, reader, pool)
                         request.append((last, places))
                     waiting.append(request)
-                    while _count_blocks(waiting) > self._order.window_blocks:
+                    while len(waiting) > _MOST_RUNS or _count_blocks(waiting) > self._order.window_blocks:
                         yield _take(waiting.popleft(), self.encoder, columns)
                 while waiting:
                     yield _take(waiting.popleft(), self.encoder, columns)
@@ -121,15 +121,6 @@ class SplitSource:
             for _ in pool.map(lambda few: self._fill(few, table), _cut(pieces)):
                 pass
         return table
-
-    def select(self, records: np.ndarray) -> "SplitSource":
-        """Returns the source of some records alone, int64 (n,), rising; all must be kept.
-
-        Raises:
-            UserError: a file is missing or damaged.
-        """
-        table, order = self.load().take(records), replace(self._order, num_records=len(records))
-        return SplitSource(self._blocks, self.encoder, order, kept=KeptExamples(table, is_read=True))
 
     def _divide(self, positions: np.ndarray) -> Iterator[tuple[Window, np.ndarray]]:
         """Yields the windows that positions lie in, each with its places in the epoch."""

@@ -1,5 +1,6 @@
 """What is true of one equation, and whether a space contains it: computed from its text alone, one at a time."""
 
+import contextlib
 import re
 from fractions import Fraction
 from typing import NamedTuple
@@ -51,14 +52,21 @@ class KnownQuestion(NamedTuple):
     answer: str
 
 
-def read_question(text: str, space: SpaceRecipe) -> KnownQuestion:
+def read_question(text: str, space: SpaceRecipe, *others: SpaceRecipe) -> KnownQuestion:
     """Returns the question that a person typed, in either spacing and spelling, as the space writes it.
 
-    See `normalize_question` for the spellings.
+    See `normalize_question` for the spellings. What the space does not contain may be of one of the others.
 
     Raises:
-        UserError: `text` is no equation (with the position), or the space does not contain it (with the reason).
+        UserError: `text` is no equation (with the position), or no space contains it (with the reason of the first).
     """
+    for each in (space, *others):
+        with contextlib.suppress(UserError):
+            return _read_question(text, each)
+    return _read_question(text, space)
+
+
+def _read_question(text: str, space: SpaceRecipe) -> KnownQuestion:
     tree = parse(normalize_question(text))
     facts = find_facts(tree, render(tree, space.spacing), space)
     check_membership(facts, space)

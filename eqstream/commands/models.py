@@ -37,7 +37,7 @@ from eqstream.commands.output import (
 )
 
 if TYPE_CHECKING:
-    from eqstream.data.recipe import Recipe, SpaceRecipe
+    from eqstream.data.recipe import Recipe
     from eqstream.seq2seq.analysis.report import EvaluationReport
     from eqstream.seq2seq.predict import Predictor
     from eqstream.seq2seq.train import TrainingReport
@@ -188,7 +188,7 @@ def predict(run: str, questions: tuple[str, ...], path: str | None, explain: boo
     from eqstream.prompt import answer_questions, converse, open_questions, read_arguments, read_lines
     from eqstream.seq2seq.runs.run_directory import RunDirectory
 
-    space: SpaceRecipe = RunDirectory(run).read_recipe().space
+    spaces = RunDirectory(run).read_spaces()
     load = functools.cache(functools.partial(_load_predictor, run))
     answer = functools.partial(
         answer_questions, predictor=load, explain=explain, as_json=as_json, show=show, refuse=warn
@@ -196,12 +196,12 @@ def predict(run: str, questions: tuple[str, ...], path: str | None, explain: boo
     if path is not None:
         place = f"{'<stdin>' if path == _STANDARD_INPUT else path}:"
         with open_questions(path) as file:
-            return 0 if answer(read_lines(file, space), place=place) else BAD_DATA_STATUS
+            return 0 if answer(read_lines(file, *spaces), place=place) else BAD_DATA_STATUS
     if questions:
-        return 0 if answer(read_arguments(questions, space), place="question ") else BAD_DATA_STATUS
+        return 0 if answer(read_arguments(questions, *spaces), place="question ") else BAD_DATA_STATUS
     report("loading the model …")
     load()
-    converse(functools.partial(answer, place=""), space, warn)
+    converse(functools.partial(answer, place=""), warn, *spaces)
     return 0
 
 
@@ -238,9 +238,9 @@ def plot(
     from eqstream.seq2seq.runs.run_directory import RunDirectory
 
     # What is wrong must not come to light after TensorFlow is loaded.
-    space = RunDirectory(run).read_recipe().space
+    spaces = RunDirectory(run).read_spaces()
     if question is not None:
-        read_question(question, space)
+        read_question(question, *spaces)
     _load_tensorflow()
     from eqstream.seq2seq.plot import plot as plot_run
 

@@ -50,9 +50,11 @@ def _find_seen(trained: TrainedModel, cases: list[EdgeCase]) -> dict[str, Seen]:
         manifest = load_manifest(directory)
         if manifest.fingerprint != trained.description["data_fingerprint"]:
             raise UserError("another dataset")
+        if trained.sections.training.mixture:
+            raise UserError("more than this dataset")
         found = _find_trained(trained, directory, manifest, everything)
     except UserError:
-        # The dataset is gone: the model can still be evaluated on another one.
+        # The dataset is gone, or not all that it was trained on: the model can still be evaluated on another one.
         return dict.fromkeys(twins, "unknown")
     return {
         question: "trained" if question in found else "twin trained" if others & found else "unseen"

@@ -84,6 +84,8 @@ def choose_examples(
 def _choose_unseen(trained: TrainedModel, manifest: Manifest, roles: SplitRoles) -> Examples:
     if not _is_own(trained, manifest):
         raise UserError("what is unseen is known only of the dataset that the model was trained on")
+    if trained.sections.training.mixture:
+        raise UserError("what is unseen is not known of a model that was trained on a mixture; evaluate it on a split")
     equations = unseen_equations(manifest.recipe, roles.train, from_stream=is_from_stream(trained))
     if not equations.total:
         raise UserError("the model was trained on every equation of the space: none is unseen")
@@ -99,11 +101,11 @@ def _choose_split(
     trained: TrainedModel, directory: str | Path, manifest: Manifest, *, name: str, roles: SplitRoles
 ) -> Examples:
     about = f"`{name}`"
-    if not _is_own(trained, manifest):
-        about += ", of a dataset that may share equations with the one the model was trained on"
-    elif name == roles.train:
+    if (manifest.fingerprint, name) in trained.trained_splits:
         about += ", which the model was TRAINED on"
-    elif name == roles.validation:
+    elif manifest.fingerprint not in {fingerprint for fingerprint, _ in trained.trained_splits}:
+        about += ", of a dataset that may share equations with the one the model was trained on"
+    elif _is_own(trained, manifest) and name == roles.validation:
         about += ", on which the best epoch was chosen"
     (split,) = (each for each in manifest.recipe.splits if each.name == name)
     return Examples(

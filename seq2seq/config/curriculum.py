@@ -3,16 +3,13 @@
 Imports no TensorFlow.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from eqstream.data.configuration import check_positive
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Where
-from eqstream.data.recipe_values import Range, exact
+from eqstream.data.recipe_values import Range
 
 _COLUMNS = ("terms", "digits", "carries")
 
@@ -38,20 +35,6 @@ class StageRecipe:
     @property
     def _ranges(self) -> dict[str, Range]:
         return {name: getattr(self, name) for name in _COLUMNS if getattr(self, name) is not None}
-
-    def select(self, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Returns the examples of the stage in rising order, int64 (num_selected,).
-
-        Args:
-            numbers: `terms`, `digits` and `carries` of each example of the split, (num_examples,) each.
-        """
-        is_in = np.ones(len(numbers[_COLUMNS[0]]), bool)
-        for name, bounds in self._ranges.items():
-            if bounds.min is not None:
-                is_in &= numbers[name] >= math.ceil(exact(bounds.min))
-            if bounds.max is not None:
-                is_in &= numbers[name] <= math.floor(exact(bounds.max))
-        return np.flatnonzero(is_in)
 
     def to_where(self) -> Where:
         """Returns the ranges as a condition on equations."""

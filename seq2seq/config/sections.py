@@ -9,7 +9,7 @@ from typing import Any, Literal
 from eqstream.data.configuration import check_not_negative, check_positive, from_mapping, to_mapping
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import CodecOptions
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.seq2seq.config.architectures import (
     ArchitectureRecipe,
     RegressionRecipe,
@@ -20,6 +20,7 @@ from eqstream.seq2seq.config.architectures import (
 )
 from eqstream.seq2seq.config.curriculum import StageRecipe, check_curriculum
 from eqstream.seq2seq.config.example_weights import WeightsRecipe
+from eqstream.seq2seq.config.mixture import MixturePart, check_mixture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,9 @@ class TrainingRecipe:
     `source: fresh` trains on an endless stream of what the train split may take from and no other split holds (see
     `eqstream.data.streams.equation_stream`), `epoch_examples` of it in an epoch, by default as many as the split has.
 
+    `mixture` is a list of sources that batches are dealt from, by weights that may change over the steps; an epoch has
+    `epoch_examples`, too. What one of their datasets holds out is left out of the others.
+
     `curriculum` is a list of stages that come first, each of so many epochs of some of the examples; early stopping
     counts from the first epoch after them. `weights` makes rare kinds of examples count more in the training loss; how
     rare they are is counted in the train split, also for a fresh stream.
@@ -101,6 +105,7 @@ class TrainingRecipe:
     early_stopping: EarlyStoppingRecipe | None = None
     source: Literal["shards", "fresh"] = "shards"
     epoch_examples: int | None = None
+    mixture: tuple[MixturePart, ...] = ()
     curriculum: tuple[StageRecipe, ...] = ()
     weights: WeightsRecipe | None = None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
@@ -109,12 +114,16 @@ class TrainingRecipe:
     def __post_init__(self) -> None:
         if self.epoch_examples is not None:
             check_positive(self, "epoch_examples")
-            if self.source != "fresh":
-                raise UserError("`training.epoch_examples` needs `training.source: fresh`: an epoch of shards is all")
+            if self.source != "fresh" and not self.mixture:
+                raise UserError(
+                    "`training.epoch_examples` needs `training.source: fresh` or `training.mixture`: an epoch of "
+                    "shards is all"
+                )
         check_positive(self, "epochs", "batch_size", "validation_examples", "steps_per_execution")
         check_not_negative(self, "samples")
         if self.save_steps is not None:
             check_positive(self, "save_steps")
+        check_mixture(self.mixture)
         check_curriculum(self.curriculum, self.epochs)
 
 
@@ -158,11 +167,19 @@ class ModelRecipe:
             UserError: a key is unknown (with the nearest one), or a value is of the wrong type or breaks a rule.
         """
         sections = cls.from_dict(recipe.sections)
-        if isinstance(sections.model, RegressionRecipe):
-            check_regression_space(sections.model, recipe.space)
-        if isinstance(sections.model, TransformerRecipe):
-            check_transformer_space(sections.model, recipe.space)
+        sections.check_space(recipe.space)
         return sections
+
+    def check_space(self, space: SpaceRecipe) -> None:
+        """Refuses a space that the model is not made for.
+
+        Raises:
+            UserError: with the key of the model that must be another one.
+        """
+        if isinstance(self.model, RegressionRecipe):
+            check_regression_space(self.model, space)
+        if isinstance(self.model, TransformerRecipe):
+            check_transformer_space(self.model, space)
 
     @classmethod
     def from_dict(cls, sections: dict[str, Any]) -> "ModelRecipe":

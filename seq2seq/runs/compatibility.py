@@ -1,6 +1,7 @@
 """Whether a training may begin, or go on, with the recipe, the data and the run that it was given."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from eqstream.data.configuration import to_mapping
 from eqstream.data.dataset.manifest import Manifest
@@ -23,12 +24,24 @@ def check_same_space(recipe: Recipe, manifest: Manifest) -> None:
             )
 
 
-def check_fits(space: SpaceRecipe, codec: Codec, manifest: Manifest) -> None:
-    """Refuses a dataset that a model of `space` cannot be evaluated on; operands may be longer where they fit in.
+def check_fits(spaces: Sequence[SpaceRecipe], codec: Codec, manifest: Manifest) -> None:
+    """Refuses a dataset that a model cannot be evaluated on; operands may be longer where they fit in.
+
+    Args:
+        spaces: those that the model was trained on; the dataset must fit one of them.
+        codec: of the model.
+        manifest: of the dataset.
 
     Raises:
         UserError: its equations are of a kind that the model's space has not, or `codec` cannot encode them.
     """
+    reasons = [_find_misfit(space, manifest) for space in spaces]
+    if None not in reasons:
+        raise UserError(str(reasons[0]))
+    codec.check_dataset(manifest)
+
+
+def _find_misfit(space: SpaceRecipe, manifest: Manifest) -> str | None:
     theirs = manifest.recipe.space
     has_division = "/" in theirs.operators
     broken = {
@@ -41,19 +54,33 @@ def check_fits(space: SpaceRecipe, codec: Codec, manifest: Manifest) -> None:
     for key, is_broken in broken.items():
         if is_broken:
             there, here = (to_mapping(each)[key] for each in (theirs, space))
-            raise UserError(
+            return (
                 f"the dataset does not fit the model: `space.{key}` is {there} in the dataset, "
                 f"and {here} where the model was trained"
             )
-    codec.check_dataset(manifest)
+    return None
 
 
-def check_resumable(run: RunDirectory, recipe: Recipe, *, codec: Codec, manifest: Manifest) -> None:
+def check_resumable(
+    run: RunDirectory,
+    recipe: Recipe,
+    *,
+    codec: Codec,
+    manifest: Manifest,
+    mixture: Sequence[Mapping[str, Any]] = (),
+) -> None:
     """Refuses to go on with a run of other data, of another recipe (but for the number of epochs) or another codec."""
     description = run.read_description()
-    if description["data_fingerprint"] != manifest.fingerprint:
-        raise UserError(f"{run.path} was trained on other data ({description['data_name']}): it cannot be resumed")
+    trained_on = [(each["data_fingerprint"], each["data_name"]) for each in description.get("mixture", ())]
+    given = [each["data_fingerprint"] for each in mixture]
+    trained_on.append((description["data_fingerprint"], description["data_name"]))
+    for (fingerprint, name), other in zip(trained_on, [*given, manifest.fingerprint], strict=False):
+        if fingerprint != other:
+            raise UserError(f"{run.path} was trained on other data ({name}): it cannot be resumed")
     before, now = (ModelRecipe.from_dict(each.sections).to_dict() for each in (run.read_recipe(), recipe))
+    # Where a dataset is does not matter, as its fingerprint is known.
+    for part in (*before["training"]["mixture"], *now["training"]["mixture"]):
+        part["data"] = None
     # A longer training with the rest unchanged is the usual reason to come back.
     before["training"]["epochs"] = now["training"]["epochs"]
     for section, values in now.items():

@@ -19,14 +19,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.configuration import from_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.versions import EQSTREAM_VERSION, tool_versions
 
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
@@ -137,6 +138,11 @@ class RunDirectory:
         recipe = Recipe.from_dict(self.read_description()["recipe"])
         return with_kind(recipe, "repeat-vector")
 
+    def read_spaces(self) -> tuple[SpaceRecipe, ...]:
+        """Returns the spaces of the datasets that the run was trained on, each once, that of its recipe first."""
+        others = [from_mapping(SpaceRecipe, each["space"]) for each in self.read_description().get("mixture", ())]
+        return tuple(dict.fromkeys([self.read_recipe().space, *others]))
+
     def read_codec(self) -> Codec:
         """Returns the codec that the model was trained with."""
         return Codec.load(self.codec_json)
@@ -148,10 +154,24 @@ def with_kind(recipe: Recipe, kind: str) -> Recipe:
 
 
 def describe_run(
-    recipe: Recipe, data_directory: str | Path, manifest: Manifest, *, validation_split: str | None
+    recipe: Recipe,
+    data_directory: str | Path,
+    manifest: Manifest,
+    *,
+    validation_split: str | None,
+    mixture: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Returns the contents of `run.json` for a training that begins, of which None chooses on equations of no split."""
+    """Returns the contents of `run.json` for a training that begins.
+
+    Args:
+        recipe: of the training.
+        data_directory: the dataset that it is given.
+        manifest: of that dataset.
+        validation_split: None chooses the best epoch on equations of no split.
+        mixture: what is to be known of each source, if there are several.
+    """
     return {
+        **({"mixture": list(mixture)} if mixture else {}),
         "run_version": RUN_VERSION,
         "recipe": recipe.to_dict(),
         "data_directory": str(Path(data_directory).resolve()),

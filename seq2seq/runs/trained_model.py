@@ -9,7 +9,8 @@ import keras
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.reference.membership import KnownQuestion, read_question
 from eqstream.seq2seq.config.sections import ModelRecipe
 
 # Importing the registry registers the classes that a saved model names.
@@ -37,6 +38,27 @@ class TrainedModel:
     sections: ModelRecipe
     codec: Codec
     model: EquationModel
+
+    @property
+    def spaces(self) -> tuple[SpaceRecipe, ...]:
+        """The spaces of the datasets that it was trained on; see `RunDirectory.read_spaces`."""
+        return self.run.read_spaces()
+
+    @property
+    def trained_splits(self) -> set[tuple[str, str]]:
+        """The splits that it was trained on: fingerprint of the dataset, name of the split."""
+        parts = self.description.get("mixture", ())
+        if not parts:
+            return {(self.description["data_fingerprint"], self.sections.training.train_split)}
+        return {(each["data_fingerprint"], each["split"]) for each in parts}
+
+    def read_question(self, text: str) -> KnownQuestion:
+        """Returns the question that a person typed, as a space that the model was trained on writes it.
+
+        Raises:
+            UserError: `text` is no equation, or none of the spaces contains it.
+        """
+        return read_question(text, *self.spaces)
 
 
 def load_trained_model(run_directory: str | Path) -> TrainedModel:

@@ -6,30 +6,21 @@
 | `weight`, if the recipe has `weights` | float32 (batch,) |
 """
 
-import functools
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from eqstream.data.dataset.block_reader import BlockReader
-from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
 from eqstream.data.loading.batch_plan import BatchPlan
-from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.epoch_order import EpochOrder
-from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ALL, ExampleSource
-from eqstream.data.loading.fresh_source import FreshSource
-from eqstream.data.loading.split_source import MEMORY_BUDGET, open_split
 from eqstream.data.loading.tensor_batches import make_endless_batches
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.seq2seq.config.curriculum import StageRecipe, check_stage
-from eqstream.seq2seq.config.example_weights import WEIGHT_GROUP, ExampleWeights, count_kinds, weigh_kinds
+from eqstream.seq2seq.config.example_weights import (
+    WEIGHT_GROUP,
+)
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.models.base import EquationModel
 
@@ -44,11 +35,14 @@ class TrainingSource:
         examples: what they are taken from.
         batch_size: examples of a batch.
         narrow: returns the examples of a stage alone.
-        weights: of the values that the column `weight_group` of the examples has; None without that column.
+        weights: of each value that the column `weight_group` of the examples has; None without that column.
+        num_left_out: for each part how many examples are left out, as another dataset holds them out; None where that
+            is not counted.
 
     Attributes:
         num_examples: in an epoch.
         num_batches: in an epoch.
+        num_left_out: as given.
         failure: what ended the batches, if anything did. TensorFlow makes an error of its own of it.
 
     Raises:
@@ -61,11 +55,13 @@ class TrainingSource:
         batch_size: int,
         narrow: Callable[[StageRecipe], ExampleSource],
         *,
-        weights: ExampleWeights | None = None,
+        weights: np.ndarray | None = None,
+        num_left_out: Sequence[int | None] = (),
     ) -> None:
         self._plan = BatchPlan(num_examples=examples.num_examples, batch_size=batch_size, drop_remainder=True)
         self._examples, self._narrow, self._weights = examples, narrow, weights
         self.num_examples, self.num_batches = examples.num_examples, self._plan.num_batches
+        self.num_left_out = tuple(num_left_out)
         self.failure: UserError | None = None
         # Of the tables that are read.
         self.encoder = examples.encoder
@@ -101,11 +97,11 @@ class TrainingSource:
             raise
 
 
-def _weigh(stream: tf.data.Dataset, weights: ExampleWeights | None) -> tf.data.Dataset:
+def _weigh(stream: tf.data.Dataset, weights: np.ndarray | None) -> tf.data.Dataset:
     """Returns batches with a column `weight` in the place of `weight_group`, if there are weights."""
     if weights is None:
         return stream
-    values = tf.constant(weights.values)
+    values = tf.constant(weights)
 
     @tf.autograph.experimental.do_not_convert
     def weigh(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -150,51 +146,6 @@ def make_stages(recipe: TrainingRecipe, source: TrainingSource) -> tuple[Stage, 
     return (*stages, Stage("all", epoch, recipe.epochs, source))
 
 
-def make_source(
-    recipe: TrainingRecipe, codec: Codec, *, data_directory: str | Path, manifest: Manifest
-) -> TrainingSource:
-    """Returns the source of the batches that a recipe asks for.
-
-    Raises:
-        UserError: the split has too few examples for a batch, or a stream cannot know what the dataset holds out.
-    """
-    weights = _count_weights(recipe, data_directory, manifest)
-    codec.check_dataset(manifest)
-    extra = None if weights is None else {WEIGHT_GROUP: weights.groups}
-    encoder = ExampleEncoder(codec, manifest.space, extra=extra)
-    if recipe.source == "fresh":
-        _check_known(manifest)
-        open_stream = functools.partial(
-            FreshSource,
-            manifest.recipe,
-            encoder,
-            split=recipe.train_split,
-            epoch_examples=recipe.epoch_examples,
-            seed=recipe.seed,
-        )
-        return TrainingSource(
-            open_stream(), recipe.batch_size, lambda stage: open_stream(where=stage.to_where()), weights=weights
-        )
-    blocks = BlockReader(data_directory, manifest, recipe.train_split, storage=recipe.storage)
-    order = EpochOrder(num_records=blocks.num_records, seed=recipe.seed)
-    # The examples of a stage are chosen among all of them.
-    examples = open_split(blocks, encoder, order, sys.maxsize if recipe.curriculum else MEMORY_BUDGET)
-    return TrainingSource(
-        examples,
-        recipe.batch_size,
-        lambda stage: examples.select(stage.select(examples.load().numbers)),
-        weights=weights,
-    )
-
-
-def _count_weights(recipe: TrainingRecipe, data_directory: str | Path, manifest: Manifest) -> ExampleWeights | None:
-    if recipe.weights is None:
-        return None
-    blocks = read_split(data_directory, manifest, recipe.train_split, storage=recipe.storage)
-    histograms = manifest.split(recipe.train_split).histograms
-    return weigh_kinds(recipe.weights, count_kinds(recipe.weights, histograms, blocks))
-
-
 def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: bool) -> tf.data.Dataset:
     """Returns what `fit` takes of batches: ({question, answer}, what the model makes of the answer, weights float32).
 
@@ -211,12 +162,3 @@ def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: b
         return batch, model.make_target(answer), weights
 
     return dataset.map(prepare).prefetch(_BATCHES_AHEAD)
-
-
-def _check_known(manifest: Manifest) -> None:
-    # The dataset's recipe, not the training's, says what is held out: it is planned anew, and must come out the same.
-    if manifest.recipe.fingerprint() != manifest.fingerprint:
-        raise UserError(
-            "`training.source: fresh` needs a dataset of this version of eqstream, to know what it holds out; "
-            "build it anew, or use `source: shards`"
-        )

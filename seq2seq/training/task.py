@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.parts import Part, make_codec
 from eqstream.data.loading.token_table import TokenTable, load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.config.architectures import DEFAULT_KIND
@@ -13,8 +14,10 @@ from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.compatibility import check_resumable, check_same_space, describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run, with_kind
 from eqstream.seq2seq.runs.split_roles import SplitRoles, choose_roles, roles_of_run
-from eqstream.seq2seq.training.batches import Stage, TrainingSource, make_source, make_stages
+from eqstream.seq2seq.training.batches import Stage, TrainingSource, make_stages
 from eqstream.seq2seq.training.callbacks import check_tensorboard
+from eqstream.seq2seq.training.parts import check_roles, describe_parts, load_parts, own_part
+from eqstream.seq2seq.training.sources import mix_parts
 from eqstream.seq2seq.training.state import TrainingProgress
 from eqstream.seq2seq.training.validation import load_validation_sample
 
@@ -29,6 +32,7 @@ class TrainingTask:
         codec: between text and tokens.
         sections: of the recipe.
         roles: of the dataset's splits.
+        parts: what the examples are taken from.
         stages: with the batches.
         sample: to choose the best epoch on.
         is_resumed: whether the run was begun before.
@@ -39,6 +43,7 @@ class TrainingTask:
     codec: Codec
     sections: ModelRecipe
     roles: SplitRoles
+    parts: tuple[Part, ...]
     stages: tuple[Stage, ...]
     sample: TokenTable
     is_resumed: bool
@@ -82,23 +87,31 @@ def prepare(
     training = sections.training
     manifest = load_manifest(data_directory)
     check_same_space(recipe, manifest)
-    codec = Codec.for_dataset(manifest, sections.codec)
+    parts = load_parts(training, data_directory, manifest)
+    own = own_part(training, data_directory, manifest)
+    codec = make_codec([own, *parts], sections.codec)
+    for part in parts:
+        sections.check_space(part.recipe.space)
+    mixture = describe_parts(parts) if training.mixture else ()
     if resume:
-        check_resumable(run, recipe, codec=codec, manifest=manifest)
+        check_resumable(run, recipe, codec=codec, manifest=manifest, mixture=mixture)
         roles = roles_of_run(run.read_description(), manifest.recipe.splits, training)
         _report_schedule(run, training, report)
     else:
         roles = choose_roles(manifest.recipe.splits, training)
+    if training.mixture:
+        check_roles(parts, manifest, roles)
     if training.tensorboard:
         check_tensorboard()
     sample = load_validation_sample(training, roles.validation, codec, data_directory=data_directory, manifest=manifest)
     return TrainingTask(
         run=run,
-        description=describe_run(recipe, data_directory, manifest, validation_split=roles.validation),
+        description=describe_run(recipe, data_directory, manifest, validation_split=roles.validation, mixture=mixture),
         codec=codec,
         sections=sections,
         roles=roles,
-        stages=make_stages(training, make_source(training, codec, data_directory=data_directory, manifest=manifest)),
+        parts=parts,
+        stages=make_stages(training, mix_parts(training, codec, parts=parts, own=own)),
         sample=sample,
         is_resumed=resume,
     )

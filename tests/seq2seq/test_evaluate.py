@@ -268,12 +268,12 @@ def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_evaluated(tm
 
 def test_division_must_mean_the_same(tmp_path):
     exact, rounded = manifest_of(division="exact"), manifest_of(division="decimal", places=2)
-    check_fits(exact.recipe.space, Codec.for_dataset(exact), exact)
+    check_fits([exact.recipe.space], Codec.for_dataset(exact), exact)
     with pytest.raises(UserError, match=r"`space\.division` is quotient in the dataset, and exact where"):
-        check_fits(exact.recipe.space, Codec.for_dataset(exact), manifest_of(division="quotient"))
+        check_fits([exact.recipe.space], Codec.for_dataset(exact), manifest_of(division="quotient"))
     finer = manifest_of(division="decimal", places=3)
     with pytest.raises(UserError, match=r"`space\.places` is 3 in the dataset, and 2 where"):
-        check_fits(rounded.recipe.space, Codec.for_dataset(finer), finer)
+        check_fits([rounded.recipe.space], Codec.for_dataset(finer), finer)
 
 
 def manifest_of(**changes):

@@ -16,7 +16,7 @@ from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training import callbacks
-from eqstream.seq2seq.training.batches import make_source
+from eqstream.seq2seq.training.sources import make_source
 
 RECIPE = {
     "name": "sums",
@@ -164,7 +164,7 @@ def test_an_epoch_has_as_many_examples_as_the_split_unless_told_otherwise(datase
 def test_dataset_that_holds_out_who_knows_what_is_refused(dataset, tmp_path):
     manifest = dataclasses.replace(load_manifest(dataset), fingerprint="of another version")
     sections = ModelRecipe.from_dict({"training": RECIPE["training"]})
-    with pytest.raises(UserError, match=r"`training.source: fresh` needs a dataset of this version of eqstream"):
+    with pytest.raises(UserError, match=r"`source: fresh` of `training` needs a dataset of this version of eqstream"):
         make_source(sections.training, Codec.for_dataset(manifest), data_directory=dataset, manifest=manifest)
 
 

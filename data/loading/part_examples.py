@@ -1,0 +1,108 @@
+"""The examples of one part of a mixture, and those of them that meet a condition."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eqstream.data.loading.epoch_order import EpochOrder
+from eqstream.data.loading.example_encoder import ExampleEncoder
+from eqstream.data.loading.example_source import ExampleSource
+from eqstream.data.loading.fresh_source import FreshSource
+from eqstream.data.loading.parts import Part, check_known
+from eqstream.data.loading.selected_source import SelectedSource, Selection, select_records
+from eqstream.data.loading.split_source import open_split
+from eqstream.data.recipe import Where
+from eqstream.data.streams.shared_equations import HeldOut
+
+
+class FreshExamples:
+    """An endless stream in the place of a split.
+
+    Args:
+        part: of the mixture.
+        encoder: from equations to rows of a table.
+        seed: of the order.
+        epoch_examples: of an epoch; None for as many as the split has.
+        held_out: what must not come, as another dataset holds it out.
+
+    Attributes:
+        num_left_out: None, as nobody counts it.
+
+    Raises:
+        UserError: the dataset was built by a version that held out who knows what.
+    """
+
+    num_left_out = None
+
+    def __init__(
+        self,
+        part: Part,
+        encoder: ExampleEncoder,
+        *,
+        seed: int,
+        epoch_examples: int | None = None,
+        held_out: HeldOut | None = None,
+    ) -> None:
+        check_known(part, f"`source: fresh` of {part.key}")
+        self._part, self._encoder, self._epoch_examples = part, encoder, epoch_examples
+        self._seed, self._held_out = seed, held_out
+
+    def open(self, stage: Where | None = None) -> ExampleSource:
+        """Returns the examples that meet a condition; None for all."""
+        return FreshSource(
+            self._part.recipe,
+            self._encoder,
+            split=self._part.split,
+            epoch_examples=self._epoch_examples,
+            seed=self._seed,
+            where=stage,
+            held_out=self._held_out,
+        )
+
+
+class ShardExamples:
+    """The files of a split.
+
+    Args:
+        part: of the mixture; has files.
+        encoder: from equations to rows of a table.
+        seed: of the order.
+        memory_budget: bytes of tokens up to which the split is kept in memory.
+        storage: the format to read; None for what there is.
+        stages: conditions on terms, digits and carries; with any, the split is read once to find the examples of each.
+        held_out: what must be left out, as another dataset holds it out.
+
+    Attributes:
+        num_left_out: how many examples are left out.
+
+    Raises:
+        UserError: a shard is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        encoder: ExampleEncoder,
+        *,
+        seed: int,
+        memory_budget: int,
+        storage: str | None = None,
+        stages: Sequence[Where] = (),
+        held_out: HeldOut | None = None,
+    ) -> None:
+        blocks = part.open(storage)
+        self._order = EpochOrder(num_records=blocks.num_records, seed=seed)
+        self._all = open_split(blocks, encoder, self._order, memory_budget)
+        self._selections: dict[Where | None, Selection] = select_records(blocks, stages)
+        records = np.zeros(0, np.int64) if held_out is None else held_out.find_records(part.recipe, part.split)
+        self.num_left_out = len(records)
+        if len(records):
+            self._selections[None] = Selection.of_all(blocks.num_records)
+        for selection in self._selections.values():
+            selection.remove(records)
+
+    def open(self, stage: Where | None = None) -> ExampleSource:
+        """Returns the examples of a stage; None for all."""
+        if stage not in self._selections:
+            return self._all
+        return SelectedSource(self._all, self._order, self._selections[stage])

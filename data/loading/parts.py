@@ -1,0 +1,138 @@
+"""What a mixture is made of: splits of datasets, and endless streams in their place; whether they fit together."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eqstream.data.dataset.block_reader import BlockReader
+from eqstream.data.dataset.manifest import Manifest, SpaceFacts
+from eqstream.data.errors import UserError
+from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.mixture import Knots
+from eqstream.data.recipe import Recipe
+from eqstream.data.streams.shared_equations import HeldOut, hold_out
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetFiles:
+    """A dataset on disk."""
+
+    directory: Path
+    manifest: Manifest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """A source of a mixture.
+
+    Attributes:
+        key: names it in errors.
+        recipe: of its equations, with all splits.
+        facts: bounds on their texts.
+        split: whose examples.
+        knots: its weight; see `eqstream.data.loading.mixture`.
+        files: of its dataset; None if it has none.
+        is_fresh: whether a stream takes the place of the split's files.
+    """
+
+    key: str
+    recipe: Recipe
+    facts: SpaceFacts
+    split: str
+    knots: Knots
+    files: DatasetFiles | None = None
+    is_fresh: bool = True
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the dataset."""
+        return self.recipe.fingerprint() if self.files is None else self.files.manifest.fingerprint
+
+    def open(self, storage: str | None = None) -> BlockReader:
+        """Returns the blocks of the split in the files of the dataset; `storage` is their format."""
+        assert self.files is not None
+        return BlockReader(self.files.directory, self.files.manifest, self.split, storage=storage)
+
+    def read(self, storage: str | None = None) -> Iterator[EquationColumns]:
+        """Yields the equations of the split in the files of the dataset; `storage` is their format."""
+        blocks = self.open(storage)
+        return (blocks.read(block) for block in range(blocks.num_blocks))
+
+
+def check_spaces(parts: Sequence[Part], first: Part) -> None:
+    """Refuses parts that do not mean the same by ``/`` as the first one does.
+
+    Raises:
+        UserError: names the part.
+    """
+    space = first.recipe.space
+    for part in parts:
+        theirs = part.recipe.space
+        if not ("/" in space.operators and "/" in theirs.operators):
+            continue
+        places = [(each.division, each.places if each.division == "decimal" else None) for each in (space, theirs)]
+        if places[0] != places[1]:
+            here, there = (name if count is None else f"{name} with {count} places" for name, count in places)
+            raise UserError(
+                f"{part.key}: `/` means {there} there, and {here} in {first.key}: a question could have two answers"
+            )
+
+
+def make_codec(parts: Sequence[Part], options: CodecOptions | None = None) -> Codec:
+    """Returns the codec for the equations of all parts.
+
+    Raises:
+        UserError: they have no codec in common.
+    """
+    return Codec.for_spaces([(part.recipe.space, part.facts) for part in _list_datasets(parts).values()], options)
+
+
+def find_held_out(
+    parts: Sequence[Part], *, others: Sequence[Part] = (), also_trained: Collection[str] = ()
+) -> list[HeldOut | None]:
+    """Returns for each part what other datasets hold out: all splits but those of a name that is trained on.
+
+    Args:
+        parts: of a mixture.
+        others: of datasets that it need not have.
+        also_trained: names of splits that are not held out, besides those of the parts.
+
+    Raises:
+        UserError: a dataset was built by a version that held out who knows what.
+    """
+    datasets = _list_datasets([*others, *parts])
+    if len(datasets) == 1:
+        return [None] * len(parts)
+    trained = {*also_trained, *(part.split for part in parts)}
+    hashes: dict[str, np.ndarray] = {}
+    for fingerprint, part in datasets.items():
+        check_known(part, "a mixture")
+        names = [split.name for split in part.recipe.splits if split.name not in trained]
+        hashes[fingerprint] = hold_out(part.recipe, names)
+    found = [
+        HeldOut(np.concatenate([each for fingerprint, each in hashes.items() if fingerprint != part.fingerprint]))
+        for part in parts
+    ]
+    return [held_out if len(held_out) else None for held_out in found]
+
+
+def check_known(part: Part, what: str) -> None:
+    """Refuses a dataset of another version: planned anew, other equations would be held out.
+
+    Args:
+        part: has the dataset.
+        what: needs to know what it holds out.
+    """
+    if part.recipe.fingerprint() != part.fingerprint:
+        raise UserError(
+            f"{what} needs a dataset of this version of eqstream, to know what it holds out; build "
+            f"{part.recipe.name} {part.recipe.version} anew"
+        )
+
+
+def _list_datasets(parts: Sequence[Part]) -> dict[str, Part]:
+    """Returns a part of each dataset, by its fingerprint."""
+    return {part.fingerprint: part for part in parts}
