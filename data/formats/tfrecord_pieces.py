@@ -42,11 +42,14 @@ class TFRecordPieces:
             data = self._files.read(self._shard.path, int(begin), int(end - begin))
         except (OSError, EOFError, zlib.error) as error:
             raise explain_unreadable(self._shard, first, error) from error
-        is_right = self._shard.blocks is None or google_crc32c.value(data) == self._shard.blocks.crc32c[piece]
-        columns = decode_records(data, last - first, self._shard, first=first, rows=rows if is_right else slice(None))
-        if not is_right:
-            raise explain_foreign(self._shard, first)
-        return columns
+        blocks, num_records = self._shard.blocks, last - first
+        if blocks is None:
+            return decode_records(data, num_records, self._shard, first=first, rows=rows)
+        if google_crc32c.value(data) == blocks.crc32c[piece]:
+            return decode_records(data, num_records, self._shard, first=first, rows=rows, is_checked=True)
+        # The record that is damaged can be named, unless all are right in themselves.
+        decode_records(data, num_records, self._shard, first=first)
+        raise explain_foreign(self._shard, first)
 
     def _find_offsets(self) -> np.ndarray:
         """Returns where each edge is among the plain bytes of the records; if that is not known, by one pass."""

@@ -82,7 +82,13 @@ def read_tfrecord_shard(shard: ShardFile) -> EquationColumns:
 
 
 def decode_records(
-    data: bytes, num_records: int, shard: ShardFile, *, first: int, rows: slice = slice(None)
+    data: bytes,
+    num_records: int,
+    shard: ShardFile,
+    *,
+    first: int,
+    rows: slice = slice(None),
+    is_checked: bool = False,
 ) -> EquationColumns:
     """Returns the equations of some records of a shard.
 
@@ -92,6 +98,7 @@ def decode_records(
         shard: whose records they are.
         first: number of the first of them in the shard.
         rows: which of them to decode; the lengths of all are checked.
+        is_checked: whether the bytes are known to be the right ones: checksums of records are not looked at.
 
     Raises:
         UserError: a record is damaged or missing, or is no example with the columns; names shard and record.
@@ -101,6 +108,8 @@ def decode_records(
     is_whole = num_found == num_records and starts[num_found] == len(data)
     if num_found:
         chunk = np.frombuffer(data, np.uint8)
+        if is_whole and is_checked:
+            return _decode(chunk, starts, shard, range(first, first + num_records), rows, is_checked=True)
         columns = _read_records(chunk, starts[: num_found + 1], shard, first, rows if is_whole else slice(None))
         if is_whole:
             return columns
@@ -117,21 +126,36 @@ def _read_records(
         if num_right:
             _read_records(chunk, starts[: num_right + 1], shard, first)
         raise damage(shard, first + num_right)
-    records = range(first, first + len(starts) - 1)[rows]
+    return _decode(chunk, starts, shard, range(first, first + len(starts) - 1), rows)
+
+
+def _decode(
+    chunk: np.ndarray,
+    starts: np.ndarray,
+    shard: ShardFile,
+    records: range,
+    rows: slice,
+    *,
+    is_checked: bool = False,
+) -> EquationColumns:
+    """Returns the columns of `rows` of the records at `starts`, whose numbers are `records`."""
+    records = records[rows]
     starts, lengths = starts[:-1][rows], (np.diff(starts) - FRAME_BYTES)[rows]
-    stored = take_words(chunk, starts + HEADER_BYTES + lengths)
+    stored = None if is_checked else take_words(chunk, starts + HEADER_BYTES + lengths)
     columns = _Columns(len(starts))
     is_read = np.zeros(len(starts), bool)
     for length, answer_length, places in _group(chunk, starts, lengths):
         template = _make_template(length, answer_length)
         if template is not None:
             payloads = _take_rows(chunk, starts[places] + HEADER_BYTES, length)
-            is_regular = _fits(template, payloads, stored[places])
+            is_regular = _fits(template, payloads)
+            if stored is not None:
+                is_regular &= _checksums(template, payloads) == stored[places]
             is_read[places] = is_regular
             columns.fill(places, template, payloads)
     for row in np.flatnonzero(~is_read):
         begin = starts[row] + HEADER_BYTES
-        if masked_checksum(chunk[begin : begin + lengths[row]].tobytes()) != stored[row]:
+        if stored is not None and masked_checksum(chunk[begin : begin + lengths[row]].tobytes()) != stored[row]:
             raise damage(shard, records[row])
         columns.fill_one(row, _parse_record(chunk[begin : begin + lengths[row]].tobytes(), shard, records[row]))
     return columns.finish()
@@ -226,11 +250,15 @@ def _byte_terms(longest: int) -> np.ndarray:
     return terms
 
 
-def _fits(template: _Template, payloads: np.ndarray, stored: np.ndarray) -> np.ndarray:
-    """Returns whether each payload (n, length) is the template's but for the varying bytes, and has its checksum."""
+def _checksums(template: _Template, payloads: np.ndarray) -> np.ndarray:
+    """Returns the masked checksum of each payload (n, length) that is the template's but for the varying bytes."""
     # One row for each varying place; its bytes select among the 256 terms of that place.
     indices = np.add(payloads.T[template.varying], template.first_terms, dtype=np.intp)
-    checksums = np.bitwise_xor.reduce(template.terms.take(indices, mode="clip"), axis=0) ^ template.checksum
+    return mask(np.bitwise_xor.reduce(template.terms.take(indices, mode="clip"), axis=0) ^ template.checksum)
+
+
+def _fits(template: _Template, payloads: np.ndarray) -> np.ndarray:
+    """Returns whether each payload (n, length) is the template's but for the varying bytes."""
     is_regular = np.ones(len(payloads), bool)
     is_other = payloads != template.payload
     is_other &= template.is_fixed
@@ -243,7 +271,7 @@ def _fits(template: _Template, payloads: np.ndarray, stored: np.ndarray) -> np.n
     for text in template.texts.values():
         if not payloads[:, text].all():
             is_regular &= payloads[:, text].all(axis=1)
-    return is_regular & (mask(checksums) == stored)
+    return is_regular
 
 
 class _Columns:
