@@ -66,9 +66,11 @@ class _KerasFinder:
 
 
 def _register(keras: "ModuleType") -> None:
-    table = keras.saving.get_custom_objects()
+    get_table = getattr(getattr(keras, "saving", None), "get_custom_objects", None)
+    if get_table is None:
+        return  # a Keras too old for the models; who wants none of them may have it
     for name in MODEL_NAMES:
-        table.setdefault(f"eqstream>{name}", _LaterModel(name))
+        get_table().setdefault(f"eqstream>{name}", _LaterModel(name))
 
 
 def register_models() -> None:

@@ -71,7 +71,8 @@ class ExampleEncoder:
         except (MemoryError, ValueError) as error:
             # numpy refuses what is too large for any address with a ValueError.
             raise UserError(
-                f"{num_examples:,} examples do not fit into memory: they take {num_examples * self.num_bytes:,} bytes"
+                f"{num_examples:,} examples do not fit into memory: they take {num_examples * self.num_bytes:,} bytes; "
+                "read them in smaller batches"
             ) from error
 
     def fill(self, table: TokenTable, start: int, columns: EquationColumns) -> None:

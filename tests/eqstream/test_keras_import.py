@@ -42,6 +42,13 @@ def test_models_are_registered_in_either_order_and_true_classes_stay(tmp_path, i
     assert ended.stdout == f"{names} the true one\n", ended.stderr
 
 
+@pytest.mark.parametrize("contents", ["", "class saving: pass"])
+def test_a_keras_that_is_too_old_for_the_models_is_left_alone(tmp_path, contents):
+    (tmp_path / "keras.py").write_text(contents)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    subprocess.run([sys.executable, "-c", "import keras, eqstream"], env=environment, check=True)
+
+
 def test_a_missing_keras_is_missed_as_without_eqstream():
     program = "import sys, eqstream; sys.path[:] = []; import keras"
     ended = subprocess.run([sys.executable, "-S", "-c", program], env={"PYTHONPATH": str(ROOT)}, capture_output=True)

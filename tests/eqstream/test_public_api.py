@@ -24,7 +24,8 @@ SIGNATURES = {
     "load_model": "run_directory",
     "load_recipe": "source, overrides=()",
     "open_dataset": "directory",
-    "stream": "recipe, split='train', *, batch_size, seed=0, codec=None, as_text=False, as_dict=False",
+    "stream": "recipe, split='train', *, batch_size, seed=0, reader=(0, 1), first_batch=0, codec=None, as_text=False, "
+    "as_dict=False",
     "train": "recipe, dataset, run_directory, *, resume=False, overwrite=False, report=<built-in function print>",
     "verify": "directory, *, workers=1, quick=False, progress=False",
 }

@@ -39,7 +39,8 @@ def test_text_longer_than_those_of_the_space_is_refused():
 
 
 def test_table_that_does_not_fit_into_memory_is_refused_with_its_size():
-    message = "1,000,000,000,000,000 examples do not fit into memory: they take 24,000,000,000,000,000 bytes"
+    message = "1,000,000,000,000,000 examples do not fit into memory: they take 24,000,000,000,000,000 bytes; "
+    message += "read them in smaller batches"
     with pytest.raises(UserError, match=f"^{message}$"):
         ExampleEncoder.for_recipe(RECIPE, CODEC).reserve(10**15)
     assert ExampleEncoder.for_recipe(RECIPE, CODEC).reserve(0).numbers["terms"].dtype == np.int32
