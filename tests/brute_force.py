@@ -46,7 +46,7 @@ class Equation:
     carries: int
     operands: tuple = field(repr=False)
     operators: str = field(repr=False)
-    value: Fraction = field(repr=False)
+    value: int | Fraction = field(repr=False)
     class_key: str = field(repr=False)
     tree: Any = field(repr=False)
 
@@ -82,9 +82,15 @@ def with_lengths(tree):
 def plant(tree, values, scale: int = 1):
     """The oracle's tree for a tree of `tests.one_shape`: `values`, in steps of 1 / scale, for its leaves."""
     if isinstance(tree, int):
-        value = Fraction(int(values[tree]), scale)
-        return Number(value.numerator if value.denominator == 1 else value)
+        return Number(int(values[tree]) if scale == 1 else exact(Fraction(int(values[tree]), scale)))
     return Operation(tree[0], plant(tree[1], values, scale), plant(tree[2], values, scale))
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def exact(number: float | Fraction | str) -> int | Fraction:
+    """A number as a user writes it, an int where it is whole."""
+    value = Fraction(str(number))
+    return value.numerator if value.denominator == 1 else value
 
 
 def make_recipe(space: dict, splits: list[dict] | None = None, **changes) -> Recipe:
@@ -95,8 +101,7 @@ def make_recipe(space: dict, splits: list[dict] | None = None, **changes) -> Rec
 
 def list_numbers(low: int, high: int, decimals: int) -> list:
     """The grid from low to high, as ints wherever they are whole."""
-    steps = (Fraction(step, 10**decimals) for step in range(low * 10**decimals, high * 10**decimals + 1))
-    return [step.numerator if step.denominator == 1 else step for step in steps]
+    return [exact(Fraction(step, 10**decimals)) for step in range(low * 10**decimals, high * 10**decimals + 1)]
 
 
 def list_trees(numbers: list, operators: str, terms: int) -> Iterator:
@@ -125,9 +130,8 @@ def examine(tree, space: SpaceRecipe) -> Equation | None:
     except (ZeroDivisionError, InexactDivisionError):
         return None
     answer = answer_text(exact_value, division, space.places)
-    value = Fraction(answer)
-    low, high = space.answer.min, space.answer.max
-    if (low is not None and value < Fraction(str(low))) or (high is not None and value > Fraction(str(high))):
+    value = exact(answer)
+    if not in_range(value, {"min": space.answer.min, "max": space.answer.max}):
         return None
     operators = list_operators(tree)
     return Equation(
@@ -169,30 +173,32 @@ def by_question(equations) -> dict[str, Equation]:
 def in_range(value, bounds) -> bool:
     """Whether a value lies in a range of a recipe, which may be one number."""
     if not isinstance(bounds, dict):
-        return value == Fraction(str(bounds))
+        return value == exact(bounds)
     low, high = bounds.get("min"), bounds.get("max")
-    return (low is None or value >= Fraction(str(low))) and (high is None or value <= Fraction(str(high)))
+    return (low is None or value >= exact(low)) and (high is None or value <= exact(high))
 
 
 def meets(equation: Equation, where: dict) -> bool:
     """Whether an equation meets every condition of a `where` as a user writes it."""
+    return all(_TESTS[key](equation, value) for key, value in where.items())
 
-    def has_any(values) -> bool:
-        values = values if isinstance(values, list) else [values]
-        return any(Fraction(str(value)) == operand for value in values for operand in equation.operands)
 
-    tests = {
-        "terms": lambda bounds: in_range(equation.terms, bounds),
-        "digits": lambda bounds: in_range(equation.digits, bounds),
-        "carries": lambda bounds: in_range(equation.carries, bounds),
-        "answer": lambda bounds: in_range(equation.value, bounds),
-        "operands": lambda bounds: all(in_range(operand, bounds) for operand in equation.operands),
-        "contains": has_any,
-        "excludes": lambda values: not has_any(values),
-        "operators": lambda allowed: all(operator in allowed for operator in equation.operators),
-        "brackets": lambda wanted: ("(" in equation.question) == wanted,
-    }
-    return all(tests[key](value) for key, value in where.items())
+def _has_any(equation: Equation, values) -> bool:
+    values = values if isinstance(values, list) else [values]
+    return any(exact(value) in equation.operands for value in values)
+
+
+_TESTS = {
+    "terms": lambda equation, bounds: in_range(equation.terms, bounds),
+    "digits": lambda equation, bounds: in_range(equation.digits, bounds),
+    "carries": lambda equation, bounds: in_range(equation.carries, bounds),
+    "answer": lambda equation, bounds: in_range(equation.value, bounds),
+    "operands": lambda equation, bounds: all(in_range(operand, bounds) for operand in equation.operands),
+    "contains": _has_any,
+    "excludes": lambda equation, values: not _has_any(equation, values),
+    "operators": lambda equation, allowed: all(operator in allowed for operator in equation.operators),
+    "brackets": lambda equation, wanted: ("(" in equation.question) == wanted,
+}
 
 
 def fill_one_by_one(total: int, capacities: dict) -> dict:
@@ -237,7 +243,18 @@ def list_questions(recipe: Recipe, block: EquationBlock) -> list[str]:
     """The texts of a block, row by row."""
     shapes, scale = _list_shapes(recipe.space), 10**recipe.space.operands.decimals
     rows = zip(block.shapes.tolist(), *(operand.tolist() for operand in block.operands), strict=True)
-    return [render(plant(shapes[number], operands, scale), recipe.space.spacing) for number, *operands in rows]
+    return [_question(shapes[number], tuple(operands), scale, recipe.space.spacing) for number, *operands in rows]
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def _question(tree, operands: tuple[int, ...], scale: int, spacing: bool) -> str:
+    return render(plant(tree, operands, scale), spacing)
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def class_key_of(question: str) -> str:
+    """A text that commuted twins share."""
+    return canonical_key(parse(question))
 
 
 def make_plan(recipe: Recipe, *, block_size: int | None = None) -> SplitPlan:

@@ -10,12 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqstream.data.dataset.shard_writer import ShardWriter
-from eqstream.data.reference.evaluation import canonical_key
-from eqstream.data.reference.parsing import parse
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import Segment, ShardTask
 from eqstream.data.splits.prepared_sources import PreparedSources
-from tests.brute_force import by_question, examine_space, list_questions, make_plan, make_recipe, meets, pick, write
+from tests.brute_force import (
+    by_question,
+    class_key_of,
+    examine_space,
+    list_questions,
+    make_plan,
+    make_recipe,
+    meets,
+    pick,
+    write,
+)
 from tests.covering import cover_pairs
 
 MIXED = {"operands": {"min": -1, "max": 2}, "operators": "+-*", "terms": {"min": 1, "max": 3}}
@@ -77,7 +85,7 @@ def test_any_range_of_ordinals_is_what_the_whole_enumeration_has_there(space, bl
         position, before = counts.locate(ordinal)
         (block_of_one,) = enumeration.equations(ordinal, 1, position=position, before=before)
         (question,) = list_questions(recipe, block_of_one)
-        class_of_ordinal.append(canonical_key(parse(question)))
+        class_of_ordinal.append(class_key_of(question))
     assert Counter(class_of_ordinal) == Counter(equation.class_key for equation in examine_space(recipe.space))
     # Members of a class have ordinals side by side.
     assert len(list(itertools.groupby(class_of_ordinal))) == len(set(class_of_ordinal))
@@ -86,7 +94,7 @@ def test_any_range_of_ordinals_is_what_the_whole_enumeration_has_there(space, bl
         found = itertools.chain(
             *(list_questions(recipe, found) for found in enumeration.equations(first, last - first))
         )
-        assert sorted(canonical_key(parse(question)) for question in found) == sorted(class_of_ordinal[first:last])
+        assert sorted(class_key_of(question) for question in found) == sorted(class_of_ordinal[first:last])
 
 
 def test_blocks_of_a_huge_space_are_the_same_computed_together_or_known_to_be_kept():
@@ -127,7 +135,7 @@ def test_starts_of_kept_classes_are_their_edges():
                 for each in enumeration.equations(enumeration.count(0, start), kept.num_equations)
             )
         )
-        sizes = Counter(canonical_key(parse(question)) for question in questions)
+        sizes = Counter(class_key_of(question) for question in questions)
         assert sorted(np.diff([*kept.starts, kept.num_equations]).tolist()) == sorted(sizes.values())
 
 
@@ -183,7 +191,7 @@ def test_class_cut_across_blocks_stays_in_one_split(sampling):
 def place_by_class(recipe, records) -> dict[str, list[int]]:
     places = defaultdict(list)
     for place, record in enumerate(records):
-        places[canonical_key(parse(record["question"]))].append(place)
+        places[class_key_of(record["question"])].append(place)
     return places
 
 
