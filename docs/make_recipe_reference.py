@@ -246,7 +246,12 @@ MEANINGS: dict[Any, dict[str, str]] = {
             "decoder_width": "numbers in the decoder's state",
             "feed_forward": "numbers in the hidden layer of each block",
             "places": "`absolute`: a digit knows its place in its number; `relative`: attention knows how many places "
-            "lie between two digits",
+            "lie between two digits; `pairs`: how many places and how many numbers lie between two characters of "
+            "question or answer",
+            "place_reach": "of `pairs`: places further apart count as equally far",
+            "number_reach": "of `pairs`: numbers further apart count as equally far",
+            "place_offset": "of `absolute`: training moves the places of an example by up to so many, at random, so "
+            "that longer numbers can be answered",
             "number_embedding": "whether a token knows which number it belongs to; leave it on unless the space has "
             "sums or products alone",
             "widths": "units of each hidden layer",

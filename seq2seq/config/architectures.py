@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eqstream.data.configuration import check_positive, check_share, describe_type, from_mapping, nearest
+from eqstream.data.configuration import (
+    check_not_negative,
+    check_positive,
+    check_share,
+    describe_type,
+    from_mapping,
+    nearest,
+)
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.recipe_values import exact
@@ -44,6 +51,14 @@ class TransformerRecipe:
     With `places: relative` no digit knows its place, attention knows how many places lie between two digits instead:
     what is learned of one place serves all of them. With `number_embedding: false` no token knows which number it
     belongs to, so that ``a + b`` and ``b + a`` are one question.
+
+    With `places: pairs` attention knows how many places and how many numbers lie between two characters, within the
+    question, within what is written so far and between both, so answers may be of several numbers, too. Places count
+    from the last digit of a number, numbers from the end of the text; beyond `place_reach` and `number_reach` all are
+    equally far. No character knows its own place or number.
+
+    With `place_offset` a training adds a random number, from 0 to this, to all places of an example, as far as there
+    are places, so that those of longer numbers than it has are trained, too.
     """
 
     kind: Literal["transformer"] = "transformer"
@@ -53,14 +68,23 @@ class TransformerRecipe:
     decoder_depth: int = 1
     feed_forward: int = 128
     dropout: float = 0.0
-    places: Literal["absolute", "relative"] = "absolute"
+    places: Literal["absolute", "relative", "pairs"] = "absolute"
     number_embedding: bool = True
+    place_reach: int = 8
+    number_reach: int = 4
+    place_offset: int = 0
 
     def __post_init__(self) -> None:
         check_positive(self, "width", "heads", "encoder_depth", "decoder_depth", "feed_forward")
+        check_positive(self, "place_reach", "number_reach")
+        check_not_negative(self, "place_offset")
         check_share(self, "dropout")
         if self.width % self.heads:
             raise UserError(f"`width` must be a multiple of `heads`, got {self.width} and {self.heads}")
+        if self.place_offset and self.places != "absolute":
+            raise UserError(f"`place_offset` needs `places: absolute`, got `places: {self.places}`: others move anyway")
+        if self.places == "pairs" and not self.number_embedding:
+            raise UserError("`number_embedding: false` does not go with `places: pairs`, which tells numbers apart")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,3 +244,16 @@ def check_transformer_space(model: TransformerRecipe, space: SpaceRecipe) -> Non
             "`model.number_embedding: false` is for sums or products alone, of operands from 0 on: in any other space "
             "it matters which number comes first"
         )
+
+
+def check_written_in_order(model: TransformerRecipe) -> None:
+    """Refuses what a transformer cannot be whose answers are not reversed."""
+    need = "needs `codec.reverse_answer: true`:"
+    if model.places == "relative":
+        raise UserError(
+            f"`model.places: relative` {need} the n-th character written is the n-th place only if the unit comes first"
+        )
+    if model.places == "pairs":
+        raise UserError(f"`model.places: pairs` {need} a digit's place is known only if those below it are written")
+    if model.place_offset:
+        raise UserError(f"`model.place_offset` {need} else the characters of the answer have no places to be moved")

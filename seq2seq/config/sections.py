@@ -16,6 +16,7 @@ from eqstream.seq2seq.config.architectures import (
     TransformerRecipe,
     check_regression_space,
     check_transformer_space,
+    check_written_in_order,
     read_architecture,
 )
 from eqstream.seq2seq.config.curriculum import StageRecipe, check_curriculum
@@ -139,12 +140,8 @@ class ModelRecipe:
         is_regression = isinstance(self.model, RegressionRecipe)
         if is_regression and self.codec.zero_padding:
             raise UserError(f"`codec.zero_padding` means nothing to `model.kind: {self.model.kind}`")
-        has_relative_places = isinstance(self.model, TransformerRecipe) and self.model.places == "relative"
-        if has_relative_places and not self.codec.reverse_answer:
-            raise UserError(
-                "`model.places: relative` needs `codec.reverse_answer: true`: the n-th character written is the n-th "
-                "place only if the unit comes first"
-            )
+        if isinstance(self.model, TransformerRecipe) and not self.codec.reverse_answer:
+            check_written_in_order(self.model)
         if is_regression and self.training.precision != "float32":
             # Numbers as they are have no room in 8 or 11 binary digits.
             raise UserError(f"`training.precision` must be float32 for `model.kind: {self.model.kind}`")

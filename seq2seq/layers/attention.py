@@ -10,6 +10,8 @@ from keras import ops
 # what it takes to look at one place alone, is reached in fewer of them if the weight counts several times.
 _BIAS_SCALE = 8.0
 _BIAS_SPREAD = 0.2
+# A product with so few one-hot rows is as fast as looking them up, and its gradient is deterministic on GPUs, too.
+_MOST_ONE_HOT = 32
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
@@ -80,16 +82,21 @@ class MultiHeadAttention(keras.layers.Layer):
         """Returns what `call` returns, and the weights (batch, heads, target_length, source_length)."""
         scores = ops.matmul(self._split(self.query(target)), ops.swapaxes(keys, 2, 3))
         scores = scores * (self.width // self.heads) ** -0.5
-        if self.num_offsets:
-            one_hot = ops.one_hot(offsets, self.num_offsets, dtype=self.compute_dtype)
-            bias = ops.matmul(one_hot, self.offset_bias * _BIAS_SCALE)
-            scores = scores + ops.transpose(bias, (0, 3, 1, 2))
+        if offsets is not None:
+            scores = scores + ops.transpose(self._look_up(offsets), (0, 3, 1, 2))
         if visible is not None:
             scores = ops.where(visible, scores, ops.cast(-1e9 if scores.dtype != "float16" else -6e4, scores.dtype))
         weights = ops.softmax(scores, axis=-1)
         gathered = ops.swapaxes(ops.matmul(weights, values), 1, 2)
         merged = ops.reshape(gathered, (-1, gathered.shape[1], self.width))
         return self.output_projection(merged), weights
+
+    def _look_up(self, offsets: tf.Tensor) -> tf.Tensor:
+        """Returns the biases of offsets, (batch or 1, target_length, source_length, heads)."""
+        biases = self.offset_bias * _BIAS_SCALE
+        if self.num_offsets > _MOST_ONE_HOT:
+            return ops.take(biases, offsets, axis=0)
+        return ops.matmul(ops.one_hot(offsets, self.num_offsets, dtype=self.compute_dtype), biases)
 
     def _split(self, source: tf.Tensor) -> tf.Tensor:
         parts = ops.reshape(source, (-1, source.shape[1], self.heads, self.width // self.heads))

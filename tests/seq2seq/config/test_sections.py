@@ -91,6 +91,24 @@ def test_every_recipe_that_is_shipped_can_be_trained(name):
             {"model": {"kind": "transformer", "places": "relative"}},
             "`model.places: relative` needs `codec.reverse_answer: true`",
         ),
+        (
+            {"model": {"places": "pairs"}},
+            "^`model.places: pairs` needs `codec.reverse_answer: true`: a digit's place is known only if those below "
+            "it are written$",
+        ),
+        (
+            {"model": {"place_offset": 2}},
+            "^`model.place_offset` needs `codec.reverse_answer: true`: else the characters of the answer have no "
+            "places to be moved$",
+        ),
+        (
+            {"model": {"kind": "transformer", "place_offset": 2, "places": "relative"}},
+            "^`model`: `place_offset` needs `places: absolute`, got `places: relative`: others move anyway$",
+        ),
+        (
+            {"model": {"kind": "transformer", "places": "pairs", "number_embedding": False}},
+            "^`model`: `number_embedding: false` does not go with `places: pairs`, which tells numbers apart$",
+        ),
         ({"model": {"dropout": 1.0}}, "`model`: `dropout` must be from 0 up to but without 1, got 1.0"),
         ({"codec": {"padding": "middle"}}, "`codec.padding` is unknown: the text 'middle'"),
         ({"training": {"epochs": 0}}, "`epochs` must be above 0, got 0"),

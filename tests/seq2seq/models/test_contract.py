@@ -61,6 +61,7 @@ ARCHITECTURES = {
         embedding="learned",
         embedding_width=5,
     ),
+    "transformer pairs": TransformerRecipe(width=12, heads=3, feed_forward=20, places="pairs", number_reach=2),
 }
 CODECS = {
     "plain": CodecOptions(),
@@ -201,7 +202,9 @@ def test_a_tiny_task_is_learned_by_heart(architecture):
     assert model.generate(SMALL_QUESTIONS) == SMALL_ANSWERS
 
 
-@pytest.mark.parametrize("architecture", ["transformer", "transformer deep", "transformer relative"])
+@pytest.mark.parametrize(
+    "architecture", ["transformer", "transformer deep", "transformer relative", "transformer pairs"]
+)
 def test_the_transformer_does_not_depend_on_padding(architecture):
     model = make_scrambled(architecture)
     question = inputs_of(model)["question"]
