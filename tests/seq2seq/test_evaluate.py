@@ -512,7 +512,7 @@ def space_of(**changes):
         ({"operands": {"min": 0, "max": 1, "decimals": 1}}, "0.5 + 1.5", "operand 1.5 is not from 0 to 1$"),
         ({"terms": {"min": 2, "max": 3}}, "3 - (4 + 5)", "it has brackets"),
         ({"operators": "/"}, "3 / 0", "3 is divided by zero"),
-        ({"operators": "/"}, "3 / 2", "no multiple of"),
+        ({"operators": "/"}, "3 / 2", "3 / 2 is not a whole number"),
         ({"answer": {"min": 0, "max": None}}, "3 - 4", "its answer -1 is not at least 0"),
     ],
 )
