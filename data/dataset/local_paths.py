@@ -26,12 +26,23 @@ def check_file(path: str | Path) -> None:
         raise NotRegularFileError(f"{path} is {_describe_kind(path)}, where a file is expected; move it away")
 
 
+def check_directory(directory: str | Path) -> None:
+    """Raises an error unless a directory, a link to one, or nothing at all lies at a dataset's path.
+
+    Raises:
+        UserError: names the path and what lies there.
+    """
+    if os.path.lexists(directory) and not os.path.isdir(directory):
+        raise UserError(f"a dataset is a directory, got {_describe_kind(directory)}: {directory}")
+
+
 def check_folders(directory: str | Path) -> None:
-    """Raises an error unless each folder of a dataset is a directory in it, or not there.
+    """Raises an error unless a dataset is a directory and each of its folders one in it; none of them need be there.
 
     Raises:
         UserError: names the path, what lies there and the cure.
     """
+    check_directory(directory)
     for folder in FOLDERS:
         path = os.path.join(directory, folder)
         if os.path.islink(path):

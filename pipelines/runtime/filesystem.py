@@ -45,8 +45,8 @@ def check_directory(directory: str) -> str:
         extra = SCHEME_TO_EXTRA.get(str(scheme))
         cure = f"install it: pip install 'apache-beam[{extra}]'" if extra else "name a local directory"
         raise UserError(f"Beam has no filesystem for `{scheme}://`; {cure}; got {directory}") from error
-    if os.path.isfile(directory):
-        raise UserError(f"a dataset is a directory, got a file: {directory}")
+    if is_local(directory):
+        local_paths.check_directory(directory)
     return directory.rstrip("/") or "/"
 
 

@@ -73,6 +73,16 @@ def test_folder_that_is_no_directory_is_refused(tmp_path, make):
         check_folders(tmp_path)
 
 
+@pytest.mark.parametrize("make", [make_pipe, make_broken_link, Path.touch])
+def test_dataset_that_is_no_directory_is_refused_by_every_command(tmp_path, make):
+    make(tmp_path / "dataset")
+    for name, command in commands(tmp_path / "dataset").items():
+        with pytest.raises(UserError) as caught:
+            command()
+        message = f"a dataset is a directory, got {KINDS.get(make, 'a file')}: {tmp_path / 'dataset'}"
+        assert str(caught.value) == message, name
+
+
 def commands(directory: Path) -> dict:
     """Name to each way to open a dataset; building takes another recipe's place, too."""
     recipe = eqstream.load_recipe("addition-10", {"storage.formats": ["tfrecord", "parquet"]})
