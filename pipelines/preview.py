@@ -18,9 +18,10 @@ from eqstream.data.splits.enumeration import BLOCK_SIZE
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, plan_shards
 from eqstream.data.splits.prepared_sources import PreparedSources
-from eqstream.pipelines.estimation.samples import Sample, encode_sample, make_sample_task, show_equations
-from eqstream.pipelines.estimation.shares import Shares, shares_of_split
+from eqstream.pipelines.estimation.samples import NUM_SHOWN, Sample, draw_equations, encode_sample, show_equations
+from eqstream.pipelines.estimation.shares import ShareEstimator, Shares
 from eqstream.pipelines.estimation.sizes import MOST_SOURCES, SizeEstimator, count_classes, count_if_cheap, spread
+from eqstream.pipelines.estimation.work import count_sampled
 from eqstream.pipelines.runtime.progress import format_seconds
 
 # Below so many classes an accuracy on a split says little.
@@ -135,19 +136,19 @@ def _describe(
     counts: EquationCounts, planned: tuple[PlannedSplit, ...], writer: ShardWriter
 ) -> tuple[tuple[SplitPreview, ...], list[Sample]]:
     """Returns the splits of a plan, and a sample of each one's first shard."""
-    splits, samples = [], []
+    splits, samples, shares = [], [], ShareEstimator(counts.sources)
     for split in planned:
         task = next(plan_shards(counts, split))
-        some = make_sample_task(spread([segment for segment in task.segments if segment.count]))
-        samples.append(encode_sample(counts.sources.recipe, writer, some))
+        draw = functools.partial(draw_equations, counts, spread([each for each in task.segments if each.count]))
+        samples.append(encode_sample(counts.sources.recipe, writer, draw))
         splits.append(
             SplitPreview(
                 name=split.name,
                 num_equations=split.num_equations,
                 is_exact=True,
-                shares=shares_of_split(counts.sources, {part.source: part.count for part in split.parts}),
+                shares=shares.estimate({part.source: part.count for part in split.parts}),
                 num_classes=_count_classes(counts, split),
-                samples=show_equations(writer, task),
+                samples=show_equations(writer, [writer.first_equations(task, NUM_SHOWN)]),
             )
         )
     return tuple(splits), samples
@@ -155,20 +156,20 @@ def _describe(
 
 def _estimate(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitPreview, ...], list[Sample]]:
     """Returns the splits and a sample of each, estimated from the beginnings of their sources."""
-    estimator = SizeEstimator(counts)
+    estimator, shares = SizeEstimator(counts), ShareEstimator(counts.sources)
     sizes, splits, samples = estimator.sizes(), [], []
     for split in counts.sources.recipe.splits:
-        task = make_sample_task(estimator.segments(split))
-        samples.append(encode_sample(counts.sources.recipe, writer, task))
+        draw = functools.partial(draw_equations, counts, estimator.segments(split))
+        samples.append(encode_sample(counts.sources.recipe, writer, draw))
         quotas = _estimate_quotas(counts, estimator, split, sizes[split.name])
         splits.append(
             SplitPreview(
                 name=split.name,
                 num_equations=sizes[split.name],
                 is_exact=split.count is not None,
-                shares=shares_of_split(counts.sources, quotas),
+                shares=shares.estimate(quotas),
                 num_classes=None,
-                samples=show_equations(writer, task),
+                samples=show_equations(writer, draw()),
             )
         )
     return tuple(splits), samples
@@ -214,7 +215,7 @@ def _total_seconds(samples: list[Sample], sizes: list[int]) -> float:
 def _seconds_per_position(counts: EquationCounts) -> float:
     """Returns how long it takes to count one position of the largest source."""
     enumeration = max((each.enumeration for each in counts.by_source), key=lambda each: each.size)
-    num_positions = min(enumeration.block_size, enumeration.size)
+    num_positions = count_sampled(counts.sources.space, enumeration)
     # The first time builds tables that a build builds once.
     enumeration.count(0, num_positions)
     begun_at = time.perf_counter()

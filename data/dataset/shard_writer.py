@@ -5,11 +5,12 @@ A shard depends on the recipe and its task alone, so any worker can write it, in
 
 import base64
 import contextlib
+import dataclasses
 import functools
 import gzip
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -177,12 +178,22 @@ class ShardWriter:
         )
         yield from interleave(parts, turns)
 
-    def write(self, task: ShardTask, sinks: Mapping[str, Sink]) -> ShardReceipt:
+    def first_equations(self, task: ShardTask, number: int) -> EquationBlock:
+        """Returns the first equations of a shard that is not empty, at most so many."""
+        if task.quotas:
+            return next(self.equations(dataclasses.replace(task, num_equations=min(task.num_equations, number))))
+        segment = next(segment for segment in task.segments if segment.count)
+        return next(self._segment(segment, limit=number))
+
+    def write(
+        self, task: ShardTask, sinks: Mapping[str, Sink], blocks: Iterable[EquationBlock] | None = None
+    ) -> ShardReceipt:
         """Writes a shard in every format of `sinks` and returns the receipt.
 
         Args:
             task: the shard.
             sinks: ``tfrecord``, ``parquet`` or both, each with an open binary file.
+            blocks: its equations, where they were computed before.
 
         Raises:
             OSError: a file cannot be written.
@@ -190,7 +201,8 @@ class ShardWriter:
         meters = {file_format: _MeteredFile(sink) for file_format, sink in sinks.items()}
         histograms = HistogramCounter(self._space)
         try:
-            num_equations, indexes = self._write(task, meters, histograms)
+            blocks = self.equations(task) if blocks is None else blocks
+            num_equations, indexes = self._write(task, blocks, meters, histograms)
         except BaseException:
             for meter in meters.values():
                 meter.give_up()
@@ -199,7 +211,11 @@ class ShardWriter:
         return ShardReceipt(task.name, num_equations, reports, histograms.histograms())
 
     def _write(
-        self, task: ShardTask, meters: Mapping[str, _MeteredFile], histograms: HistogramCounter
+        self,
+        task: ShardTask,
+        blocks: Iterable[EquationBlock],
+        meters: Mapping[str, _MeteredFile],
+        histograms: HistogramCounter,
     ) -> tuple[int, dict[str, BlockIndex]]:
         """Writes and counts a shard's equations; each file is encoded, hashed and written beside computing them."""
         num_equations = 0
@@ -207,7 +223,7 @@ class ShardWriter:
         with contextlib.ExitStack() as stack:
             opened = [self._open(file_format, meter, cut, stack) for file_format, meter in meters.items()]
             files = [(stack.enter_context(Background()), file) for file in opened]
-            for block in self.equations(task):
+            for block in blocks:
                 encoded = self.columns.encode(block)
                 for background, file in files:
                     background.run(file.write, encoded)
@@ -233,10 +249,10 @@ class ShardWriter:
         compression = self._recipe.storage.compression
         return _TFRecordFile(self._tfrecord, meter, compression=compression, cut=cut, beside=beside)
 
-    def _segment(self, segment: Segment) -> Iterator[EquationBlock]:
+    def _segment(self, segment: Segment, *, limit: int | None = None) -> Iterator[EquationBlock]:
         kept = None
         if segment.kept:
             kept = np.unpackbits(np.frombuffer(base64.b64decode(segment.kept), dtype=np.uint8)).astype(bool)
         return self._sources.enumeration(segment.source).equations(
-            segment.first, segment.count, position=segment.position, before=segment.before, kept=kept
+            segment.first, segment.count, position=segment.position, before=segment.before, kept=kept, limit=limit
         )

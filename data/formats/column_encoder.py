@@ -19,12 +19,10 @@ class EncodedBlock(NamedTuple):
     Attributes:
         texts: the pieces of each text column, in reading order.
         numbers: int64 (n,) for each column of numbers.
-        parts: as in `EquationBlock`.
     """
 
     texts: dict[str, list[Piece]]
     numbers: dict[str, np.ndarray]
-    parts: tuple[int, ...] = ()
 
     def lengths(self, name: str) -> np.ndarray:
         """Returns the characters of each text of a column, int32 (n,)."""
@@ -54,7 +52,7 @@ class ColumnEncoder:
         texts = {"question": self.text.questions(block), "answer": self.text.answers(block)}
         terms = self._space.terms_of(block.shapes).astype(np.int64)
         numbers = {"terms": terms, "digits": block.digits, "carries": block.carries}
-        return EncodedBlock(texts, numbers, block.parts)
+        return EncodedBlock(texts, numbers)
 
     def to_columns(self, block: EquationBlock) -> EquationColumns:
         """Returns what a reader of the shards gets of a block, row by row its equations."""

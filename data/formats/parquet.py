@@ -58,7 +58,8 @@ class ParquetSink:
         self._counter.restart()
         self._sizes = iter(np.diff(cut.edges()).tolist())
         self._size = next(self._sizes, 0)
-        self._pending = SCHEMA.empty_table()
+        # `empty_table` would import pandas, if there is one, just to see whether this is something of its own.
+        self._pending = pa.Table.from_batches([], schema=SCHEMA)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Takes some rows."""

@@ -18,8 +18,6 @@ class EquationBlock:
             decimals, where numerators are grid steps.
         carries: carries and borrows, int64, shape (n,).
         digits: digits before the point of the longest operand, int64, shape (n,).
-        parts: where several blocks of an enumeration were computed together, how many equations are of each; those that
-            have some. Row groups of Parquet end where such blocks do.
     """
 
     shapes: np.ndarray
@@ -28,7 +26,6 @@ class EquationBlock:
     denominators: np.ndarray | None
     carries: np.ndarray
     digits: np.ndarray
-    parts: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.shapes)

@@ -105,6 +105,8 @@ class Enumeration:
         self._order = TwinOrder(space, derive_seed(seed, "orientation", scope))
         self.is_huge = is_listed and (index_dtype(boxes.size) is object or not space.arithmetic.is_native)
         self.block_size = min(block_size, BLOCK_SIZE_OF_HUGE_SPACE) if self.is_huge else block_size
+        # The first and the last position that were looked at together most recently.
+        self._latest: tuple[int, int, KeptClasses] | None = None
         self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
         self.is_identity = self.keeps_all and twins.commuted == "ignore"
         self.has_larger_classes = twins.commuted == "together"
@@ -147,7 +149,7 @@ class Enumeration:
         start, stop = (min(block * self.block_size, self.size) for block in (first_block, first_block + num_blocks))
         counts, bits = [], [b""]
         for positions in self.position_blocks(start, stop, BLOCK_SIZE // self.block_size * self.block_size):
-            kept = self.kept_at(positions)
+            kept = self._look_at(positions)
             if len(positions) <= self.block_size:
                 counts.append(kept.num_equations)
             else:
@@ -161,21 +163,29 @@ class Enumeration:
         """Whether counting notes where classes are kept: where candidates are slow to look at."""
         return self.is_huge and self.block_size % 8 == 0
 
-    def equations_at(self, positions: np.ndarray, turn: int) -> EquationBlock | None:
+    def equations_at(self, positions: np.ndarray, turn: int, *, most: int | None = None) -> EquationBlock | None:
         """Returns all equations at any positions (n,), or None if there is none; twins stand far apart.
 
         Args:
             positions: at most `BLOCK_SIZE`.
             turn: decides, by a draw, which twin of each class comes first.
+            most: how many of the equations to take, from the first class on; None for all.
         """
         kept = self.kept_at(positions)
-        high = kept.num_equations
+        high = kept.num_equations if most is None else min(most, kept.num_equations)
         if not high:
             return None
         return self._order.arrange(kept.groups, kept.counts, turn=turn, low=0, high=high, block_size=len(positions))
 
     def equations(
-        self, first: int, count: int, *, position: int = 0, before: int = 0, kept: np.ndarray | None = None
+        self,
+        first: int,
+        count: int,
+        *,
+        position: int = 0,
+        before: int = 0,
+        kept: np.ndarray | None = None,
+        limit: int | None = None,
     ) -> Iterator[EquationBlock]:
         """Yields the equations with the ordinals first..first+count-1.
 
@@ -186,6 +196,7 @@ class Enumeration:
             before: number of equations kept before `position`; at most `first`.
             kept: whether there is a class at each position from `position` on, bool (n,), to the end of a block that
                 has the last equation or a later one; None if that is not known.
+            limit: how many equations to yield at most of those that are computed together, from the first one on.
 
         Raises:
             ValueError: the enumeration ends before.
@@ -196,18 +207,21 @@ class Enumeration:
             if position == stop:
                 raise ValueError(f"the enumeration ends at ordinal {before}, wanted up to {end}")
             if kept is None:
-                found = self.kept_at(next(self.position_blocks(position, stop)))
+                found = self._look_at(next(self.position_blocks(position, stop)))
             else:
                 found = self._known_at(position, kept[position - start : stop - start])
             num_found = found.num_equations
             if num_found and before + num_found > first:
                 low, high = max(first - before, 0), min(end - before, num_found)
-                block = self._order.arrange(
-                    found.groups, found.counts, turn=position, low=low, high=high, block_size=self.block_size
+                yield self._order.arrange(
+                    found.groups,
+                    found.counts,
+                    turn=position,
+                    low=low,
+                    high=high,
+                    block_size=self.block_size,
+                    limit=limit,
                 )
-                ends = np.cumsum(found.counts)[self.block_size - 1 :: self.block_size]
-                edges = np.unique(np.clip([0, *ends, num_found], low, high))
-                yield dataclasses.replace(block, parts=tuple(np.diff(edges).tolist()))
             before += num_found
             position = stop
 
@@ -227,7 +241,7 @@ class Enumeration:
         Raises:
             ValueError: the enumeration ends before.
         """
-        while kept := self._block(position):
+        while kept := self.block(position):
             ends = np.cumsum(kept.counts)
             if ends[-1] > ordinal - before:
                 row = int(np.searchsorted(ends, ordinal - before, side="right"))
@@ -244,7 +258,7 @@ class Enumeration:
             position: where to start looking, a multiple of `block_size`.
             before: number of equations kept before `position`; at most `ordinal`.
         """
-        while kept := self._block(position):
+        while kept := self.block(position):
             starts = kept.starts
             place = int(np.searchsorted(starts, ordinal - before))
             if place < len(starts):
@@ -253,8 +267,18 @@ class Enumeration:
             position += kept.num_positions
         return before
 
-    def _block(self, position: int) -> KeptClasses | None:
+    def block(self, position: int) -> KeptClasses | None:
         """Returns the kept classes of the block that begins at `position`, None behind the last position."""
         for positions in self.position_blocks(position, min(position + self.block_size, self.size)):
-            return self.kept_at(positions)
+            return self._look_at(positions)
         return None
+
+    def _look_at(self, positions: np.ndarray) -> KeptClasses:
+        """Returns the kept classes of positions that follow each other; whoever asks again gets what was found."""
+        if len(positions) <= BLOCK_SIZE_OF_STRATUM:
+            # There may be thousands of enumerations with small blocks.
+            return self.kept_at(positions)
+        first, last = int(positions[0]), int(positions[-1])
+        if self._latest is None or self._latest[:2] != (first, last):
+            self._latest = first, last, self.kept_at(positions)
+        return self._latest[2]

@@ -4,6 +4,7 @@ The classes of a block stand in the order of their positions, and a class of m m
 the block. Which member comes first is drawn for each class, so that no part of a shard holds canonical members alone.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -77,7 +78,15 @@ class TwinOrder:
         self._seed = seed
 
     def arrange(
-        self, groups: Sequence[TwinClasses], counts: np.ndarray, *, turn: int, low: int, high: int, block_size: int
+        self,
+        groups: Sequence[TwinClasses],
+        counts: np.ndarray,
+        *,
+        turn: int,
+        low: int,
+        high: int,
+        block_size: int,
+        limit: int | None = None,
     ) -> EquationBlock:
         """Returns the members with ordinals low..high-1, counted within the blocks, one block after the other.
 
@@ -89,12 +98,15 @@ class TwinOrder:
             low: the first ordinal.
             high: the last ordinal, plus 1; some class must have a member there.
             block_size: rows of a block.
+            limit: how many of them to return at most, from the first one on.
         """
         layout = self._lay_out(counts, turn, low, high, block_size)
         groups = [classes for group in groups if len(classes := group.take(layout.is_wanted[group.rows]))]
         members = [_place_members(classes, layout) for classes in groups]
         orders = [_sort_by_box(classes, each) for classes, each in zip(groups, members, strict=True)]
         places = [each.places[order] for each, order in zip(members, orders, strict=True)]
+        if limit is not None:
+            orders, places = _keep_first(orders, places, limit)
         if len(groups) == 1:
             return self._make_block(groups[0], members[0].take(orders[0][_argsort(places[0])]))
         members = [each.take(order) for each, order in zip(members, orders, strict=True)]
@@ -124,6 +136,9 @@ class TwinOrder:
 
     def _make_block(self, classes: TwinClasses, members: _Members) -> EquationBlock:
         """Returns the members of classes, in their order."""
+        if 4 * len(members.classes) < len(classes):
+            used, numbers = np.unique(members.classes, return_inverse=True)
+            classes, members = classes.take(np.isin(np.arange(len(classes)), used)), members._replace(classes=numbers)
         answers = classes.answers
         if answers is None:
             answers = self._space.arithmetic.evaluate(classes.columns, classes.operands)
@@ -140,6 +155,17 @@ class TwinOrder:
             carries=answers.carries,
             digits=digits[rows],
         )
+
+
+def _keep_first(
+    orders: list[np.ndarray], places: list[np.ndarray], limit: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Returns the orders and places, (n,) for each group, of the members that come first in all of them together."""
+    rows = np.sort(_argsort(np.concatenate(places))[:limit])
+    edges = np.cumsum([0, *map(len, places)])
+    kept = [rows[(rows >= low) & (rows < high)] - low for low, high in itertools.pairwise(edges)]
+    orders = [order[some] for order, some in zip(orders, kept, strict=True)]
+    return orders, [column[some] for column, some in zip(places, kept, strict=True)]
 
 
 def _swap_members(classes: TwinClasses, members: _Members) -> tuple[np.ndarray, np.ndarray]:

@@ -1,16 +1,17 @@
 """Samples of splits, encoded in memory: bytes, time, and the first equations."""
 
-import dataclasses
 import io
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.enumeration import BLOCK_SIZE
+from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import Segment, ShardTask
+from eqstream.pipelines.estimation.work import count_sampled
 
 NUM_SHOWN = 3
 
@@ -30,52 +31,52 @@ class Sample:
     format_to_bytes: dict[str, int]
 
 
-def make_sample_task(segments: Sequence[Segment]) -> ShardTask:
-    """Returns the task of a sample of the equations of segments, of at most some `BLOCK_SIZE`."""
-    share = BLOCK_SIZE / max(sum(segment.count for segment in segments), BLOCK_SIZE)
-    parts = tuple(dataclasses.replace(each, count=math.ceil(each.count * share)) for each in segments)
-    return ShardTask(
-        split="sample",
-        shard_index=0,
-        num_shards=1,
-        first_ordinal=0,
-        num_equations=sum(segment.count for segment in parts),
-        segments=parts,
-    )
+def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[EquationBlock]:
+    """Returns equations near the beginnings of some segments, from each about as large a part as the segment is."""
+    total = sum(segment.count for segment in segments)
+    blocks: list[EquationBlock | None] = []
+    for segment in segments:
+        enumeration = counts.by_source[segment.source].enumeration
+        num_sampled = count_sampled(counts.sources.space, enumeration)
+        stop = min(segment.position + max(num_sampled // len(segments), 1), enumeration.size)
+        most = math.ceil(segment.count * num_sampled / max(total, num_sampled))
+        for positions in enumeration.position_blocks(segment.position, stop):
+            blocks.append(enumeration.equations_at(positions, segment.position, most=most))
+    return [block for block in blocks if block is not None]
 
 
-def encode_sample(recipe: Recipe, writer: ShardWriter, task: ShardTask) -> Sample:
-    """Returns the equations of a task, encoded in all formats of the recipe."""
-    if not task.num_equations:
-        return Sample(num_equations=0, seconds=0.0, format_to_bytes=dict.fromkeys(recipe.storage.formats, 0))
+def encode_sample(recipe: Recipe, writer: ShardWriter, draw: Callable[[], list[EquationBlock]]) -> Sample:
+    """Returns the equations that `draw` returns, encoded in all formats of the recipe."""
     # The first time builds tables that a build builds once.
-    _write(recipe, writer, task)
+    _write(recipe, writer, [block.take(slice(0, 1)) for block in draw()])
     begun_at = time.perf_counter()
-    receipt = _write(recipe, writer, task)
+    receipt = _write(recipe, writer, draw())
     return Sample(
-        num_equations=task.num_equations,
+        num_equations=receipt.num_equations,
         seconds=time.perf_counter() - begun_at,
         format_to_bytes={file_format: file["num_bytes"] for file_format, file in receipt.files.items()},
     )
 
 
-def _write(recipe: Recipe, writer: ShardWriter, task: ShardTask) -> ShardReceipt:
-    return writer.write(task, {file_format: io.BytesIO() for file_format in recipe.storage.formats})
+def _write(recipe: Recipe, writer: ShardWriter, blocks: list[EquationBlock]) -> ShardReceipt:
+    task = ShardTask(
+        split="sample",
+        shard_index=0,
+        num_shards=1,
+        first_ordinal=0,
+        num_equations=sum(map(len, blocks)),
+        segments=(),
+    )
+    return writer.write(task, {file_format: io.BytesIO() for file_format in recipe.storage.formats}, blocks)
 
 
-def show_equations(writer: ShardWriter, task: ShardTask) -> tuple[str, ...]:
-    """Returns the first equations of a shard as ``question = answer``, of a sample the first ones of some segments."""
-    if task.quotas:
-        task, number = dataclasses.replace(task, num_equations=min(task.num_equations, NUM_SHOWN)), NUM_SHOWN
-        tasks = [task]
-    else:
-        step = max(len(task.segments) // NUM_SHOWN, 1)
-        tasks = [dataclasses.replace(task, segments=(segment,)) for segment in task.segments[::step][:NUM_SHOWN]]
-        number = 1 if len(tasks) == NUM_SHOWN else NUM_SHOWN
+def show_equations(writer: ShardWriter, blocks: Sequence[EquationBlock]) -> tuple[str, ...]:
+    """Returns the first equations of some of the blocks as ``question = answer``, `NUM_SHOWN` in all."""
+    step = max(len(blocks) // NUM_SHOWN, 1)
+    blocks = blocks[::step][:NUM_SHOWN]
+    number = 1 if len(blocks) == NUM_SHOWN else NUM_SHOWN
     texts: list[str] = []
-    for each in tasks:
-        # Where twins stand depends on all of a block, so it is computed whole.
-        block = next(writer.equations(each))
+    for block in blocks:
         columns = writer.columns.to_columns(block.take(slice(0, number)))
         pairs = zip(columns.question.to_texts(), columns.answer.to_texts(), strict=True)
         texts += [f"{question} = {answer}" for question, answer in pairs]

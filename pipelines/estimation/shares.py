@@ -3,9 +3,10 @@
 The candidates with few terms are few: uniform sampling gives next to none of them, which is easily overlooked.
 """
 
+import functools
 import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from eqstream.data.space.domains import count_operands
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.pipelines.estimation.work import count_sampled
 
 # More shapes than this are not listed to weigh them.
 MOST_SHAPES = 1 << 16
@@ -85,8 +87,28 @@ def shares_of_manifest(manifest: Manifest) -> Shares:
     )
 
 
-def shares_of_split(sources: PreparedSources, source_to_count: Mapping[int, int]) -> Shares:
-    """Returns the shares among equations of which so many come from each source."""
+class ShareEstimator:
+    """Knows the shares among equations of the sources of a recipe, or estimates them from a sample; deterministic.
+
+    Args:
+        sources: of the recipe.
+    """
+
+    def __init__(self, sources: PreparedSources) -> None:
+        self._sources = sources
+        # Splits share sources.
+        self._weigh = functools.cache(functools.partial(_weigh_kinds, sources))
+
+    def estimate(self, source_to_count: Mapping[int, int]) -> Shares:
+        """Returns the shares among equations of which so many come from each source."""
+        return _unite_shares(self._sources, source_to_count, self._weigh)
+
+
+def _unite_shares(
+    sources: PreparedSources,
+    source_to_count: Mapping[int, int],
+    weigh: Callable[[int], tuple[Mapping[_Kind, int], bool]],
+) -> Shares:
     space = sources.recipe.space
     terms = dict.fromkeys(range(space.terms.min, space.terms.max + 1), 0.0)
     operators = dict.fromkeys(space.operators, 0.0)
@@ -94,7 +116,7 @@ def shares_of_split(sources: PreparedSources, source_to_count: Mapping[int, int]
     for source, count in source_to_count.items():
         if not count:
             continue
-        weights, is_closed = _weigh_kinds(sources, source)
+        weights, is_closed = weigh(source)
         is_exact &= is_closed
         whole = sum(weights.values()) or 1
         for (num_terms, operator_set), weight in weights.items():
@@ -117,10 +139,12 @@ def _weigh_kinds(sources: PreparedSources, number: int) -> tuple[Mapping[_Kind, 
         if len(weights) <= 1 or enumeration.keeps_all:
             return weights, True
     sample: Counter[_Kind] = Counter()
-    for positions in enumeration.position_blocks(0, min(enumeration.block_size, enumeration.size)):
-        block = enumeration.equations_at(positions, 0)
-        if block is not None:
-            sample.update(_list_kinds(sources.space, block.shapes))
+    for positions in enumeration.position_blocks(0, count_sampled(sources.space, enumeration)):
+        for classes in enumeration.kept_at(positions).groups:
+            # Twins have the same operators.
+            shapes = sources.space.shapes.numbers(classes.shapes, classes.shape_places)
+            for kind, count in zip(_list_kinds(sources.space, shapes), classes.member_counts.tolist(), strict=True):
+                sample[kind] += count
     return sample, False
 
 

@@ -11,15 +11,13 @@ from eqstream.data.recipe_values import exact
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.splits.counting import CountingTask
 from eqstream.data.splits.counting_policy import count_here, next_tasks
-from eqstream.data.splits.enumeration import BLOCK_SIZE_OF_HUGE_SPACE, Enumeration
+from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import Part, PlannedSplit, Segment, divide_sources
+from eqstream.pipelines.estimation.work import count_sampled, work_per_position
 
 # Work that is done to make sizes exact, in positions of sums of two numbers.
-MOST_WORK = 1 << 24
-# What a position costs more, as measured: by division, whose quotients are checked, and by numbers beyond 63 bits.
-DIVISION_WORK = 8
-HUGE_WORK = 128
+MOST_WORK = 1 << 23
 MOST_SOURCES = 16
 
 
@@ -34,7 +32,7 @@ def count_if_cheap(counts: EquationCounts) -> tuple[tuple[PlannedSplit, ...] | N
         for task in tasks:
             enumeration = counts.by_source[task.source].enumeration
             num_positions += _num_positions(enumeration, task)
-            work += _num_positions(enumeration, task) * _work_per_position(counts, enumeration)
+            work += _num_positions(enumeration, task) * work_per_position(counts.sources.space, enumeration)
         if work > MOST_WORK:
             return None, num_positions
         count_here(counts, tasks)
@@ -46,14 +44,6 @@ def _num_positions(enumeration: Enumeration, task: CountingTask) -> int:
     return min(start + task.num_blocks * enumeration.block_size, enumeration.size) - start
 
 
-def _work_per_position(counts: EquationCounts, enumeration: Enumeration) -> float:
-    space = counts.sources.space
-    # Longer equations have more operands, and more twins to compare them with.
-    work = max(1.0, (space.recipe.terms.max - 2) ** 3 / 4)
-    work *= DIVISION_WORK if space.has_division else 1
-    return work * (HUGE_WORK if enumeration.block_size <= BLOCK_SIZE_OF_HUGE_SPACE else 1)
-
-
 def spread(items: Sequence) -> list:
     """Returns at most `MOST_SOURCES` of the items, evenly spread."""
     step = max(len(items) / MOST_SOURCES, 1)
@@ -61,7 +51,7 @@ def spread(items: Sequence) -> list:
 
 
 class SizeEstimator:
-    """Looks at the first block of sources, for what was not counted; deterministic.
+    """Looks at the first positions of sources, for what was not counted; deterministic.
 
     Args:
         counts: what was counted so far.
@@ -70,7 +60,7 @@ class SizeEstimator:
     def __init__(self, counts: EquationCounts) -> None:
         self._splits = counts.sources.recipe.splits
         self._counts = counts
-        self._probe = functools.cache(self._count_first_block)
+        self._probe = functools.cache(self._count_first)
 
     def sizes(self) -> dict[str, int]:
         """Returns about how many equations each split has; `rest` without what classes cut by ends will cost."""
@@ -104,8 +94,9 @@ class SizeEstimator:
         place = sharers.index(split)
         segments = []
         for source in spread(self.sources(split)):
-            share = self._probe(source)[0] // len(sharers)
-            segments.append(Segment(source, first=place * share, count=share, position=0, before=0))
+            num_kept, num_positions = self._probe(source)
+            position = place * num_positions // len(sharers)
+            segments.append(Segment(source, first=0, count=num_kept, position=position, before=0))
         return [segment for segment in segments if segment.count]
 
     def _sharers(self, split: SplitRecipe) -> list[SplitRecipe]:
@@ -122,10 +113,10 @@ class SizeEstimator:
         num_candidates = sum(self._counts.by_source[source].enumeration.size for source in open_sources)
         return sum(total for total in known if total is not None) + num_candidates * num_kept // max(num_seen, 1)
 
-    def _count_first_block(self, source: int) -> tuple[int, int]:
-        """Returns how many equations the first block of a source keeps, and how many positions it has."""
+    def _count_first(self, source: int) -> tuple[int, int]:
+        """Returns how many equations the first positions of a source keep, and how many positions these are."""
         enumeration = self._counts.by_source[source].enumeration
-        num_positions = min(enumeration.block_size, enumeration.size)
+        num_positions = count_sampled(self._counts.sources.space, enumeration)
         return enumeration.count(0, num_positions), num_positions
 
 
@@ -135,8 +126,8 @@ def count_classes(counts: EquationCounts, parts: Sequence[Part]) -> int:
     for part in parts:
         own, end = counts.by_source[part.source], part.first + part.count
         position, before = own.locate(part.first)
-        for positions in own.enumeration.position_blocks(position, own.enumeration.size, own.enumeration.block_size):
-            kept = own.enumeration.kept_at(positions)
+        while kept := own.enumeration.block(position):
+            position += kept.num_positions
             starts = before + kept.starts
             before += kept.num_equations
             ends = np.append(starts[1:], before)

@@ -5,7 +5,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import divide_sources
 from eqstream.pipelines.build import build
-from eqstream.pipelines.estimation.shares import Shares, shares_of_manifest, shares_of_split
+from eqstream.pipelines.estimation.shares import ShareEstimator, Shares, shares_of_manifest
 
 RECIPES = {
     "uniform": {"space": {"operands": {"min": 0, "max": 4}, "operators": "+-", "terms": {"min": 2, "max": 3}}},
@@ -27,7 +27,7 @@ def test_shares_are_those_of_the_dataset(kind, tmp_path):
     recipe = make_recipe(kind)
     counts = count_for_plan(recipe)
     (split,) = divide_sources(counts)
-    expected = shares_of_split(counts.sources, {part.source: part.count for part in split.parts})
+    expected = ShareEstimator(counts.sources).estimate({part.source: part.count for part in split.parts})
     result = build(recipe, tmp_path / "out")
     found = shares_of_manifest(parse_manifest((tmp_path / "out" / "manifest.json").read_bytes()))
     assert result.shares == found

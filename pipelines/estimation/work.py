@@ -1,0 +1,32 @@
+"""How much work it is to look at candidates, so that a preview takes no more than some tenths of a second for it.
+
+The unit is a position of sums of two numbers, some 50 nanoseconds.
+"""
+
+from eqstream.data.permutation import LARGEST_WIDE_SIZE
+from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.splits.enumeration import Enumeration
+
+# Work of one sample.
+SAMPLE_WORK = 1 << 19
+# What a position costs more, as measured: by division, whose quotients are checked, by bounds on answers, and by
+# numbers beyond 63 bits.
+DIVISION_WORK = 8
+ANSWER_WORK = 2
+HUGE_WORK = 128
+
+
+def work_per_position(space: PreparedSpace, enumeration: Enumeration) -> float:
+    """Returns what it takes to look at a position of an enumeration."""
+    # Longer equations have more operands, and more twins to compare them with.
+    work = max(1.0, (space.recipe.terms.max - 1) ** 2 / 4)
+    if space.has_division:
+        work *= DIVISION_WORK
+    elif space.is_bounded:
+        work *= ANSWER_WORK
+    return work + (HUGE_WORK if enumeration.is_huge or enumeration.size > LARGEST_WIDE_SIZE else 0)
+
+
+def count_sampled(space: PreparedSpace, enumeration: Enumeration) -> int:
+    """Returns how many positions of an enumeration to look at for a sample."""
+    return min(int(SAMPLE_WORK / work_per_position(space, enumeration)), enumeration.block_size, enumeration.size)
