@@ -16,7 +16,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 help:
 	@echo 'make demo       build, train and evaluate three-digit additions (out/demo)'
 	@echo 'make test       the tests'
-	@echo 'make test-slow  the tests that take minutes'
+	@echo 'make test-slow  the tests that take minutes, and ten times as many examples of each property'
 	@echo 'make coverage   the tests with branch coverage; fails below the floor in pyproject.toml'
 	@echo 'make lint       ruff format --check, ruff check, pyright'
 	@echo 'make format     ruff format and the safe fixes'
@@ -51,7 +51,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m slow
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "slow or hypothesis" --hypothesis-profile thorough
 
 coverage: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --cov --cov-report=term:skip-covered

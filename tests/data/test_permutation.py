@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data import permutation as permutation_module
@@ -17,6 +17,7 @@ from eqstream.data.permutation import (
     draw_bits,
     index_dtype,
 )
+from tests.examples import examples
 
 GOLDEN_SMALL = [280, 177, 648, 36, 858, 676, 232, 571]
 GOLDEN_LARGE = [13406770691, 549538398640, 42671270147, 830866314337]
@@ -35,7 +36,7 @@ def test_every_small_size_is_permuted_and_undone(seed):
         assert np.array_equal(permutation.inverse(indices), positions), size
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(st.integers(1, 10**40), st.integers(0, 2**64 - 1), st.data())
 def test_huge_sizes_are_undone_and_stay_inside(size, seed, data):
     positions = data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=8, unique=True))
@@ -111,7 +112,7 @@ def test_seeds_and_scopes_give_unrelated_orders():
         assert np.count_nonzero(first == Permutation(size, seed).forward(np.arange(size))) < 10
 
 
-@pytest.mark.parametrize("size", [2, 3, 4, 5])
+@pytest.mark.parametrize("size", [2, 3, 4, pytest.param(5, marks=pytest.mark.slow)])
 def test_every_order_of_a_few_things_is_as_likely_as_any_other(size):
     num_orders = math.factorial(size)
     orders = Counter(tuple(Permutation(size, seed).forward(np.arange(size))) for seed in range(50 * num_orders))
@@ -195,7 +196,7 @@ def test_wide_permutation_refuses_what_it_cannot_hold():
             WidePermutation(10, 0).forward(np.array([position]))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(st.integers((1 << 31) + 1, 1 << 62), st.integers(0, 2**64 - 1), st.data())
 def test_hashes_in_bulk_are_those_of_one_digit_at_a_time(radix, key, data):
     digits = data.draw(st.lists(st.integers(0, radix - 1), min_size=1, max_size=8))

@@ -26,7 +26,7 @@ from tests.damaged_dataset import (
     wrong_lines,
 )
 
-SMALL = {"min": -6, "max": 6}
+SMALL = {"min": -3, "max": 3}
 THREE = {"min": 2, "max": 3}
 RECIPES = {
     "minus": make_recipe({"operands": {"min": -12, "max": 9}, "operators": "+-"}),

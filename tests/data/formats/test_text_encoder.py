@@ -5,7 +5,7 @@ import itertools
 import google_crc32c
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.formats.crc32c import append_zero, checksum, constants, mask, terms_of_rows
@@ -16,6 +16,7 @@ from eqstream.data.reference.parsing import render
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import prepare_space
 from tests.brute_force import make_recipe, plant
+from tests.examples import examples
 from tests.one_shape import columns_of, count_terms, list_shapes
 
 
@@ -69,7 +70,7 @@ spaces = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(spaces, st.data())
 def test_texts_of_a_block_are_those_printed_one_by_one(mapping, data):
     space = make_recipe(mapping).space

@@ -6,11 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.mixture import Knots, MixtureSchedule, check_weights, weight_at
+from tests.examples import examples
 
 RAMPS = {
     "two halves": ([(0, 1)], [(0, 1)]),
@@ -87,7 +88,7 @@ weights_strategy = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(weights_strategy, st.integers(1, 9))
 def test_any_weights_are_followed(weights: list[Knots], batch_size: int):
     try:

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.reference.evaluation import InexactDivisionError, evaluate
@@ -16,6 +16,7 @@ from eqstream.data.space.arithmetic import Arithmetic
 from eqstream.data.space.digits import count_carries, digit_count, digit_sum
 from eqstream.data.space.shapes import TermShapes
 from tests.brute_force import make_recipe, plant
+from tests.examples import examples
 from tests.one_shape import columns_of, count_terms, list_shapes
 
 DIVISIONS = ["exact", "quotient", "decimal", "fraction"]
@@ -73,7 +74,7 @@ small_spaces = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(small_spaces, st.data())
 def test_values_are_exact_in_every_kind_of_space(mapping, data):
     space = make_recipe(mapping).space
@@ -98,7 +99,7 @@ def number_leaves(tree):
     return walk(tree)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(80)
 @given(deep_trees, st.sampled_from(DIVISIONS), st.integers(0, 2), st.data())
 def test_values_are_exact_in_deep_trees(tree, division, decimals, data):
     tree = number_leaves(tree)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.dataset.shard_writer import ShardWriter
@@ -23,6 +23,7 @@ from tests.brute_force import (
     plant,
 )
 from tests.covering import cover_pairs
+from tests.examples import examples
 from tests.one_shape import list_rows, list_shapes
 
 SPACES = {
@@ -173,7 +174,6 @@ conditions = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(st.sampled_from(list(SPACES.values())), conditions, st.booleans())
 def test_any_condition_takes_exactly_what_it_says(space, where, is_rest_wanted):
     splits = [{"name": "chosen", "rest": True, "where": where}] + [{"name": "others", "rest": True}] * is_rest_wanted
@@ -190,7 +190,7 @@ def test_any_condition_takes_exactly_what_it_says(space, where, is_rest_wanted):
     assert not is_rest_wanted or sorted(found["others"]) == others
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.sampled_from(list(SPACES.values())), conditions, conditions)
 def test_conditions_that_are_said_to_exclude_each_other_do(space, first, second):
     splits = [{"name": "a", "rest": True, "where": first}, {"name": "b", "rest": True, "where": second}]

@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
@@ -13,6 +13,7 @@ from eqstream.data.streams.equation_stream import MOST_LISTED, EquationStream
 from eqstream.data.streams.held_out import find_ranges
 from tests.brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick
 from tests.covering import cover_pairs
+from tests.examples import examples
 
 
 def space(low, high, operators="+", **rest):
@@ -200,7 +201,7 @@ def test_balanced_stream_gives_each_combination_of_lengths_its_share(most_listed
         known |= long
 
 
-@settings(max_examples=15, deadline=None)
+@examples(10)
 @given(st.data())
 def test_any_recipe_of_sums_leaks_nothing(data):
     high = data.draw(st.integers(3, 14))

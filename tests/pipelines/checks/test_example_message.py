@@ -2,11 +2,12 @@
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
 from eqstream.pipelines.checks.example_message import Record, decode_record, encode_record
+from tests.examples import examples
 
 texts = st.text(alphabet="0123456789+-*/(). ", max_size=400)
 counts = st.integers(0, 2**63 - 1)
@@ -23,7 +24,7 @@ def serialise(record):
 
 
 @given(st.builds(Record, answer=texts, carries=counts, digits=counts, question=texts, terms=counts))
-@settings(max_examples=30)
+@examples(30)
 def test_a_record_is_serialised_as_by_tensorflow_and_read_back(record):
     assert encode_record(record) == serialise(record)
     assert decode_record(serialise(record)) == record
