@@ -180,7 +180,7 @@ def _count_blocks(requests: Iterable[_Request]) -> int:
 
 def _take(request: _Request, encoder: ExampleEncoder, columns: Sequence[str]) -> TokenTable:
     """Returns the examples that a request wants, in their order."""
-    parts = [buffer.table.take(buffer.find_rows(places), columns) for buffer, places in request]
+    parts = [buffer.take(places, columns) for buffer, places in request]
     return TokenTable.join(parts) if parts else encoder.reserve(0)
 
 

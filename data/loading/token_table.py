@@ -39,6 +39,11 @@ class TokenTable:
         taken = {name: self.numbers[name].take(indices) for name in (self.numbers if numbers is None else numbers)}
         return TokenTable(self.questions.take(indices, axis=0), self.answers.take(indices, axis=0), taken)
 
+    def cut(self, rows: slice, numbers: Sequence[str]) -> "TokenTable":
+        """Returns some examples in a row with these numbers alone, as views."""
+        cut = {name: self.numbers[name][rows] for name in numbers}
+        return TokenTable(self.questions[rows], self.answers[rows], cut)
+
     def select(self, numbers: Sequence[str]) -> "TokenTable":
         """Returns the same examples with these numbers alone."""
         return TokenTable(self.questions, self.answers, {name: self.numbers[name] for name in numbers})

@@ -2,7 +2,9 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -65,15 +67,32 @@ class WindowBuffer:
         }
         return cls(window, whole, pieces)
 
-    def find_rows(self, places: np.ndarray) -> np.ndarray:
-        """Returns the row of the table for each place of the epoch, int64 (n,), once all are filled.
+    def take(self, places: np.ndarray, columns: Sequence[str]) -> TokenTable:
+        """Returns the examples at some places of the epoch, rising, with these numbers, once all are there.
 
         Raises:
             UserError: a file is missing or damaged.
         """
         for future in self.pending:
             future.result()
-        lanes, records = np.divmod(self.window.rows[places - self.window.start], self.window.block_size)
+        first, last = (int(places[end]) - self.window.start for end in (0, -1))
+        has_all = last - first + 1 == len(places)
+        rows = self._rows[first : last + 1] if has_all else self._rows[places - self.window.start]
+        if self.window.seed is None and rows[-1] - rows[0] + 1 == len(rows):
+            # In the order of the files nothing need be gathered.
+            return self.table.cut(slice(int(rows[0]), int(rows[-1]) + 1), columns)
+        return self.table.take(rows, columns)
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        """The row of the table for each place of the window that the reader has, int64 (size,)."""
+        size, rows = self.window.block_size, self.window.rows
+        if self._step == 1 and np.array_equal(self._starts, np.arange(len(self._starts)) * size):
+            return rows
+        lanes = rows // size
+        records = rows - lanes * size
+        if self._step == 1:
+            return self._starts[lanes] + records
         return self._starts[lanes] + (records - self._firsts[lanes]) // self._step
 
 
