@@ -147,7 +147,8 @@ class Enumeration:
         The latter is a bit for each position, eight in a byte, the first one the highest; nothing unless it is noted.
         """
         start, stop = (min(block * self.block_size, self.size) for block in (first_block, first_block + num_blocks))
-        counts, bits = [], [b""]
+        counts: list[int] = []
+        bits = [b""]
         for positions in self.position_blocks(start, stop, BLOCK_SIZE // self.block_size * self.block_size):
             kept = self._look_at(positions)
             if len(positions) <= self.block_size:
