@@ -7,6 +7,7 @@
 | `build`, `verify`, `describe` | datasets on disk |
 | `open_dataset`, `Dataset` | reading them: batches for Keras, tokens, equations |
 | `equations`, `stream` | equations and batches without files |
+| `mix` | several datasets and streams in the same batches |
 | `train`, `evaluate`, `load_model` | models |
 | `UserError`, `DamagedManifestError`, `TrainingInterruptedError` | what they raise |
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from eqstream.data.recipe import Recipe
     from eqstream.datasets import Dataset, open_dataset
     from eqstream.equation import Equation
+    from eqstream.mixing import mix
     from eqstream.models import evaluate, load_model, train
     from eqstream.recipes import load_recipe
     from eqstream.spaces import EquationSpace
@@ -46,6 +48,7 @@ __all__ = [
     "evaluate",
     "load_model",
     "load_recipe",
+    "mix",
     "open_dataset",
     "stream",
     "train",
@@ -58,6 +61,7 @@ _MODULE_TO_NAMES = {
     "eqstream.data.recipe": ("Recipe",),
     "eqstream.datasets": ("Dataset", "open_dataset"),
     "eqstream.equation": ("Equation",),
+    "eqstream.mixing": ("mix",),
     "eqstream.models": ("evaluate", "load_model", "train"),
     "eqstream.recipes": ("load_recipe",),
     "eqstream.spaces": ("EquationSpace",),

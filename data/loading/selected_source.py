@@ -1,8 +1,10 @@
 """Some examples of a split, in the order that they have among all of it."""
 
 import functools
+import itertools
 import math
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -142,12 +144,23 @@ class SelectedSource:
         self, runs: Iterable[np.ndarray], *, columns: Sequence[str] = (), reader: tuple[int, int] = ALL
     ) -> Iterator[TokenTable]:
         """Yields the examples at each array of positions, in their order."""
-        # What a reader has of a selection is anything of the whole.
-        return self._source.read((self._find_positions(positions) for positions in runs), columns=columns)
+        num_pieces: deque[int] = deque()
 
-    def _find_positions(self, positions: np.ndarray) -> np.ndarray:
-        """Returns the positions in `source` of some positions, both int64 (n,)."""
-        found = np.empty(len(positions), np.int64)
+        def list_pieces() -> Iterator[np.ndarray]:
+            for positions in runs:
+                # Few examples may lie in many windows, of which the source must not open all at once.
+                pieces = list(self._divide(positions)) or [positions]
+                num_pieces.append(len(pieces))
+                yield from pieces
+
+        # What a reader has of a selection is anything of the whole.
+        tables = self._source.read(list_pieces(), columns=columns)
+        for table in tables:
+            rest = itertools.islice(tables, num_pieces.popleft() - 1)
+            yield TokenTable.join([table, *rest])
+
+    def _divide(self, positions: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the positions in `source` of some positions, both int64 (n,), window by window."""
         begin = 0
         while begin < len(positions):
             epoch, place = divmod(int(positions[begin]), self.num_examples)
@@ -157,9 +170,8 @@ class SelectedSource:
             end = int(np.searchsorted(positions, first + ends[window]))
             start = first + (int(ends[window - 1]) if window else 0)
             places = self._places(epoch, window)[positions[begin:end] - start]
-            found[begin:end] = epoch * self._order.num_records + places
+            yield epoch * self._order.num_records + places
             begin = end
-        return found
 
     def _count_windows(self, epoch: int) -> np.ndarray:
         """Returns how many examples there are up to the end of each window of an epoch, int64 (num_windows,)."""

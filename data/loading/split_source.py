@@ -25,8 +25,6 @@ from eqstream.data.loading.window_buffer import Piece, WindowBuffer
 # Bytes of tokens up to which a split is kept.
 MEMORY_BUDGET = 256 << 20
 _MOST_THREADS = 4
-# A source that has few examples of each run would go on and on before they fill a window.
-_MOST_RUNS = 16
 # Few enough that all threads are busy with one window, and that what is made of them stays in the cache.
 _BLOCKS_AT_ONCE = 4
 
@@ -97,7 +95,7 @@ class SplitSource:
                             last = self._open(window, reader, pool)
                         request.append((last, places))
                     waiting.append(request)
-                    while len(waiting) > _MOST_RUNS or _count_blocks(waiting) > self._order.window_blocks:
+                    while _count_blocks(waiting) > self._order.window_blocks:
                         yield _take(waiting.popleft(), self.encoder, columns)
                 while waiting:
                     yield _take(waiting.popleft(), self.encoder, columns)

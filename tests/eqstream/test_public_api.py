@@ -23,6 +23,8 @@ SIGNATURES = {
     "evaluate": "run_directory, dataset=None, *, split=None, unseen=False, limit=None, report=None",
     "load_model": "run_directory",
     "load_recipe": "source, overrides=()",
+    "mix": "sources, *, batch_size, seed=0, reader=(0, 1), first_batch=0, memory_budget=268435456, codec=None, "
+    "as_dict=False",
     "open_dataset": "directory",
     "stream": "recipe, split='train', *, batch_size, seed=0, reader=(0, 1), first_batch=0, codec=None, as_text=False, "
     "as_dict=False",
@@ -144,6 +146,9 @@ for each in dataset.equations("test"):
     text: str = each.question
 for question, answer in dataset.batches("train", batch_size=16, seed=0):
     tensors: tuple[tf.Tensor, tf.Tensor] = (question, answer)
+sources = [(dataset, "train", 2), (recipe, "train", [(0, 1), (100, 0.5)])]
+for question, answer in eqstream.mix(sources, batch_size=16):
+    mixed: tuple[tf.Tensor, tf.Tensor] = (question, answer)
 for batch in eqstream.stream(recipe, batch_size=16, as_dict=True):
     carries: tf.Tensor = batch["carries"]
 codec = dataset.codec(reverse_answer=True)

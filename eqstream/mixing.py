@@ -1,0 +1,161 @@
+"""Several datasets and streams in the same batches."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+
+from eqstream.data.configuration import from_mapping, nearest
+from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.errors import UserError
+from eqstream.data.formats.columns import NUMBER_COLUMNS
+from eqstream.data.loading.batch_plan import BatchPlan
+from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.example_encoder import ExampleEncoder
+from eqstream.data.loading.example_source import ExampleSource
+from eqstream.data.loading.mixed_source import MixedSource
+from eqstream.data.loading.mixture import MixtureSchedule
+from eqstream.data.loading.part_examples import FreshExamples, ShardExamples
+from eqstream.data.loading.parts import DatasetFiles, Part, check_spaces, find_held_out, make_codec
+from eqstream.data.loading.split_source import MEMORY_BUDGET
+from eqstream.data.permutation import derive_seed
+from eqstream.data.recipe import Recipe
+from eqstream.data.streams.shared_equations import HeldOut
+from eqstream.datasets import Dataset
+from eqstream.recipes import as_recipe
+from eqstream.seq2seq.config.mixture import MixturePart
+from eqstream.tensorflow_startup import load_tensorflow
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Weight: TypeAlias = float | Sequence[tuple[int, float]]
+Source: TypeAlias = tuple[Dataset | Recipe | str | Path, str, Weight]
+
+# A mixture has no epochs of its own; so many batches are numbered at a time.
+_NUM_BATCHES = 1 << 20
+# Fewer at a time than of one source, of which small ones may have to go through many epochs for them.
+_RUN_EXAMPLES = 1 << 12
+
+
+@overload
+def mix(
+    sources: Sequence[Source],
+    *,
+    batch_size: int,
+    seed: int = 0,
+    reader: tuple[int, int] = (0, 1),
+    first_batch: int = 0,
+    memory_budget: int = MEMORY_BUDGET,
+    codec: Codec | None = None,
+    as_dict: Literal[False] = False,
+) -> "tf.data.Dataset[tuple[tf.Tensor, tf.Tensor]]": ...
+
+
+@overload
+def mix(
+    sources: Sequence[Source],
+    *,
+    batch_size: int,
+    seed: int = 0,
+    reader: tuple[int, int] = (0, 1),
+    first_batch: int = 0,
+    memory_budget: int = MEMORY_BUDGET,
+    codec: Codec | None = None,
+    as_dict: Literal[True],
+) -> "tf.data.Dataset[dict[str, tf.Tensor]]": ...
+
+
+def mix(
+    sources: Sequence[Source],
+    *,
+    batch_size: int,
+    seed: int = 0,
+    reader: tuple[int, int] = (0, 1),
+    first_batch: int = 0,
+    memory_budget: int = MEMORY_BUDGET,
+    codec: Codec | None = None,
+    as_dict: bool = False,
+) -> "tf.data.Dataset[Any]":
+    """Returns batches (question, answer) without end, whose examples come from several sources by their weights.
+
+    Each source goes through its own epochs. What one dataset holds out, which is all its splits of a name that no
+    source has, never comes from another one, nor does a commuted twin of it.
+
+    >>> import eqstream, tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     dataset = eqstream.open_dataset(eqstream.build("addition-10", directory).directory)
+    ...     sources = [(dataset, "train", 2), ("division-exact", "train", [(0, 0), (1000, 1)])]
+    ...     [tuple(question.shape) for question, answer in mix(sources, batch_size=32).take(1)]
+    [(32, 7)]
+
+    Args:
+        sources: each a source, the name of its split and its weight. A dataset gives the files of the split; a recipe,
+            the path of one, or the name of one that comes with eqstream gives the endless stream of `stream`. A weight
+            is a number, or pairs of a batch, rising from 0 on, and the weight there; in between it changes evenly.
+        batch_size: examples in a batch, for all readers together.
+        seed: of the order.
+        reader: (i, n) for reader i, from 0, of n that share every batch.
+        first_batch: the number of batches before the first one that is given.
+        memory_budget: bytes, for all sources together; see `Dataset.batches`.
+        codec: from text to tokens; by default one that has room for the equations of all sources.
+        as_dict: whether a batch is a dict with `terms`, `digits` and `carries`, int32 (batch,), besides `question` and
+            `answer`.
+
+    Raises:
+        UserError: there is no such split or recipe, a weight is wrong, the sources do not fit together, or a dataset is
+            of a version that held out other equations. A file that is missing or damaged ends the iteration as it does
+            that of `Dataset.batches`.
+    """
+    load_tensorflow(with_keras=False)
+    from eqstream.data.loading.tensor_batches import make_endless_batches, to_pairs
+
+    parts = [_make_part(number, *source) for number, source in enumerate(sources)]
+    schedule = MixtureSchedule(tuple(part.knots for part in parts), batch_size, seed)
+    check_spaces(parts[1:], parts[0])
+    codec = codec or make_codec(parts)
+    budget = memory_budget // len(parts)
+    examples = [
+        _open(part, codec, seed=derive_seed(seed, "mixture", number), held_out=held_out, memory_budget=budget)
+        for number, (part, held_out) in enumerate(zip(parts, find_held_out(parts), strict=True))
+    ]
+    for part, each in zip(parts, examples, strict=True):
+        if not each.num_examples:
+            raise UserError(f"{part.key} has nothing left that another dataset does not hold out")
+    mixed = MixedSource(schedule, examples, _NUM_BATCHES)
+    plan = BatchPlan(
+        num_examples=mixed.num_examples,
+        batch_size=batch_size,
+        drop_remainder=True,
+        reader=reader,
+        run_examples=_RUN_EXAMPLES,
+    )
+    batches = make_endless_batches(mixed, plan, first_batch, columns=NUMBER_COLUMNS if as_dict else ())
+    return batches if as_dict else to_pairs(batches)
+
+
+def _make_part(number: int, source: Dataset | Recipe | str | Path, split: str, weight: Weight) -> Part:
+    key = f"`sources[{number}]`"
+    try:
+        knots = from_mapping(MixturePart, {"weight": weight}).knots
+        if isinstance(source, Dataset):
+            source.manifest.split(split)
+            files = DatasetFiles(source.directory, source.manifest)
+            facts = source.manifest.space
+            return Part(
+                key=key, recipe=source.recipe, facts=facts, split=split, knots=knots, files=files, is_fresh=False
+            )
+        recipe = as_recipe(source)
+        names = [each.name for each in recipe.splits]
+        if split not in names:
+            raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from error
+    return Part(key=key, recipe=recipe, facts=describe_space(recipe), split=split, knots=knots)
+
+
+def _open(part: Part, codec: Codec, *, seed: int, held_out: HeldOut | None, memory_budget: int) -> ExampleSource:
+    codec.check_space(part.recipe.space, part.facts)
+    encoder = ExampleEncoder(codec, part.facts)
+    if part.is_fresh:
+        return FreshExamples(part, encoder, seed=seed, held_out=held_out).open()
+    return ShardExamples(part, encoder, seed=seed, memory_budget=memory_budget, held_out=held_out).open()

@@ -1,0 +1,88 @@
+import itertools
+import re
+
+import numpy as np
+import pytest
+
+import eqstream
+from eqstream import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+
+SPLITS = [{"name": "train", "count": 60}, {"name": "test", "rest": True}]
+SUMS = Recipe.from_dict({"name": "sums", "space": {"operands": {"min": 0, "max": 9}}, "splits": SPLITS})
+MIXED = Recipe.from_dict(
+    {"name": "mixed", "space": {"operands": {"min": 0, "max": 20}, "operators": "+-"}, "splits": SPLITS}
+)
+
+
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data") / "sums"
+    build(SUMS, directory)
+    return eqstream.open_dataset(directory)
+
+
+def questions_of(batches, count):
+    from eqstream.data.loading.codec import Codec
+
+    codec = Codec.for_recipe(MIXED)
+    return [codec.decode_questions(question) for question, _ in batches.take(count).as_numpy_iterator()]
+
+
+def test_batches_have_the_shares_of_their_weights_and_can_begin_anywhere(sums):
+    def mix(**options):
+        return eqstream.mix([(sums, "train", 3), (MIXED, "train", [(0, 0), (10, 1)])], batch_size=16, **options)
+
+    whole = questions_of(mix(), 20)
+    # The dataset is alone at first; then 3 of 4 examples are its.
+    known = {str(equation).split(" = ")[0] for equation in sums.equations("train")}
+    assert set(whole[0]) <= known
+    foreign = [sum(question not in known for question in batch) for batch in whole[12:]]
+    assert all(0 < count <= 4 for count in foreign)
+    held_out = {str(equation).split(" = ")[0] for equation in sums.equations("test")}
+    twins = {" + ".join(reversed(question.split(" + "))) for question in held_out}
+    assert not (held_out | twins) & set(itertools.chain(*whole))
+    for first in (7, 19):
+        assert questions_of(mix(first_batch=first), 20 - first) == whole[first:]
+    assert questions_of(mix(memory_budget=0), 20) == whole
+    parts = [questions_of(mix(reader=(reader, 2)), 20) for reader in range(2)]
+    assert [[*itertools.chain(*zip(*pair, strict=True))] for pair in zip(*parts, strict=True)] == whole
+
+
+def test_batches_may_have_the_numbers_too(sums):
+    (batch,) = eqstream.mix([(sums, "train", 1)], batch_size=16, as_dict=True).take(1)
+    assert {name: tuple(values.shape) for name, values in batch.items()} == {
+        "question": (16, 3),
+        "answer": (16, 3),
+        "terms": (16,),
+        "digits": (16,),
+        "carries": (16,),
+    }
+    assert np.unique(batch["terms"]).tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ((SUMS, "trian", 1), "`sources[1]`: the recipe has no split `trian`; did you mean `train`?"),
+        (("no-such", "train", 1), "`sources[1]`: there is no recipe file or shipped recipe `no-such`"),
+        ((SUMS, "train", -1), "`sources[1]`: `weight` must not be below 0, got -1"),
+        ((SUMS, "train", [(5, 1), (5, 2)]), "`sources[1]`: the steps of `weight` must rise, got 5 after 5"),
+    ],
+)
+def test_wrong_sources_are_refused_by_their_place(sums, source, message):
+    with pytest.raises(UserError, match=f"^{re.escape(message)}"):
+        eqstream.mix([(sums, "train", 1), source], batch_size=8)
+
+
+def test_split_of_a_dataset_must_be_there(sums):
+    with pytest.raises(UserError, match=r"^`sources\[0\]`: the dataset has no split `trian`; did you mean `train`\?$"):
+        eqstream.mix([(sums, "trian", 1)], batch_size=8)
+
+
+def test_no_source_and_none_with_a_weight_are_refused(sums):
+    with pytest.raises(UserError, match=r"^a mixture must have at least one source$"):
+        eqstream.mix([], batch_size=8)
+    with pytest.raises(UserError, match=r"^at step 0 all weights are 0: at each step some source must have a weight"):
+        eqstream.mix([(sums, "train", 0)], batch_size=8)
