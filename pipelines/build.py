@@ -43,7 +43,7 @@ from eqstream.pipelines.building.disk_space import check_disk_space
 from eqstream.pipelines.building.finalize import close_dataset
 from eqstream.pipelines.building.journal import Journal
 from eqstream.pipelines.building.output_directory import OutputDirectory
-from eqstream.pipelines.building.staging import GO_ON, Workspace
+from eqstream.pipelines.building.staging import GO_ON, StoppedError, Workspace
 from eqstream.pipelines.building.write_shards import ShardJob, write_shards
 from eqstream.pipelines.estimation.shares import Shares, shares_of_manifest
 from eqstream.pipelines.runtime import filesystem
@@ -273,7 +273,8 @@ class _Build:
         if self._workspace.has_other_attempts():
             return
         self._workspace.end_attempt()
-        is_refused = isinstance(error, UserError) and not isinstance(error, RunError)
+        # What another attempt has counted and left to go on from says nothing against the recipe.
+        is_refused = isinstance(error, UserError) and not isinstance(error, (RunError, StoppedError))
         if self._workspace.has_results() and not is_refused:
             return
         latest = self._found.latest

@@ -26,6 +26,10 @@ from eqstream.pipelines.runtime import filesystem
 GO_ON = "run the same command again to go on from what is finished"
 
 
+class StoppedError(UserError):
+    """An attempt that may no longer write."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
     """The staging directory of one attempt at one recipe; a few texts, cheap to ship to workers."""
@@ -88,10 +92,10 @@ class Workspace:
         """Raises an error unless this attempt, which has begun, may still write.
 
         Raises:
-            UserError: its driver has ended, or another build of the directory has begun.
+            StoppedError: its driver has ended, or another build of the directory has begun.
         """
         if not filesystem.FileSystems.exists(self.token_path):
-            raise UserError(f"this build of {self.directory} was stopped, or another one took over")
+            raise StoppedError(f"this build of {self.directory} was stopped, or another one took over")
 
     def has_other_attempts(self) -> bool:
         """Returns whether another attempt has begun and not ended; one whose driver was killed counts, too."""

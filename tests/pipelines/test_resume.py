@@ -12,6 +12,7 @@ import pytest
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
+from eqstream.data.splits.plan import plan_splits
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.build import build
 from eqstream.pipelines.building.journal import Journal
@@ -550,6 +551,22 @@ def test_build_that_another_one_took_over_touches_nothing_when_it_ends(built, tm
     other.check_attempt()
     build(make_recipe(), directory)
     assert read_tree(directory) == read_tree(built)
+
+
+def test_build_that_was_taken_over_leaves_what_the_other_one_has_counted(tmp_path, monkeypatch):
+    directory = tmp_path / "out"
+    other = Workspace.of(str(directory), make_recipe().fingerprint())
+
+    def plan_meanwhile(counts):
+        other.begin_attempt()
+        other.end_attempt()
+        return plan_splits(counts)
+
+    monkeypatch.setattr("eqstream.pipelines.build.plan_splits", plan_meanwhile)
+    with pytest.raises(UserError, match="another one took over"):
+        build(make_recipe(), directory)
+    assert list((directory / ".build" / "counts").iterdir())
+    assert (directory / ".build" / "build.json").exists()
 
 
 def test_build_whose_files_another_one_removed_says_so(built, tmp_path, monkeypatch):
