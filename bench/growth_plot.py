@@ -17,7 +17,7 @@ EQUATIONS = ("a + b, four digits",)
 def draw(points: list[dict[str, Any]], path: Path) -> None:
     """Writes the picture as SVG: cost above memory, by number of terms and by number of equations."""
     # The same figures give the same bytes.
-    with rc_context({"svg.hashsalt": "growth"}):
+    with rc_context({"svg.hashsalt": "growth", "svg.fonttype": "none"}):
         figure = Figure(figsize=(9, 6), layout="constrained")
         FigureCanvasSVG(figure)
         (cost_of_terms, cost_of_number), (memory_of_terms, memory_of_number) = figure.subplots(2, 2, sharex="col")
@@ -28,8 +28,8 @@ def draw(points: list[dict[str, Any]], path: Path) -> None:
             (memory_of_number, "peak_bytes", EQUATIONS),
         ):
             _draw_lines(axes, points, key, names)
-        cost_of_terms.set_ylabel("microseconds of CPU time per equation")
-        memory_of_terms.set_ylabel("most memory of the process, MB")
+        cost_of_terms.set_ylabel("CPU time of each, microseconds")
+        memory_of_terms.set_ylabel("most memory, MB")
         memory_of_terms.set_xlabel("terms (+ - *, operands 0 to 99; two terms: to 999)")
         memory_of_number.set_xlabel("equations (a + b, four digits)")
         for axes in (cost_of_number, memory_of_number):

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import apache_beam as beam
 
+from eqstream.data.dataset.background import Background
 from eqstream.data.dataset.layout import shard_path
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
@@ -81,6 +82,7 @@ class ShardKeeper:
         self._recipe = recipe
         self._workspace = workspace
         self._writer = ShardWriter(recipe)
+        self._to_disk = Background()
 
     def complete(self, job: ShardJob) -> list[str]:
         """Brings the files and the receipt of a shard to what the recipe asks for.
@@ -120,12 +122,8 @@ class ShardKeeper:
             for file in files.values():
                 file.close()
             self._workspace.check_attempt()
-            filesystem.publish(
-                {
-                    temporary: self._final_path(task, file_format)
-                    for file_format, temporary in format_to_temporary.items()
-                }
-            )
+            finals = [self._final_path(task, file_format) for file_format in formats]
+            filesystem.publish(dict(zip(format_to_temporary.values(), finals, strict=True)))
         except BaseException:
             for file in files.values():
                 # What it still holds may not be writable either.
@@ -133,6 +131,7 @@ class ShardKeeper:
                     file.close()
             filesystem.delete_files(format_to_temporary.values())
             raise
+        self._to_disk.run(_start_syncing, finals)
         return receipt
 
     def _final_path(self, task: ShardTask, file_format: str) -> str:
@@ -140,6 +139,12 @@ class ShardKeeper:
         return self._workspace.path(
             shard_path(file_format, task.split, task.shard_index, task.num_shards, compression=compression)
         )
+
+
+def _start_syncing(paths: list[str]) -> None:
+    """Brings files to the disk beside what is computed next; whoever closes the dataset syncs them once more."""
+    with contextlib.suppress(OSError):
+        filesystem.sync_files(paths)
 
 
 def write_shards(
