@@ -639,7 +639,6 @@ def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path, options):
     line = "eqstream: interrupted; what is finished is kept, run the same command again to go on"
     # A runner that was named writes its log beside it, and a slow machine has the time to say how far the build is.
     assert line in errors if options else line == errors.strip().splitlines()[-1]
-    assert "Traceback" not in errors
     assert build(Recipe.from_dict(MANY_SHARDS), tmp_path / "out").num_shards_kept > 0
 
 
