@@ -3,7 +3,6 @@
 import bisect
 import itertools
 import threading
-from pathlib import Path
 from typing import Protocol
 
 from eqstream.data.dataset.manifest import Manifest
@@ -13,6 +12,7 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet_pieces import CheckedFooters, IndexedParquetPieces, ParquetPieces, RowGroups
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.tfrecord_pieces import RecordFiles, TFRecordPieces
+from eqstream.data.storage import DataPath
 
 
 class _Pieces(Protocol):
@@ -28,7 +28,7 @@ class BlockReader:
     do not depend on the format.
 
     Args:
-        directory: the dataset.
+        directory: the dataset, a path or a URI of `eqstream.data.storage`.
         manifest: its manifest.
         split: the split's name.
         storage: `parquet` or `tfrecord`; None takes what there is.
@@ -42,7 +42,9 @@ class BlockReader:
         UserError: there is no such split or format, or something else than a file lies in the place of a shard.
     """
 
-    def __init__(self, directory: str | Path, manifest: Manifest, split: str, *, storage: str | None = None) -> None:
+    def __init__(
+        self, directory: str | DataPath, manifest: Manifest, split: str, *, storage: str | None = None
+    ) -> None:
         storage = choose_format(manifest, storage)
         shards = split_shards(directory, manifest, split, storage)
         self.num_records = sum(shard.num_equations for shard in shards)

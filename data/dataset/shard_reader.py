@@ -12,12 +12,13 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
+from eqstream.data.storage import DataPath, data_path, explain, size_of
 
 _READERS = {"parquet": read_parquet_shard, "tfrecord": read_tfrecord_shard}
 
 
 def read_split(
-    directory: str | Path, manifest: Manifest, split: str, *, storage: str | None = None, check_sha256: bool = True
+    directory: str | DataPath, manifest: Manifest, split: str, *, storage: str | None = None, check_sha256: bool = True
 ) -> Iterator[EquationColumns]:
     """Yields the equations of each shard of a split, in order; one shard is in memory at a time.
 
@@ -48,16 +49,17 @@ def choose_format(manifest: Manifest, wanted: str | None = None) -> str:
     return wanted or ("parquet" if "parquet" in manifest.formats else "tfrecord")
 
 
-def split_shards(directory: str | Path, manifest: Manifest, split: str, storage: str) -> list[ShardFile]:
+def split_shards(directory: str | DataPath, manifest: Manifest, split: str, storage: str) -> list[ShardFile]:
     """Returns the shards of a split in the order of their numbers.
 
     Raises:
         UserError: there is no such split.
     """
+    path = data_path(directory)
     return [
         ShardFile(
             name=shard.shard,
-            path=Path(directory) / shard.files[storage].path,
+            path=path / shard.files[storage].path,
             num_equations=shard.num_equations,
             num_bytes=shard.files[storage].num_bytes,
             sha256=shard.files[storage].sha256,
@@ -79,7 +81,11 @@ def read_shard(
         UserError: the shard is missing, of another size, damaged or foreign; names it.
     """
     check_kind(shard)
-    if not shard.path.exists():
+    try:
+        is_there = shard.path.is_file()
+    except OSError as error:
+        raise UserError(f"shard {shard.name} cannot be read: {explain(error)}") from error
+    if not is_there:
         raise UserError(f"shard {shard.name} is missing: there is no file {shard.path}")
     with ThreadPoolExecutor(1) as pool:
         # Hashing needs neither Python's lock nor what is read.
@@ -90,9 +96,9 @@ def read_shard(
             f"shard {shard.name} holds {len(columns)} records, the manifest says {shard.num_equations}: "
             f"{shard.path} was cut or replaced"
         )
-    if shard.path.stat().st_size != shard.num_bytes:
+    if size_of(shard.path) != shard.num_bytes:
         raise UserError(
-            f"shard {shard.name} has {shard.path.stat().st_size} bytes, the manifest says {shard.num_bytes}: "
+            f"shard {shard.name} has {size_of(shard.path)} bytes, the manifest says {shard.num_bytes}: "
             f"{shard.path} was changed or replaced"
         )
     if digest is not None and digest.result() != shard.sha256:
@@ -109,6 +115,8 @@ def check_kind(shard: ShardFile) -> None:
     Raises:
         UserError: names the shard, what lies there and the cure.
     """
+    if not isinstance(shard.path, Path):
+        return
     try:
         check_file(shard.path)
     except NotRegularFileError as error:
@@ -126,6 +134,6 @@ def check_sha256(shard: ShardFile, storage: str) -> None:
         read_shard(shard, _READERS[storage])
 
 
-def _digest(path: Path) -> str:
+def _digest(path: DataPath) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -114,7 +114,8 @@ def read_parquet_shard(shard: ShardFile) -> EquationColumns:
         UserError: the file is damaged or lacks a column.
     """
     try:
-        table = pq.read_table(shard.path, columns=_WANTED, page_checksum_verification=True)
+        with shard.path.open("rb") as file:
+            table = pq.read_table(file, columns=_WANTED, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"shard {shard.name} cannot be read as Parquet: {_first_line(error)}") from error
     return _to_columns(table, shard)

@@ -20,6 +20,7 @@ from eqstream.data.formats.blocks import Cut
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet import MAGIC_BYTES, read_row_group
 from eqstream.data.formats.shard_file import ShardFile, explain_foreign, explain_unreadable
+from eqstream.data.storage import DataPath, read_range
 
 # Of decoded row groups that are longer than a piece, and of footers.
 _GROUPS_KEPT = 2
@@ -36,7 +37,7 @@ class CheckedFooters:
         """Returns the footer of a shard, None if it is not the one of the manifest."""
         assert shard.blocks is not None
         offset = MAGIC_BYTES + sum(shard.blocks.num_bytes)
-        data = _read_range(shard, offset, max(shard.num_bytes - offset, 0))
+        data = read_range(shard.path, offset, max(shard.num_bytes - offset, 0))
         is_right = google_crc32c.value(data) == shard.blocks.footer_crc32c
         return pq.read_metadata(pa.BufferReader(data)) if is_right else None
 
@@ -46,7 +47,7 @@ class RowGroups:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.footer = lru_cache(_FOOTERS_KEPT)(pq.read_metadata)
+        self.footer = lru_cache(_FOOTERS_KEPT)(_read_footer)
         self._row_group = lru_cache(_GROUPS_KEPT)(self._decode)
 
     def read(self, shard: ShardFile, group: int, first: int) -> EquationColumns:
@@ -86,7 +87,7 @@ class IndexedParquetPieces:
         first, last = self._cut.edge(piece), self._cut.edge(piece + 1)
         try:
             footer = self._footers.read(self._shard)
-            data = _read_range(self._shard, begin, end - begin)
+            data = read_range(self._shard.path, begin, end - begin)
         except OSError as error:
             raise explain_unreadable(self._shard, first, error) from error
         if footer is None or google_crc32c.value(data) != self._blocks.crc32c[piece]:
@@ -137,10 +138,9 @@ class ParquetPieces:
         return EquationColumns.join(parts)
 
 
-def _read_range(shard: ShardFile, offset: int, num_bytes: int) -> bytes:
-    with shard.path.open("rb") as file:
-        file.seek(offset)
-        return file.read(num_bytes)
+def _read_footer(path: DataPath) -> pq.FileMetaData:
+    with path.open("rb") as file:
+        return pq.read_metadata(file)
 
 
 class _Window(io.RawIOBase):

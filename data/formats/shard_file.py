@@ -1,10 +1,10 @@
 """One file of a shard, as the readers of each format get it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.blocks import BlockIndex
+from eqstream.data.storage import DataPath, explain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class ShardFile:
     """
 
     name: str
-    path: Path
+    path: DataPath
     num_equations: int
     num_bytes: int
     sha256: str
@@ -32,8 +32,7 @@ def explain_unreadable(shard: ShardFile, record: int, error: Exception) -> UserE
     """Returns the error of a piece, from `record` on, that cannot be read."""
     if isinstance(error, FileNotFoundError):
         return UserError(f"shard {shard.name}, record {record}: there is no file {shard.path}")
-    reason = str(error).strip().split("\n")[0] or type(error).__name__
-    return UserError(f"shard {shard.name}, record {record}: {shard.path} cannot be read: {reason}")
+    return UserError(f"shard {shard.name}, record {record}: {shard.path} cannot be read: {explain(error)}")
 
 
 def explain_foreign(shard: ShardFile, record: int) -> UserError:

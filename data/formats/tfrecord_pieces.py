@@ -14,6 +14,7 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.shard_file import ShardFile, explain_foreign, explain_unreadable
 from eqstream.data.formats.tfrecord_frames import find_offsets
 from eqstream.data.formats.tfrecord_reader import decode_records
+from eqstream.data.storage import DataPath, read_range
 
 
 class TFRecordPieces:
@@ -67,15 +68,13 @@ class RecordFiles:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._path: Path | None = None
+        self._path: DataPath | None = None
         self._file: BinaryIO | None = None
 
-    def read(self, path: Path, offset: int, num_bytes: int) -> bytes:
+    def read(self, path: DataPath, offset: int, num_bytes: int) -> bytes:
         """Returns at most `num_bytes` from `offset` on; gzip is read from the file's beginning or from where it is."""
         if path.suffix != ".gz":
-            with path.open("rb") as file:
-                file.seek(offset)
-                return file.read(num_bytes)
+            return read_range(path, offset, num_bytes)
         with self._lock:
             if self._file is None or self._path != path:
                 self.close()
@@ -90,6 +89,8 @@ class RecordFiles:
             self._file = None
 
 
-def open_records(path: Path) -> BinaryIO:
+def open_records(path: DataPath) -> BinaryIO:
     """Returns a file that reads the plain bytes of a TFRecord file."""
-    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    if path.suffix != ".gz":
+        return path.open("rb")
+    return cast(BinaryIO, gzip.open(path if isinstance(path, Path) else path.open()))

@@ -1,0 +1,70 @@
+"""An S3-compatible server on this machine that can be told to fail."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow.fs
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+BUCKET = "datasets"
+
+
+class FaultyStore:
+    """Objects in memory behind HTTP.
+
+    Attributes:
+        options: the query of a URI that leads to it.
+        requests: method and path of each one so far.
+        fault: is asked before each request for an object, with method and path; returns a WSGI response, or None.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.endpoint = f"127.0.0.1:{port}"
+        self.options = f"endpoint_override={self.endpoint}&scheme=http&region=us-east-1"
+        self.requests: list[tuple[str, str]] = []
+        self.fault: Callable[[str, str], tuple[str, list[tuple[str, str]], list[bytes]] | None] = lambda method, path: (
+            None
+        )
+        self._app = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Any:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        self.requests.append((method, path))
+        answer = self.fault(method, path) if method in ("GET", "HEAD") and path.count("/") > 1 else None
+        if answer is None:
+            return self._app(environ, start_response)
+        status, headers, body = answer
+        start_response(status, headers)
+        return body
+
+    def uri(self, name: str) -> str:
+        return f"s3://{BUCKET}/{name}?{self.options}"
+
+    def filesystem(self) -> pyarrow.fs.FileSystem:
+        return pyarrow.fs.S3FileSystem(endpoint_override=self.endpoint, scheme="http", allow_bucket_creation=True)
+
+
+@contextmanager
+def run_store() -> Iterator[tuple[FaultyStore, Callable[[], None]]]:
+    """Runs a server; yields it and what ends it early."""
+    server = make_server("127.0.0.1", 0, lambda environ, start: store(environ, start), threaded=True)
+    store = FaultyStore(server.port)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    is_running = True
+
+    def stop() -> None:
+        nonlocal is_running
+        if is_running:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+            is_running = False
+
+    try:
+        yield store, stop
+    finally:
+        stop()
