@@ -28,8 +28,12 @@ READERS = [
 ]
 # pyright's `nodejs` extra brings Node.js as a wheel, so that linting fetches nothing at run time; setuptools builds the
 # editable install without an isolated environment.
+# A server of the tests speaks S3: moto's, which asks for flask and flask-cors in an extra that brings much more.
 TEST = [
     "pytest>=9",
+    "moto[s3]>=5",
+    "flask>=3",
+    "flask-cors>=6",
     "pytest-cov>=6",
     "pytest-xdist>=3.8",
     "hypothesis>=6.100",

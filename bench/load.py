@@ -34,12 +34,12 @@ def prepare_eqstream(spec: Spec) -> Epoch:
     import tensorflow as tf
 
     from eqstream.data.dataset.block_reader import BlockReader
+    from eqstream.data.dataset.manifest_file import load_manifest
     from eqstream.data.loading.batch_plan import BatchPlan
     from eqstream.data.loading.epoch_order import EpochOrder
     from eqstream.data.loading.example_encoder import ExampleEncoder
     from eqstream.data.loading.split_source import open_split
     from eqstream.data.loading.tensor_batches import make_batches
-    from eqstream.data.loading.token_table import load_manifest
 
     codec, manifest = read_codec(spec), load_manifest(spec["source"])
     datasets: list[tf.data.Dataset] = []
@@ -177,8 +177,8 @@ def as_pairs(dataset: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def read_codec(spec: Spec) -> Any:
     """Returns the codec of the natural text, spaces included."""
+    from eqstream.data.dataset.manifest_file import load_manifest
     from eqstream.data.loading.codec import Codec, CodecOptions
-    from eqstream.data.loading.token_table import load_manifest
 
     return Codec.for_dataset(load_manifest(spec["source"]), CodecOptions(spaces="keep"))
 

@@ -24,8 +24,8 @@ PEAK_REPEATS = 7
 
 def measure_throughput(spec: Spec) -> dict[str, Any]:
     """Returns the result of a spec; see the module."""
+    from eqstream.data.dataset.manifest_file import load_manifest
     from eqstream.data.loading.codec import Codec
-    from eqstream.data.loading.token_table import load_manifest
     from eqstream.data.recipe_files import load_recipe
     from eqstream.pipelines.build import build
     from eqstream.seq2seq.config.sections import ModelRecipe

@@ -69,8 +69,8 @@ def prepare(spec: dict[str, Any]) -> tuple[Callable, Iterator, Iterator]:
     """Returns a compiled training step, an endless stream of the loader's batches, and one of a single batch."""
     import tensorflow as tf
 
+    from eqstream.data.dataset.manifest_file import load_manifest
     from eqstream.data.loading.codec import Codec
-    from eqstream.data.loading.token_table import load_manifest
     from eqstream.data.recipe_files import load_recipe
     from eqstream.seq2seq.config.sections import ModelRecipe
     from eqstream.seq2seq.models.registry import make_model

@@ -6,6 +6,7 @@ credentials (such as ``AWS_ENDPOINT_URL``) goes into the URI:
 ``s3://bucket/sums?endpoint_override=127.0.0.1:9000&scheme=http&region=us-east-1``.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import io
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow as pa
@@ -48,12 +49,13 @@ class RemotePath:
     uri: str
     key: str
     _open: Callable[[str], pa.NativeFile] = dataclasses.field(compare=False, repr=False)
+    _look_up: Callable[[str], pa.fs.FileInfo] = dataclasses.field(compare=False, repr=False)
 
     def __str__(self) -> str:
         return self.uri
 
     def __truediv__(self, name: str) -> "RemotePath":
-        return RemotePath(f"{self.uri}/{name}", f"{self.key}/{name}", self._open)
+        return RemotePath(f"{self.uri}/{name}", f"{self.key}/{name}", self._open, self._look_up)
 
     @property
     def suffix(self) -> str:
@@ -66,11 +68,17 @@ class RemotePath:
         Raises:
             OSError: the store cannot be asked.
         """
-        try:
+        with contextlib.suppress(FileNotFoundError):
             self._open(self.key)
-        except FileNotFoundError:
-            return False
-        return True
+            return True
+        return False
+
+    def explain_missing(self, name: str) -> str:
+        """Returns why a directory without a file of that name is not a dataset."""
+        bucket = self.key.split("/")[0]
+        if self._look_up(bucket).type == pa.fs.FileType.NotFound:
+            return f"{self} does not exist: there is no bucket `{bucket}`, or it may not be read"
+        return f"{self} is not a dataset: it has no {name}"
 
     def size(self) -> int:
         """Returns the bytes of the file."""
@@ -86,10 +94,10 @@ class RemotePath:
         """Returns the contents of the file."""
         return self.read_range(0, self.size())
 
-    def open(self, mode: str = "rb") -> BinaryIO:
+    def open(self, mode: str = "rb") -> io.BufferedReader:
         """Returns the file for reading from its beginning, some megabytes at a time."""
         assert mode == "rb"
-        return cast(BinaryIO, io.BufferedReader(_Sequential(self), _SEQUENTIAL_BYTES))
+        return io.BufferedReader(_Sequential(self), _SEQUENTIAL_BYTES)
 
 
 class _Sequential(io.RawIOBase):
@@ -144,7 +152,7 @@ def data_path(location: "str | Path | RemotePath") -> DataPath:
     return _open_store(text) if is_remote(text) else Path(text)
 
 
-def normalize(location: "str | Path | RemotePath") -> str:
+def normalize(location: str | Path) -> str:
     """Returns the location as it can be found again from another working directory."""
     return str(location) if is_remote(location) else str(Path(location).resolve())
 
@@ -198,7 +206,8 @@ def _open_store(uri: str) -> RemotePath:
         filesystem = _make_s3(parts.netloc, options) if parts.scheme == "s3" else _make_gcs(options)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{uri} cannot be opened: {str(error).strip().split(chr(10))[0]}") from error
-    return RemotePath(f"{parts.scheme}://{key}", key, lru_cache(_OPEN_FILES)(filesystem.open_input_file))
+    opened = lru_cache(_OPEN_FILES)(filesystem.open_input_file)
+    return RemotePath(f"{parts.scheme}://{key}", key, opened, filesystem.get_file_info)
 
 
 def _make_s3(bucket: str, options: dict[str, str]) -> pa.fs.FileSystem:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from eqstream.data.dataset.block_reader import BlockReader
 from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
@@ -15,8 +16,9 @@ from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.split_source import MEMORY_BUDGET, KeptExamples, SplitSource
-from eqstream.data.loading.token_table import TokenTable, load_manifest
+from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.recipe import Recipe
+from eqstream.data.storage import is_remote
 from eqstream.equation import Equation, list_equations
 from eqstream.spaces import EquationSpace
 from eqstream.tensorflow_startup import load_tensorflow
@@ -40,7 +42,8 @@ def open_dataset(directory: str | Path) -> "Dataset":
     ((24, 5), (24, 3))
 
     Args:
-        directory: of a finished dataset, on this machine.
+        directory: of a finished dataset: a path on this machine, or a URI such as `s3://bucket/sums` or
+            `gs://bucket/sums`.
 
     Raises:
         UserError: there is no finished dataset, or one of a newer format.
@@ -64,7 +67,8 @@ class Dataset:
         manifest: what its manifest says.
 
     Args:
-        directory: of a finished dataset, on this machine.
+        directory: of a finished dataset: a path on this machine, or a URI such as `s3://bucket/sums` or
+            `gs://bucket/sums`.
 
     Raises:
         UserError: there is no finished dataset, or one of a newer format.
@@ -72,8 +76,8 @@ class Dataset:
     """
 
     def __init__(self, directory: str | Path) -> None:
-        self.directory = Path(directory)
-        self.manifest: Manifest = load_manifest(directory)
+        self.directory: str | Path = str(directory) if is_remote(directory) else Path(directory)
+        self.manifest: Manifest = load_manifest(self.directory)
         self._blocks: dict[str, BlockReader] = {}
         self._kept: dict[tuple[str, Codec | None], KeptExamples] = {}
 

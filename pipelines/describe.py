@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eqstream.data.configuration import to_mapping
+from eqstream.data.dataset import manifest_file
 from eqstream.data.dataset.histograms import Histograms, sort_histograms
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
+from eqstream.data.storage import is_remote
 from eqstream.pipelines.checks.files import load_manifest
 from eqstream.pipelines.checks.shard_records import read_sample
 from eqstream.pipelines.runtime import filesystem
@@ -105,7 +107,7 @@ def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: 
     """Returns what is in a dataset.
 
     Args:
-        directory: of the dataset, on any filesystem that Beam knows.
+        directory: of the dataset, on any filesystem that Beam knows, or a URI of `eqstream.data.storage`.
         splits: the splits to describe; none for all of them.
         num_samples: how many equations to read from the beginning of each split.
 
@@ -113,8 +115,11 @@ def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: 
         UserError: there is no dataset, one that this version cannot read, no such split, or a first shard is missing or
             damaged.
     """
-    source = filesystem.check_directory(str(directory))
-    manifest = load_manifest(source)
+    if is_remote(directory):
+        source, manifest = str(directory), manifest_file.load_manifest(directory)
+    else:
+        source = filesystem.check_directory(str(directory))
+        manifest = load_manifest(source)
     for name in splits:
         manifest.split(name)
     names = [name for name in manifest.splits if name in splits or not splits]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.seq2seq.analysis.evaluation import evaluate_examples, make_decoder
 from eqstream.seq2seq.analysis.examples import Examples, choose_examples
 from eqstream.seq2seq.analysis.report import EvaluationReport

@@ -11,9 +11,9 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.token_alphabet import PAD
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Operands
 from eqstream.seq2seq.analysis.breakdown import OperandPairs, find_pairs
 from eqstream.seq2seq.analysis.evaluation import AnsweredBlock, evaluate_examples, make_decoder

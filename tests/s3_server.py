@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow.fs
-from moto.server import DomainDispatcherApplication, create_backend_app
+import pytest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 BUCKET = "datasets"
@@ -68,3 +70,21 @@ def run_store() -> Iterator[tuple[FaultyStore, Callable[[], None]]]:
         yield store, stop
     finally:
         stop()
+
+
+@contextmanager
+def set_credentials() -> Iterator[None]:
+    """Sets what a client asks for; the server takes anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "someone")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+def upload(store: FaultyStore, directory: Path, name: str) -> str:
+    """Copies a dataset to the server, and returns its URI."""
+    files = store.filesystem()
+    files.create_dir(BUCKET)
+    pyarrow.fs.copy_files(str(directory), f"{BUCKET}/{name}", destination_filesystem=files)
+    return store.uri(name)

@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_shard, split_shards
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe_files import load_recipe
 from eqstream.pipelines.build import build
 from tests.tfrecord_payloads import read_payloads

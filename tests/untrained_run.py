@@ -1,7 +1,7 @@
 """Runs as a training leaves them, without the time it takes."""
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run

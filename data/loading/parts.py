@@ -18,9 +18,9 @@ from eqstream.data.streams.shared_equations import HeldOut, hold_out
 
 @dataclass(frozen=True, eq=False)
 class DatasetFiles:
-    """A dataset on disk."""
+    """A dataset that was built, and where it is."""
 
-    directory: Path
+    directory: str | Path
     manifest: Manifest
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from eqstream.data.dataset.block_reader import BlockReader
 from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.blocks import BLOCK
 from eqstream.data.formats.columns import EquationColumns
@@ -19,7 +20,7 @@ from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.epoch_order import EpochOrder, Window
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ALL
-from eqstream.data.loading.token_table import TokenTable, load_manifest
+from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.loading.window_buffer import Piece, WindowBuffer
 
 # Bytes of tokens up to which a split is kept.

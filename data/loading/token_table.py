@@ -2,14 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-
-from eqstream.data.dataset.layout import MANIFEST, explain_no_dataset
-from eqstream.data.dataset.local_paths import check_file, check_folders
-from eqstream.data.dataset.manifest import Manifest, parse_manifest
-from eqstream.data.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +50,3 @@ class TokenTable:
         numbers = {name: np.concatenate([part.numbers[name] for part in parts]) for name in parts[0].numbers}
         questions = np.concatenate([part.questions for part in parts])
         return cls(questions, np.concatenate([part.answers for part in parts]), numbers)
-
-
-def load_manifest(directory: str | Path) -> Manifest:
-    """Returns the manifest of a dataset.
-
-    Raises:
-        UserError: the directory is no finished dataset, or of a newer format, or one of its folders is a link.
-    """
-    path = Path(directory) / MANIFEST
-    check_folders(directory)
-    check_file(path)
-    if not path.exists():
-        raise UserError(explain_no_dataset(directory))
-    return parse_manifest(path.read_bytes(), str(path))

@@ -55,7 +55,7 @@ other_data_option = click.option(
 
 def load_training_recipe(recipe: str | None, data: str, overrides: tuple[str, ...]) -> "Recipe":
     """Returns the recipe of a training; what it does not say about the dataset, the dataset in `data` says."""
-    from eqstream.data.loading.token_table import load_manifest
+    from eqstream.data.dataset.manifest_file import load_manifest
     from eqstream.data.recipe_files import load_recipe as load
 
     return load(recipe, overrides, dataset_recipe=load_manifest(data).recipe)

@@ -1,9 +1,10 @@
 """The first records of a shard, for showing them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from eqstream.data.dataset.manifest import FileInfo
+from eqstream.data.storage import data_path, is_remote
 from eqstream.pipelines.checks.bulk.columns import Columns
 from eqstream.pipelines.checks.example_message import Record
 from eqstream.pipelines.checks.parquet_blocks import read_parquet_blocks
@@ -26,7 +27,7 @@ def read_sample(directory: str, files: Mapping[str, FileInfo], compression: str,
     """
     file_format = "parquet" if "parquet" in files else "tfrecord"
     name = files[file_format].path
-    with filesystem.open_file(filesystem.join(directory, name)) as file:
+    with _open(directory, name) as file:
         blocks: Iterator[Columns] = (
             read_parquet_blocks(file, name)
             if file_format == "parquet"
@@ -44,3 +45,9 @@ def list_records(columns: Columns) -> list[Record]:
     """Returns the records of a block one by one."""
     rows: Any = ([columns.value(name, row) for name in Columns._fields] for row in range(columns.num_records))
     return [Record(*values) for values in rows]
+
+
+def _open(directory: str, name: str) -> BinaryIO:
+    if is_remote(directory):
+        return (data_path(directory) / name).open("rb")
+    return filesystem.open_file(filesystem.join(directory, name))

@@ -3,11 +3,11 @@
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.seq2seq.analysis.edge_cases import EdgeCase, list_edge_cases, list_twins, swap_sides
 from eqstream.seq2seq.analysis.examples import find_questions, is_from_stream
 from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, Seen

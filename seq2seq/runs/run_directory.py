@@ -28,6 +28,7 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.storage import normalize
 from eqstream.data.versions import EQSTREAM_VERSION, tool_versions
 
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
@@ -174,7 +175,7 @@ def describe_run(
         **({"mixture": list(mixture)} if mixture else {}),
         "run_version": RUN_VERSION,
         "recipe": recipe.to_dict(),
-        "data_directory": str(Path(data_directory).resolve()),
+        "data_directory": normalize(data_directory),
         "data_fingerprint": manifest.fingerprint,
         "data_name": f"{manifest.name} {manifest.version}",
         "validation_split": validation_split,

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.parts import DatasetFiles, Part, check_spaces
-from eqstream.data.loading.token_table import load_manifest
+from eqstream.data.storage import normalize
 from eqstream.seq2seq.config.mixture import MixturePart
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.runs.split_roles import SplitRoles
@@ -59,7 +60,7 @@ def _make_part(
         facts=manifest.space,
         split=part.split or training.train_split,
         knots=part.knots,
-        files=DatasetFiles(Path(directory), manifest),
+        files=DatasetFiles(directory, manifest),
         is_fresh=(part.source or training.source) == "fresh",
     )
 
@@ -87,7 +88,7 @@ def describe_parts(parts: Sequence[Part]) -> list[dict[str, Any]]:
     """Returns what `run.json` says of the parts of a mixture."""
     return [
         {
-            "data_directory": str(part.files and part.files.directory.resolve()),
+            "data_directory": str(part.files and normalize(part.files.directory)),
             "data_fingerprint": part.fingerprint,
             "data_name": f"{part.recipe.name} {part.recipe.version}",
             "split": part.split,

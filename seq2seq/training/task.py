@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.parts import Part, make_codec
-from eqstream.data.loading.token_table import TokenTable, load_manifest
+from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.config.architectures import DEFAULT_KIND
 from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe

@@ -1,29 +1,22 @@
 """Datasets below `s3://`: the same records as on this machine, and one line where they cannot be read."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
-import pyarrow.fs
 import pytest
 
 from eqstream.data.dataset.block_reader import BlockReader
-from eqstream.data.dataset.manifest import MANIFEST, parse_manifest
+from eqstream.data.dataset.manifest import MANIFEST, Manifest, parse_manifest
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
+from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.recipe import Recipe
 from eqstream.data.storage import data_path
 from eqstream.pipelines.build import build
-from tests.s3_server import BUCKET, run_store
+from tests.s3_server import BUCKET, FaultyStore, run_store, set_credentials, upload
 
 SPLITS = [{"name": "train", "count": 9000}, {"name": "test", "rest": True}]
-
-
-@pytest.fixture(scope="module")
-def credentials():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "someone")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +32,10 @@ def local(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def served(local, credentials):
-    with run_store() as (store, stop):
-        files = store.filesystem()
-        files.create_dir(BUCKET)
+def served(local):
+    with set_credentials(), run_store() as (store, stop):
         for name in ("none", "gzip"):
-            pyarrow.fs.copy_files(str(local / name), f"{BUCKET}/{name}", destination_filesystem=files)
+            upload(store, local / name, name)
         yield store, stop
 
 
@@ -62,8 +53,7 @@ def listing(columns: EquationColumns) -> list[tuple]:
 
 
 def open_train(location, storage: str) -> BlockReader:
-    manifest = parse_manifest((data_path(location) / MANIFEST).read_bytes())
-    return BlockReader(location, manifest, "train", storage=storage)
+    return BlockReader(location, load_manifest(location), "train", storage=storage)
 
 
 @pytest.mark.parametrize(("name", "storage"), [("none", "parquet"), ("none", "tfrecord"), ("gzip", "tfrecord")])
@@ -122,3 +112,90 @@ def test_what_fails_some_times_is_asked_for_again(local, store, fault):
     here, there = open_train(local / "none", "tfrecord"), open_train(store.uri("none"), "tfrecord")
     store.fault = fault
     assert listing(there.read(1)) == listing(here.read(1))
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("s3://", "s3:// names no bucket: it must look like s3://bucket/directory"),
+        (
+            "s3://sums/x?endpoint=x",
+            "s3://sums/x?endpoint=x: `endpoint` is no option of s3://; there are endpoint_override, region, scheme",
+        ),
+    ],
+)
+def test_a_location_that_cannot_be_meant_is_refused(location, message):
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        data_path(location)
+
+
+def test_a_directory_that_is_not_there_is_named(store):
+    with pytest.raises(UserError, match=rf"^s3://{BUCKET}/nothing is not a dataset: it has no manifest\.json$"):
+        load_manifest(store.uri("nothing"))
+
+
+def test_a_bucket_that_is_not_there_is_named(store):
+    uri = store.uri("sums").replace(BUCKET, "elsewhere")
+    wanted = "s3://elsewhere/sums does not exist: there is no bucket `elsewhere`, or it may not be read"
+    with pytest.raises(UserError, match=f"^{re.escape(wanted)}$"):
+        load_manifest(uri)
+
+
+def test_what_may_not_be_read_asks_for_credentials(store):
+    store.fault = failing(100, "403 Forbidden")
+    with pytest.raises(UserError) as caught:
+        load_manifest(store.uri("none"))
+    line = str(caught.value)
+    assert line.startswith(f"s3://{BUCKET}/none/manifest.json cannot be read: ")
+    assert line.endswith("; give credentials in the environment or in the files that the store's own tools read")
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("storage", ["parquet", "tfrecord"])
+def test_an_object_that_was_cut_or_damaged_names_shard_and_record(local, store, storage):
+    reader = open_train(store.uri("none"), storage)
+    path = next(iter(read_manifest(local / "none").splits["train"].shards)).files[storage].path
+    contents = (local / "none" / path).read_bytes()
+    damaged = contents[:-1] + bytes([contents[-1] ^ 1])
+    for body in (damaged, contents[:-9]):
+        write_object(store, f"none/{path}", body)
+        try:
+            with pytest.raises(UserError, match=r"^shard train-00000-of-00002, record \d+: "):
+                open_train(store.uri("none"), storage).read(1)
+        finally:
+            write_object(store, f"none/{path}", contents)
+    assert len(reader.read(1)) == 4096
+
+
+def test_an_object_that_is_missing_names_shard_and_record(local, store):
+    path = next(iter(read_manifest(local / "none").splits["train"].shards)).files["parquet"].path
+    store.filesystem().delete_file(f"{BUCKET}/none/{path}")
+    try:
+        wanted = f"shard train-00000-of-00002, record 0: there is no file s3://{BUCKET}/none/{path}"
+        with pytest.raises(UserError, match=f"^{re.escape(wanted)}$"):
+            open_train(store.uri("none"), "parquet").read(0)
+    finally:
+        write_object(store, f"none/{path}", (local / "none" / path).read_bytes())
+
+
+def test_a_server_that_goes_away_in_the_middle_ends_in_one_line(local, store, served):
+    reader = open_train(store.uri("none"), "tfrecord")
+    assert len(reader.read(0)) == 4096
+    _, stop = served
+    stop()
+    with pytest.raises(UserError) as caught:
+        reader.read(1)
+    line = str(caught.value)
+    shard = read_manifest(local / "none").splits["train"].shards[0]
+    file = f"s3://{BUCKET}/none/{shard.files['tfrecord'].path}"
+    assert line.startswith(f"shard {shard.shard}, record 4096: {file} cannot be read: AWS Error NETWORK_CONNECTION")
+    assert "\n" not in line
+
+
+def read_manifest(directory) -> Manifest:
+    return parse_manifest((directory / MANIFEST).read_bytes())
+
+
+def write_object(store: FaultyStore, name: str, contents: bytes) -> None:
+    with store.filesystem().open_output_stream(f"{BUCKET}/{name}") as file:
+        file.write(contents)

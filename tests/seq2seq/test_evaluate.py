@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from eqstream import cli
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.split_source import load_tokens
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.reference.membership import read_question
 from eqstream.pipelines.build import build

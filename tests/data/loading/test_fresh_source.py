@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.fresh_source import FreshSource
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.pipelines.build import build
 from tests.brute_force import by_question, examine_space, make_recipe, pick
 

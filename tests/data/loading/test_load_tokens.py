@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.split_source import load_tokens
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 

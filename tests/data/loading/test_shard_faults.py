@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.split_source import load_tokens
-from eqstream.data.loading.token_table import TokenTable, load_manifest
+from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 

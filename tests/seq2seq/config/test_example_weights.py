@@ -3,11 +3,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.example_weights import WeightsRecipe, count_kinds, weigh_kinds

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.split_source import load_tokens
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.unseen import unseen_equations
 from eqstream.pipelines.build import build

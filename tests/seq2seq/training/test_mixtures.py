@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
 from eqstream.data.loading.parts import DatasetFiles, find_held_out, make_codec
-from eqstream.data.loading.token_table import load_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.analysis.examples import choose_examples
