@@ -28,8 +28,11 @@ Spec = dict[str, Any]
 Epoch = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 
 
-def prepare_eqstream(spec: Spec) -> Epoch:
-    """Returns our loader: shards to tokens, read ahead and checked; the second epoch is from memory."""
+def prepare_eqstream(spec: Spec, *, is_kept: bool = True) -> Epoch:
+    """Returns our loader: shards to tokens, read ahead and checked.
+
+    The second epoch is from memory, or read anew, and then in another order.
+    """
     import pyarrow.parquet  # noqa: F401  (part of the imports, not of the time)
     import tensorflow as tf
 
@@ -38,7 +41,7 @@ def prepare_eqstream(spec: Spec) -> Epoch:
     from eqstream.data.loading.batch_plan import BatchPlan
     from eqstream.data.loading.epoch_order import EpochOrder
     from eqstream.data.loading.example_encoder import ExampleEncoder
-    from eqstream.data.loading.split_source import open_split
+    from eqstream.data.loading.split_source import MEMORY_BUDGET, open_split
     from eqstream.data.loading.tensor_batches import make_batches
 
     codec, manifest = read_codec(spec), load_manifest(spec["source"])
@@ -51,10 +54,11 @@ def prepare_eqstream(spec: Spec) -> Epoch:
         # The table of the first epoch serves all others, as does the stream; both are made on the clock.
         if not datasets:
             blocks = BlockReader(spec["source"], manifest, SPLIT, storage=spec["format"])
-            order = EpochOrder(num_records=blocks.num_records, shuffle=False)
-            source = open_split(blocks, ExampleEncoder(codec, manifest.space), order)
+            order = EpochOrder(num_records=blocks.num_records, shuffle=not is_kept)
+            encoder = ExampleEncoder(codec, manifest.space)
+            source = open_split(blocks, encoder, order, MEMORY_BUDGET if is_kept else 0)
             plan = BatchPlan(num_examples=blocks.num_records, batch_size=BATCH_SIZE)
-            datasets.append(make_batches(source, plan, plan.list_epochs(0, 0).__next__))
+            datasets.append(make_batches(source, plan, plan.list_epochs(None, 0).__next__))
         return as_pairs(datasets[0])
 
     return epoch
@@ -160,6 +164,7 @@ def prepare_from_generator(spec: Spec) -> Epoch:
 
 METHODS: dict[str, Callable[[Spec], Epoch]] = {
     "eqstream": prepare_eqstream,
+    "eqstream-streaming": functools.partial(prepare_eqstream, is_kept=False),
     "parse-example": prepare_parse_example,
     "parse-example-cache": functools.partial(prepare_parse_example, is_cached=True),
     "unicode-split": prepare_unicode_split,

@@ -18,13 +18,14 @@ from typing import Any
 
 import psutil
 
-from bench import load_table
+from bench import load_table, streaming
 from bench.cases import MILLION, Case, comparison_cases, scaling_cases, shape_cases, verify_cases
 from bench.table import LEGEND, render_table, summarise
 
 PACKAGES = ("numpy", "pyarrow", "apache-beam", "tensorflow", "tensorflow-datasets", "google-crc32c")
 MEASURE = "import sys; from importlib import import_module; import_module(sys.argv[1]).run_one(*sys.argv[2:])"
-PARTS = ("build", "shapes", "verify", "load", "large")
+PARTS = ("build", "shapes", "verify", "load", "stream", "large")
+STREAMED_BATCHES = 1900
 OURS = ("eqstream", "verify")
 
 
@@ -118,6 +119,25 @@ def measure_loading(folder: Path, repeats: int) -> tuple[dict[str, Any], str]:
     return measured, load_table.render(measured)
 
 
+def measure_streaming(folder: Path, sizes: list[int]) -> tuple[list[dict[str, Any]], str]:
+    """Returns the rows of reading splits of these sizes without keeping them, and their text."""
+    from eqstream.data.recipe_files import load_recipe
+    from eqstream.pipelines.build import build
+
+    rows = []
+    for num_records in sizes:
+        source = folder / f"streamed-{num_records}"
+        space = "space.operands={min: 0, max: 9999}"
+        changes = [space, f"splits=[{{name: train, count: {num_records}}}]", "storage.formats=[parquet]"]
+        build(load_recipe("addition-3digit", changes), str(source))
+        for epoch in (0, 1):
+            print(f"bench: streaming {num_records:,} records, epoch {epoch}", file=sys.stderr, flush=True)
+            spec = {"source": str(source), "epoch": epoch, "num_batches": STREAMED_BATCHES}
+            rows.append({"num_records": num_records, "epoch": epoch, **run_process("bench.streaming", spec, folder)})
+        shutil.rmtree(source)
+    return rows, streaming.render(rows)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measures, prints the tables and writes them."""
     parser = argparse.ArgumentParser(prog="bench.run", description="Speeds beside those of the usual ways.")
@@ -126,7 +146,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=3, help="measurements per short row (default: 3)")
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where the tables go (default: out/bench)")
     options = parser.parse_args(argv)
-    parts = options.only or ["build", "shapes", "verify", "load", *(["large"] if options.large else [])]
+    parts = options.only or ["build", "shapes", "verify", "load", "stream", *(["large"] if options.large else [])]
     machine = describe_machine()
     document: dict[str, Any] = {"machine": machine}
     texts = [", ".join(f"{key} {value}" for key, value in machine.items())]
@@ -142,6 +162,10 @@ def main(argv: list[str] | None = None) -> None:
             texts.append(text)
         if "load" in parts:
             document["loading"], text = measure_loading(folder, options.repeats)
+            texts.append(text)
+        if "stream" in parts:
+            sizes = [MILLION, 50 * MILLION] if "large" in parts else [MILLION]
+            document["streaming"], text = measure_streaming(folder, sizes)
             texts.append(text)
     text = "\n\n".join(texts) + "\n"
     print(text, end="")

@@ -35,7 +35,7 @@ def test_every_way_gives_the_tokens_of_every_example(case, source):
 def test_ratios_are_to_the_best_of_the_others():
     results = [[{"seconds": 1.0 + place, "again_seconds": 1.0}] for place in range(len(CASES))]
     rows = summarise(results)
-    others = [row for row in rows if row["way"] != "eqstream"]
+    others = [row for row in rows if not row["way"].startswith("eqstream")]
     assert max(row["first_ratio"] for row in others) == 1
     best = max(row["first"] for row in others)
     assert rows[0]["first_ratio"] == pytest.approx(rows[0]["first"] / best)
