@@ -122,9 +122,12 @@ class Enumeration:
         kept = (self._filter.keep(self._twins.find(each)) for each in candidates)
         return KeptClasses(tuple(classes for classes in kept if len(classes)), len(positions))
 
-    def _known_at(self, position: int, kept: np.ndarray) -> KeptClasses:
-        """Returns the kept classes at the positions from `position` on where `kept`, bool (n,), is true: all others."""
-        rows = np.flatnonzero(kept)
+    def _known_at(self, position: int, kept: np.ndarray, most: int) -> KeptClasses:
+        """Returns the first kept classes, at most so many, of those where `kept`, bool (n,), is true.
+
+        The first place in it is that of `position`.
+        """
+        rows = np.flatnonzero(kept)[:most]
         positions = next(self.position_blocks(position, position + len(kept)))
         candidates = self._boxes.locate(self._permutation.forward(positions[rows]))
         groups = (self._twins.find(each) for each in candidates)
@@ -161,8 +164,11 @@ class Enumeration:
 
     @property
     def notes_kept(self) -> bool:
-        """Whether counting notes where classes are kept: where candidates are slow to look at."""
-        return self.is_huge and self.block_size % 8 == 0
+        """Whether counting notes where classes are kept.
+
+        It does where candidates are slow to look at, or little is taken from each of many enumerations.
+        """
+        return (self.is_huge or self.block_size <= BLOCK_SIZE_OF_STRATUM) and self.block_size % 8 == 0
 
     def equations_at(self, positions: np.ndarray, turn: int, *, most: int | None = None) -> EquationBlock | None:
         """Returns all equations at any positions (n,), or None if there is none; twins stand far apart.
@@ -195,8 +201,8 @@ class Enumeration:
             count: how many equations are wanted.
             position: where to start looking, a multiple of `block_size`.
             before: number of equations kept before `position`; at most `first`.
-            kept: whether there is a class at each position from `position` on, bool (n,), to the end of a block that
-                has the last equation or a later one; None if that is not known.
+            kept: whether there is a class at each position from `position` on, bool (n,), at least as far as the class
+                of the last equation; None if that is not known.
             limit: how many equations to yield at most of those that are computed together, from the first one on.
 
         Raises:
@@ -210,7 +216,8 @@ class Enumeration:
             if kept is None:
                 found = self._look_at(next(self.position_blocks(position, stop)))
             else:
-                found = self._known_at(position, kept[position - start : stop - start])
+                # Each class has one equation, at least.
+                found = self._known_at(position, kept[position - start : stop - start], end - before)
             num_found = found.num_equations
             if num_found and before + num_found > first:
                 low, high = max(first - before, 0), min(end - before, num_found)
@@ -251,21 +258,25 @@ class Enumeration:
             position += kept.num_positions
         raise ValueError(f"the enumeration ends at ordinal {before}, wanted {ordinal}")
 
-    def next_class(self, ordinal: int, *, position: int = 0, before: int = 0) -> int:
+    def next_class(self, ordinal: int, *, position: int = 0, before: int = 0, kept: np.ndarray | None = None) -> int:
         """Returns the first ordinal, at or after `ordinal`, at which a class begins; past the last class its end.
 
         Args:
             ordinal: of any member.
             position: where to start looking, a multiple of `block_size`.
             before: number of equations kept before `position`; at most `ordinal`.
+            kept: where the classes of the block at `position` are, bool (n,), as far as the one that has the ordinal;
+                None if that is not known.
         """
-        while kept := self.block(position):
-            starts = kept.starts
+        found = self.block(position) if kept is None else self._known_at(position, kept, ordinal - before + 1)
+        while found:
+            starts = found.starts
             place = int(np.searchsorted(starts, ordinal - before))
             if place < len(starts):
                 return before + int(starts[place])
-            before += kept.num_equations
-            position += kept.num_positions
+            before += found.num_equations
+            position += self.block_size
+            found = self.block(position)
         return before
 
     def block(self, position: int) -> KeptClasses | None:

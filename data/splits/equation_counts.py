@@ -3,6 +3,8 @@
 import bisect
 from collections.abc import Iterable
 
+import numpy as np
+
 from eqstream.data.splits.counting import CountingResult
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -91,26 +93,30 @@ class SourceCounts:
             raise ValueError(f"ordinal {ordinal} was not counted, only {self.num_found} were")
         return block * self.enumeration.block_size, self._ends[block - 1] if block else 0
 
-    def kept_until(self, end: int, *, position: int) -> bytes:
-        """Returns where classes are kept from a position on, as `CountingResult.kept` has it.
+    def list_kept(self, end: int, *, position: int, before: int) -> np.ndarray | None:
+        """Returns whether a class is kept at each position from one on, bool (n,); None where that was not noted.
 
         Args:
-            end: behind the last ordinal of interest; reaches at least as far.
+            end: behind the last ordinal of interest; what is returned reaches as far.
             position: as `locate` returns it.
-
-        Returns:
-            Nothing where that was not noted.
+            before: likewise.
         """
         first, last = position // self.enumeration.block_size, bisect.bisect_left(self._ends, end)
         kept = self._kept[first : last + 1]
-        return b"".join(kept) if all(kept) else b""
+        if self.enumeration.is_identity or not kept or not all(kept):
+            return None
+        places = np.unpackbits(np.frombuffer(b"".join(kept), dtype=np.uint8)).view(bool)
+        # Each class has one equation, at least.
+        rows = np.flatnonzero(places)[: end - before]
+        return places[: rows[-1] + 1]
 
     def next_class(self, ordinal: int) -> int:
         """Returns the first ordinal, at or after `ordinal`, at which a class of twins begins."""
         if ordinal == 0 or not self.enumeration.has_larger_classes or ordinal >= self.num_available:
             return ordinal
         position, before = self.locate(ordinal)
-        return self.enumeration.next_class(ordinal, position=position, before=before)
+        kept = self.list_kept(ordinal + 1, position=position, before=before)
+        return self.enumeration.next_class(ordinal, position=position, before=before, kept=kept)
 
 
 class EquationCounts:

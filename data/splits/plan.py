@@ -24,6 +24,8 @@ from eqstream.data.splits.equation_counts import EquationCounts
 
 # Names have room for five digits.
 MAX_SHARDS = 99_999
+# A plan has a segment for each shard and source: the positions of few equations must not fill the memory.
+_MOST_BITS_OF_FEW = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Segment:
     """The equations `first` to `first + count - 1` of a source, and where to start looking for them.
 
     `before` is the number of the source's equations before `position`; `part` is the source's place among those of the
-    split. `kept` says where classes are kept from `position` on, as `CountingResult.kept` does, in base64.
+    split. `kept` says where classes are kept from `position` on, as `CountingResult.kept` does, in base64; it is empty
+    where that is not known or not worth it.
     """
 
     source: int
@@ -206,8 +209,8 @@ def plan_shards(counts: EquationCounts, split: PlannedSplit) -> Iterator[ShardTa
         for place, number in numbers:
             source, first = split.parts[place].source, firsts[place]
             position, before = counts.by_source[source].locate(first)
-            kept = counts.by_source[source].kept_until(first + number, position=position)
-            segments.append(Segment(source, first, number, position, before, place, base64.b64encode(kept).decode()))
+            kept = counts.by_source[source].list_kept(first + number, position=position, before=before)
+            segments.append(Segment(source, first, number, position, before, place, _pack(kept, number)))
             firsts[place] = first + number
         yield ShardTask(
             split=split.name,
@@ -219,6 +222,13 @@ def plan_shards(counts: EquationCounts, split: PlannedSplit) -> Iterator[ShardTa
             slot_seed=slot_seed if len(quotas) > 1 else 0,
             quotas=quotas if len(quotas) > 1 else (),
         )
+
+
+def _pack(kept: np.ndarray | None, number: int) -> str:
+    """Returns `Segment.kept` for so many equations; nothing where it would be long for them."""
+    if kept is None or len(kept) > 8 * number + _MOST_BITS_OF_FEW:
+        return ""
+    return base64.b64encode(np.packbits(kept).tobytes()).decode()
 
 
 def _numbers_by_shard(edges: Sequence[int], seed: int, quotas: Sequence[int]) -> Iterator[list[tuple[int, int]]]:

@@ -1,5 +1,6 @@
 """Plans: exact sizes or a refusal with the largest, nothing shared, nothing lost but cut classes, lengths balanced."""
 
+import base64
 import json
 import re
 import sys
@@ -432,3 +433,13 @@ def test_space_of_many_terms_is_balanced_without_a_list_of_its_lengths():
     # One source for each number of terms, multiset of operators and number of digits.
     assert len(counts.sources) == 6 * sum((terms + 1) * terms // 2 for terms in range(2, 5))
     assert plan_splits(counts).num_equations == 1000
+
+
+def test_a_segment_of_few_equations_has_no_long_list_of_positions():
+    space = {"operands": {"min": 0, "max": 9999}, "operators": "+-"}
+    recipe = make_recipe(space, [{"name": "a", "count": 60_000}], sampling="balanced", storage={"shard_size": 1000})
+    segments = [segment for shard in make_plan(recipe).shards for segment in shard.segments]
+    bits = {segment: 8 * len(base64.b64decode(segment.kept)) for segment in segments}
+    assert all(number <= 8 * segment.count + 256 + 7 for segment, number in bits.items())
+    # They are there where the equations are many, or at the beginning of their source.
+    assert {number > 0 for number in bits.values()} == {True, False}
