@@ -2,6 +2,7 @@
 
 import bisect
 import itertools
+import os
 import threading
 from typing import Protocol
 
@@ -12,7 +13,10 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet_pieces import CheckedFooters, IndexedParquetPieces, ParquetPieces, RowGroups
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.tfrecord_pieces import RecordFiles, TFRecordPieces
-from eqstream.data.storage import DataPath
+from eqstream.data.storage import DataPath, is_remote
+
+_LOCAL_THREADS = 4
+_REMOTE_THREADS = 16
 
 
 class _Pieces(Protocol):
@@ -37,6 +41,8 @@ class BlockReader:
         num_records: of the split.
         num_blocks: blocks of the split; all but the last one have `BLOCK` records.
         num_bytes: of all files of the split.
+        num_threads: how many threads read fastest: a few for the cores that there are, or more, so that several
+            requests to a store are under way at once.
 
     Raises:
         UserError: there is no such split or format, or something else than a file lies in the place of a shard.
@@ -50,6 +56,7 @@ class BlockReader:
         self.num_records = sum(shard.num_equations for shard in shards)
         self.num_blocks = -(-self.num_records // BLOCK)
         self.num_bytes = sum(shard.num_bytes for shard in shards)
+        self.num_threads = _REMOTE_THREADS if is_remote(directory) else min(_LOCAL_THREADS, os.cpu_count() or 1)
         # The number of each shard's first record, and of all records.
         self._bounds = [0, *itertools.accumulate(shard.num_equations for shard in shards)]
         self._cuts = [Cut(first, shard.num_equations) for first, shard in zip(self._bounds, shards, strict=False)]

@@ -1,6 +1,5 @@
 """The examples of a split of a dataset, read in the order of its epochs; what fits a budget is kept."""
 
-import os
 import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -25,7 +24,6 @@ from eqstream.data.loading.window_buffer import Piece, WindowBuffer
 
 # Bytes of tokens up to which a split is kept.
 MEMORY_BUDGET = 256 << 20
-_MOST_THREADS = 4
 # Few enough that all threads are busy with one window, and that what is made of them stays in the cache.
 _BLOCKS_AT_ONCE = 4
 
@@ -34,6 +32,7 @@ class Blocks(Protocol):
     """What a split is read from; see `eqstream.data.dataset.block_reader.BlockReader`."""
 
     num_records: int
+    num_threads: int
 
     def read(self, block: int, rows: slice = slice(None)) -> EquationColumns:
         """Returns the equations of some records of a block, in their order; any thread may call it."""
@@ -87,7 +86,7 @@ class SplitSource:
         """Yields the examples at each array of positions, in their order."""
         waiting: deque[_Request] = deque()
         last: WindowBuffer | None = None
-        with _open_pool() as pool:
+        with _open_pool(self._blocks) as pool:
             try:
                 for positions in runs:
                     request: _Request = []
@@ -116,7 +115,7 @@ class SplitSource:
             Piece(block, range(min(size, self.num_examples - block * size)), block * size)
             for block in np.flatnonzero(~self._kept.is_read).tolist()
         ]
-        with _open_pool() as pool:
+        with _open_pool(self._blocks) as pool:
             for _ in pool.map(lambda few: self._fill(few, table), _cut(pieces)):
                 pass
         return table
@@ -162,8 +161,8 @@ class SplitSource:
 _Request = list[tuple[WindowBuffer, np.ndarray]]
 
 
-def _open_pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), "eqstream-read")
+def _open_pool(blocks: Blocks) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(blocks.num_threads, "eqstream-read")
 
 
 def _cut(pieces: Sequence[Piece]) -> list[Sequence[Piece]]:

@@ -1,6 +1,7 @@
 """Datasets below `s3://`: the same records as on this machine, and one line where they cannot be read."""
 
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -112,6 +113,24 @@ def test_what_fails_some_times_is_asked_for_again(local, store, fault):
     here, there = open_train(local / "none", "tfrecord"), open_train(store.uri("none"), "tfrecord")
     store.fault = fault
     assert listing(there.read(1)) == listing(here.read(1))
+
+
+def test_several_requests_are_under_way_at_once(local, store):
+    """Every request waits until there are three: all blocks of the split, on however few cores."""
+    blocks = open_train(store.uri("none"), "tfrecord")
+    blocks.read(0)
+    blocks.read(2)
+    meeting = threading.Barrier(3)
+
+    def meet(method: str, path: str) -> None:
+        if method == "GET" and "train" in path:
+            meeting.wait(60)
+
+    store.fault = meet
+    with ThreadPoolExecutor(blocks.num_threads) as pool:
+        read = list(pool.map(blocks.read, (0, 0, 2)))
+    store.fault = lambda method, path: None
+    assert [len(columns) for columns in read] == [4096, 4096, 808]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ class BlocksInMemory:
             {"terms": np.full(len(records), 2), "digits": np.ones(len(records), int), "carries": numbers},
         )
 
+    num_threads = 2
+
     def find_shard(self, block: int) -> str:
         """Returns the name of the only shard."""
         return "train-00000-of-00001"
