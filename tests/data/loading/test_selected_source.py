@@ -62,6 +62,34 @@ def test_order_is_that_of_all_without_the_others_from_any_position_on(name, is_k
     assert read(source, [positions[1::4], positions[:0]]) == [whole[1::4], []]
 
 
+class _Counting:
+    """Passes on to a source how it is asked, and notes how far each array of positions reaches."""
+
+    def __init__(self, source):
+        self.num_examples, self.encoder = source.num_examples, source.encoder
+        self._source, self.spans = source, []
+
+    def read(self, runs, *, columns=(), reader=(0, 1)):
+        def note(positions):
+            self.spans.append(int(np.ptp(positions)) if len(positions) else 0)
+            return positions
+
+        return self._source.read(map(note, runs), columns=columns, reader=reader)
+
+
+def test_rare_examples_of_many_windows_are_asked_for_window_by_window():
+    blocks = BlocksInMemory(NUM_RECORDS)
+    order = EpochOrder(
+        num_records=NUM_RECORDS, seed=3, block_size=BLOCK_SIZE, window_blocks=WINDOW_BLOCKS, sequential_blocks=2
+    )
+    counting = _Counting(make_source(blocks, seed=3))
+    source = SelectedSource(counting, order, select("every third"))
+    (table,) = source.read([np.arange(3 * source.num_examples)], columns=("carries",))
+    assert len(table) == 3 * source.num_examples
+    assert max(counting.spans) < WINDOW_BLOCKS * BLOCK_SIZE
+    assert len(counting.spans) == sum(order.num_windows(epoch) for epoch in range(3))
+
+
 def test_one_pass_selects_for_every_condition():
     """Carries are the numbers of records here, terms are 2 and digits 1."""
     blocks = BlocksInMemory(NUM_RECORDS)
