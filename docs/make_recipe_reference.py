@@ -231,6 +231,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
     },
     MixturePart: {
         "data": "the directory of a dataset; by default the one that the training is given",
+        "recipe": "instead of `data`: a recipe, whose equations come fresh; its path, or the name of a shipped one",
         "split": "of that dataset; by default `training.train_split`",
         "source": "its files or an endless stream, see `training.source`, which is the default",
         "weight": "a number, or a list of steps that rise from 0 on, each with the weight there",

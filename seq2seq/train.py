@@ -111,7 +111,8 @@ def _describe_part(part: Part, num_left_out: int | None) -> str:
     less = ""
     if num_left_out:
         less = f", without {num_left_out:,} equation{'s' * (num_left_out > 1)} that another dataset holds out"
-    return f"mixture: {kind}`{part.split}` of {part.files and part.files.directory}{less}"
+    place = f"recipe {part.recipe.name}" if part.files is None else part.files.directory
+    return f"mixture: {kind}`{part.split}` of {place}{less}"
 
 
 def _describe_roles(roles: SplitRoles, num_examples: int) -> str:

@@ -15,14 +15,16 @@ from eqstream.data.recipe_values import ExactNumber, exact
 class MixturePart:
     """One source of a mixture.
 
-    `data` is the directory of a dataset, by default the one that the training is given; `split` and `source` are by
-    default those of the training. `weight` says how many examples come from it, as against the weights of the others;
-    a list such as ``[[0, 1], [10000, 0.2]]`` gives it at some steps, between which it changes evenly.
+    `data` is the directory of a dataset, by default the one that the training is given; `recipe` names a recipe, whose
+    equations come fresh, without files. `split` and `source` are by default those of the training. `weight` says how
+    many examples come from it, as against the weights of the others; a list such as ``[[0, 1], [10000, 0.2]]`` gives it
+    at some steps, between which it changes evenly.
     """
 
     form: ClassVar[str] = "a mapping such as {data: out/other, weight: 2}"
 
     data: str | None = None
+    recipe: str | None = None
     split: str | None = None
     source: Literal["shards", "fresh"] | None = None
     weight: tuple[tuple[ExactNumber, ...], ...] = ((0, 1),)
@@ -35,6 +37,10 @@ class MixturePart:
         return value
 
     def __post_init__(self) -> None:
+        if self.recipe is not None and self.data is not None:
+            raise UserError("a source has `data` or `recipe`, got both")
+        if self.recipe is not None and self.source == "shards":
+            raise UserError("`source: shards` needs a dataset: a `recipe` has no files")
         for knot in self.weight:
             if len(knot) != 2 or not isinstance(knot[0], int):
                 raise UserError(

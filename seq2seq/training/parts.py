@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.configuration import nearest
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
+from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
 from eqstream.data.loading.parts import DatasetFiles, Part, check_spaces
+from eqstream.data.recipe import Recipe
+from eqstream.data.recipe_files import load_recipe
 from eqstream.data.storage import normalize
 from eqstream.seq2seq.config.mixture import MixturePart
 from eqstream.seq2seq.config.sections import TrainingRecipe
@@ -44,11 +48,22 @@ def _load_part(
     key: str, part: MixturePart, training: TrainingRecipe, data_directory: str | Path, manifest: Manifest
 ) -> Part:
     try:
+        if part.recipe is not None:
+            return _make_stream(f"`{key}`", part, training, load_recipe(part.recipe))
         own = load_manifest(part.data) if part.data else manifest
         own.split(part.split or training.train_split)
     except UserError as error:
         raise UserError(f"`{key}`: {error}") from error
     return _make_part(f"`{key}`", part, training, part.data or data_directory, own)
+
+
+def _make_stream(key: str, part: MixturePart, training: TrainingRecipe, recipe: Recipe) -> Part:
+    split, names = part.split or training.train_split, [each.name for each in recipe.splits]
+    if split not in names:
+        raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
+    if training.weights is not None:
+        raise UserError("`training.weights` counts the examples of a dataset: give `data` in the place of `recipe`")
+    return Part(key=key, recipe=recipe, facts=describe_space(recipe), split=split, knots=part.knots)
 
 
 def _make_part(
@@ -88,7 +103,7 @@ def describe_parts(parts: Sequence[Part]) -> list[dict[str, Any]]:
     """Returns what `run.json` says of the parts of a mixture."""
     return [
         {
-            "data_directory": str(part.files and normalize(part.files.directory)),
+            "data_directory": None if part.files is None else normalize(part.files.directory),
             "data_fingerprint": part.fingerprint,
             "data_name": f"{part.recipe.name} {part.recipe.version}",
             "split": part.split,

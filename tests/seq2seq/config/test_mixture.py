@@ -31,6 +31,11 @@ def test_weight_is_a_number_or_a_list_of_steps():
     ("mixture", "message"),
     [
         ([{"wieght": 1}], "unknown key `training.mixture.0.wieght`; did you mean `weight`?"),
+        ([{"data": "out/a", "recipe": "b"}], "`training.mixture.0`: a source has `data` or `recipe`, got both"),
+        (
+            [{"recipe": "b", "source": "shards"}],
+            "`training.mixture.0`: `source: shards` needs a dataset: a `recipe` has no files",
+        ),
         ([{"weight": -1}], "`training.mixture.0`: `weight` must not be below 0, got -1"),
         ([{"weight": []}], "`training.mixture.0`: `weight` must have at least one step, got an empty list"),
         (

@@ -297,6 +297,43 @@ def test_wrong_parts_are_refused(folder, tmp_path, part, message):
     assert not (tmp_path / "run").exists()
 
 
+def test_recipe_may_take_the_place_of_a_dataset(folder, tmp_path):
+    mixture = [{"weight": 2}, {"recipe": str(tmp_path / "both.yaml")}]
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(BOTH))
+    lines = []
+    recipe = recipe_with(folder, mixture=mixture, weights=None, curriculum=[], epochs=1)
+    train(recipe, folder / "sums", tmp_path / "run", report=lines.append)
+    assert lines[2] == "mixture: a fresh stream of `train` of recipe both"
+    assert evaluate(tmp_path / "run", data_directory=folder / "both", split="test").num_examples == 60
+    train(recipe, folder / "sums", tmp_path / "run", resume=True, report=lines.append)
+    assert lines[-1].endswith("is finished; nothing to do")
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump({**BOTH, "seed": 7}))
+    message = f"{tmp_path / 'run'} was trained on other data (both 1.0.0): it cannot be resumed"
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        train(recipe, folder / "sums", tmp_path / "run", resume=True, report=print)
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "message"),
+    [
+        (
+            {"split": "trian"},
+            {"weights": None},
+            "`training.mixture.0`: the recipe has no split `trian`; did you mean `train`?",
+        ),
+        (
+            {},
+            {},
+            "`training.mixture.0`: `training.weights` counts the examples of a dataset: give `data` in the place of "
+            "`recipe`",
+        ),
+    ],
+)
+def test_recipe_that_cannot_take_the_place_is_refused(folder, part, options, message):
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        load(folder, {"recipe": "addition-10", **part}, **options)
+
+
 def test_place_without_a_dataset_is_refused(folder, tmp_path):
     with pytest.raises(UserError, match=f"^`training.mixture.0`: .*{re.escape(str(tmp_path))}"):
         load(folder, {"data": str(tmp_path)})
