@@ -15,13 +15,12 @@ from eqstream.data.recipe import Operands, Recipe, Terms
 from eqstream.pipelines.build import build
 from eqstream.prompt import answer_questions, describe_questions, open_questions, read_lines
 from eqstream.seq2seq.predict import Prediction
+from tests.recipes import SUMS
 from tests.untrained_run import make_untrained_run
 
 ROOT = Path(__file__).parents[2]
 RECIPE = {
-    "name": "sums",
-    "space": {"operands": {"min": 0, "max": 12}},
-    "splits": [{"name": "train", "count": 100}, {"name": "test", "rest": True}],
+    **SUMS,
     "model": {"kind": "mlp-regression"},
 }
 SPACE = Recipe.from_dict(RECIPE).space

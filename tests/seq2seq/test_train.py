@@ -27,12 +27,11 @@ from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training import callbacks
 from eqstream.seq2seq.training.display import Display
+from tests.recipes import SUMS
 
 ROOT = Path(__file__).parents[2]
 RECIPE = {
-    "name": "sums",
-    "space": {"operands": {"min": 0, "max": 12}},
-    "splits": [{"name": "train", "count": 100}, {"name": "test", "rest": True}],
+    **SUMS,
     "codec": {"reverse_answer": True},
     "model": {"kind": "repeat-vector", "encoder_width": 6, "decoder_width": 7, "dropout": 0.2},
     "training": {"epochs": 3, "batch_size": 16, "validation_examples": 20, "samples": 2, "save_steps": 1},

@@ -10,11 +10,10 @@ from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.curriculum import StageRecipe, check_stage
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.train import train
+from tests.recipes import SUMS
 
 RECIPE = {
-    "name": "sums",
-    "space": {"operands": {"min": 0, "max": 12}},
-    "splits": [{"name": "train", "count": 100}, {"name": "test", "rest": True}],
+    **SUMS,
     "model": {"kind": "repeat-vector", "encoder_width": 6, "decoder_width": 7},
 }
 

@@ -9,11 +9,10 @@ from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.sections import EarlyStoppingRecipe
 from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training import callbacks
+from tests.recipes import SUMS
 
 RECIPE = {
-    "name": "sums",
-    "space": {"operands": {"min": 0, "max": 12}},
-    "splits": [{"name": "train", "count": 100}, {"name": "test", "rest": True}],
+    **SUMS,
     "model": {"kind": "repeat-vector", "encoder_width": 4, "decoder_width": 4},
     "training": {"epochs": 2, "batch_size": 20, "validation_examples": 20, "samples": 0, "tensorboard": True},
 }

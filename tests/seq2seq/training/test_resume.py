@@ -23,13 +23,12 @@ from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training import callbacks, state
+from tests.recipes import SUMS
 
 ROOT = Path(__file__).parents[3]
 # All that could go astray at once: dropout, a curriculum, weights, a schedule, early stopping, several steps in a call.
 RECIPE = {
-    "name": "sums",
-    "space": {"operands": {"min": 0, "max": 12}},
-    "splits": [{"name": "train", "count": 100}, {"name": "test", "rest": True}],
+    **SUMS,
     "codec": {"reverse_answer": True},
     "model": {"kind": "repeat-vector", "encoder_width": 6, "decoder_width": 7, "dropout": 0.2},
     "training": {
