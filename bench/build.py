@@ -18,6 +18,8 @@ import contextlib
 import json
 import os
 import resource
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,6 +61,14 @@ def prepare_verify(spec: Spec) -> Prepared:
             raise ValueError(report.to_text())
 
     return check
+
+
+def prepare_preview(spec: Spec) -> Prepared:
+    """Returns the whole command `eqstream preview`, imports included."""
+    os.makedirs(spec["out"])
+    options = [part for override in spec["overrides"] for part in ("--set", override)]
+    command = [sys.executable, "-m", "eqstream", "preview", spec["recipe"], *options]
+    return lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 
 def prepare_tf_writer(spec: Spec) -> Prepared:
@@ -165,6 +175,7 @@ def _prepare_copy(spec: Spec, *, sync: bool) -> Prepared:
 METHODS: dict[str, Callable[[Spec], Prepared]] = {
     "eqstream": prepare_eqstream,
     "verify": prepare_verify,
+    "preview": prepare_preview,
     "tf-writer": prepare_tf_writer,
     "beam": prepare_beam,
     "tfds": prepare_tfds,

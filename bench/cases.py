@@ -127,16 +127,20 @@ def _sums_of_four_digits(
 
 
 def shape_cases(repeats: int) -> list[Case]:
-    """Returns the rows of bracketed equations by number of terms, from 18 shapes to 10 ** 10, and of fractions."""
-    chains = [("+-*", terms, 99, "exact", MILLION) for terms in (3, 4, 5, 6, 7, 8, 12)]
-    fractions = [("+-*/", terms, 999, "fraction", SLOW_RECORDS) for terms in (3, 4, 6)]
-    return [
+    """Returns the rows of bracketed equations by number of terms, of fractions, of balanced ones, and of previews."""
+    chains = [("+-*", terms, 99, "exact") for terms in (3, 4, 5, 6, 7, 8, 12)]
+    fractions = [("+-*/", terms, 999, "fraction") for terms in (3, 4, 6)]
+    previews = [("+-*", terms, 99, "exact") for terms in (6, 12, 32)]
+    rows = [("eqstream", *row) for row in (*chains, *fractions)] + [
+        ("preview", *row) for row in (*previews, fractions[-1])
+    ]
+    cases = [
         Case(
             data=f"brackets, {' '.join(operators)}, 0..{largest}",
             format="both",
-            way=f"eqstream, {terms} terms",
-            method="eqstream",
-            num_records=num_records,
+            way=f"{method}, {terms} terms",
+            method=method,
+            num_records=MILLION if method == "eqstream" else SLOW_RECORDS,
             recipe="brackets",
             overrides=(
                 "sampling=uniform",
@@ -147,5 +151,18 @@ def shape_cases(repeats: int) -> list[Case]:
             ),
             repeats=repeats,
         )
-        for operators, terms, largest, division, num_records in (*chains, *fractions)
+        for method, operators, terms, largest, division in rows
     ]
+    balanced = [
+        Case(
+            data="mixed-4, balanced",
+            format="both",
+            way=method,
+            method=method,
+            num_records=SLOW_RECORDS,
+            recipe="mixed-4",
+            repeats=repeats,
+        )
+        for method in ("eqstream", "preview")
+    ]
+    return [*cases, *balanced]

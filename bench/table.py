@@ -25,6 +25,7 @@ COLUMNS = {
 NUM_TEXT_COLUMNS = 3
 LEGEND = """\
 eqstream: whole builds, from the recipe to checked shards and manifest; (a) to (c) start from ready rows in memory.
+preview: the command, from the start of its process, for a dataset of so many records.
 x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of the same bytes to the page cache, in
 memory that is warm; of fsync: share of the write that waits for the disk; x first: times the rate of the first row of
 the same data. Medians where a row was repeated, of ratios those of each turn. CPU ns: of all threads and processes;

@@ -91,8 +91,9 @@ def _blocks_wanted(counts: EquationCounts, source: int, needed: int | None, hope
     else:
         # Most spaces keep about one equation for each position; rare ones are approached by doubling.
         wanted = max(2 * done, -(-needed // enumeration.block_size))
-    # A little more than expected costs less than another round.
-    wanted += wanted // 16 + (counts.sources.recipe.sampling == "uniform")
+    if found or not enumeration.is_huge:
+        # A little more than expected costs less than another round.
+        wanted += wanted // 16 + (counts.sources.recipe.sampling == "uniform")
     return min(max(wanted, done + 1), 64 * max(done, 64), own.num_blocks)
 
 
