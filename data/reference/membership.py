@@ -1,6 +1,5 @@
 """What is true of one equation, and whether a space contains it: computed from its text alone, one at a time."""
 
-import contextlib
 import re
 from fractions import Fraction
 from typing import NamedTuple
@@ -58,12 +57,15 @@ def read_question(text: str, space: SpaceRecipe, *others: SpaceRecipe) -> KnownQ
     See `normalize_question` for the spellings. What the space does not contain may be of one of the others.
 
     Raises:
-        UserError: `text` is no equation (with the position), or no space contains it (with the reason of the first).
+        UserError: `text` is no equation (with the position), or no space contains it (with all reasons).
     """
+    reasons: list[str] = []
     for each in (space, *others):
-        with contextlib.suppress(UserError):
+        try:
             return _read_question(text, each)
-    return _read_question(text, space)
+        except UserError as error:
+            reasons.append(str(error))
+    raise UserError("; ".join(dict.fromkeys(reasons)))
 
 
 def _read_question(text: str, space: SpaceRecipe) -> KnownQuestion:

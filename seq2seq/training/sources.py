@@ -115,7 +115,7 @@ def _mix(recipe: TrainingRecipe, parts: Sequence[Part], sources: Sequence[Exampl
     """Returns the mixture of some sources, one for each part."""
     for part, source in zip(parts, sources, strict=True):
         if not source.num_examples:
-            raise UserError(f"{part.key} has no such example")
+            raise UserError(f"{part.key} has no example that no other dataset holds out")
     num_examples = recipe.epoch_examples or _manifest_of(own).split(own.split).num_equations
     if num_examples < recipe.batch_size:
         raise UserError(

@@ -1,5 +1,7 @@
 """What is true of an equation, and in which words a space refuses what it does not contain."""
 
+import re
+
 import pytest
 
 from eqstream.data.configuration import from_mapping
@@ -76,6 +78,20 @@ def test_equation_outside_the_space_is_refused_with_the_reason(changes, question
 def test_bound_on_the_answer_is_one_on_the_number_that_is_written():
     space = make_space(operands={"min": 0, "max": 9}, operators="/", division="decimal", places=1, answer={"max": 0.3})
     assert read_question("1/3", space) == ("1 / 3", "0.3")
+
+
+def test_question_may_be_of_any_of_several_spaces():
+    spaces = [make_space(operands={"min": 0, "max": high}, operators=signs) for high, signs in ((9, "+"), (99, "-"))]
+    assert [read_question(text, *spaces) for text in ("3+4", "44-3")] == [("3 + 4", "7"), ("44 - 3", "41")]
+    message = (
+        "the space does not contain `44 + 3`: operand 44 is not from 0 to 9; "
+        "the space does not contain `44 + 3`: `+` is none of the operators -"
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        read_question("44 + 3", *spaces)
+    with pytest.raises(UserError) as caught:
+        read_question("44 +", *spaces)
+    assert ";" not in str(caught.value)
 
 
 def test_facts_are_those_of_the_one_text_of_an_equation():

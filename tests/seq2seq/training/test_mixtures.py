@@ -143,7 +143,9 @@ def test_stage_takes_its_examples_from_every_source(folder):
 def test_stage_that_a_source_has_nothing_of_is_refused(folder):
     curriculum = [{"epochs": 1, "carries": {"min": 2}}]
     source, _, stages = open_mixture(folder, curriculum=curriculum)
-    message = "`training.curriculum.0` (carries from 2): `training.mixture.0` has no such example"
+    message = (
+        "`training.curriculum.0` (carries from 2): `training.mixture.0` has no example that no other dataset holds out"
+    )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         source.select(stages[0], 0)
 
@@ -239,7 +241,11 @@ def test_model_is_evaluated_and_asked_on_both_datasets(folder, finished):
         assert choose_examples(trained, folder / name, manifest, split=split, unseen=False).about == about
     predictor = Predictor.load(run)
     assert [each.expected for each in predictor.predict(["3 + 4", "15 - 7"])] == ["7", "8"]
-    with pytest.raises(UserError, match="operand 16 is not from 0 to 12"):
+    message = (
+        "the space does not contain `16 + 1`: operand 16 is not from 0 to 12; "
+        "the space does not contain `16 + 1`: operand 16 is not from 0 to 15"
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         predictor("16 + 1")
 
 
