@@ -1,4 +1,4 @@
-"""Datasets below `s3://`: the same records as on this machine, and one line where they cannot be read."""
+"""Datasets below `s3://` and `gs://`: the same records as on this machine, and one line where they cannot be read."""
 
 import re
 import threading
@@ -15,6 +15,7 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.recipe import Recipe
 from eqstream.data.storage import data_path
 from eqstream.pipelines.build import build
+from tests.gcs_server import run_gcs
 from tests.s3_server import BUCKET, FaultyStore, run_store, set_credentials, upload
 
 SPLITS = [{"name": "train", "count": 9000}, {"name": "test", "rest": True}]
@@ -195,6 +196,28 @@ def test_an_object_that_is_missing_names_shard_and_record(local, store):
             open_train(store.uri("none"), "parquet").read(0)
     finally:
         write_object(store, f"none/{path}", (local / "none" / path).read_bytes())
+
+
+@pytest.fixture(scope="module")
+def gcs(local):
+    with run_gcs(local) as options:
+        yield options
+
+
+@pytest.mark.parametrize(("name", "storage"), [("none", "parquet"), ("none", "tfrecord"), ("gzip", "tfrecord")])
+def test_blocks_below_gs_are_those_of_the_local_copy(local, gcs, name, storage):
+    here, there = open_train(local / name, storage), open_train(f"gs://{BUCKET}/{name}?{gcs}", storage)
+    with ThreadPoolExecutor(4) as pool:
+        assert [listing(each) for each in pool.map(there.read, range(3))] == [listing(here.read(k)) for k in range(3)]
+
+
+def test_what_is_not_there_below_gs_is_named(gcs):
+    wanted = f"gs://{BUCKET}/nothing is not a dataset: it has no manifest.json"
+    with pytest.raises(UserError, match=f"^{re.escape(wanted)}$"):
+        load_manifest(f"gs://{BUCKET}/nothing?{gcs}")
+    wanted = "gs://elsewhere/sums does not exist: there is no bucket `elsewhere`, or it may not be read"
+    with pytest.raises(UserError, match=f"^{re.escape(wanted)}$"):
+        load_manifest(f"gs://elsewhere/sums?{gcs}")
 
 
 def test_a_server_that_goes_away_in_the_middle_ends_in_one_line(local, store, served):
