@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -183,3 +184,18 @@ def test_batch_larger_than_an_epoch_is_refused(dataset):
 def test_run_remembers_its_source(finished):
     recipe = json.loads((finished[0] / "run.json").read_text())["recipe"]
     assert recipe["training"]["source"] == "fresh"
+
+
+def test_damaged_shard_ends_a_training_in_one_line_and_the_repaired_one_lets_it_go_on(dataset, tmp_path):
+    data, run = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(dataset, data)
+    training = {"epochs": 1, "batch_size": 16, "validation_examples": 20, "samples": 0}
+    recipe = Recipe.from_dict({**RECIPE, "training": training})
+    (shard,) = data.glob("*/train-00000-of-00001.parquet")
+    contents = shard.read_bytes()
+    shard.write_bytes(contents[:100] + bytes([contents[100] ^ 1]) + contents[101:])
+    message = r"^shard train-00000-of-00001, record 0: what .* holds there is not what the manifest says"
+    with pytest.raises(UserError, match=message):
+        train(recipe, data, run, report=lambda line: None)
+    shard.write_bytes(contents)
+    assert train(recipe, data, run, resume=True, report=lambda line: None).num_epochs == 1
