@@ -1,7 +1,6 @@
 """Counting tasks: numbers of equations in blocks of positions, counted by any worker in any order."""
 
 import base64
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ class CountingTask:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the task as JSON types."""
-        return dataclasses.asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_dict(cls, mapping: dict[str, Any]) -> "CountingTask":

@@ -70,9 +70,10 @@ class ShardTask:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the task as JSON types."""
-        mapping = dataclasses.asdict(self)
-        mapping["segments"] = [list(dataclasses.astuple(segment)) for segment in self.segments]
-        return mapping | {"quotas": list(self.quotas)}
+        # `astuple` would take many times as long, and there may be thousands.
+        names = [field.name for field in dataclasses.fields(Segment)]
+        segments = [[getattr(segment, name) for name in names] for segment in self.segments]
+        return vars(self) | {"segments": segments, "quotas": list(self.quotas)}
 
     @classmethod
     def from_dict(cls, mapping: dict[str, Any]) -> "ShardTask":
