@@ -198,7 +198,9 @@ def _finish(result: PipelineResult) -> None:
 
 def worker_command() -> str:
     """Returns the shell command that starts a worker process of the local multi-process runner."""
-    return f"exec {shlex.quote(sys.executable)} -m eqstream.pipelines.runtime.worker {os.getpid()}"
+    python = f"{shlex.quote(sys.executable)} -m eqstream.pipelines.runtime.worker {os.getpid()}"
+    # Each shard is written by new threads, and the C library of Linux would keep freed memory for every one of them.
+    return f"exec env MALLOC_ARENA_MAX=2 {python}"
 
 
 def wait_for(work: Callable[[], None], watch: Callable[[], None] | None) -> None:
