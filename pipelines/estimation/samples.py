@@ -14,6 +14,8 @@ from eqstream.data.splits.plan import Segment, ShardTask
 from eqstream.pipelines.estimation.work import count_sampled
 
 NUM_SHOWN = 3
+# Some row groups of Parquet: more equations hardly change the bytes of one.
+MOST_ENCODED = 1 << 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[
     blocks: list[EquationBlock | None] = []
     for segment in segments:
         enumeration = counts.by_source[segment.source].enumeration
-        num_sampled = count_sampled(counts.sources.space, enumeration)
+        num_sampled = min(count_sampled(counts.sources.space, enumeration), MOST_ENCODED)
         stop = min(segment.position + max(num_sampled // len(segments), 1), enumeration.size)
         most = math.ceil(segment.count * num_sampled / max(total, num_sampled))
         for positions in enumeration.position_blocks(segment.position, stop):
