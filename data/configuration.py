@@ -21,7 +21,9 @@ Config = TypeVar("Config")
 MAX_DIGITS = 300
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _WHOLE_WITH_COMMAS = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+")
-_WHOLE_WITH_EXPONENT = re.compile(r"-?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]{1,2}")
+# YAML takes these for texts: its numbers with an exponent have a point and a sign, as in 1.0e-9.
+_WITH_EXPONENT = re.compile(r"(-?[0-9]+)(\.[0-9]+)?[eE]([+-]?)([0-9]{1,2})")
+_MAX_DIGITS_IN_HINT = 18
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a mapping"}
 
 
@@ -216,7 +218,7 @@ def _convert_union(hints: tuple, value: Any, path: str) -> Any:
 
 def _convert_exact(value: Any, path: str) -> int | float | str:
     if not is_number(value):
-        raise UserError(f"`{path}` must be a number, got {describe_type(value)}")
+        raise UserError(f"`{path}` must be a number, got {describe_type(value)}{_spelling_hint(float, value)}")
     _check_length(value, path)
     return _shorten(value) if isinstance(value, str) else value
 
@@ -252,10 +254,18 @@ def _spelling_hint(hint: type, value: Any) -> str:
         return "; put quotes around it"
     if hint is int and isinstance(value, str) and _WHOLE_WITH_COMMAS.fullmatch(value):
         return f"; write {value.replace(',', '')}"
-    if hint is int and isinstance(value, str) and _WHOLE_WITH_EXPONENT.fullmatch(value):
-        number = Fraction(value)
-        return f"; write {number}" if number.denominator == 1 else ""
+    if hint in (int, float) and isinstance(value, str) and (match := _WITH_EXPONENT.fullmatch(value)):
+        return _exponent_hint(hint, match)
     return ""
+
+
+def _exponent_hint(hint: type, match: re.Match[str]) -> str:
+    if hint is float:
+        whole, decimals, sign, exponent = match.groups()
+        return f"; write {whole}{decimals or '.0'}e{sign or '+'}{exponent}"
+    number = Fraction(match[0])
+    is_short = number.denominator == 1 and abs(number) < 10**_MAX_DIGITS_IN_HINT
+    return f"; write {number}" if is_short else ""
 
 
 def _check_plain(value: Any, path: str) -> None:
@@ -307,6 +317,13 @@ def _is_too_long(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) > MAX_DIGITS
     return isinstance(value, int) and abs(value) >= 10**MAX_DIGITS
+
+
+def check_types(config: Any) -> None:
+    """Refuses fields of a configuration, all of one value each, that YAML could not give them."""
+    hints, _ = _read_form(type(config))
+    for name, hint in hints.items():
+        _convert(hint, getattr(config, name), name)
 
 
 def check_positive(config: Any, *names: str) -> None:

@@ -234,7 +234,8 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "recipe": "instead of `data`: a recipe, whose equations come fresh; its path, or the name of a shipped one",
         "split": "of that dataset; by default `training.train_split`",
         "source": "its files or an endless stream, see `training.source`, which is the default",
-        "weight": "a number, or a list of steps that rise from 0 on, each with the weight there",
+        "weight": "a number, or a list of steps, at least 0 and rising, each with the weight there; "
+        "before the first and after the last it stays",
     },
     WeightsRecipe: {
         "by": "what makes a kind: a number of the example, or the `lengths` of all operands in their order",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eqstream.data.arguments import check_list, check_path, check_whole
 from eqstream.data.recipe import Recipe
 from eqstream.recipes import as_recipe
 
@@ -52,6 +53,9 @@ def build(
             something else, or a file cannot be written.
             What was finished stays, and the same call again goes on from there.
     """
+    directory = check_path("directory", directory)
+    check_whole(workers=workers)
+    check_list("pipeline_options", pipeline_options)
     with _beam_kept_quiet(pipeline_options):
         from eqstream.pipelines.build import build as build_dataset
         from eqstream.pipelines.runtime.progress import Progress, progress_on
@@ -88,6 +92,8 @@ def verify(directory: str | Path, *, workers: int = 1, quick: bool = False, prog
     Raises:
         UserError: there is no dataset, or one that this version cannot read.
     """
+    directory = check_path("directory", directory)
+    check_whole(workers=workers)
     with _beam_kept_quiet():
         from eqstream.pipelines.runtime.progress import Progress, progress_on
         from eqstream.pipelines.verify import verify as verify_dataset
@@ -120,6 +126,9 @@ def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: 
         UserError: there is no dataset, one that this version cannot read, no such split, or a shard is missing or
             damaged.
     """
+    directory = check_path("directory", directory)
+    check_list("splits", splits)
+    check_whole(0, num_samples=num_samples)
     with _beam_kept_quiet():
         from eqstream.pipelines.describe import describe as describe_dataset
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from eqstream.data.arguments import check_batching, check_no_codec_for_texts, check_path, check_whole
 from eqstream.data.dataset.block_reader import BlockReader
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
@@ -76,10 +77,12 @@ class Dataset:
     """
 
     def __init__(self, directory: str | Path) -> None:
+        directory = check_path("directory", directory)
         self.directory: str | Path = str(directory) if is_remote(directory) else Path(directory)
         self.manifest: Manifest = load_manifest(self.directory)
         self._blocks: dict[str, BlockReader] = {}
         self._kept: dict[tuple[str, Codec | None], KeptExamples] = {}
+        self._kept_bytes = 0
 
     def __repr__(self) -> str:
         splits = ", ".join(f"{name} {count:,}" for name, count in self.splits.items())
@@ -119,7 +122,7 @@ class Dataset:
             spaces: whether the spaces of a question become tokens.
 
         Raises:
-            UserError: zero padding is asked for where answers are fractions.
+            UserError: there is no such side or choice, or zero padding is asked for where answers are fractions.
         """
         options = CodecOptions(
             padding=padding,
@@ -216,7 +219,8 @@ class Dataset:
         iteration begins within an epoch and others do not.
 
         A split is read ahead while its batches are used, in bounded memory (see `eqstream.data.loading.split_source`);
-        one whose tokens fit `memory_budget` is kept in memory once it has been read. The batches are the same.
+        it is kept in memory once it has been read if its tokens, with all that this dataset keeps already for other
+        splits and codecs, fit `memory_budget`. What is kept stays as long as the dataset. The batches are the same.
 
         Args:
             split: its name.
@@ -229,8 +233,8 @@ class Dataset:
                 epoch. What all readers together get does not depend on their number.
             first_batch: where the first iteration begins: the number of batches so far, through all epochs. With
                 `epoch`, where every iteration begins, counted within the epoch.
-            memory_budget: bytes; a larger split is read anew in each epoch. It takes a byte for each token and twelve
-                for the numbers of an example.
+            memory_budget: bytes of all that is kept; a split that does not fit is read anew in each epoch. It takes a
+                byte for each token and twelve for the numbers of an example.
             codec: from text to tokens; by default `codec()`.
             as_text: whether questions and answers are strings (batch,) instead of tokens.
             as_dict: whether a batch is a dict with `terms`, `digits` and `carries`, int32 (batch,), besides `question`
@@ -241,6 +245,9 @@ class Dataset:
                 first batch is impossible. A file that is missing or damaged ends the iteration with
                 `tf.errors.InvalidArgumentError`, whose message begins with a line that names shard and record.
         """
+        check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
+        check_whole(0, epoch=0 if epoch is None else epoch, memory_budget=memory_budget)
+        check_no_codec_for_texts(codec, as_text)
         load_tensorflow(with_keras=False)
         from eqstream.data.loading.tensor_batches import make_batches, to_pairs
 
@@ -261,14 +268,15 @@ class Dataset:
     def _source(
         self, split: str, codec: Codec | None, *, seed: int = 0, shuffle: bool = True, memory_budget: int
     ) -> SplitSource:
-        """Returns the examples of a split as tokens, or as texts without a codec; kept if they fit `memory_budget`."""
+        """Returns the examples of a split as tokens, or as texts without a codec; kept if there is room."""
         if codec is not None:
             codec.check_dataset(self.manifest)
         if split not in self._blocks:
             self._blocks[split] = BlockReader(self.directory, self.manifest, split)
         blocks, encoder = self._blocks[split], ExampleEncoder(codec, self.manifest.space)
-        is_kept = blocks.num_records * encoder.num_bytes <= memory_budget
-        if is_kept and (split, codec) not in self._kept:
+        num_bytes = blocks.num_records * encoder.num_bytes
+        if (split, codec) not in self._kept and self._kept_bytes + num_bytes <= memory_budget:
             self._kept[split, codec] = KeptExamples(encoder.reserve(blocks.num_records))
+            self._kept_bytes += num_bytes
         order = EpochOrder(num_records=blocks.num_records, seed=seed, shuffle=shuffle)
-        return SplitSource(blocks, encoder, order, kept=self._kept[split, codec] if is_kept else None)
+        return SplitSource(blocks, encoder, order, kept=self._kept.get((split, codec)))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from eqstream.data.configuration import from_mapping, nearest
+from eqstream.data.arguments import check_batching, check_list, check_whole
+from eqstream.data.configuration import describe_type, from_mapping, nearest
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS
@@ -91,7 +92,8 @@ def mix(
     Args:
         sources: each a source, the name of its split and its weight. A dataset gives the files of the split; a recipe,
             the path of one, or the name of one that comes with eqstream gives the endless stream of `stream`. A weight
-            is a number, or pairs of a batch, rising from 0 on, and the weight there; in between it changes evenly.
+            is a number, or pairs of a batch, at least 0 and rising, and the weight there; in between it changes evenly,
+            before the first pair and after the last one it stays.
         batch_size: examples in a batch, for all readers together.
         seed: of the order.
         reader: (i, n) for reader i, from 0, of n that share every batch.
@@ -106,10 +108,13 @@ def mix(
             of a version that held out other equations. A file that is missing or damaged ends the iteration as it does
             that of `Dataset.batches`.
     """
+    check_list("sources", sources)
+    check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
+    check_whole(0, memory_budget=memory_budget)
     load_tensorflow(with_keras=False)
     from eqstream.data.loading.tensor_batches import make_endless_batches, to_pairs
 
-    parts = [_make_part(number, *source) for number, source in enumerate(sources)]
+    parts = [_make_part(number, source) for number, source in enumerate(sources)]
     schedule = MixtureSchedule(tuple(part.knots for part in parts), batch_size, seed)
     check_spaces(parts[1:], parts[0])
     codec = codec or make_codec(parts)
@@ -133,8 +138,12 @@ def mix(
     return batches if as_dict else to_pairs(batches)
 
 
-def _make_part(number: int, source: Dataset | Recipe | str | Path, split: str, weight: Weight) -> Part:
+def _make_part(number: int, entry: Source) -> Part:
     key = f"`sources[{number}]`"
+    if not isinstance(entry, (tuple, list)) or len(entry) != 3:
+        got = f"{len(entry)} values" if isinstance(entry, (tuple, list)) else describe_type(entry)
+        raise UserError(f"{key} must be (source, split, weight), got {got}")
+    source, split, weight = entry
     try:
         knots = from_mapping(MixturePart, {"weight": weight}).knots
         if isinstance(source, Dataset):

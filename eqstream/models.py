@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eqstream.data.arguments import check_path, check_whole
 from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_files import load_recipe
 from eqstream.datasets import Dataset
@@ -53,12 +54,16 @@ def train(
         UserError: the recipe, the dataset or the directory is not as it must be.
         TrainingInterruptedError: the user pressed Ctrl-C; the state is saved.
     """
+    run_directory = check_path("run_directory", run_directory)
+    opened = (
+        dataset if isinstance(dataset, Dataset) else Dataset(check_path("dataset", dataset, "a dataset or its path"))
+    )
+    if not isinstance(recipe, Recipe):
+        source = None if recipe is None else check_path("recipe", recipe, "a recipe, its path or its name")
+        recipe = load_recipe(source, dataset_recipe=opened.recipe)
     load_tensorflow()
     from eqstream.seq2seq.train import train as train_model
 
-    opened = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
-    if not isinstance(recipe, Recipe):
-        recipe = load_recipe(recipe, dataset_recipe=opened.recipe)
     return train_model(
         recipe,
         opened.directory,
@@ -100,10 +105,15 @@ def evaluate(
     Raises:
         UserError: the run or the dataset is not as it must be, or they don't fit together.
     """
+    run_directory = check_path("run_directory", run_directory)
+    directory = dataset.directory if isinstance(dataset, Dataset) else dataset
+    if directory is not None:
+        directory = check_path("dataset", directory, "a dataset or its path")
+    if limit is not None:
+        check_whole(limit=limit)
     load_tensorflow()
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
-    directory = dataset.directory if isinstance(dataset, Dataset) else dataset
     return evaluate_run(
         run_directory, data_directory=directory, split=split, unseen=unseen, limit=limit, report=report or _ignore
     )
@@ -129,6 +139,7 @@ def load_model(run_directory: str | Path) -> "Predictor":
     Raises:
         UserError: the directory is no run, or has no finished epoch yet, or is damaged.
     """
+    run_directory = check_path("run_directory", run_directory)
     load_tensorflow()
     from eqstream.seq2seq.predict import Predictor
 

@@ -9,6 +9,7 @@ from typing import overload
 
 import numpy as np
 
+from eqstream.data.arguments import check_text
 from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe
@@ -106,6 +107,7 @@ class EquationSpace:
             UserError: it is no equation, or not one of this space; says why.
         """
         text = question.question if isinstance(question, Equation) else question
+        check_text("question", text)
         tree = parsing.parse(read_question(text, self._space.recipe).question)
         operands: list[int] = []
         size, number, operators = self._describe(tree, operands)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from eqstream.data.arguments import check_batching, check_no_codec_for_texts, check_whole
 from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
@@ -41,6 +42,7 @@ def equations(recipe: Recipe | str | Path, split: str = "train", *, seed: int = 
     Raises:
         UserError: there is no such recipe or split, or the splits cannot be planned.
     """
+    check_whole(seed=seed)
     checked = as_recipe(recipe)
     stream = EquationStream(checked, split, seed=seed)
     columns = ColumnEncoder(stream.space)
@@ -113,6 +115,8 @@ def stream(
     Raises:
         UserError: there is no such recipe or split, the splits cannot be planned, or the split has no full batch.
     """
+    check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
+    check_no_codec_for_texts(codec, as_text)
     load_tensorflow(with_keras=False)
     from eqstream.data.loading.tensor_batches import make_endless_batches, to_pairs
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.arguments import check_list, check_text
 from eqstream.data.loading.codec import CodecOptions
 from eqstream.data.reference.membership import KnownQuestion
 from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
@@ -92,6 +93,7 @@ class Predictor:
         Raises:
             UserError: the question is no equation or not in the model's space.
         """
+        check_text("question", question)
         (prediction,) = self.predict([question])
         return prediction.predicted
 
@@ -101,6 +103,10 @@ class Predictor:
         Raises:
             UserError: a question is no equation or not in the model's space; nothing is answered then.
         """
+        check_list("questions", questions)
+        questions = list(questions)
+        for position, question in enumerate(questions):
+            check_text(f"questions[{position}]", question)
         return self.answer([self.trained.read_question(text) for text in questions])
 
     def answer(self, known: Sequence[KnownQuestion]) -> list[Prediction]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from eqstream.data.configuration import from_mapping
+from eqstream.data.configuration import check_types, from_mapping
 from eqstream.data.dataset.manifest import Manifest, SpaceFacts
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
@@ -40,6 +40,9 @@ class CodecOptions:
     reverse_question: bool = False
     reverse_answer: bool = False
     spaces: Literal["keep", "drop"] = "drop"
+
+    def __post_init__(self) -> None:
+        check_types(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -182,8 +182,8 @@ def check_weights(weights: Sequence[Knots]) -> None:
     """Refuses weights of no mixture.
 
     Raises:
-        UserError: there is no source, the steps of one do not rise from 0 on, a weight is below 0, or all are 0 at some
-            step.
+        UserError: there is no source, the steps of one do not rise or are below 0, a weight is below 0, or all are 0 at
+            some step.
     """
     if not weights:
         raise UserError("a mixture must have at least one source")
@@ -198,7 +198,7 @@ def check_knots(knots: Knots) -> None:
     """Refuses what is no weight of a source.
 
     Raises:
-        UserError: the steps do not rise from 0 on, or a weight is below 0.
+        UserError: the steps do not rise, or a step or a weight is below 0.
     """
     if not knots:
         raise UserError("`weight` must have at least one step, got an empty list")

@@ -91,6 +91,12 @@ class EvaluationReport:
     worst: tuple[WrongAnswer, ...]
     files: tuple[str, ...] = field(default=(), compare=False)
 
+    def __str__(self) -> str:
+        """Returns the report as `eqstream evaluate` prints it."""
+        from eqstream.seq2seq.analysis.report_text import render_brief_report
+
+        return render_brief_report(self)
+
     @property
     def exact_match(self) -> float:
         """Share of whole answers that are right, from 0 to 1."""

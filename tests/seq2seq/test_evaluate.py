@@ -26,7 +26,7 @@ from eqstream.data.reference.membership import read_question
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.analysis.examples import Examples
 from eqstream.seq2seq.analysis.report import wilson_interval
-from eqstream.seq2seq.analysis.report_text import render_report
+from eqstream.seq2seq.analysis.report_text import render_brief_report, render_report
 from eqstream.seq2seq.evaluate import evaluate, evaluate_all
 from eqstream.seq2seq.plot import plot
 from eqstream.seq2seq.predict import Predictor
@@ -186,6 +186,7 @@ def test_text_json_and_csv_tell_the_same_and_are_saved(place):
     assert mapping["exact_match"] == float(rows[0]["exact_match"]) == evaluation.exact_match
     assert mapping["rmse"] == float(rows[0]["rmse"]) == evaluation.rmse
     assert "greedy" in mapping["decoded_by"]
+    assert str(evaluation) == render_brief_report(evaluation)
     text = render_report(evaluation)
     assert f"{evaluation.num_right:,} of {evaluation.num_examples:,} right" in text
     lines = {" ".join(line.split()) for line in text.splitlines()}
@@ -472,6 +473,18 @@ def test_questions_may_be_written_in_either_spacing(place):
     assert one == other
     assert one.question == "3 + 4"
     assert one.expected == "7"
+
+
+def test_what_is_no_question_or_no_list_of_them_is_refused(place):
+    model = Predictor.load(place / "run")
+    for call, message in (
+        (lambda: model(["3 + 4"]), "`question` must be a text, got a list"),
+        (lambda: model.predict("3 + 4"), "`questions` must be a list, got the text '3 + 4'"),
+        (lambda: model.predict(["3 + 4", 7]), "`questions[1]` must be a text, got 7"),
+    ):
+        with pytest.raises(UserError) as caught:
+            call()
+        assert str(caught.value) == message
 
 
 def test_an_explanation_shows_each_character_and_the_end(place):
