@@ -14,13 +14,21 @@ class UserError(ValueError):
     """
 
 
-class DamagedManifestError(UserError):
+class DamagedDataError(UserError):
+    """A file of a dataset that is missing, was cut or changed, or cannot be read."""
+
+
+class DamagedShardError(DamagedDataError):
+    """A shard that is missing, was cut or changed, or cannot be read; its message names the shard."""
+
+
+class DamagedManifestError(DamagedDataError):
     """A manifest that was cut or changed, so that none of its values is used.
 
     >>> from eqstream.data.dataset.manifest import parse_manifest
-    >>> parse_manifest(b"{", "manifest.json")
+    >>> parse_manifest(b"{", "manifest.json")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    eqstream.data.errors.DamagedManifestError: manifest.json is not a manifest of eqstream
+    eqstream.data.errors.DamagedManifestError: manifest.json is not a manifest of eqstream: it is not JSON: ...
     """
 
 

@@ -1,12 +1,14 @@
 """Recipes in YAML files: those that come with eqstream, and a user's own."""
 
 import difflib
+import os
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from eqstream.data.configuration import apply_override, parse_yaml
+from eqstream.data.dataset.local_paths import describe_kind
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import MODEL_SECTIONS, Recipe
 
@@ -55,6 +57,8 @@ def find_recipe(source: str | Path) -> Path:
     shipped = shipped_recipes()
     if str(source) in shipped and not Path(source).is_file():
         return shipped[str(source)]
+    if os.path.lexists(source) and not os.path.isfile(source):
+        raise UserError(f"{source} is {describe_kind(source)}, and a recipe is a YAML file")
     if not Path(source).is_file():
         raise UserError(f"there is no recipe file or shipped recipe `{source}`{_hint(str(source), shipped)}")
     return Path(source)

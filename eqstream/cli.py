@@ -12,9 +12,15 @@ from typing import Any, NoReturn
 import click
 
 from eqstream.commands import datasets, models
-from eqstream.commands.errors import BAD_DATA_STATUS, INTERRUPTED_STATUS, InterruptedWorkError, RefusedError
+from eqstream.commands.errors import (
+    BAD_DATA_STATUS,
+    INTERRUPTED_STATUS,
+    BadDataError,
+    InterruptedWorkError,
+    RefusedError,
+)
 from eqstream.commands.output import is_verbose, output_options
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedDataError, UserError
 from eqstream.data.versions import EQSTREAM_VERSION
 
 # Left out where only datasets are built and verified.
@@ -41,7 +47,7 @@ class _CommandGroup(click.Group):
             cause = error
         if is_verbose():
             traceback.print_exception(cause)
-        raise RefusedError(message)
+        raise BadDataError(message) if isinstance(cause, DamagedDataError) else RefusedError(message)
 
 
 def print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
@@ -95,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         status = commands.main(args=arguments, prog_name="eqstream", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _in_one_line(error).show()
         status = error.exit_code
     except InterruptedWorkError as error:
         click.echo(f"\neqstream: {error}", err=True)
@@ -108,6 +114,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = BAD_DATA_STATUS
     sys.exit(status or 0)
+
+
+def _in_one_line(error: click.ClickException) -> click.ClickException:
+    """Returns a mistake in the command line, of which click would write four lines, as other mistakes are written."""
+    message = error.format_message()
+    # Where nothing is asked for, the message is the whole help.
+    if not isinstance(error, click.UsageError) or "\n" in message:
+        return error
+    hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+    return RefusedError(f"{message[0].lower()}{message[1:].removesuffix('.')}{hint}")
 
 
 def leave_at_once(status: int) -> NoReturn:

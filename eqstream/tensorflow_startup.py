@@ -27,7 +27,7 @@ _NOISE = re.compile(
 def load_tensorflow(*, with_keras: bool = True) -> None:
     """Imports TensorFlow and, unless told otherwise, Keras, and lets them look for devices.
 
-    Unless `TF_CPP_MIN_LOG_LEVEL` is set, TensorFlow's reports on the machine are taken out of standard error. Its log
+    Unless `TF_CPP_MIN_LOG_LEVEL` is 0, TensorFlow's reports on the machine are taken out of standard error. Its log
     level does not apply to what is logged while its libraries are loaded, so standard error goes to a file meanwhile;
     what is left of it is written when they are loaded, or when that fails.
 
@@ -35,10 +35,9 @@ def load_tensorflow(*, with_keras: bool = True) -> None:
         ModuleNotFoundError: one of the two is not installed.
         UserError: Keras is wanted, and set to another backend.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL) == "0":
         _import_libraries(with_keras)
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = _LOG_LEVEL
     with _noise_removed():
         _import_libraries(with_keras)
 

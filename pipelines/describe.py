@@ -13,7 +13,7 @@ from eqstream.data.configuration import to_mapping
 from eqstream.data.dataset import manifest_file
 from eqstream.data.dataset.histograms import Histograms, sort_histograms
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedShardError, UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.storage import is_remote
 from eqstream.pipelines.checks.files import load_manifest
@@ -112,8 +112,8 @@ def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: 
         num_samples: how many equations to read from the beginning of each split.
 
     Raises:
-        UserError: there is no dataset, one that this version cannot read, no such split, or a first shard is missing or
-            damaged.
+        UserError: there is no dataset, one that this version cannot read, or no such split.
+        DamagedDataError: its manifest, or the first shard of a split, is missing, damaged or cannot be read.
     """
     if is_remote(directory):
         source, manifest = str(directory), manifest_file.load_manifest(directory)
@@ -146,7 +146,7 @@ def _describe_split(directory: str, manifest: Manifest, name: str, num_samples: 
     try:
         samples = read_sample(directory, first.files, recipe.storage.compression, num_samples)
     except (UserError, OSError) as error:
-        raise UserError(f"shard {first.shard} cannot be read: {filesystem.describe_error(error)}") from error
+        raise DamagedShardError(f"shard {first.shard} cannot be read: {filesystem.describe_error(error)}") from error
     files = (file for shard in split.shards for file in shard.files.items())
     source = {"where": to_mapping(asked.where), "hash": to_mapping(asked.hash)}
     return SplitDescription(

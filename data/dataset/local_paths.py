@@ -23,7 +23,7 @@ def check_file(path: str | Path) -> None:
         NotRegularFileError: names the path, what lies there and the cure.
     """
     if os.path.lexists(path) and not os.path.isfile(path):
-        raise NotRegularFileError(f"{path} is {_describe_kind(path)}, where a file is expected; move it away")
+        raise NotRegularFileError(f"{path} is {describe_kind(path)}, where a file is expected; move it away")
 
 
 def check_directory(directory: str | Path) -> None:
@@ -33,7 +33,7 @@ def check_directory(directory: str | Path) -> None:
         UserError: names the path and what lies there.
     """
     if os.path.lexists(directory) and not os.path.isdir(directory):
-        raise UserError(f"a dataset is a directory, got {_describe_kind(directory)}: {directory}")
+        raise UserError(f"a dataset is a directory, got {describe_kind(directory)}: {directory}")
 
 
 def check_folders(directory: str | Path) -> None:
@@ -51,10 +51,11 @@ def check_folders(directory: str | Path) -> None:
                 f"leads to here, or let {directory} as a whole be a link"
             )
         if os.path.exists(path) and not os.path.isdir(path):
-            raise UserError(f"{path} is {_describe_kind(path)}, where a directory is expected; move it away")
+            raise UserError(f"{path} is {describe_kind(path)}, where a directory is expected; move it away")
 
 
-def _describe_kind(path: str | Path) -> str:
+def describe_kind(path: str | Path) -> str:
+    """Returns what lies at a path, such as `a directory` or `a named pipe`."""
     try:
         mode = os.stat(path).st_mode
     except OSError:

@@ -293,13 +293,15 @@ def parse_manifest(data: bytes, source: str = MANIFEST) -> Manifest:
     """
     try:
         mapping = json.loads(data)
-        version = mapping["format_version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedManifestError(f"{source} is not a manifest of eqstream") from error
+    except (ValueError, RecursionError) as error:
+        raise _damage(f"{source} is not a manifest of eqstream: it is not JSON: {error}") from error
+    if not isinstance(mapping, dict) or "format_version" not in mapping:
+        got = "it has no `format_version`" if isinstance(mapping, dict) else f"it is {describe_type(mapping)}"
+        raise _damage(f"{source} is not a manifest of eqstream: {got}")
+    version = mapping["format_version"]
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise DamagedManifestError(
-            f"{source} is damaged: `format_version` must be a whole number of at least 1, got {describe_type(version)}"
-        )
+        got = describe_type(version)
+        raise _damage(f"{source} is damaged: `format_version` must be a whole number of at least 1, got {got}")
     if version > FORMAT_VERSION:
         raise UserError(
             f"{source} has format version {version}, this eqstream reads up to {FORMAT_VERSION}; update eqstream"
@@ -307,7 +309,11 @@ def parse_manifest(data: bytes, source: str = MANIFEST) -> Manifest:
     try:
         return from_mapping(Manifest, mapping)
     except UserError as error:
-        raise DamagedManifestError(f"{source} is damaged: {error}") from error
+        raise _damage(f"{source} is damaged: {error}") from error
+
+
+def _damage(line: str) -> DamagedManifestError:
+    return DamagedManifestError(f"{line}; put an undamaged copy in its place or build the dataset again")
 
 
 def sha256_of(data: bytes) -> str:

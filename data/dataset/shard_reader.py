@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eqstream.data.dataset.local_paths import NotRegularFileError, check_file
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedShardError, UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.shard_file import ShardFile
@@ -30,8 +30,9 @@ def read_split(
         check_sha256: whether each file's SHA-256 is compared with the manifest.
 
     Raises:
-        UserError: there is no such split or format, or a shard is missing, short, damaged or foreign; names shard and,
-            where it can be known, record.
+        UserError: there is no such split or format.
+        DamagedShardError: a shard is missing, short, damaged or foreign; names shard and, where it can be known,
+            record.
     """
     storage = choose_format(manifest, storage)
     for shard in split_shards(directory, manifest, split, storage):
@@ -78,31 +79,31 @@ def read_shard(
     record at fault does so first.
 
     Raises:
-        UserError: the shard is missing, of another size, damaged or foreign; names it.
+        DamagedShardError: the shard is missing, of another size, damaged or foreign; names it.
     """
     check_kind(shard)
     try:
         is_there = shard.path.is_file()
     except OSError as error:
-        raise UserError(f"shard {shard.name} cannot be read: {explain(error)}") from error
+        raise DamagedShardError(f"shard {shard.name} cannot be read: {explain(error)}") from error
     if not is_there:
-        raise UserError(f"shard {shard.name} is missing: there is no file {shard.path}")
+        raise DamagedShardError(f"shard {shard.name} is missing: there is no file {shard.path}")
     with ThreadPoolExecutor(1) as pool:
         # Hashing needs neither Python's lock nor what is read.
         digest = pool.submit(_digest, shard.path) if check_sha256 else None
         columns = read(shard)
     if len(columns) != shard.num_equations:
-        raise UserError(
+        raise DamagedShardError(
             f"shard {shard.name} holds {len(columns)} records, the manifest says {shard.num_equations}: "
             f"{shard.path} was cut or replaced"
         )
     if size_of(shard.path) != shard.num_bytes:
-        raise UserError(
+        raise DamagedShardError(
             f"shard {shard.name} has {size_of(shard.path)} bytes, the manifest says {shard.num_bytes}: "
             f"{shard.path} was changed or replaced"
         )
     if digest is not None and digest.result() != shard.sha256:
-        raise UserError(
+        raise DamagedShardError(
             f"shard {shard.name} is not the one of the manifest: {shard.path} has SHA-256 {digest.result()[:12]}…, "
             f"the manifest says {shard.sha256[:12]}…"
         )
@@ -113,21 +114,22 @@ def check_kind(shard: ShardFile) -> None:
     """Raises an error if something else than a file lies in the place of a shard: opening it might never end.
 
     Raises:
-        UserError: names the shard, what lies there and the cure.
+        DamagedShardError: names the shard, what lies there and the cure.
     """
     if not isinstance(shard.path, Path):
         return
     try:
         check_file(shard.path)
     except NotRegularFileError as error:
-        raise UserError(f"shard {shard.name} cannot be read: {error}") from error
+        raise DamagedShardError(f"shard {shard.name} cannot be read: {error}") from error
 
 
 def check_sha256(shard: ShardFile, storage: str) -> None:
     """Checks that a shard is the one of the manifest, without keeping any of it.
 
     Raises:
-        UserError: the shard is missing, short, damaged or foreign; names it and, where it can be known, the record.
+        DamagedShardError: the shard is missing, short, damaged or foreign; names it and, where it can be known, the
+            record.
     """
     if not shard.path.is_file() or _digest(shard.path) != shard.sha256:
         # A reader can say more of what is wrong.

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedShardError
 from eqstream.data.formats.blocks import BlockCounter, BlockIndex, Cut
 from eqstream.data.formats.column_encoder import EncodedBlock
 from eqstream.data.formats.columns import NUMBER_COLUMNS, STORED_COLUMNS, TEXT_COLUMNS, EquationColumns
@@ -111,13 +111,13 @@ def read_parquet_shard(shard: ShardFile) -> EquationColumns:
     """Returns the equations of a Parquet shard.
 
     Raises:
-        UserError: the file is damaged or lacks a column.
+        DamagedShardError: the file is damaged or lacks a column.
     """
     try:
         with shard.path.open("rb") as file:
             table = pq.read_table(file, columns=_WANTED, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"shard {shard.name} cannot be read as Parquet: {_first_line(error)}") from error
+        raise DamagedShardError(f"shard {shard.name} cannot be read as Parquet: {_first_line(error)}") from error
     return _to_columns(table, shard)
 
 
@@ -134,7 +134,7 @@ def read_row_group(
         first: number of its first record.
 
     Raises:
-        UserError: the row group is damaged or lacks a column; names the record.
+        DamagedShardError: the row group is damaged or lacks a column; names the record.
     """
     try:
         # Each column is read at once; to read ahead would only hand it over between threads.
@@ -149,14 +149,14 @@ def _to_columns(table: pa.Table, shard: ShardFile, first: int = 0) -> EquationCo
     """Returns the rows of a table, of which the first one is record `first` of the shard.
 
     Raises:
-        UserError: the table lacks a column, or has a null.
+        DamagedShardError: the table lacks a column, or has a null.
     """
     for name in _WANTED:
         if name not in table.column_names:
-            raise UserError(f"shard {shard.name} lacks the column `{name}`")
+            raise DamagedShardError(f"shard {shard.name} lacks the column `{name}`")
         if table[name].null_count:
             row = first + table[name].is_null().index(True).as_py()
-            raise UserError(f"shard {shard.name}, record {row}: `{name}` is null")
+            raise DamagedShardError(f"shard {shard.name}, record {row}: `{name}` is null")
     texts = {name: _column_rows(table[name]) for name in TEXT_COLUMNS}
     numbers = {name: table[name].to_numpy().astype(np.int64, copy=False) for name in NUMBER_COLUMNS}
     return EquationColumns(**texts, numbers=numbers)

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedShardError
 from eqstream.data.formats.blocks import Cut
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet import MAGIC_BYTES, read_row_group
@@ -79,7 +79,7 @@ class IndexedParquetPieces:
         """Returns the equations of the rows `rows` of a piece.
 
         Raises:
-            UserError: the piece is damaged, missing or another one; names shard and record.
+            DamagedShardError: the piece is damaged, missing or another one; names shard and record.
         """
         if self._offsets is None:
             self._offsets = np.cumsum([MAGIC_BYTES, *self._blocks.num_bytes])
@@ -114,7 +114,7 @@ class ParquetPieces:
         """Returns the equations of the rows `rows` of a piece.
 
         Raises:
-            UserError: the shard cannot be read, or holds another number of rows.
+            DamagedShardError: the shard cannot be read, or holds another number of rows.
         """
         begin, end = self._cut.edge(piece), self._cut.edge(piece + 1)
         try:
@@ -127,7 +127,7 @@ class ParquetPieces:
         footer = self._row_groups.footer(self._shard.path)
         bounds = np.cumsum([0, *(footer.row_group(group).num_rows for group in range(footer.num_row_groups))])
         if bounds[-1] != self._cut.num_records:
-            raise UserError(
+            raise DamagedShardError(
                 f"shard {self._shard.name} holds {bounds[-1]} records, the manifest says {self._cut.num_records}: "
                 f"{self._shard.path} was cut or replaced"
             )

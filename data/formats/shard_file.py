@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedShardError
 from eqstream.data.formats.blocks import BlockIndex
 from eqstream.data.storage import DataPath, explain
 
@@ -28,16 +28,16 @@ class ShardFile:
     blocks: BlockIndex | None = None
 
 
-def explain_unreadable(shard: ShardFile, record: int, error: Exception) -> UserError:
+def explain_unreadable(shard: ShardFile, record: int, error: Exception) -> DamagedShardError:
     """Returns the error of a piece, from `record` on, that cannot be read."""
     if isinstance(error, FileNotFoundError):
-        return UserError(f"shard {shard.name}, record {record}: there is no file {shard.path}")
-    return UserError(f"shard {shard.name}, record {record}: {shard.path} cannot be read: {explain(error)}")
+        return DamagedShardError(f"shard {shard.name}, record {record}: there is no file {shard.path}")
+    return DamagedShardError(f"shard {shard.name}, record {record}: {shard.path} cannot be read: {explain(error)}")
 
 
-def explain_foreign(shard: ShardFile, record: int) -> UserError:
+def explain_foreign(shard: ShardFile, record: int) -> DamagedShardError:
     """Returns the error of a piece, from `record` on, that is not the one of the manifest."""
-    return UserError(
+    return DamagedShardError(
         f"shard {shard.name}, record {record}: what {shard.path} holds there is not what the manifest says: "
         "it was changed or replaced"
     )

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedShardError
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum
 
@@ -48,7 +48,7 @@ def find_offsets(file: BinaryIO, shard: ShardFile, edges: np.ndarray) -> np.ndar
         int64 (n,), the last one the size of the file.
 
     Raises:
-        UserError: the file holds more or fewer records, or a length is damaged.
+        DamagedShardError: the file holds more or fewer records, or a length is damaged.
     """
     offsets = np.zeros(len(edges), np.int64)
     num_records = num_bytes = 0
@@ -60,7 +60,7 @@ def find_offsets(file: BinaryIO, shard: ShardFile, edges: np.ndarray) -> np.ndar
         offsets[found] = num_bytes + starts[edges[found] - num_records]
         num_records, num_bytes = num_records + len(starts) - 1, num_bytes + int(starts[-1])
     if num_records != edges[-1]:
-        raise UserError(
+        raise DamagedShardError(
             f"shard {shard.name} holds {num_records} records, the manifest says {edges[-1]}: "
             f"{shard.path} was cut or replaced"
         )
@@ -136,6 +136,6 @@ def take_words(chunk: np.ndarray, places: np.ndarray, kind: str = "<u4") -> np.n
     return np.ndarray((len(chunk) - size + 1,), f"V{size}", buffer=chunk, strides=(1,))[places].view(kind)
 
 
-def damage(shard: ShardFile, record: int) -> UserError:
+def damage(shard: ShardFile, record: int) -> DamagedShardError:
     """Returns the error of a damaged record."""
-    return UserError(f"shard {shard.name}, record {record}: {shard.path} is damaged or cut there")
+    return DamagedShardError(f"shard {shard.name}, record {record}: {shard.path} is damaged or cut there")

@@ -17,7 +17,7 @@ from typing import cast
 import google_crc32c
 import numpy as np
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedShardError
 from eqstream.data.formats.columns import NUMBER_COLUMNS, STORED_COLUMNS, TEXT_COLUMNS, EquationColumns
 from eqstream.data.formats.crc32c import append_zero, byte_table, mask
 from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry, parse_example
@@ -66,7 +66,7 @@ def read_tfrecord_shard(shard: ShardFile) -> EquationColumns:
     Reads some megabytes at once; nothing but the columns grows with the shard.
 
     Raises:
-        UserError: a record is damaged or cut, or is no example with the columns; names shard and record.
+        DamagedShardError: a record is damaged or cut, or is no example with the columns; names shard and record.
     """
     compression = "gzip" if shard.path.suffix == ".gz" else "none"
     parts: list[EquationColumns] = []
@@ -77,7 +77,7 @@ def read_tfrecord_shard(shard: ShardFile) -> EquationColumns:
                 parts.append(_read_records(chunk, starts, shard, num_records))
                 num_records += len(starts) - 1
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"shard {shard.name} cannot be read after record {num_records}: {error}") from error
+        raise DamagedShardError(f"shard {shard.name} cannot be read after record {num_records}: {error}") from error
     return EquationColumns.join(parts)
 
 
@@ -101,7 +101,7 @@ def decode_records(
         is_checked: whether the bytes are known to be the right ones: checksums of records are not looked at.
 
     Raises:
-        UserError: a record is damaged or missing, or is no example with the columns; names shard and record.
+        DamagedShardError: a record is damaged or missing, or is no example with the columns; names shard and record.
     """
     starts = find_starts(data)
     num_found = min(len(starts) - 1, num_records)
@@ -170,7 +170,7 @@ def _parse_record(payload: bytes, shard: ShardFile, record: int) -> EquationColu
             raise ValueError("a column is missing or of another type")
         texts = {name: ByteRows.from_texts([cast(bytes, values[name])]) for name in TEXT_COLUMNS}
     except ValueError as error:
-        raise UserError(
+        raise DamagedShardError(
             f"shard {shard.name}, record {record}: it is no tf.train.Example of {', '.join(wanted)}"
         ) from error
     return EquationColumns(**texts, numbers={name: np.array([values[name]], np.int64) for name in NUMBER_COLUMNS})

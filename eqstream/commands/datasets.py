@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eqstream.commands.errors import BAD_DATA_STATUS, BadDataError, kept_when_interrupted
+from eqstream.commands.errors import BAD_DATA_STATUS, kept_when_interrupted
 from eqstream.commands.options import (
     complete_recipe,
     dataset_argument,
@@ -218,14 +218,10 @@ def verify(directory: str, workers: int, quick: bool, as_json: bool) -> int:
     One that is interrupted goes on when the same command is run again.
     """
     from eqstream.building import verify as verify_dataset
-    from eqstream.data.dataset.manifest import DamagedManifestError
 
     _let_beam_log(False)
-    try:
-        with kept_when_interrupted(directory):
-            result = verify_dataset(directory, workers=workers, quick=quick, progress=not is_quiet())
-    except DamagedManifestError as error:
-        raise BadDataError(str(error)) from error
+    with kept_when_interrupted(directory):
+        result = verify_dataset(directory, workers=workers, quick=quick, progress=not is_quiet())
     if as_json:
         show_json(result.to_dict())
     else:

@@ -35,6 +35,7 @@ from eqstream.commands.output import (
     show_json,
     warn,
 )
+from eqstream.data.errors import TrainingInterruptedError, UserError
 
 if TYPE_CHECKING:
     from eqstream.data.recipe import Recipe
@@ -72,13 +73,23 @@ def train(
     must be about the equations of the dataset.
     """
     advice = f"the same command with --resume{' in place of --overwrite' if overwrite else ''}"
-    result = _train(
-        load_training_recipe(recipe, data, overrides), data, run, resume=resume, overwrite=overwrite, advice=advice
-    )
+    loaded = load_training_recipe(recipe, data, overrides)
+    _check_sections(loaded)
+    result = _train(loaded, data, run, resume=resume, overwrite=overwrite, advice=advice)
     if as_json:
         show_json(asdict(result))
     else:
         show(result.to_text())
+
+
+def _check_sections(recipe: "Recipe") -> None:
+    """Refuses what is wrong with a recipe for models before TensorFlow is loaded."""
+    from eqstream.seq2seq.config.sections import ModelRecipe
+
+    if "kind" in recipe.sections["model"]:
+        ModelRecipe.from_recipe(recipe)
+    else:  # the kind is that of the run that is resumed, or the default one
+        ModelRecipe.from_dict({**recipe.sections, "model": {}})
 
 
 @click.command(
@@ -281,11 +292,21 @@ def run_all(
     """
     from eqstream.seq2seq.config.sections import ModelRecipe
 
+    _check_free(directory)
     checked = load_recipe(recipe, overrides)
     # A mistake in the model's part must not come to light after the build.
     ModelRecipe.from_recipe(checked)
     with kept_when_interrupted(directory):
         _run_all(checked, directory, workers=workers, overwrite=overwrite, force=force, as_json=as_json)
+
+
+def _check_free(directory: str) -> None:
+    """Refuses a run or a dataset as the place for both."""
+    for name, kind in (("run.json", "a run"), ("manifest.json", "a dataset")):
+        if os.path.isfile(os.path.join(directory, name)):
+            raise UserError(
+                f"{directory} is {kind}: it holds {name}; name the directory for both, DIR of DIR/data and DIR/run"
+            )
 
 
 def _run_all(recipe: "Recipe", directory: str, *, workers: int, overwrite: bool, force: bool, as_json: bool) -> None:
@@ -312,7 +333,6 @@ def _run_all(recipe: "Recipe", directory: str, *, workers: int, overwrite: bool,
 def _train(recipe: "Recipe", data: str, run: str, *, resume: bool, overwrite: bool, advice: str) -> "TrainingReport":
     report("starting TensorFlow …")
     _load_tensorflow()
-    from eqstream.data.errors import TrainingInterruptedError
     from eqstream.seq2seq.train import train as train_model
     from eqstream.seq2seq.training.display import Display, display_on
 

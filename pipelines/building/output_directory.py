@@ -179,11 +179,10 @@ def _parse_or_ignore(contents: bytes, directory: str, *, has_journal: bool, over
         if has_journal:
             return None
         # Other tools call their files manifest.json too, and theirs must not be written over.
-        if not _has_our_checksums(directory):
-            raise
-        if overwrite:
+        is_ours = _has_our_checksums(directory)
+        if is_ours and overwrite:
             return None
-        raise UserError(f"{error}; put an undamaged copy in its place, or {OVERWRITE_CURE}") from error
+        raise DamagedManifestError(f"{error} {'with --overwrite' if is_ours else 'in another directory'}") from error
 
 
 def _has_our_checksums(directory: str) -> bool:

@@ -38,6 +38,9 @@ def check_directory(directory: str) -> str:
         raise UserError("a dataset's directory must have a name, got an empty text")
     if any(character in directory for character in PATTERN_CHARACTERS):
         raise UserError(f"a dataset's directory must have none of `{PATTERN_CHARACTERS}` in its path, got {directory}")
+    scheme, mark, place = directory.partition("://")
+    if mark and scheme in ("gs", "s3") and not place.split("/")[0]:
+        raise UserError(f"{directory} names no bucket: it must look like {scheme}://bucket/directory")
     try:
         FileSystems.get_filesystem(directory)
     except (ValueError, BeamIOError) as error:

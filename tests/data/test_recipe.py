@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from datetime import date
 from fractions import Fraction
 
@@ -508,8 +509,14 @@ def test_recipe_that_is_not_there_is_refused_with_the_nearest_shipped_one(tmp_pa
         load_recipe("addition-11")
     with pytest.raises(UserError, match=r"there is no recipe file or shipped recipe `.*none\.yaml`$"):
         load_recipe(tmp_path / "none.yaml")
-    with pytest.raises(UserError, match="there is no recipe file or shipped recipe"):
-        load_recipe(tmp_path)
+
+
+def test_directory_or_pipe_in_the_place_of_a_recipe_is_called_so(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path, kind in ((tmp_path, "a directory"), (tmp_path / "pipe.yaml", "a named pipe")):
+        with pytest.raises(UserError) as caught:
+            load_recipe(path)
+        assert str(caught.value) == f"{path} is {kind}, and a recipe is a YAML file"
 
 
 def test_every_shipped_recipe_has_its_name_and_a_description():

@@ -1,6 +1,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -181,15 +182,23 @@ def test_the_shell_completes_recipes_and_splits(dataset, tmp_path):
 
 
 def test_misspelt_option_is_refused_with_the_nearest(capsys):
-    status, _, errors = call("build", "addition-10", "--ot", "x", capsys=capsys)
-    assert status == 2
-    assert "--out" in errors
+    assert_refused("no such option '--ot'", "build", "addition-10", "--ot", "x", capsys=capsys)
+    assert_refused("--out", "build", "addition-10", "--ot", "x", capsys=capsys)
+
+
+def test_mistake_in_a_command_line_is_one_line_with_the_way_to_the_help(capsys):
+    message = "eqstream: error: missing option '--out' (see `eqstream build --help`)\n"
+    assert_refused(message, "build", "addition-10", capsys=capsys)
+
+
+def test_no_arguments_show_the_help(capsys):
+    _, output, errors = call(capsys=capsys)
+    assert "Examples, in the order of work:" in output + errors
 
 
 def test_misspelt_command_is_refused_with_the_nearest(capsys):
-    status, _, errors = call("biuld", capsys=capsys)
-    assert status == 2
-    assert "build" in errors
+    assert_refused("no such command 'biuld'", "biuld", capsys=capsys)
+    assert_refused("build", "biuld", capsys=capsys)
 
 
 def test_recipes_are_listed_in_groups_with_their_descriptions(capsys):
@@ -326,6 +335,57 @@ def test_verify_of_a_broken_manifest_says_that_the_data_are_bad(tmp_path, capsys
     status, _, errors = call("verify", tmp_path, capsys=capsys)
     assert status == 1
     assert f"error: {tmp_path / 'manifest.json'} is not a manifest of eqstream" in errors
+
+
+@pytest.mark.parametrize("contents", ["[]", '{"format_version": 2'])
+@pytest.mark.parametrize("command", ["verify", "describe"])
+def test_damaged_manifest_is_bad_data_for_every_command(command, contents, tmp_path, capsys):
+    (tmp_path / "manifest.json").write_text(contents)
+    status, output, errors = call(command, tmp_path, capsys=capsys)
+    assert (status, output) == (1, "")
+    assert errors.startswith(f"eqstream: error: {tmp_path / 'manifest.json'} is not a manifest of eqstream: it is ")
+    assert errors.endswith("; put an undamaged copy in its place or build the dataset again\n")
+
+
+@pytest.mark.parametrize("command", ["verify", "describe"])
+def test_pipe_in_the_place_of_a_shard_is_bad_data_for_every_command(command, dataset, tmp_path, capsys):
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    for shard in copy.glob("*/train-00000-of-00001.*"):
+        shard.unlink()
+        os.mkfifo(shard)
+    status, output, errors = call(command, copy, capsys=capsys)
+    assert status == 1
+    assert "train-00000-of-00001" in output + errors
+
+
+def test_address_without_a_bucket_is_refused(capsys):
+    for address in ("s3://", "gs://", "s3:///sums"):
+        scheme = address[:2]
+        message = f"eqstream: error: {address} names no bucket: it must look like {scheme}://bucket/directory\n"
+        assert_refused(message, "verify", address, capsys=capsys)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("training.epochs=0", "`training`: `epochs` must be above 0, got 0"),
+        ("model.kind=foo", "`model.kind`"),
+    ],
+)
+def test_wrong_sections_for_models_are_refused_before_tensorflow_starts(change, message, dataset, tmp_path, capsys):
+    place = ["--data", dataset, "--out", tmp_path / "run"]
+    assert_refused(message, "train", "addition-10", *place, "--set", change, capsys=capsys)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("run.json", "a run"), ("manifest.json", "a dataset")])
+def test_run_of_everything_is_refused_in_a_run_or_a_dataset(name, kind, tmp_path, capsys):
+    (tmp_path / name).write_text("{}")
+    message = (
+        f"eqstream: error: {tmp_path} is {kind}: it holds {name}; name the directory for both, DIR of DIR/data and "
+        "DIR/run\n"
+    )
+    assert_refused(message, "run", "addition-10", "--out", tmp_path, capsys=capsys)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_quick_verify_leaves_the_records_alone(dataset, capsys):

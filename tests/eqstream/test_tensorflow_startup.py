@@ -28,6 +28,19 @@ def test_noise_of_a_start_is_removed_and_warnings_and_errors_are_kept():
     assert list(tensorflow_startup.remove_noise([*noise, *kept, *noise])) == kept
 
 
+@pytest.mark.parametrize(("level", "is_quiet"), [(None, True), ("0", False), ("1", True), ("2", True), ("3", True)])
+def test_noise_is_held_back_unless_all_is_asked_for(level, is_quiet, monkeypatch, capfd):
+    if level is None:
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    else:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+    line = b"E0000 00:00:1.5   9 cuda.cc:52] failed call to cuInit: INTERNAL: x: UNKNOWN ERROR (303)\n"
+    monkeypatch.setattr(tensorflow_startup, "_import_libraries", lambda with_keras: os.write(2, line))
+    tensorflow_startup.load_tensorflow()
+    assert capfd.readouterr().err == ("" if is_quiet else line.decode())
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == (level or "1")
+
+
 def test_a_start_says_nothing_but_what_went_wrong():
     program = (
         "import os, sys; sys.modules['keras'] = None\n"

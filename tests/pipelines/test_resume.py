@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eqstream.data.dataset.shard_writer import ShardWriter
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedManifestError, UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.plan import plan_splits
 from eqstream.data.versions import shard_versions
@@ -358,9 +358,7 @@ def test_damaged_manifest_is_refused_with_a_cure_that_helps(built, copy, only):
     path.write_bytes(path.read_bytes()[:1000])
     (copy / "notes.txt").write_text("mine")
     before = read_tree(copy)
-    with pytest.raises(
-        UserError, match=r"is not a manifest of eqstream; put .* copy in its place, or give --overwrite"
-    ):
+    with pytest.raises(DamagedManifestError, match=r"copy in its place or build the dataset again with --overwrite$"):
         build(make_recipe(), copy, only=only)
     assert read_tree(copy) == before
     build(make_recipe(), copy, only=only, overwrite=True)
@@ -374,7 +372,10 @@ def test_manifest_of_another_tool_is_never_written_over(tmp_path, overwrite):
     (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
     (tmp_path / "SHA256SUMS").write_text("00  manifest.json\n")
     before = read_tree(tmp_path)
-    with pytest.raises(UserError, match=r"manifest\.json is not a manifest of eqstream$"):
+    message = (
+        r"manifest\.json is not a manifest of eqstream: it has no `format_version`; .* again in another directory$"
+    )
+    with pytest.raises(DamagedManifestError, match=message):
         build(make_recipe(), tmp_path, overwrite=overwrite)
     assert read_tree(tmp_path) == before
 

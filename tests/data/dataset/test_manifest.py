@@ -31,6 +31,7 @@ HISTOGRAMS = {
     "operators": {"+": 60},
 }
 MISSING = object()
+CURE = "; put an undamaged copy in its place or build the dataset again"
 
 
 @pytest.fixture(scope="module")
@@ -180,12 +181,12 @@ SHARD = "splits.train.shards.0"
 def test_damaged_manifest_is_refused_with_the_key(manifest, key, value, message):
     with pytest.raises(DamagedManifestError) as caught:
         parse(change(manifest, key, value), "here/manifest.json")
-    assert str(caught.value) == f"here/manifest.json is damaged: {message}"
+    assert str(caught.value) == f"here/manifest.json is damaged: {message}{CURE}"
 
 
 def test_split_that_the_recipe_does_not_have_is_refused(manifest):
     changed = change(manifest, "splits.more", manifest["splits"]["train"])
-    with pytest.raises(DamagedManifestError, match=r"`splits` must be those of the recipe, train, got more, train$"):
+    with pytest.raises(DamagedManifestError, match=r"`splits` must be those of the recipe, train, got more, train;"):
         parse({**changed, "splits": dict(sorted(changed["splits"].items()))})
 
 
@@ -202,7 +203,7 @@ def test_split_that_the_recipe_does_not_have_is_refused(manifest):
 def test_names_of_shards_and_files_are_those_that_builds_give(manifest, key, value, expected):
     with pytest.raises(DamagedManifestError) as caught:
         parse(change(manifest, key, value))
-    assert str(caught.value) == f"manifest.json is damaged: `{key}` must be {expected}, got {value!r}"
+    assert str(caught.value) == f"manifest.json is damaged: `{key}` must be {expected}, got {value!r}{CURE}"
 
 
 def test_shards_out_of_order_or_listed_twice_are_refused(manifest):
@@ -210,7 +211,7 @@ def test_shards_out_of_order_or_listed_twice_are_refused(manifest):
     with pytest.raises(DamagedManifestError) as caught:
         parse(change(manifest, "splits.train.shards", shards))
     message = f"`{SHARD}.shard` must be train-00000-of-00002, got 'train-00000-of-00001'"
-    assert str(caught.value) == f"manifest.json is damaged: {message}"
+    assert str(caught.value) == f"manifest.json is damaged: {message}{CURE}"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ def test_shards_out_of_order_or_listed_twice_are_refused(manifest):
 def test_bounds_on_texts_that_no_equation_needs_are_refused(manifest, key, value, message):
     with pytest.raises(DamagedManifestError) as caught:
         parse(change(manifest, f"space.{key}", value))
-    assert str(caught.value) == f"manifest.json is damaged: {message}"
+    assert str(caught.value) == f"manifest.json is damaged: {message}{CURE}"
 
 
 @pytest.mark.parametrize(
@@ -261,9 +262,25 @@ def test_whatever_is_changed_in_a_manifest_nothing_but_a_user_error_comes(manife
     assert refused > 20
 
 
-@pytest.mark.parametrize("contents", [b"", b"[]", b"{}", b"5", b"\xff", b'{"format_version": 1', b"[" * 100_000])
-def test_what_is_no_manifest_is_refused(contents):
-    with pytest.raises(DamagedManifestError, match=r"^manifest\.json is not a manifest of eqstream$"):
+@pytest.mark.parametrize(
+    ("contents", "reason"),
+    [
+        (b"", "it is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (b"[]", "it is a list"),
+        (b"{}", "it has no `format_version`"),
+        (b"5", "it is 5"),
+        (b'{"format_version": 1', "it is not JSON: Expecting ',' delimiter: line 1 column 21 (char 20)"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_with_the_reason(contents, reason):
+    with pytest.raises(DamagedManifestError) as caught:
+        parse_manifest(contents)
+    assert str(caught.value) == f"manifest.json is not a manifest of eqstream: {reason}{CURE}"
+
+
+@pytest.mark.parametrize("contents", [b"\xff", b"[" * 100_000])
+def test_what_cannot_be_parsed_is_refused(contents):
+    with pytest.raises(DamagedManifestError, match=r"^manifest\.json is not a manifest of eqstream: it is not JSON: "):
         parse_manifest(contents)
 
 
