@@ -1,6 +1,6 @@
 """The columns of a dataset: the one table that writers, readers and descriptions of records go by.
 
-A new column of numbers is one entry here and its computation in `eqstream.data.formats.column_encoder`.
+What else a new column needs is listed in docs/architecture.md, under "Where does a change go?".
 """
 
 from collections.abc import Sequence
