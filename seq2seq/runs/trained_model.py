@@ -27,6 +27,7 @@ class TrainedModel:
         run: where it comes from.
         description: of the run, see `run_directory.describe_run`.
         recipe: of the whole.
+        spaces: of the datasets that it was trained on, see `RunDirectory.read_spaces`.
         sections: the recipe's sections about models.
         codec: between text and tokens.
         model: with its best weights.
@@ -35,14 +36,10 @@ class TrainedModel:
     run: RunDirectory
     description: dict[str, Any]
     recipe: Recipe
+    spaces: tuple[SpaceRecipe, ...]
     sections: ModelRecipe
     codec: Codec
     model: EquationModel
-
-    @property
-    def spaces(self) -> tuple[SpaceRecipe, ...]:
-        """The spaces of the datasets that it was trained on; see `RunDirectory.read_spaces`."""
-        return self.run.read_spaces()
 
     @property
     def trained_splits(self) -> set[tuple[str, str]]:
@@ -81,6 +78,7 @@ def load_trained_model(run_directory: str | Path) -> TrainedModel:
         run=run,
         description=description,
         recipe=recipe,
+        spaces=run.read_spaces(),
         sections=ModelRecipe.from_recipe(recipe),
         codec=codec,
         model=model,

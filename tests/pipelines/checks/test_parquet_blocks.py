@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from eqstream.data.errors import UserError
+from eqstream.pipelines.checks import parquet_blocks
 from eqstream.pipelines.checks.example_message import Record
 from eqstream.pipelines.checks.parquet_blocks import BLOCK_SIZE, expected_schema, read_parquet_blocks
 from eqstream.pipelines.checks.shard_records import list_records
@@ -45,7 +46,8 @@ def test_a_parquet_file_that_is_not_ours_is_refused(file, message):
         list(read_parquet_blocks(file, "shard"))
 
 
-def test_damage_is_told_by_the_row_group():
+def test_damage_is_told_by_the_row_group(monkeypatch):
+    monkeypatch.setattr(parquet_blocks, "BLOCK_SIZE", 2)
     file = parquet_file(ROWS, row_group_size=2)
     contents = bytearray(file.getvalue())
     start = pq.ParquetFile(file).metadata.row_group(1).column(0).data_page_offset
