@@ -333,7 +333,7 @@ def test_the_command_prints_what_it_saves(place, tmp_path, capsys):
     assert (tmp_path / "wrong.csv").read_text().startswith("question,predicted,expected\n")
     with pytest.raises(SystemExit, match="2"):
         cli.main(["evaluate", str(place / "run"), "--json", "--csv"])
-    assert "Choose one of --json and --csv" in capsys.readouterr().err
+    assert "choose one of --json and --csv" in capsys.readouterr().err
 
 
 def test_all_splits_are_evaluated_at_once(place, capsys):
