@@ -97,7 +97,8 @@ def test_changed_path_in_the_manifest_is_refused_with_a_cure_that_helps(built, c
     manifest["splits"]["train"]["shards"][1]["files"]["parquet"]["path"] = "data/train-00001-of-00003.parquet"
     (copy / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(
-        UserError, match=r"parquet\.path` must be data/train-00001-of-00002\.parquet, .* build the dataset again with --overwrite$"
+        UserError,
+        match=r"parquet\.path` must be data/train-00001-of-00002\.parquet, .* build the dataset again with --overwrite$",
     ):
         build(make_recipe(), copy)
     assert build(make_recipe(), copy, overwrite=True).state == "built"
