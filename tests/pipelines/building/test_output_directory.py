@@ -98,7 +98,7 @@ def test_changed_path_in_the_manifest_is_refused_with_a_cure_that_helps(built, c
     (copy / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(
         UserError,
-        match=r"parquet\.path` must be data/train-00001-of-00002\.parquet, .* build the dataset again with --overwrite$",
+        match=r"parquet\.path` must be data/train-00001-of-00002\.parquet, .* build .* again with --overwrite$",
     ):
         build(make_recipe(), copy)
     assert build(make_recipe(), copy, overwrite=True).state == "built"
