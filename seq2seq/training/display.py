@@ -95,19 +95,22 @@ class Lines(_Counting):
         self._write_line, self._clock = write_line, clock
 
     def begin(self, num_steps: Sequence[int], num_done: int) -> None:
-        """Starts the clock."""
+        """Begins to wait for the first steps."""
         super().begin(num_steps, num_done)
-        self._begun_at = self._written_at = self._clock()
+        self._written_at = self._clock()
+        self._begun_at: float | None = None
 
     def show(self, epoch: int, step: int, num_steps: int) -> None:
         """Writes a line if the last one is some seconds old."""
         now, num_done = self._clock(), self._before[epoch] + step
         num_new = num_done - self._num_done_at_begin
-        if now - self._written_at < SECONDS_BETWEEN_LINES or num_new == 0:
-            return
-        self._written_at = now
-        left = (now - self._begun_at) * (self._before[-1] - num_done) / num_new
-        self._write_line(f"{self._describe(epoch, step, num_steps)}, {tqdm.format_interval(left)} left")
+        if num_new and self._begun_at is None:
+            # The time left is reckoned from here: before the first steps the model is compiled, which is slow.
+            self._begun_at, self._num_done_at_begin = now, num_done
+        elif num_new and self._begun_at is not None and now - self._written_at >= SECONDS_BETWEEN_LINES:
+            self._written_at = now
+            left = (now - self._begun_at) * (self._before[-1] - num_done) / num_new
+            self._write_line(f"{self._describe(epoch, step, num_steps)}, {tqdm.format_interval(left)} left")
 
 
 def display_on(stream: TextIO) -> Display:

@@ -15,7 +15,16 @@ def test_lines_come_every_ten_seconds_with_the_time_left():
     for seconds, epoch, step in ((3, 0, 12), (11, 0, 20), (20, 1, 5), (21, 1, 10)):
         now[0] = 100.0 + seconds
         display.show(epoch, step, 20)
-    assert lines == ["epoch 1/3, step 20/20, 01:06 left", "epoch 2/3, step 10/20, 00:52 left"]
+    assert lines == ["epoch 1/3, step 20/20, 01:00 left", "epoch 2/3, step 10/20, 00:50 left"]
+
+
+def test_compiling_before_the_first_step_does_not_count():
+    lines, now = [], [0.0]
+    display = Lines(lines.append, clock=lambda: now[0])
+    display.begin([100], num_done=0)
+    for now[0], step in ((5.0, 0), (60.0, 1), (61.0, 11)):
+        display.show(0, step, 100)
+    assert lines == ["epoch 1/1, step  11/100, 00:08 left"]
 
 
 def test_a_bar_shows_epoch_and_step_and_makes_room_for_lines():
