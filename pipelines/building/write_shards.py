@@ -24,6 +24,10 @@ from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
 
+# The system keeps the first shards that a process writes in memory, for who reads them next. Keeping all of a large
+# dataset pushes out what other programs read, and new memory for it can cost more than all that is computed.
+KEPT_IN_MEMORY_BYTES = 256 << 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShardJob:
@@ -83,6 +87,7 @@ class ShardKeeper:
         self._workspace = workspace
         self._writer = ShardWriter(recipe)
         self._to_disk = Background()
+        self._num_bytes = 0
 
     def complete(self, job: ShardJob) -> list[str]:
         """Brings the files and the receipt of a shard to what the recipe asks for.
@@ -131,7 +136,8 @@ class ShardKeeper:
                     file.close()
             filesystem.delete_files(format_to_temporary.values())
             raise
-        self._to_disk.run(_start_syncing, finals)
+        self._num_bytes += sum(file["num_bytes"] for file in receipt.files.values())
+        self._to_disk.run(_start_syncing, finals, self._num_bytes > KEPT_IN_MEMORY_BYTES)
         return receipt
 
     def _final_path(self, task: ShardTask, file_format: str) -> str:
@@ -141,10 +147,10 @@ class ShardKeeper:
         )
 
 
-def _start_syncing(paths: list[str]) -> None:
+def _start_syncing(paths: list[str], is_uncached: bool) -> None:
     """Brings files to the disk beside what is computed next; whoever closes the dataset syncs them once more."""
     with contextlib.suppress(OSError):
-        filesystem.sync_files(paths)
+        filesystem.sync_files(paths, is_uncached=is_uncached)
 
 
 def write_shards(

@@ -5,6 +5,7 @@ A file is written under a temporary name and renamed; nothing here knows what a 
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import uuid
@@ -161,15 +162,23 @@ def publish(temporary_to_final: dict[str, str]) -> None:
             FileSystems.rename([temporary], [final])
 
 
-def sync_files(paths: Iterable[str]) -> None:
-    """Waits until local files are on the disk, so that a power failure cannot empty or shorten them."""
+def sync_files(paths: Iterable[str], *, is_uncached: bool = False) -> None:
+    """Waits until local files are on the disk, so that a power failure cannot empty or shorten them.
+
+    Args:
+        paths: files; those that are not local are left out.
+        is_uncached: whether the system shall take the memory in which it keeps their contents for the next files.
+    """
     with ThreadPoolExecutor(NUM_SYNCS) as pool:
-        list(pool.map(_sync_file, filter(is_local, paths)))
+        list(pool.map(functools.partial(_sync_file, is_uncached=is_uncached), filter(is_local, paths)))
 
 
-def _sync_file(path: str) -> None:
+def _sync_file(path: str, *, is_uncached: bool) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
+        # macOS has no such call.
+        if is_uncached and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def make_directory(directory: str) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from eqstream.data.dataset.background import Background
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting import CountingTask
 from eqstream.pipelines.build import build
+from eqstream.pipelines.building import write_shards
 from eqstream.pipelines.building.count_equations import BLOCKS_PER_BATCH, make_batches
 from eqstream.pipelines.building.finalize import render_checksums
 from eqstream.pipelines.runtime.filesystem import describe_error
@@ -335,6 +337,33 @@ def test_files_are_on_the_disk_before_the_manifest_lists_them(tmp_path, monkeypa
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name != "_SUCCESS"]
     assert len(files) == 20
     assert [synced[path.stat().st_ino] for path in files] == [False] * 20
+
+
+class Immediate(Background):
+    """Runs calls at once, so that they have ended when the build has."""
+
+    def run(self, call, *arguments) -> None:
+        call(*arguments)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no call for it")
+def test_memory_is_taken_back_of_all_shards_but_the_first_megabytes(tmp_path, monkeypatch):
+    released: list[int] = []
+    release = os.posix_fadvise
+
+    def note(descriptor: int, start: int, length: int, advice: int) -> None:
+        assert (start, length, advice) == (0, 0, os.POSIX_FADV_DONTNEED)
+        released.append(os.fstat(descriptor).st_ino)
+        release(descriptor, start, length, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", note)
+    monkeypatch.setattr(write_shards, "Background", Immediate)
+    monkeypatch.setattr(write_shards, "KEPT_IN_MEMORY_BYTES", 60_000)
+    build(make_recipe(storage={"shard_size": 400, "formats": ["tfrecord"]}), tmp_path / "out")
+    shards = sorted((tmp_path / "out" / "tfrecord").iterdir(), key=lambda path: path.stat().st_ino in released)
+    assert len(shards) == 7
+    assert sum(path.stat().st_size for path in shards[: -len(released)]) <= 60_000
+    assert sum(path.stat().st_size for path in shards[: 1 - len(released)]) > 60_000
 
 
 def test_disk_that_is_full_from_the_start_stays_as_it_is(disk):
