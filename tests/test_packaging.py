@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from eqstream.data.versions import EQSTREAM_VERSION
 
 ROOT = Path(__file__).parents[1]
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
@@ -19,6 +22,25 @@ LAYOUTS = {
     "folder": {"data/mydata.py": "X = 1\n"},
     "package": {"data/__init__.py": "", "data/mydata.py": "X = 1\n", "data/errors.py": FOREIGN},
 }
+
+
+# Builds, trains an epoch, and asks the model by Keras' own name for it and by ours.
+PROGRAM = """
+import keras
+
+import eqstream
+
+eqstream.build("addition-10", "sums")
+dataset = eqstream.open_dataset("sums")
+recipe = eqstream.load_recipe("addition-10", {"training.epochs": 1, "training.jit_compile": False})
+trained = eqstream.train(recipe, dataset, "run", report=None)
+model = eqstream.load_model("run")
+(prediction,) = model.predict(["3 + 4"])
+loaded = keras.models.load_model("run/model.keras")
+(tokens,) = (tokens for tokens, _ in dataset.batches("test", batch_size=24, shuffle=False))
+print(eqstream.__file__, dataset.splits, trained.num_examples, prediction.expected, type(loaded).__module__, sep="\\n")
+assert model("3 + 4") == prediction.predicted
+"""
 
 
 def run(*command: object, folder: Path, target: Path | None = None) -> str:
@@ -115,6 +137,36 @@ def test_two_workers_build_beside_modules_with_the_names_of_our_folders(installe
     options = ["--workers", "2", "--format", "parquet", "--set", "storage.shard_size=20"]
     output = run(*command, *options, folder=tmp_path, target=installed)
     assert output == f"{tmp_path}/out: 100 equations in 6 shards\n"
+
+
+@pytest.fixture(scope="module")
+def environment(wheel, tmp_path_factory) -> Path:
+    """A new environment with the wheel in its site-packages; what the wheel requires is read where it is installed."""
+    environment = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", "--without-pip", environment, folder=ROOT)
+    python = environment / "bin" / "python"
+    run(*PIP, "--python", python, "install", "--no-deps", "--no-index", "--no-compile", wheel, folder=environment)
+    (site_packages,) = environment.glob("lib/*/site-packages")
+    # A line of a .pth file adds a folder, but not what the .pth files in it name: no editable install of a checkout.
+    (site_packages / "requirements.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return environment
+
+
+def test_command_of_a_new_environment_works_beside_a_folder_or_module_data(environment, project):
+    program = "import eqstream; print(eqstream.__file__)"
+    (installed,) = run(environment / "bin" / "python", "-c", program, folder=project).split()
+    assert Path(installed).is_relative_to(environment)
+    version = run(environment / "bin" / "eqstream", "--version", folder=project)
+    assert version == f"eqstream {EQSTREAM_VERSION}\n"
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_and_asked_in_a_new_environment_beside_a_folder_or_module_data(environment, project):
+    (project / "program.py").write_text(PROGRAM)
+    output = run(environment / "bin" / "python", "program.py", folder=project)
+    installed, *said = output.splitlines()
+    assert Path(installed).is_relative_to(environment)
+    assert said == ["{'train': 76, 'test': 24}", "76", "7", "eqstream.seq2seq.models.mlp_regression"]
 
 
 def test_copy_without_its_links_is_refused_with_one_line(source, tmp_path):
