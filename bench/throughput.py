@@ -32,7 +32,7 @@ def measure_throughput(spec: Spec) -> dict[str, Any]:
     from eqstream.seq2seq.models.registry import make_model
     from eqstream.seq2seq.optimizers import make_optimizer
     from eqstream.seq2seq.training.batches import with_targets
-    from eqstream.seq2seq.training.sources import make_source
+    from eqstream.seq2seq.training.training_source import make_source
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])
     data = Path(spec["folder"]) / "data"

@@ -76,7 +76,7 @@ def prepare(spec: dict[str, Any]) -> tuple[Callable, Iterator, Iterator]:
     from eqstream.seq2seq.models.registry import make_model
     from eqstream.seq2seq.optimizers import make_optimizer
     from eqstream.seq2seq.training.batches import with_targets
-    from eqstream.seq2seq.training.sources import make_source
+    from eqstream.seq2seq.training.training_source import make_source
 
     sections, manifest = ModelRecipe.from_recipe(load_recipe(spec["recipe"])), load_manifest(spec["source"])
     training, codec = sections.training, Codec.for_dataset(manifest, sections.codec)

@@ -18,7 +18,7 @@ from eqstream.data.sampling import Balance
 from eqstream.seq2seq.config.architectures import ARCHITECTURES, DEFAULT_KIND
 from eqstream.seq2seq.config.curriculum import StageRecipe
 from eqstream.seq2seq.config.example_weights import WeightsRecipe
-from eqstream.seq2seq.config.mixture import MixturePart
+from eqstream.seq2seq.config.mixture import MixtureSource
 from eqstream.seq2seq.config.sections import EarlyStoppingRecipe, OptimizerRecipe, TrainingRecipe
 
 FOLDER = Path(__file__).parent
@@ -73,7 +73,7 @@ PARTS = (
     Part("training.early_stopping", EarlyStoppingRecipe, "Off unless it is given; `{}` takes all defaults."),
     Part(
         "training.mixture",
-        MixturePart,
+        MixtureSource,
         "A list of sources, which share every batch by their weights. `[{weight: 3}, {data: out/other, weight: 1}]` "
         "takes three of four examples from the dataset that the training is given, and the fourth from another one. A "
         "weight may change over the steps of the whole training: `weight: [[0, 1], [10000, 0.2]]` falls from 1 to 0.2 "
@@ -229,7 +229,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "digits": "range of the digits before the decimal point of the longest operand",
         "carries": "range of carries and borrows",
     },
-    MixturePart: {
+    MixtureSource: {
         "data": "the directory of a dataset; by default the one that the training is given",
         "recipe": "instead of `data`: a recipe, whose equations come fresh; its path, or the name of a shipped one",
         "split": "of that dataset; by default `training.train_split`",

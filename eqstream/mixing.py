@@ -11,19 +11,19 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.data_source import DatasetFiles, DataSource, check_spaces, find_held_out, make_codec
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ExampleSource
 from eqstream.data.loading.mixed_source import MixedSource
 from eqstream.data.loading.mixture import MixtureSchedule
-from eqstream.data.loading.part_examples import FreshExamples, ShardExamples
-from eqstream.data.loading.parts import DatasetFiles, Part, check_spaces, find_held_out, make_codec
+from eqstream.data.loading.source_examples import FreshExamples, ShardExamples
 from eqstream.data.loading.split_source import MEMORY_BUDGET
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.shared_equations import HeldOut
 from eqstream.datasets import Dataset
 from eqstream.recipes import as_recipe
-from eqstream.seq2seq.config.mixture import MixturePart
+from eqstream.seq2seq.config.mixture import MixtureSource
 from eqstream.tensorflow_startup import load_tensorflow
 
 if TYPE_CHECKING:
@@ -114,18 +114,18 @@ def mix(
     load_tensorflow(with_keras=False)
     from eqstream.data.loading.tensor_batches import make_endless_batches, to_pairs
 
-    parts = [_make_part(number, source) for number, source in enumerate(sources)]
-    schedule = MixtureSchedule(tuple(part.knots for part in parts), batch_size, seed)
-    check_spaces(parts[1:], parts[0])
-    codec = codec or make_codec(parts)
-    budget = memory_budget // len(parts)
+    data_sources = [_make_source(number, entry) for number, entry in enumerate(sources)]
+    schedule = MixtureSchedule(tuple(source.knots for source in data_sources), batch_size, seed)
+    check_spaces(data_sources[1:], data_sources[0])
+    codec = codec or make_codec(data_sources)
+    budget = memory_budget // len(data_sources)
     examples = [
-        _open(part, codec, seed=derive_seed(seed, "mixture", number), held_out=held_out, memory_budget=budget)
-        for number, (part, held_out) in enumerate(zip(parts, find_held_out(parts), strict=True))
+        _open(source, codec, seed=derive_seed(seed, "mixture", number), held_out=held_out, memory_budget=budget)
+        for number, (source, held_out) in enumerate(zip(data_sources, find_held_out(data_sources), strict=True))
     ]
-    for part, each in zip(parts, examples, strict=True):
+    for source, each in zip(data_sources, examples, strict=True):
         if not each.num_examples:
-            raise UserError(f"{part.key} has nothing left that another dataset does not hold out")
+            raise UserError(f"{source.key} has nothing left that another dataset does not hold out")
     mixed = MixedSource(schedule, examples, _NUM_BATCHES)
     plan = BatchPlan(
         num_examples=mixed.num_examples,
@@ -138,19 +138,19 @@ def mix(
     return batches if as_dict else to_pairs(batches)
 
 
-def _make_part(number: int, entry: Source) -> Part:
+def _make_source(number: int, entry: Source) -> DataSource:
     key = f"`sources[{number}]`"
     if not isinstance(entry, (tuple, list)) or len(entry) != 3:
         got = f"{len(entry)} values" if isinstance(entry, (tuple, list)) else describe_type(entry)
         raise UserError(f"{key} must be (source, split, weight), got {got}")
     source, split, weight = entry
     try:
-        knots = from_mapping(MixturePart, {"weight": weight}).knots
+        knots = from_mapping(MixtureSource, {"weight": weight}).knots
         if isinstance(source, Dataset):
             source.manifest.split(split)
             files = DatasetFiles(source.directory, source.manifest)
             facts = source.manifest.space
-            return Part(
+            return DataSource(
                 key=key, recipe=source.recipe, facts=facts, split=split, knots=knots, files=files, is_fresh=False
             )
         recipe = as_recipe(source)
@@ -159,12 +159,14 @@ def _make_part(number: int, entry: Source) -> Part:
             raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
     except UserError as error:
         raise UserError(f"{key}: {error}") from error
-    return Part(key=key, recipe=recipe, facts=describe_space(recipe), split=split, knots=knots)
+    return DataSource(key=key, recipe=recipe, facts=describe_space(recipe), split=split, knots=knots)
 
 
-def _open(part: Part, codec: Codec, *, seed: int, held_out: HeldOut | None, memory_budget: int) -> ExampleSource:
-    codec.check_space(part.recipe.space, part.facts)
-    encoder = ExampleEncoder(codec, part.facts)
-    if part.is_fresh:
-        return FreshExamples(part, encoder, seed=seed, held_out=held_out).open()
-    return ShardExamples(part, encoder, seed=seed, memory_budget=memory_budget, held_out=held_out).open()
+def _open(
+    source: DataSource, codec: Codec, *, seed: int, held_out: HeldOut | None, memory_budget: int
+) -> ExampleSource:
+    codec.check_space(source.recipe.space, source.facts)
+    encoder = ExampleEncoder(codec, source.facts)
+    if source.is_fresh:
+        return FreshExamples(source, encoder, seed=seed, held_out=held_out).open()
+    return ShardExamples(source, encoder, seed=seed, memory_budget=memory_budget, held_out=held_out).open()

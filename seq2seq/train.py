@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eqstream.data.errors import TrainingInterruptedError
+from eqstream.data.loading.data_source import DataSource
 from eqstream.data.loading.epoch_order import ORDER_VERSION
-from eqstream.data.loading.parts import Part
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.models.base import EquationModel
@@ -106,13 +106,13 @@ def train(
     return _make_report(task, model, progress)
 
 
-def _describe_part(part: Part, num_left_out: int | None) -> str:
-    kind = "a fresh stream of " if part.is_fresh else ""
+def _describe_source(source: DataSource, num_left_out: int | None) -> str:
+    kind = "a fresh stream of " if source.is_fresh else ""
     less = ""
     if num_left_out:
         less = f", without {num_left_out:,} equation{'s' * (num_left_out > 1)} that another dataset holds out"
-    place = f"recipe {part.recipe.name}" if part.files is None else part.files.directory
-    return f"mixture: {kind}`{part.split}` of {place}{less}"
+    place = f"recipe {source.recipe.name}" if source.files is None else source.files.directory
+    return f"mixture: {kind}`{source.split}` of {place}{less}"
 
 
 def _describe_roles(roles: SplitRoles, num_examples: int) -> str:
@@ -154,19 +154,19 @@ def _open_run(task: TrainingTask, model: EquationModel, progress: TrainingProgre
         _adopt_order(task, progress, report=report)
     else:
         save_state(run.state_npz, model, progress)
-    *parts, everything = task.stages
+    *narrowed, everything = task.stages
     report(
         f"{task.sections.model.kind}: {model.count_params():,} parameters, "
         f"{everything.source.num_examples:,} examples, {everything.source.num_batches} steps an epoch"
     )
-    for stage in parts:
+    for stage in narrowed:
         report(
             f"epochs {stage.first_epoch + 1} to {stage.end_epoch}: {stage.name}, "
             f"{stage.source.num_examples:,} examples, {stage.source.num_batches} steps an epoch"
         )
     if task.training.mixture:
-        for part, num_left_out in zip(task.parts, everything.source.num_left_out, strict=True):
-            report(_describe_part(part, num_left_out))
+        for source, num_left_out in zip(task.sources, everything.source.num_left_out, strict=True):
+            report(_describe_source(source, num_left_out))
     report(_describe_roles(task.roles, len(task.sample)))
 
 

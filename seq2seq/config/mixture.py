@@ -12,7 +12,7 @@ from eqstream.data.recipe_values import ExactNumber, exact
 
 
 @dataclass(frozen=True, kw_only=True)
-class MixturePart:
+class MixtureSource:
     """One source of a mixture.
 
     `data` is the directory of a dataset, by default the one that the training is given; `recipe` names a recipe, whose
@@ -55,7 +55,7 @@ class MixturePart:
         return [(int(step), Fraction(exact(weight))) for step, weight in self.weight]
 
 
-def check_mixture(parts: tuple[MixturePart, ...]) -> None:
+def check_mixture(sources: tuple[MixtureSource, ...]) -> None:
     """Refuses a mixture in which at some step no source has a weight."""
-    if parts:
-        check_weights([part.knots for part in parts])
+    if sources:
+        check_weights([source.knots for source in sources])

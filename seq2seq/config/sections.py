@@ -21,7 +21,7 @@ from eqstream.seq2seq.config.architectures import (
 )
 from eqstream.seq2seq.config.curriculum import StageRecipe, check_curriculum
 from eqstream.seq2seq.config.example_weights import WeightsRecipe
-from eqstream.seq2seq.config.mixture import MixturePart, check_mixture
+from eqstream.seq2seq.config.mixture import MixtureSource, check_mixture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class TrainingRecipe:
     early_stopping: EarlyStoppingRecipe | None = None
     source: Literal["shards", "fresh"] = "shards"
     epoch_examples: int | None = None
-    mixture: tuple[MixturePart, ...] = ()
+    mixture: tuple[MixtureSource, ...] = ()
     curriculum: tuple[StageRecipe, ...] = ()
     weights: WeightsRecipe | None = None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"

@@ -79,8 +79,8 @@ def check_resumable(
             raise UserError(f"{run.path} was trained on other data ({name}): it cannot be resumed")
     before, now = (ModelRecipe.from_dict(each.sections).to_dict() for each in (run.read_recipe(), recipe))
     # Where a dataset is does not matter, as its fingerprint is known.
-    for part in (*before["training"]["mixture"], *now["training"]["mixture"]):
-        part["data"] = part["recipe"] = None
+    for source in (*before["training"]["mixture"], *now["training"]["mixture"]):
+        source["data"] = source["recipe"] = None
     # A longer training with the rest unchanged is the usual reason to come back.
     before["training"]["epochs"] = now["training"]["epochs"]
     for section, values in now.items():

@@ -44,10 +44,10 @@ class TrainedModel:
     @property
     def trained_splits(self) -> set[tuple[str, str]]:
         """The splits that it was trained on: fingerprint of the dataset, name of the split."""
-        parts = self.description.get("mixture", ())
-        if not parts:
+        sources = self.description.get("mixture", ())
+        if not sources:
             return {(self.description["data_fingerprint"], self.sections.training.train_split)}
-        return {(each["data_fingerprint"], each["split"]) for each in parts}
+        return {(each["data_fingerprint"], each["split"]) for each in sources}
 
     def read_question(self, text: str) -> KnownQuestion:
         """Returns the question that a person typed, as a space that the model was trained on writes it.

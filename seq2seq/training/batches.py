@@ -36,7 +36,7 @@ class TrainingSource:
         batch_size: examples of a batch.
         narrow: returns the examples of a stage alone.
         weights: of each value that the column `weight_group` of the examples has; None without that column.
-        num_left_out: for each part how many examples are left out, as another dataset holds them out; None where that
+        num_left_out: for each source how many examples are left out, as another dataset holds them out; None where that
             is not counted.
 
     Attributes:

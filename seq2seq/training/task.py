@@ -7,7 +7,7 @@ from typing import Any
 
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.parts import Part, make_codec
+from eqstream.data.loading.data_source import DataSource, make_codec
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.recipe import Recipe
 from eqstream.seq2seq.config.architectures import DEFAULT_KIND
@@ -17,9 +17,9 @@ from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run, with
 from eqstream.seq2seq.runs.split_roles import SplitRoles, choose_roles, roles_of_run
 from eqstream.seq2seq.training.batches import Stage, TrainingSource, make_stages
 from eqstream.seq2seq.training.callbacks import check_tensorboard
-from eqstream.seq2seq.training.parts import check_roles, describe_parts, load_parts, own_part
-from eqstream.seq2seq.training.sources import mix_parts
+from eqstream.seq2seq.training.data_sources import check_roles, describe_sources, load_sources, own_source
 from eqstream.seq2seq.training.state import TrainingProgress
+from eqstream.seq2seq.training.training_source import mix_sources
 from eqstream.seq2seq.training.validation import load_validation_sample
 
 
@@ -33,7 +33,7 @@ class TrainingTask:
         codec: between text and tokens.
         sections: of the recipe.
         roles: of the dataset's splits.
-        parts: what the examples are taken from.
+        sources: what the examples are taken from.
         stages: with the batches.
         sample: to choose the best epoch on.
         is_resumed: whether the run was begun before.
@@ -44,7 +44,7 @@ class TrainingTask:
     codec: Codec
     sections: ModelRecipe
     roles: SplitRoles
-    parts: tuple[Part, ...]
+    sources: tuple[DataSource, ...]
     stages: tuple[Stage, ...]
     sample: TokenTable
     is_resumed: bool
@@ -88,12 +88,12 @@ def prepare(
     training = sections.training
     manifest = load_manifest(data_directory)
     check_same_space(recipe, manifest)
-    parts = load_parts(training, data_directory, manifest)
-    own = own_part(training, data_directory, manifest)
-    codec = make_codec([own, *parts], sections.codec)
-    for part in parts:
-        sections.check_space(part.recipe.space)
-    mixture = describe_parts(parts) if training.mixture else ()
+    sources = load_sources(training, data_directory, manifest)
+    own = own_source(training, data_directory, manifest)
+    codec = make_codec([own, *sources], sections.codec)
+    for source in sources:
+        sections.check_space(source.recipe.space)
+    mixture = describe_sources(sources) if training.mixture else ()
     if resume:
         check_resumable(run, recipe, codec=codec, manifest=manifest, mixture=mixture)
         roles = roles_of_run(run.read_description(), manifest.recipe.splits, training)
@@ -101,7 +101,7 @@ def prepare(
     else:
         roles = choose_roles(manifest.recipe.splits, training)
     if training.mixture:
-        check_roles(parts, manifest, roles)
+        check_roles(sources, manifest, roles)
     if training.tensorboard:
         check_tensorboard()
     sample = load_validation_sample(training, roles.validation, codec, data_directory=data_directory, manifest=manifest)
@@ -111,8 +111,8 @@ def prepare(
         codec=codec,
         sections=sections,
         roles=roles,
-        parts=parts,
-        stages=make_stages(training, mix_parts(training, codec, parts=parts, own=own)),
+        sources=sources,
+        stages=make_stages(training, mix_sources(training, codec, sources=sources, own=own)),
         sample=sample,
         is_resumed=resume,
     )

@@ -12,7 +12,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.example_weights import WeightsRecipe, count_kinds, weigh_kinds
 from eqstream.seq2seq.config.sections import ModelRecipe
-from eqstream.seq2seq.training.sources import make_source
+from eqstream.seq2seq.training.training_source import make_source
 
 QUESTIONS = ["1 + 2", "3 + 4", "12 + 3", "3 + 12", "12 + 34", "56 + 78", "90 + 12", "5 + 6"]
 NUMBERS = {"terms": np.full(8, 2), "digits": np.array([1, 1, 2, 2, 2, 2, 2, 1]), "carries": np.zeros(8, int)}

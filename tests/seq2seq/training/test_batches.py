@@ -17,7 +17,7 @@ from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training import callbacks
-from eqstream.seq2seq.training.sources import make_source
+from eqstream.seq2seq.training.training_source import make_source
 
 RECIPE = {
     "name": "sums",

@@ -13,7 +13,7 @@ import yaml
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
-from eqstream.data.loading.parts import DatasetFiles, find_held_out, make_codec
+from eqstream.data.loading.data_source import DatasetFiles, find_held_out, make_codec
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.analysis.examples import choose_examples
@@ -24,9 +24,9 @@ from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.split_roles import choose_roles
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
-from eqstream.seq2seq.training import callbacks, sources
-from eqstream.seq2seq.training.parts import check_roles, load_parts
-from eqstream.seq2seq.training.sources import make_source
+from eqstream.seq2seq.training import callbacks, training_source
+from eqstream.seq2seq.training.data_sources import check_roles, load_sources
+from eqstream.seq2seq.training.training_source import make_source
 from tests.seq2seq.training.test_resume import begin, kill
 
 SPLITS = [{"name": "train", "count": 80}, {"name": "validation", "count": 20}, {"name": "test", "rest": True}]
@@ -77,8 +77,8 @@ def open_mixture(folder, **training):
     """Returns the source, the codec and the curriculum."""
     manifest = load_manifest(folder / "sums")
     sections = ModelRecipe.from_recipe(recipe_with(folder, **training))
-    parts = load_parts(sections.training, folder / "sums", manifest)
-    codec = make_codec(parts, sections.codec)
+    sources = load_sources(sections.training, folder / "sums", manifest)
+    codec = make_codec(sources, sections.codec)
     source = make_source(sections.training, codec, data_directory=folder / "sums", manifest=manifest)
     return source, codec, sections.training.curriculum
 
@@ -257,7 +257,9 @@ def test_unseen_equations_of_a_mixture_are_not_known(finished):
 
 def test_run_goes_on_wherever_its_datasets_are_but_not_with_others(folder, finished, tmp_path):
     (tmp_path / "moved").symlink_to(folder / "both")
-    mixture = [{**part, "data": str(tmp_path / "moved")} if "data" in part else part for part in mixture_of(folder)]
+    mixture = [
+        {**source, "data": str(tmp_path / "moved")} if "data" in source else source for source in mixture_of(folder)
+    ]
     lines = []
     train(recipe_with(folder, mixture=mixture), folder / "sums", finished[0], resume=True, report=lines.append)
     assert lines[-1].endswith("is finished; nothing to do")
@@ -269,8 +271,8 @@ def test_run_goes_on_wherever_its_datasets_are_but_not_with_others(folder, finis
 
 
 def test_run_remembers_its_mixture(folder, finished):
-    parts = json.loads((finished[0] / "run.json").read_text())["mixture"]
-    assert [(part["data_name"], part["split"], part["source"]) for part in parts] == [
+    sources = json.loads((finished[0] / "run.json").read_text())["mixture"]
+    assert [(source["data_name"], source["split"], source["source"]) for source in sources] == [
         ("sums 1.0.0", "train", "shards"),
         ("both 1.0.0", "train", "shards"),
         ("both 1.0.0", "train", "fresh"),
@@ -282,11 +284,11 @@ def test_run_remembers_its_mixture(folder, finished):
 def load(folder, *mixture, name="sums", **training):
     manifest = load_manifest(folder / name)
     sections = ModelRecipe.from_dict({"training": {**TRAINING, "mixture": list(mixture), **training}})
-    return load_parts(sections.training, folder / name, manifest), manifest, sections
+    return load_sources(sections.training, folder / name, manifest), manifest, sections
 
 
 @pytest.mark.parametrize(
-    ("part", "message"),
+    ("entry", "message"),
     [
         ({"split": "trian"}, "`training.mixture.0`: the dataset has no split `trian`; did you mean `train`?"),
         ({"split": "test"}, "`training.mixture.0`: the model is evaluated on `test`, it cannot be trained on"),
@@ -296,8 +298,8 @@ def load(folder, *mixture, name="sums", **training):
         ),
     ],
 )
-def test_wrong_parts_are_refused(folder, tmp_path, part, message):
-    recipe = recipe_with(folder, mixture=[part])
+def test_wrong_sources_are_refused(folder, tmp_path, entry, message):
+    recipe = recipe_with(folder, mixture=[entry])
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         train(recipe, folder / "sums", tmp_path / "run", report=print)
     assert not (tmp_path / "run").exists()
@@ -320,7 +322,7 @@ def test_recipe_may_take_the_place_of_a_dataset(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("part", "options", "message"),
+    ("entry", "options", "message"),
     [
         (
             {"split": "trian"},
@@ -335,9 +337,9 @@ def test_recipe_may_take_the_place_of_a_dataset(folder, tmp_path):
         ),
     ],
 )
-def test_recipe_that_cannot_take_the_place_is_refused(folder, part, options, message):
+def test_recipe_that_cannot_take_the_place_is_refused(folder, entry, options, message):
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
-        load(folder, {"recipe": "addition-10", **part}, **options)
+        load(folder, {"recipe": "addition-10", **entry}, **options)
 
 
 def test_place_without_a_dataset_is_refused(folder, tmp_path):
@@ -347,13 +349,13 @@ def test_place_without_a_dataset_is_refused(folder, tmp_path):
 
 def test_split_to_choose_the_best_epoch_on_must_be_there(folder, tmp_path):
     build(Recipe.from_dict({**SUMS, "splits": [{"name": "train", "count": 80}]}), tmp_path / "alone")
-    parts, manifest, sections = load(tmp_path, {"data": str(folder / "both")}, name="alone")
+    sources, manifest, sections = load(tmp_path, {"data": str(folder / "both")}, name="alone")
     message = (
         "a `training.mixture` needs a split to choose the best epoch on: equations of no split may be in another "
         "dataset; name one by `training.validation_split`"
     )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
-        check_roles(parts, manifest, choose_roles(manifest.recipe.splits, sections.training))
+        check_roles(sources, manifest, choose_roles(manifest.recipe.splits, sections.training))
 
 
 def test_datasets_must_mean_the_same_by_division(tmp_path):
@@ -368,22 +370,22 @@ def test_datasets_must_mean_the_same_by_division(tmp_path):
     )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         load(tmp_path, {"data": str(tmp_path / "decimal")}, name="quotient")
-    parts, _, _ = load(tmp_path, {}, {"data": str(tmp_path / "quotient"), "source": "fresh"}, name="quotient")
-    assert find_held_out(parts) == [None, None]
+    sources, _, _ = load(tmp_path, {}, {"data": str(tmp_path / "quotient"), "source": "fresh"}, name="quotient")
+    assert find_held_out(sources) == [None, None]
 
 
 def test_dataset_that_holds_out_who_knows_what_is_refused(folder):
-    parts, _, _ = load(folder, {}, {"data": str(folder / "both")})
-    foreign = dataclasses.replace(parts[1].files.manifest, fingerprint="of another version")
-    parts = (parts[0], dataclasses.replace(parts[1], files=DatasetFiles(folder / "both", foreign)))
+    sources, _, _ = load(folder, {}, {"data": str(folder / "both")})
+    foreign = dataclasses.replace(sources[1].files.manifest, fingerprint="of another version")
+    sources = (sources[0], dataclasses.replace(sources[1], files=DatasetFiles(folder / "both", foreign)))
     message = "a mixture needs a dataset of this version of eqstream, to know what it holds out; build both 1.0.0 anew"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
-        find_held_out(parts)
+        find_held_out(sources)
 
 
 def test_sources_larger_than_memory_give_the_same_batches(folder, monkeypatch):
     source, codec, _ = open_mixture(folder)
     whole = list_batches(source, codec, 0, 12)
-    monkeypatch.setattr(sources, "MEMORY_BUDGET", 0)
+    monkeypatch.setattr(training_source, "MEMORY_BUDGET", 0)
     source, codec, _ = open_mixture(folder)
     assert list_batches(source, codec, 0, 12) == whole

@@ -13,7 +13,7 @@ import yaml
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.train import train
-from eqstream.seq2seq.training import sources
+from eqstream.seq2seq.training import training_source
 
 ROOT = Path(__file__).parents[3]
 # A full window of blocks and a part of one, batches that are in both, and three epochs.
@@ -32,7 +32,7 @@ from pathlib import Path
 
 from eqstream.data.recipe_files import load_recipe
 from eqstream.seq2seq.train import train
-from eqstream.seq2seq.training import callbacks, sources
+from eqstream.seq2seq.training import callbacks, training_source
 
 recipe, data, run, last = sys.argv[1:]
 steps, counted = itertools.count(1), callbacks.StateKeeper.on_train_batch_end
@@ -43,7 +43,7 @@ def die(self, batch, logs=None):
         os.kill(os.getpid(), signal.SIGKILL)
 
 callbacks.StateKeeper.on_train_batch_end = die
-sources.MEMORY_BUDGET = 0
+training_source.MEMORY_BUDGET = 0
 train(load_recipe(recipe), data, run, resume=Path(run, "run.json").exists())
 """
 
@@ -80,7 +80,7 @@ def run_until(step: int, dataset: Path, folder: Path) -> int:
 def test_training_that_reads_its_split_in_each_epoch_ends_with_the_weights_of_one_that_keeps_it(
     dataset, kept, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sources, "MEMORY_BUDGET", 0)
+    monkeypatch.setattr(training_source, "MEMORY_BUDGET", 0)
     train(Recipe.from_dict(RECIPE), dataset, tmp_path / "run", report=lambda line: None)
     assert weights_of(tmp_path / "run") == kept
 

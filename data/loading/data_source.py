@@ -25,8 +25,8 @@ class DatasetFiles:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
-    """A source of a mixture.
+class DataSource:
+    """Where examples come from: a split of a dataset, or a stream in its place; a mixture has several.
 
     Attributes:
         key: names it in errors.
@@ -62,77 +62,79 @@ class Part:
         return (blocks.read(block) for block in range(blocks.num_blocks))
 
 
-def check_spaces(parts: Sequence[Part], first: Part) -> None:
-    """Refuses parts that do not mean the same by ``/`` as the first one does.
+def check_spaces(sources: Sequence[DataSource], first: DataSource) -> None:
+    """Refuses sources that do not mean the same by ``/`` as the first one does.
 
     Raises:
-        UserError: names the part.
+        UserError: names the source.
     """
     space = first.recipe.space
-    for part in parts:
-        theirs = part.recipe.space
+    for source in sources:
+        theirs = source.recipe.space
         if not ("/" in space.operators and "/" in theirs.operators):
             continue
         places = [(each.division, each.places if each.division == "decimal" else None) for each in (space, theirs)]
         if places[0] != places[1]:
             here, there = (name if count is None else f"{name} with {count} places" for name, count in places)
             raise UserError(
-                f"{part.key}: `/` means {there} there, and {here} in {first.key}: a question could have two answers"
+                f"{source.key}: `/` means {there} there, and {here} in {first.key}: a question could have two answers"
             )
 
 
-def make_codec(parts: Sequence[Part], options: CodecOptions | None = None) -> Codec:
-    """Returns the codec for the equations of all parts.
+def make_codec(sources: Sequence[DataSource], options: CodecOptions | None = None) -> Codec:
+    """Returns the codec for the equations of all sources.
 
     Raises:
         UserError: they have no codec in common.
     """
-    return Codec.for_spaces([(part.recipe.space, part.facts) for part in _list_datasets(parts).values()], options)
+    return Codec.for_spaces(
+        [(source.recipe.space, source.facts) for source in _list_datasets(sources).values()], options
+    )
 
 
 def find_held_out(
-    parts: Sequence[Part], *, others: Sequence[Part] = (), also_trained: Collection[str] = ()
+    sources: Sequence[DataSource], *, others: Sequence[DataSource] = (), also_trained: Collection[str] = ()
 ) -> list[HeldOut | None]:
-    """Returns for each part what other datasets hold out: all splits but those of a name that is trained on.
+    """Returns for each source what other datasets hold out: all splits but those of a name that is trained on.
 
     Args:
-        parts: of a mixture.
+        sources: of a mixture.
         others: of datasets that it need not have.
-        also_trained: names of splits that are not held out, besides those of the parts.
+        also_trained: names of splits that are not held out, besides those of the sources.
 
     Raises:
         UserError: a dataset was built by a version that held out who knows what.
     """
-    datasets = _list_datasets([*others, *parts])
+    datasets = _list_datasets([*others, *sources])
     if len(datasets) == 1:
-        return [None] * len(parts)
-    trained = {*also_trained, *(part.split for part in parts)}
+        return [None] * len(sources)
+    trained = {*also_trained, *(source.split for source in sources)}
     hashes: dict[str, np.ndarray] = {}
-    for fingerprint, part in datasets.items():
-        check_known(part, "a mixture")
-        names = [split.name for split in part.recipe.splits if split.name not in trained]
-        hashes[fingerprint] = hold_out(part.recipe, names)
+    for fingerprint, source in datasets.items():
+        check_known(source, "a mixture")
+        names = [split.name for split in source.recipe.splits if split.name not in trained]
+        hashes[fingerprint] = hold_out(source.recipe, names)
     found = [
-        HeldOut(np.concatenate([each for fingerprint, each in hashes.items() if fingerprint != part.fingerprint]))
-        for part in parts
+        HeldOut(np.concatenate([each for fingerprint, each in hashes.items() if fingerprint != source.fingerprint]))
+        for source in sources
     ]
     return [held_out if len(held_out) else None for held_out in found]
 
 
-def check_known(part: Part, what: str) -> None:
+def check_known(source: DataSource, what: str) -> None:
     """Refuses a dataset of another version: planned anew, other equations would be held out.
 
     Args:
-        part: has the dataset.
+        source: has the dataset.
         what: needs to know what it holds out.
     """
-    if part.recipe.fingerprint() != part.fingerprint:
+    if source.recipe.fingerprint() != source.fingerprint:
         raise UserError(
             f"{what} needs a dataset of this version of eqstream, to know what it holds out; build "
-            f"{part.recipe.name} {part.recipe.version} anew"
+            f"{source.recipe.name} {source.recipe.version} anew"
         )
 
 
-def _list_datasets(parts: Sequence[Part]) -> dict[str, Part]:
-    """Returns a part of each dataset, by its fingerprint."""
-    return {part.fingerprint: part for part in parts}
+def _list_datasets(sources: Sequence[DataSource]) -> dict[str, DataSource]:
+    """Returns a source of each dataset, by its fingerprint."""
+    return {source.fingerprint: source for source in sources}

@@ -1,4 +1,4 @@
-"""The source of a training's batches, put together from its parts."""
+"""The source of a training's batches, put together from the sources that its recipe names."""
 
 import functools
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.data_source import DataSource, find_held_out
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ExampleSource
 from eqstream.data.loading.mixed_source import MixedSource
 from eqstream.data.loading.mixture import MixtureSchedule
-from eqstream.data.loading.part_examples import FreshExamples, ShardExamples
-from eqstream.data.loading.parts import Part, find_held_out
+from eqstream.data.loading.source_examples import FreshExamples, ShardExamples
 from eqstream.data.loading.split_source import MEMORY_BUDGET
 from eqstream.data.permutation import derive_seed
 from eqstream.data.streams.shared_equations import HeldOut
@@ -29,38 +29,40 @@ from eqstream.seq2seq.config.example_weights import (
 )
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.training.batches import TrainingSource
-from eqstream.seq2seq.training.parts import load_parts, own_part
+from eqstream.seq2seq.training.data_sources import load_sources, own_source
 
 
 def make_source(
     recipe: TrainingRecipe, codec: Codec, *, data_directory: str | Path, manifest: Manifest
 ) -> TrainingSource:
-    """Returns the source of the batches that a recipe asks for; see `mix_parts`."""
-    parts = load_parts(recipe, data_directory, manifest)
-    return mix_parts(recipe, codec, parts=parts, own=own_part(recipe, data_directory, manifest))
+    """Returns the source of the batches that a recipe asks for; see `mix_sources`."""
+    sources = load_sources(recipe, data_directory, manifest)
+    return mix_sources(recipe, codec, sources=sources, own=own_source(recipe, data_directory, manifest))
 
 
-def mix_parts(recipe: TrainingRecipe, codec: Codec, *, parts: Sequence[Part], own: Part) -> TrainingSource:
+def mix_sources(
+    recipe: TrainingRecipe, codec: Codec, *, sources: Sequence[DataSource], own: DataSource
+) -> TrainingSource:
     """Returns the source of the batches of a training.
 
     Args:
         recipe: of the training.
         codec: from text to tokens.
-        parts: what the examples are taken from.
-        own: the training split of the dataset that the training is given; see `own_part`.
+        sources: what the examples are taken from.
+        own: the training split of the dataset that the training is given; see `own_source`.
 
     Raises:
         UserError: an epoch has too few examples for a batch, a shard is damaged, or it cannot be known what a dataset
             holds out.
     """
-    weights = None if recipe.weights is None else [_count_weights(recipe, recipe.weights, part) for part in parts]
-    held_out = find_held_out(parts, others=[own], also_trained=[own.split])
-    examples = _list_examples(recipe, codec, parts, weights, held_out)
+    weights = None if recipe.weights is None else [_count_weights(recipe, recipe.weights, source) for source in sources]
+    held_out = find_held_out(sources, others=[own], also_trained=[own.split])
+    examples = _list_examples(recipe, codec, sources, weights, held_out)
 
     def narrow(stage: StageRecipe | None) -> ExampleSource:
         where = None if stage is None else stage.to_where()
-        sources = [each.open(where) for each in examples]
-        return _mix(recipe, parts, sources, own) if recipe.mixture else sources[0]
+        opened = [each.open(where) for each in examples]
+        return _mix(recipe, sources, opened, own=own) if recipe.mixture else opened[0]
 
     return TrainingSource(
         narrow(None),
@@ -74,31 +76,31 @@ def mix_parts(recipe: TrainingRecipe, codec: Codec, *, parts: Sequence[Part], ow
 def _list_examples(
     recipe: TrainingRecipe,
     codec: Codec,
-    parts: Sequence[Part],
+    sources: Sequence[DataSource],
     weights: Sequence[ExampleWeights] | None,
     held_out: Sequence[HeldOut | None],
 ) -> list[FreshExamples | ShardExamples]:
-    """Returns the examples of each part; those of a mixture have orders of their own."""
+    """Returns the examples of each source; those of a mixture have orders of their own."""
     found: list[FreshExamples | ShardExamples] = []
     num_groups = 0
-    for number, (part, left_out) in enumerate(zip(parts, held_out, strict=True)):
-        codec.check_space(part.recipe.space, part.facts)
+    for number, (source, left_out) in enumerate(zip(sources, held_out, strict=True)):
+        codec.check_space(source.recipe.space, source.facts)
         extra = None
         if weights is not None:
             extra = {WEIGHT_GROUP: functools.partial(_find_groups, weights[number], num_groups)}
             num_groups += len(weights[number].values)
-        encoder = ExampleEncoder(codec, part.facts, extra=extra)
+        encoder = ExampleEncoder(codec, source.facts, extra=extra)
         seed = derive_seed(recipe.seed, "mixture", number) if recipe.mixture else recipe.seed
-        if part.is_fresh:
+        if source.is_fresh:
             size = None if recipe.mixture else recipe.epoch_examples
-            found.append(FreshExamples(part, encoder, seed=seed, epoch_examples=size, held_out=left_out))
+            found.append(FreshExamples(source, encoder, seed=seed, epoch_examples=size, held_out=left_out))
             continue
         found.append(
             ShardExamples(
-                part,
+                source,
                 encoder,
                 seed=seed,
-                memory_budget=MEMORY_BUDGET // len(parts),
+                memory_budget=MEMORY_BUDGET // len(sources),
                 storage=recipe.storage,
                 stages=[stage.to_where() for stage in recipe.curriculum],
                 held_out=left_out,
@@ -111,26 +113,28 @@ def _find_groups(weights: ExampleWeights, first: int, columns: EquationColumns) 
     return weights.groups(columns) + np.int32(first)
 
 
-def _mix(recipe: TrainingRecipe, parts: Sequence[Part], sources: Sequence[ExampleSource], own: Part) -> MixedSource:
-    """Returns the mixture of some sources, one for each part."""
-    for part, source in zip(parts, sources, strict=True):
-        if not source.num_examples:
-            raise UserError(f"{part.key} has no example that no other dataset holds out")
+def _mix(
+    recipe: TrainingRecipe, sources: Sequence[DataSource], opened: Sequence[ExampleSource], *, own: DataSource
+) -> MixedSource:
+    """Returns the mixture of the examples of some sources, in their order."""
+    for source, examples in zip(sources, opened, strict=True):
+        if not examples.num_examples:
+            raise UserError(f"{source.key} has no example that no other dataset holds out")
     num_examples = recipe.epoch_examples or _manifest_of(own).split(own.split).num_equations
     if num_examples < recipe.batch_size:
         raise UserError(
             f"an epoch of {num_examples:,} examples has no full batch of {recipe.batch_size:,}: raise "
             "`training.epoch_examples`, or lower `training.batch_size`"
         )
-    schedule = MixtureSchedule(tuple(part.knots for part in parts), recipe.batch_size, recipe.seed)
-    return MixedSource(schedule, sources, num_examples // recipe.batch_size)
+    schedule = MixtureSchedule(tuple(source.knots for source in sources), recipe.batch_size, recipe.seed)
+    return MixedSource(schedule, opened, num_examples // recipe.batch_size)
 
 
-def _count_weights(recipe: TrainingRecipe, weights: WeightsRecipe, part: Part) -> ExampleWeights:
-    blocks = part.read(recipe.storage)
-    return weigh_kinds(weights, count_kinds(weights, _manifest_of(part).split(part.split).histograms, blocks))
+def _count_weights(recipe: TrainingRecipe, weights: WeightsRecipe, source: DataSource) -> ExampleWeights:
+    blocks = source.read(recipe.storage)
+    return weigh_kinds(weights, count_kinds(weights, _manifest_of(source).split(source.split).histograms, blocks))
 
 
-def _manifest_of(part: Part) -> Manifest:
-    assert part.files is not None
-    return part.files.manifest
+def _manifest_of(source: DataSource) -> Manifest:
+    assert source.files is not None
+    return source.files.manifest

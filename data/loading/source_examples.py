@@ -1,14 +1,14 @@
-"""The examples of one part of a mixture, and those of them that meet a condition."""
+"""The examples of one source of a mixture, and those of them that meet a condition."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from eqstream.data.loading.data_source import DataSource, check_known
 from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ExampleSource
 from eqstream.data.loading.fresh_source import FreshSource
-from eqstream.data.loading.parts import Part, check_known
 from eqstream.data.loading.selected_source import SelectedSource, Selection, select_records
 from eqstream.data.loading.split_source import open_split
 from eqstream.data.recipe import Where
@@ -19,7 +19,7 @@ class FreshExamples:
     """An endless stream in the place of a split.
 
     Args:
-        part: of the mixture.
+        source: of the mixture.
         encoder: from equations to rows of a table.
         seed: of the order.
         epoch_examples: of an epoch; None for as many as the split has.
@@ -36,23 +36,23 @@ class FreshExamples:
 
     def __init__(
         self,
-        part: Part,
+        source: DataSource,
         encoder: ExampleEncoder,
         *,
         seed: int,
         epoch_examples: int | None = None,
         held_out: HeldOut | None = None,
     ) -> None:
-        check_known(part, f"`source: fresh` of {part.key}")
-        self._part, self._encoder, self._epoch_examples = part, encoder, epoch_examples
+        check_known(source, f"`source: fresh` of {source.key}")
+        self._source, self._encoder, self._epoch_examples = source, encoder, epoch_examples
         self._seed, self._held_out = seed, held_out
 
     def open(self, stage: Where | None = None) -> ExampleSource:
         """Returns the examples that meet a condition; None for all."""
         return FreshSource(
-            self._part.recipe,
+            self._source.recipe,
             self._encoder,
-            split=self._part.split,
+            split=self._source.split,
             epoch_examples=self._epoch_examples,
             seed=self._seed,
             where=stage,
@@ -64,7 +64,7 @@ class ShardExamples:
     """The files of a split.
 
     Args:
-        part: of the mixture; has files.
+        source: of the mixture; has files.
         encoder: from equations to rows of a table.
         seed: of the order.
         memory_budget: bytes of tokens up to which the split is kept in memory.
@@ -81,7 +81,7 @@ class ShardExamples:
 
     def __init__(
         self,
-        part: Part,
+        source: DataSource,
         encoder: ExampleEncoder,
         *,
         seed: int,
@@ -90,11 +90,11 @@ class ShardExamples:
         stages: Sequence[Where] = (),
         held_out: HeldOut | None = None,
     ) -> None:
-        blocks = part.open(storage)
+        blocks = source.open(storage)
         self._order = EpochOrder(num_records=blocks.num_records, seed=seed)
         self._all = open_split(blocks, encoder, self._order, memory_budget)
         self._selections: dict[Where | None, Selection] = select_records(blocks, stages)
-        records = np.zeros(0, np.int64) if held_out is None else held_out.find_records(part.recipe, part.split)
+        records = np.zeros(0, np.int64) if held_out is None else held_out.find_records(source.recipe, source.split)
         self.num_left_out = len(records)
         if len(records):
             self._selections[None] = Selection.of_all(blocks.num_records)

@@ -1,0 +1,114 @@
+"""Which splits, of one or several datasets, a training takes its examples from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eqstream.data.configuration import nearest
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_file import load_manifest
+from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.errors import UserError
+from eqstream.data.loading.data_source import DatasetFiles, DataSource, check_spaces
+from eqstream.data.recipe import Recipe
+from eqstream.data.recipe_files import load_recipe
+from eqstream.data.storage import normalize
+from eqstream.seq2seq.config.mixture import MixtureSource
+from eqstream.seq2seq.config.sections import TrainingRecipe
+from eqstream.seq2seq.runs.split_roles import SplitRoles
+
+
+def load_sources(training: TrainingRecipe, data_directory: str | Path, manifest: Manifest) -> tuple[DataSource, ...]:
+    """Returns what a training takes its examples from.
+
+    Args:
+        training: says what.
+        data_directory: the dataset that the training is given.
+        manifest: its manifest.
+
+    Raises:
+        UserError: there is no such dataset or split, or two datasets do not mean the same by ``/``.
+    """
+    if not training.mixture:
+        return (_load_source("training", MixtureSource(), training, data_directory, manifest),)
+    sources = tuple(
+        _load_source(f"training.mixture.{number}", entry, training, data_directory, manifest)
+        for number, entry in enumerate(training.mixture)
+    )
+    check_spaces(sources, own_source(training, data_directory, manifest))
+    return sources
+
+
+def own_source(training: TrainingRecipe, data_directory: str | Path, manifest: Manifest) -> DataSource:
+    """Returns the training split of the dataset that a training is given, whether or not a mixture has it."""
+    return _make_source("the dataset that the training is given", MixtureSource(), training, data_directory, manifest)
+
+
+def _load_source(
+    key: str, entry: MixtureSource, training: TrainingRecipe, data_directory: str | Path, manifest: Manifest
+) -> DataSource:
+    try:
+        if entry.recipe is not None:
+            return _make_stream(f"`{key}`", entry, training, load_recipe(entry.recipe))
+        own = load_manifest(entry.data) if entry.data else manifest
+        own.split(entry.split or training.train_split)
+    except UserError as error:
+        raise UserError(f"`{key}`: {error}") from error
+    return _make_source(f"`{key}`", entry, training, entry.data or data_directory, own)
+
+
+def _make_stream(key: str, entry: MixtureSource, training: TrainingRecipe, recipe: Recipe) -> DataSource:
+    split, names = entry.split or training.train_split, [each.name for each in recipe.splits]
+    if split not in names:
+        raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
+    if training.weights is not None:
+        raise UserError("`training.weights` counts the examples of a dataset: give `data` in the place of `recipe`")
+    return DataSource(key=key, recipe=recipe, facts=describe_space(recipe), split=split, knots=entry.knots)
+
+
+def _make_source(
+    key: str, entry: MixtureSource, training: TrainingRecipe, directory: str | Path, manifest: Manifest
+) -> DataSource:
+    return DataSource(
+        key=key,
+        recipe=manifest.recipe,
+        facts=manifest.space,
+        split=entry.split or training.train_split,
+        knots=entry.knots,
+        files=DatasetFiles(directory, manifest),
+        is_fresh=(entry.source or training.source) == "fresh",
+    )
+
+
+def check_roles(sources: Sequence[DataSource], manifest: Manifest, roles: SplitRoles) -> None:
+    """Refuses to train on what the model is chosen or evaluated on.
+
+    Args:
+        sources: of a mixture.
+        manifest: of the dataset that the training is given.
+        roles: of its splits.
+    """
+    for source in sources:
+        if source.fingerprint == manifest.fingerprint and source.split in (roles.validation, roles.test):
+            use = "the best epoch is chosen" if source.split == roles.validation else "the model is evaluated"
+            raise UserError(f"{source.key}: {use} on `{source.split}`, it cannot be trained on")
+    if roles.validation is None:
+        raise UserError(
+            "a `training.mixture` needs a split to choose the best epoch on: equations of no split may be in another "
+            "dataset; name one by `training.validation_split`"
+        )
+
+
+def describe_sources(sources: Sequence[DataSource]) -> list[dict[str, Any]]:
+    """Returns what `run.json` says of the sources of a mixture."""
+    return [
+        {
+            "data_directory": None if source.files is None else normalize(source.files.directory),
+            "data_fingerprint": source.fingerprint,
+            "data_name": f"{source.recipe.name} {source.recipe.version}",
+            "split": source.split,
+            "source": "fresh" if source.is_fresh else "shards",
+            "space": source.recipe.to_dict()["space"],
+        }
+        for source in sources
+    ]
