@@ -1,0 +1,60 @@
+"""Explanations of wrong lines, by their texts, and that there is one for each wrong line."""
+
+import pytest
+
+from eqstream.data.reference.explanation import explain
+from eqstream.data.reference.parsing import parse, render
+from eqstream.data.reference.solution import next_line, solution
+
+RIGHT = "its value is right, but this is not the next step"
+HUGE = " * ".join(["9" * 400] * 12)
+
+
+@pytest.mark.parametrize(
+    ("line", "following", "explanation"),
+    [
+        ("2 + 3", "5", None),
+        ("2 + 3", "6", "its value is 6, not 5: 2 + 3 is 5, the line has 6"),
+        ("2 + 3", "5 +", "'5 +' is not an equation: a number is missing at position 4"),
+        ("2 + 3", "", "'' is not an equation: it is empty"),
+        ("2 + 3 + 1", "5+1", "'5+1' is not how this equation is written: expected '5 + 1'"),
+        ("2 + 3", "2 + 3", f"{RIGHT}: 2 + 3 is 5, the line has 2 + 3"),
+        ("2 + 3 + 4", "9", f"{RIGHT}: 2 + 3 + 4 becomes 5 + 4, the line has 9"),
+        ("2 + 3 + 4", "2 + 7", f"{RIGHT}: 2 + 3 + 4 becomes 5 + 4, the line has 2 + 7"),
+        ("80 + (52 - 7) / 59", "80 + 35 / 59", "its value is 4755/59, not 4765/59: 52 - 7 is 45, the line has 35"),
+        ("80 + (52 - 7) / 9", "81 + 45 / 9", "its value is 86, not 85: 80 stays, the line has 81"),
+        ("80 + (52 - 7) / 9", "80 + 45 / 0", "it has no value: it divides by zero"),
+        ("8 + (5 - 2)", "8 - 3", "its value is 5, not 11: 8 + (5 - 2) becomes 8 + 3, the line has 8 - 3"),
+        (
+            "0.2 / 4",
+            "0.06",
+            "its value is 0.06, not 0.05: 0.2 / 4 becomes 0.05 + (0.2 - 4 * 0.05) / 4, the line has 0.06",
+        ),
+        ("2 + 3", HUGE, f"its value is a number of more than 400 digits, not 5: 2 + 3 is 5, the line has {HUGE}"),
+    ],
+)
+def test_explanations_say_what_is_wrong(line, following, explanation):
+    assert explain(parse(line), following) == explanation
+
+
+def test_a_wrong_digit_of_a_quotient_is_named():
+    expected = "9 - 472 / 59 becomes 9 - 7 - (472 - 59 * 7) / 59, the line has 9 - 8 - (472 - 59 * 8) / 59"
+    assert explain(parse("9 - 472 / 59"), "9 - 8 - (472 - 59 * 8) / 59") == f"{RIGHT}: {expected}"
+
+
+def test_quotients_are_compared_as_they_are_rounded_down():
+    assert explain(parse("1 + 7 / 2"), "1 + 3 + (7 - 2 * 3) / 2", division="quotient") is None
+    expected = f"{RIGHT}: 1 + 7 / 2 becomes 1 + 3 + (7 - 2 * 3) / 2, the line has 1 + 6 / 2"
+    assert explain(parse("1 + 7 / 2"), "1 + 6 / 2", division="quotient") == expected
+
+
+@pytest.mark.parametrize("spacing", [True, False])
+def test_every_wrong_line_and_no_right_one_has_an_explanation(spacing):
+    chain = solution(parse("(12 - 34 * 56) / -4 * 3 + 7 * 12"), "quotient")
+    texts = [render(line, spacing) for line in chain]
+    for line in chain:
+        right = render(next_line(line, "quotient"), spacing)
+        for text in texts:
+            explanation = explain(line, text, division="quotient", spacing=spacing)
+            assert (explanation is None) == (text == right)
+            assert explanation is None or explanation.startswith(RIGHT)
