@@ -53,6 +53,7 @@ PACKAGES = [
     "eqstream.data.formats",
     "eqstream.data.loading",
     "eqstream.data.reference",
+    "eqstream.data.solutions",
     "eqstream.data.space",
     "eqstream.data.splits",
     "eqstream.data.streams",

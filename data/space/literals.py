@@ -37,13 +37,14 @@ def find_literals(columns: ShapeColumns) -> np.ndarray:
         roots.put(left, operator)
     result = np.empty((num_terms + 1, num_rows), dtype=np.uint16)
     opened, closed = opened.to_matrix(), closed.to_matrix()
-    result[0] = _number(0, OPERAND, opened[0])
-    result[1:-1] = _number(closed[:-1], columns.operators[1:].astype(np.uint16), opened[1:])
-    result[-1] = _number(closed[-1], OPERAND, 0)
+    result[0] = literal_number(0, OPERAND, opened[0])
+    result[1:-1] = literal_number(closed[:-1], columns.operators[1:].astype(np.uint16), opened[1:])
+    result[-1] = literal_number(closed[-1], OPERAND, 0)
     return result
 
 
-def _number(closed: Numbers, operator: Numbers, opened: Numbers) -> Numbers:
+def literal_number(closed: Numbers, operator: Numbers, opened: Numbers) -> Numbers:
+    """Returns the number of the literal with so many brackets that close, this operator, and so many that open."""
     return 1 + (closed * (OPERAND + 1) + operator) * MOST_LEAVES + opened
 
 
@@ -57,7 +58,7 @@ def has_brackets(columns: ShapeColumns) -> np.ndarray:
 def literal_text(number: int, *, spacing: bool) -> str:
     """Returns the text of a literal.
 
-    >>> literal_text(int(_number(1, 2, 2)), spacing=True)
+    >>> literal_text(int(literal_number(1, 2, 2)), spacing=True)
     ') * (('
     """
     if number == ABSENT:
@@ -74,8 +75,9 @@ def list_literals(space: SpaceRecipe) -> list[int]:
     operators = [OPERATORS.index(operator) for operator in space.operators]
     most = max(most_brackets(space), default=0)
     counts = [(closed, opened) for closed in range(most + 1) for opened in range(most + 1 - closed)]
-    numbers = {int(_number(closed, operator, opened)) for closed, opened in counts for operator in operators}
-    ends = {int(_number(*pair)) for count in range(most + 1) for pair in ((0, OPERAND, count), (count, OPERAND, 0))}
+    numbers = {int(literal_number(closed, operator, opened)) for closed, opened in counts for operator in operators}
+    at_ends = [pair for count in range(most + 1) for pair in ((0, OPERAND, count), (count, OPERAND, 0))]
+    ends = {int(literal_number(*pair)) for pair in at_ends}
     return [ABSENT, *sorted(numbers | ends)]
 
 

@@ -1,0 +1,152 @@
+"""Lines to text, in bulk: infix, with the fewest brackets.
+
+A text is put together from pieces of one table: before each number its *literal* (`eqstream.data.space.literals`) with
+the number's sign, then its digits, four at a time, and in the end a literal of brackets that close. Literals are found
+once for each different row of kinds, of which there are few.
+"""
+
+import numpy as np
+
+from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.formats.string_tables import PieceTable
+from eqstream.data.solutions.lines import END, Lines
+from eqstream.data.space.literals import find_literals, literal_number, literal_text, most_brackets
+from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.shapes import OPERAND, ShapeColumns
+from eqstream.data.space.trees import Steps
+
+_GROUP = 4
+_BASE = 10**_GROUP
+# What splitting off a digit puts around an operation: `(v + (x - y * v) / y) * z`.
+_BRACKETS_OF_A_STEP = 2
+_EMPTY = 0
+# Kinds of tokens are digits to the base of 6: so many make a number of 63 bits, and so many more one below 2 ** 32.
+_NUM_KINDS, _FIRST_DIGITS, _MORE_DIGITS = END + 1, 24, 12
+
+
+class LineEncoder:
+    """Writes lines of the solutions of one space; make it once, as its table takes a while to build.
+
+    Args:
+        space: the space.
+    """
+
+    def __init__(self, space: PreparedSpace) -> None:
+        texts = [b""]
+        self._unpadded = len(texts)
+        texts += [b"%d" % number for number in range(_BASE)]
+        self._padded = len(texts)
+        texts += [b"%04d" % number for number in range(_BASE)]
+        literals = _list_literals(space)
+        # The piece of each literal before a number, and before one below 0.
+        self._literal_ids = np.full((2, max(literals) + 1), _EMPTY, dtype=np.int32)
+        for number, text in literals.items():
+            for row, piece in enumerate((text, f"{text}-")):
+                if piece:
+                    self._literal_ids[row, number] = len(texts)
+                    texts.append(piece.encode())
+        self._table = PieceTable(texts)
+
+    def encode(self, lines: Lines) -> ByteRows:
+        """Returns the texts of n lines."""
+        is_slot = lines.kinds == OPERAND
+        num_numbers = is_slot.sum(axis=1)
+        # A slot for each number, and one for what stands behind the last one.
+        is_slot[np.arange(len(lines)), 2 * num_numbers - 1] = True
+        is_number = lines.kinds[is_slot] == OPERAND
+        values = lines.values[is_slot] * is_number
+        literals = _find_literals(lines.kinds, num_numbers)
+        own_literals = literals[np.arange(literals.shape[1]) <= num_numbers[:, None]]
+        columns = [self._literal_ids[(values < 0).astype(np.intp), own_literals]]
+        columns += [part * is_number for part in self._digit_ids(np.abs(values))]
+        return self._join(np.stack(columns, axis=1), np.cumsum(num_numbers + 1))
+
+    def _digit_ids(self, magnitudes: np.ndarray) -> list[np.ndarray]:
+        """Returns the pieces of whole numbers not below 0, int32 (n,) each; that of a group that is absent is empty."""
+        columns: list[np.ndarray] = []
+        rest, largest = magnitudes, int(magnitudes.max(initial=0))
+        while not columns or largest:
+            above = rest // _BASE if largest >= _BASE else np.zeros_like(rest)
+            first = np.where(above > 0, self._padded, self._unpadded)
+            ids = (rest - above * _BASE + first).astype(np.int32)
+            columns.append(np.where((rest > 0) | (not columns), ids, _EMPTY))
+            rest, largest = above, largest // _BASE
+        return columns[::-1]
+
+    def _join(self, ids: np.ndarray, last_slots: np.ndarray) -> ByteRows:
+        """Returns the texts that pieces make, one behind the other.
+
+        Args:
+            ids: of the pieces, int32 (slots, pieces of a slot).
+            last_slots: how many slots there are up to the end of each text, int64 (n,).
+        """
+        is_there = ids != _EMPTY
+        pieces = ids[is_there]
+        ends = np.cumsum(self._table.lengths.take(pieces), dtype=np.int64)
+        num_pieces = np.cumsum(is_there.sum(axis=1))
+        offsets = np.zeros(len(last_slots) + 1, dtype=np.int64)
+        offsets[1:] = ends[num_pieces[last_slots - 1] - 1]
+        buffer = np.empty(int(offsets[-1]) + self._table.width, dtype=np.uint8)
+        # Pieces are written one after the other, so that what one spills the next overwrites.
+        self._table.write(buffer, ends - self._table.lengths.take(pieces), pieces)
+        return ByteRows.from_offsets(buffer, offsets)
+
+
+def _list_literals(space: PreparedSpace) -> dict[int, str]:
+    """Returns the texts of all literals that lines can have, and perhaps some more, by their numbers."""
+    most = max(most_brackets(space.recipe), default=0) + _BRACKETS_OF_A_STEP
+    numbers = [
+        int(literal_number(closed, operator, opened))
+        for closed in range(most + 1)
+        for opened in range(most + 1 - closed)
+        for operator in range(OPERAND + 1)
+    ]
+    return {number: literal_text(number, spacing=space.recipe.spacing) for number in numbers}
+
+
+def _find_literals(kinds: np.ndarray, num_numbers: np.ndarray) -> np.ndarray:
+    """Returns the number of each literal of n lines, uint16 (n, slots); those of slots that are absent mean nothing."""
+    first_rows, numbers = _number_rows(kinds)
+    forms, sizes = kinds[first_rows], num_numbers[first_rows]
+    literals = np.zeros((len(forms), int(sizes.max(initial=0)) + 1), dtype=np.uint16)
+    for size in np.unique(sizes).tolist():
+        rows = np.flatnonzero(sizes == size)
+        literals[rows, : size + 1] = find_literals(_read_postfix(forms[rows, : 2 * size - 1])).T
+    return literals.take(numbers, axis=0)
+
+
+def _number_rows(kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a row of each different kind, and for each row which of those it is like, (n,)."""
+    codes = np.zeros(len(kinds), dtype=np.int64)
+    start, count = 0, _FIRST_DIGITS
+    first_rows = codes[:0]
+    while start < kinds.shape[1]:
+        digits = kinds[:, start : start + count]
+        codes = codes * _NUM_KINDS ** digits.shape[1] + digits @ _NUM_KINDS ** np.arange(digits.shape[1])
+        _, first_rows, codes = np.unique(codes, return_index=True, return_inverse=True)
+        start, count = start + count, _MORE_DIGITS
+    return first_rows, codes
+
+
+def _read_postfix(kinds: np.ndarray) -> ShapeColumns:
+    """Returns the shapes of lines with equally many tokens, given their kinds, uint8 (n, 2 * num_terms - 1)."""
+    num_rows, num_tokens = kinds.shape
+    num_terms = (num_tokens + 1) // 2
+    rows = np.arange(num_rows)
+    operators = np.full((num_terms, num_rows), OPERAND, dtype=np.uint8)
+    steps = Steps(*(np.zeros((num_terms - 1, num_rows), dtype=np.uint8) for _ in range(3)))
+    # The first leaf of each side that waits for its operator, the latest side last.
+    waiting = np.zeros((num_terms, num_rows), dtype=np.int64)
+    num_waiting, num_leaves = np.zeros(num_rows, dtype=np.int64), np.zeros(num_rows, dtype=np.int64)
+    for place, column in enumerate(kinds.T):
+        is_leaf = column == OPERAND
+        own = rows[is_leaf]
+        waiting[num_waiting[own], own] = num_leaves[own]
+        own = rows[~is_leaf]
+        start, middle = (waiting[num_waiting[own] - back, own] for back in (2, 1))
+        step = place - num_leaves[own]
+        steps.starts[step, own], steps.middles[step, own], steps.ends[step, own] = start, middle, num_leaves[own]
+        operators[middle, own] = column[own]
+        num_waiting += np.where(is_leaf, 1, -1)
+        num_leaves += is_leaf
+    return ShapeColumns(operators, steps)

@@ -1,0 +1,158 @@
+"""Solutions in bulk against solutions made one line at a time."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eqstream.data.errors import UserError
+from eqstream.data.formats.column_encoder import ColumnEncoder
+from eqstream.data.reference.parsing import parse, render
+from eqstream.data.reference.solution import solution
+from eqstream.data.solutions.lines import Lines, lines_of
+from eqstream.data.solutions.rewriting import rewrite
+from eqstream.data.solutions.solving import BlockSolver, join_steps
+from eqstream.data.space.equation_block import EquationBlock, join_blocks
+from eqstream.data.space.prepared_space import prepare_space
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.plan import plan_splits
+from tests.brute_force import make_recipe
+from tests.examples import examples
+
+
+def blocks_of(recipe) -> EquationBlock:
+    """All equations of a recipe's splits; few positions are looked at where few equations are wanted."""
+    counts = count_for_plan(recipe, block_size=64)
+    segments = [segment for task in plan_splits(counts).shards for segment in task.segments]
+    return join_blocks(
+        [
+            block
+            for segment in segments
+            for block in counts.by_source[segment.source].enumeration.equations(
+                segment.first, segment.count, position=segment.position, before=segment.before
+            )
+        ]
+    )
+
+
+def solve(recipe) -> list[list[str]]:
+    """The lines of each equation's solution, as they come in bulk."""
+    block, space = blocks_of(recipe), prepare_space(recipe.space)
+    chains = [[question] for question in ColumnEncoder(space).to_columns(block).question.to_texts()]
+    for steps in BlockSolver(space).iter_steps(block):
+        assert (np.diff(steps.equation) > 0).all()
+        rows = zip(
+            steps.question.to_texts(),
+            steps.answer.to_texts(),
+            steps.equation.tolist(),
+            steps.number.tolist(),
+            strict=True,
+        )
+        for question, answer, equation, number in rows:
+            assert chains[equation][-1] == question
+            assert len(chains[equation]) == number + 1
+            chains[equation].append(answer)
+    return chains
+
+
+def assert_solved(recipe):
+    space = recipe.space
+    for chain in solve(recipe):
+        assert chain == [render(line, space.spacing) for line in solution(parse(chain[0]), space.division)]
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"operands": {"min": -12, "max": 25}, "operators": "+-*/", "terms": {"min": 1, "max": 2}, "division": "exact"},
+        {"operands": {"min": -12, "max": 25}, "operators": "*/", "terms": 2, "division": "quotient", "spacing": False},
+        {"operands": {"min": 9, "max": 12}, "operators": "+-*/", "terms": 3, "division": "quotient"},
+        {"operands": {"min": -2, "max": 1}, "operators": "+-*/", "terms": 3, "division": "exact", "brackets": True},
+        {"operands": {"min": 10, "max": 12}, "operators": "-*/", "terms": 3, "division": "quotient", "brackets": True},
+    ],
+)  # fmt: skip
+def test_every_line_of_small_spaces_is_that_of_the_reference(space):
+    assert_solved(make_recipe(space, commuted="ignore"))
+
+
+@examples(30)
+@given(
+    st.sampled_from([99, 9_999, 123_456]),
+    st.booleans(),
+    st.sampled_from(["+-*/", "-*", "/", "+/"]),
+    st.sampled_from(["exact", "quotient"]),
+    st.tuples(st.booleans(), st.booleans()),
+    st.integers(0, 1000),
+)
+def test_lines_of_drawn_equations_are_those_of_the_reference(largest, has_signs, operators, division, booleans, seed):
+    brackets, spacing = booleans
+    space = {
+        "operands": {"min": -largest if has_signs else 0, "max": largest},
+        "operators": operators,
+        "terms": {"min": 2, "max": 3},
+        "division": division,
+        "brackets": brackets,
+        "spacing": spacing,
+    }
+    splits = [{"name": "train", "count": 20}]
+    assert_solved(make_recipe(space, splits, commuted="ignore", seed=seed))
+
+
+def test_many_terms_make_lines_of_any_width():
+    space = {"operands": {"min": 0, "max": 99}, "operators": "+-*/", "terms": {"min": 4, "max": 9}}
+    splits = [{"name": "train", "count": 40}]
+    assert_solved(make_recipe({**space, "division": "quotient", "brackets": True}, splits, commuted="ignore"))
+
+
+def test_steps_of_several_parts_are_joined_in_order():
+    recipe = make_recipe({"operands": {"min": 10, "max": 13}, "operators": "*", "terms": 3})
+    solver, block = BlockSolver(prepare_space(recipe.space)), blocks_of(recipe)
+    parts = list(solver.iter_steps(block))
+    joined = join_steps(parts)
+    assert joined.question.to_texts() == list(itertools.chain.from_iterable(part.question.to_texts() for part in parts))
+    assert joined.number.tolist() == [number for number, part in enumerate(parts) for _ in range(len(part))]
+    assert len(joined) == sum(map(len, parts))
+    assert len(join_steps([])) == 0
+
+
+def test_plain_numbers_have_no_steps_and_stay():
+    recipe = make_recipe({"operands": {"min": -3, "max": 3}, "operators": "+", "terms": {"min": 1, "max": 2}})
+    space, block = prepare_space(recipe.space), blocks_of(recipe)
+    lines = lines_of(block, space)
+    rewritten = rewrite(lines, "exact")
+    assert rewritten.are_solved.all()
+    assert rewritten.values[:, 0].tolist() == block.numerators.tolist()
+    again = rewrite(rewritten, "exact")
+    assert again.values[:, 0].tolist() == block.numerators.tolist()
+    assert isinstance(again, Lines)
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (
+            {"operands": {"min": 0, "max": 9, "decimals": 2}},
+            "steps need operands without `decimals`, got 2; leave `decimals` out",
+        ),
+        (
+            {"operands": {"min": 0, "max": 9}, "operators": "+/", "division": "fraction"},
+            "steps need `division: exact` or `quotient`, got `fraction`",
+        ),
+        (
+            {"operands": {"min": 0, "max": 10**10}, "operators": "*"},
+            "steps need values of at most 62 bits, and those of this space get larger; use fewer `terms`, or shorter "
+            "`operands`",
+        ),
+    ],
+)
+def test_spaces_without_solutions_in_bulk_are_refused_before_anything_starts(space, message):
+    with pytest.raises(UserError) as refused:
+        BlockSolver(prepare_space(make_recipe(space).space))
+    assert str(refused.value) == message
+
+
+def test_largest_values_are_exact():
+    space = {"operands": {"min": 10**9 - 3, "max": 10**9}, "operators": "*", "terms": 2}
+    assert_solved(make_recipe(space, commuted="ignore"))
