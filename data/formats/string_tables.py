@@ -36,9 +36,8 @@ class PieceTable:
 
     def __init__(self, strings: Sequence[bytes], crc_skip: int = 0) -> None:
         width = _round_up(max(map(len, strings)))
-        joined = b"".join(string.ljust(width, b"\0") for string in strings)
-        self.rows = np.frombuffer(joined, dtype=np.uint8).reshape(len(strings), width)
-        self.lengths = np.array([len(string) for string in strings], dtype=np.int32)
+        self.rows = np.array(strings, dtype=f"S{width}").view(np.uint8).reshape(len(strings), width)
+        self.lengths = np.fromiter(map(len, strings), dtype=np.int32, count=len(strings))
         self.is_even = bool((self.lengths == self.lengths[0]).all())
         self._items = self.rows.view(f"V{width}").ravel()
         self._crc_skip = crc_skip
