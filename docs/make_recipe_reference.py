@@ -254,6 +254,8 @@ MEANINGS: dict[Any, dict[str, str]] = {
             "number_reach": "of `pairs`: numbers further apart count as equally far",
             "place_offset": "of `absolute`: training moves the places of an example by up to so many, at random, so "
             "that longer numbers can be answered",
+            "place_window": "of `relative`: digits further apart than so many places do not see each other, so that "
+            "longer numbers than those of the training can be answered; 0: all do",
             "number_embedding": "whether a token knows which number it belongs to; leave it on unless the space has "
             "sums or products alone",
             "widths": "units of each hidden layer",

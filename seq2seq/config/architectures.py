@@ -57,6 +57,10 @@ class TransformerRecipe:
     from the last digit of a number, numbers from the end of the text; beyond `place_reach` and `number_reach` all are
     equally far. No character knows its own place or number.
 
+    With `place_window` and `places: relative`, digits that lie more places apart than this do not see each other, and
+    what is no digit sees no digits. What a digit of the answer depends on is then as wide in long numbers as in short
+    ones, and no number of far digits takes attention away from the near ones.
+
     With `place_offset` a training adds a random number, from 0 to this, to all places of an example, as far as there
     are places, so that those of longer numbers than it has are trained, too.
     """
@@ -73,16 +77,19 @@ class TransformerRecipe:
     place_reach: int = 8
     number_reach: int = 4
     place_offset: int = 0
+    place_window: int = 0
 
     def __post_init__(self) -> None:
         check_positive(self, "width", "heads", "encoder_depth", "decoder_depth", "feed_forward")
         check_positive(self, "place_reach", "number_reach")
-        check_not_negative(self, "place_offset")
+        check_not_negative(self, "place_offset", "place_window")
         check_share(self, "dropout")
         if self.width % self.heads:
             raise UserError(f"`width` must be a multiple of `heads`, got {self.width} and {self.heads}")
         if self.place_offset and self.places != "absolute":
             raise UserError(f"`place_offset` needs `places: absolute`, got `places: {self.places}`: others move anyway")
+        if self.place_window and self.places != "relative":
+            raise UserError(f"`place_window` needs `places: relative`, got `places: {self.places}`: it counts places")
         if self.places == "pairs" and not self.number_embedding:
             raise UserError("`number_embedding: false` does not go with `places: pairs`, which tells numbers apart")
 

@@ -88,7 +88,7 @@ class MultiHeadAttention(keras.layers.Layer):
             scores = ops.where(visible, scores, ops.cast(-1e9 if scores.dtype != "float16" else -6e4, scores.dtype))
         weights = ops.softmax(scores, axis=-1)
         gathered = ops.swapaxes(ops.matmul(weights, values), 1, 2)
-        merged = ops.reshape(gathered, (-1, gathered.shape[1], self.width))
+        merged = ops.reshape(gathered, (-1, ops.shape(gathered)[1], self.width))
         return self.output_projection(merged), weights
 
     def _look_up(self, offsets: tf.Tensor) -> tf.Tensor:
@@ -99,7 +99,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return ops.matmul(ops.one_hot(offsets, self.num_offsets, dtype=self.compute_dtype), biases)
 
     def _split(self, source: tf.Tensor) -> tf.Tensor:
-        parts = ops.reshape(source, (-1, source.shape[1], self.heads, self.width // self.heads))
+        parts = ops.reshape(source, (-1, ops.shape(source)[1], self.heads, self.width // self.heads))
         return ops.swapaxes(parts, 1, 2)
 
     def get_config(self) -> dict:

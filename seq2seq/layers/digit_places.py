@@ -58,7 +58,7 @@ class DigitPlaces(keras.layers.Layer):
         changes = ops.cast(is_digit[:, 1:] != is_digit[:, :-1], "int32")
         runs = ops.pad(ops.cumsum(changes, axis=1), [[0, 0], [1, 0]])
         same_run = ops.cast(runs[:, :, None] == runs[:, None, :], "int32")  # (batch, length, length)
-        order = ops.arange(tokens.shape[1])
+        order = ops.arange(ops.shape(tokens)[1])
         is_real = ops.cast(tokens != PAD, "int32")[:, None, :]
         num_before = ops.sum(same_run * ops.cast(order[None, :] < order[:, None], "int32") * is_real, axis=2)
         num_after = ops.sum(same_run * ops.cast(order[None, :] > order[:, None], "int32") * is_real, axis=2)
@@ -87,6 +87,22 @@ class DigitPlaces(keras.layers.Layer):
         above = self._heights(sources)[:, None, :] - self._heights(targets)[:, :, None]
         are_digits = ops.logical_and(self._are_digits(sources)[:, None, :], self._are_digits(targets)[:, :, None])
         return ops.where(are_digits, ops.clip(above, -REACH, REACH) + REACH + 1, 0)
+
+    def near(self, targets: tf.Tensor, sources: tf.Tensor, reach: int) -> tf.Tensor:
+        """Returns which sources are no digits, or within `reach` places of a target's digit.
+
+        Args:
+            targets: places, int32 (batch or 1, num_targets).
+            sources: places, int32 (batch or 1, num_sources).
+            reach: number of places.
+
+        Returns:
+            bool (batch or 1, num_targets, num_sources). A target that is no digit is near none.
+        """
+        apart = ops.abs(self._heights(sources)[:, None, :] - self._heights(targets)[:, :, None])
+        are_digits = ops.logical_and(self._are_digits(sources)[:, None, :], self._are_digits(targets)[:, :, None])
+        is_sign = ops.logical_not(self._are_digits(sources))[:, None, :]
+        return ops.logical_or(is_sign, ops.logical_and(are_digits, apart <= reach))
 
     def hide_digits(self, places: tf.Tensor) -> tf.Tensor:
         """Returns the places with 0 for all digits: what is left tells brackets, signs and operators apart."""

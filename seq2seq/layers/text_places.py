@@ -95,7 +95,7 @@ class TextPlaces(keras.layers.Layer):
 
     def _count_from_the_point(self, tokens: tf.Tensor, places: tf.Tensor, runs: tf.Tensor) -> tf.Tensor:
         """Returns the places, with those of decimals as what they are: -1 for the tenth, -2 for the hundredth."""
-        order = ops.arange(tokens.shape[1])
+        order = ops.arange(ops.shape(tokens)[1])
         follows = ops.logical_and(order[None, :] > order[:, None], self._is_one_of(tokens, ".")[:, None, :])
         follows = ops.logical_and(follows, runs[:, None, :] == runs[:, :, None])
         distance = ops.max(ops.where(follows, order[None, :] - order[:, None], 0), axis=2)
@@ -121,5 +121,5 @@ def _difference(targets: tf.Tensor, sources: tf.Tensor, reach: int) -> tf.Tensor
 
 def _latest(values: tf.Tensor) -> tf.Tensor:
     """Returns the largest value up to each position, of values from 0 on, (batch, length)."""
-    order = ops.arange(values.shape[1])
+    order = ops.arange(ops.shape(values)[1])
     return ops.max(ops.where(order[None, :] <= order[:, None], values[:, None, :], 0), axis=2)

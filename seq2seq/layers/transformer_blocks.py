@@ -101,6 +101,7 @@ class DecoderBlock(_Block):
         states: tf.Tensor,
         memory: KeysAndValues,
         visible: tf.Tensor | None = None,
+        near: tf.Tensor | None = None,
         past: KeysAndValues | None = None,
         first: int | tf.Tensor = 0,
         offsets: tuple[tf.Tensor | None, tf.Tensor | None] = (None, None),
@@ -111,7 +112,9 @@ class DecoderBlock(_Block):
         Args:
             states: (batch, length, width).
             memory: keys and values of the question, from ``cross_attention.project``.
-            visible: bool, False for pads of the question.
+            visible: bool, False for what is hidden of the question, such as its pads.
+            near: bool, broadcast to (batch, heads, length, all positions): False for what is hidden of the positions
+                besides those that come later; None for nothing.
             past: keys and values of all positions, of which those from `first` on are not known yet; None if `states`
                 is of all positions.
             first: number of the first position of `states`.
@@ -126,6 +129,7 @@ class DecoderBlock(_Block):
                 for before, new in zip(past, (keys, values), strict=True)
             )
         mask = _causal_mask(first, ops.shape(states)[1], ops.shape(keys)[2])
+        mask = mask if near is None else ops.logical_and(mask, near)
         gathered = self.attention(normed, keys, values, visible=mask, offsets=offsets[0])
         states = states + self.dropout(gathered, training=training)
         gathered, shares = self.cross_attention.attend(

@@ -151,8 +151,9 @@ class TransformerModel(AutoregressiveModel):
         spots = self._locate_question(question)
         states = self._embed_question(question, spots, shift)
         offsets = self._offsets(spots, spots)
+        near = self._and_near(visible, spots, spots)
         for block in self.encoder:
-            states = block(states, visible=visible, offsets=offsets, training=training)
+            states = block(states, visible=near, offsets=offsets, training=training)
         return self.encoder_norm(states), visible, spots
 
     def _embed_question(self, question: tf.Tensor, spots: Spots, shift: tf.Tensor | None) -> tf.Tensor:
@@ -188,19 +189,22 @@ class TransformerModel(AutoregressiveModel):
             past: keys and values of all steps, of which those before `step` are known; None with all steps.
             training: whether dropout is active.
         """
-        steps = ops.arange(self.codec.answer_width)[None, :]
+        steps = ops.arange(ops.shape(written)[1])[None, :]
         current, previous = (steps, written) if step is None else (ops.reshape(step, (1, 1)), _column(written, step))
         states = self._embed_steps(self.character(previous), current, memory.shift)
         sources = self._locate_steps(written)
         targets = sources if step is None else Spots(*(_column(each, step) for each in sources))
         offsets = self._offsets(targets, sources), self._offsets(targets, memory.spots)
+        visible = self._and_near(memory.visible, targets, memory.spots)
+        past_visible = self._and_near(None, targets, sources)
         blocks: list[DecodedStates] = []
         for level, block in enumerate(self.decoder):
             blocks.append(
                 block(
                     states,
                     memory.projections[level],
-                    visible=memory.visible,
+                    visible=visible,
+                    near=past_visible,
                     past=None if past is None else past[level],
                     first=0 if step is None else step,
                     offsets=offsets,
@@ -225,13 +229,21 @@ class TransformerModel(AutoregressiveModel):
         if self.pairs is not None:
             return self.pairs.locate_steps(written)
         # Step 0 writes the unit, which is place 1.
-        steps = ops.arange(1, self.codec.answer_width + 1)[None, :]
+        steps = ops.arange(1, ops.shape(written)[1] + 1)[None, :]
         return Spots(steps, ops.ones_like(steps))
 
     def _offsets(self, targets: Spots, sources: Spots) -> tf.Tensor | None:
         if self.pairs is not None:
             return self.pairs.offsets(targets, sources)
         return self.places.offsets(targets.places, sources.places) if self.is_relative else None
+
+    def _and_near(self, visible: tf.Tensor | None, targets: Spots, sources: Spots) -> tf.Tensor | None:
+        """Returns what is visible and near enough, bool (batch, 1, num_targets, num_sources)."""
+        window = self.architecture.place_window
+        if not window:
+            return visible
+        near = self.places.near(targets.places, sources.places, window)[:, None]
+        return near if visible is None else ops.logical_and(visible, near)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
         """See `EquationModel.call`."""

@@ -16,6 +16,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.example_source import ALL, ExampleSource
 from eqstream.data.loading.tensor_batches import make_endless_batches
+from eqstream.data.loading.token_alphabet import PAD
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.seq2seq.config.curriculum import StageRecipe, check_stage
 from eqstream.seq2seq.config.example_weights import (
@@ -26,6 +27,8 @@ from eqstream.seq2seq.models.base import EquationModel
 
 # Enough that a step never waits, unless all of them do.
 _BATCHES_AHEAD = 16
+# Widths of questions and of answers are multiples of this, as far as their longest leaves room.
+_WIDTH_STEP = 8
 
 
 class TrainingSource:
@@ -151,10 +154,13 @@ def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: b
 
     The loss of a batch is the mean by these weights. Some batches are prepared while a step runs.
     """
+    pads_left = model.codec.options.padding == "left"
 
     # Nothing in it depends on values, and converting it would leave files in the system's temporary directory.
     @tf.autograph.experimental.do_not_convert
     def prepare(batch: dict[str, tf.Tensor]) -> tuple:
+        if model.ignores_padding:
+            batch = _narrow(batch, pads_left=pads_left, mask_pads=mask_pads)
         answer = batch["answer"]
         weights = model.make_weights(answer, mask_pads=mask_pads)
         if "weight" in batch:
@@ -162,3 +168,17 @@ def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: b
         return batch, model.make_target(answer), weights
 
     return dataset.map(prepare).prefetch(_BATCHES_AHEAD)
+
+
+def _narrow(batch: dict[str, tf.Tensor], *, pads_left: bool, mask_pads: bool) -> dict[str, tf.Tensor]:
+    """Returns a batch without most columns that hold nothing but pads; those of answers stay if they are trained."""
+    question, answer = batch["question"], batch["answer"]
+    width = _needed_width(question)
+    question = question[:, -width:] if pads_left else question[:, :width]
+    return {**batch, "question": question, "answer": answer[:, : _needed_width(answer)] if mask_pads else answer}
+
+
+def _needed_width(tokens: tf.Tensor) -> tf.Tensor:
+    """Returns the length of the longest row, rounded up to few different widths, each of which has to be compiled."""
+    longest = tf.reduce_max(tf.reduce_sum(tf.cast(tokens != PAD, tf.int32), axis=1))
+    return tf.minimum(-(-longest // _WIDTH_STEP) * _WIDTH_STEP, tokens.shape[1])

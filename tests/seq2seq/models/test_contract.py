@@ -52,6 +52,7 @@ ARCHITECTURES = {
         width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, dropout=0.1
     ),
     "transformer relative": TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative"),
+    "transformer window": TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative", place_window=1),
     "feedback deep": FeedbackRecipe(width=16, depth=2),
     "attention": AttentionRecipe(
         width=12,
@@ -203,7 +204,8 @@ def test_a_tiny_task_is_learned_by_heart(architecture):
 
 
 @pytest.mark.parametrize(
-    "architecture", ["transformer", "transformer deep", "transformer relative", "transformer pairs"]
+    "architecture",
+    ["transformer", "transformer deep", "transformer relative", "transformer window", "transformer pairs"],
 )
 def test_the_transformer_does_not_depend_on_padding(architecture):
     model = make_scrambled(architecture)
@@ -280,11 +282,13 @@ def test_offsets_count_places_across_the_decimal_point_and_no_further_than_they_
     assert offsets.max() == NUM_OFFSETS - 1
 
 
-def sums_model(**options):
+def sums_model(place_window=0, **options):
     texts = make_texts("+0123456789", 13, 7, operands={"min": 0, "max": 10**6 - 1}, spacing=False)
     codec = texts.codec(**options)
     keras.utils.set_random_seed(4)
-    architecture = TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative", number_embedding=False)
+    architecture = TransformerRecipe(
+        width=12, heads=3, feed_forward=20, places="relative", number_embedding=False, place_window=place_window
+    )
     return scrambled(make_model(architecture, codec))
 
 
@@ -306,6 +310,37 @@ def test_relative_places_compute_every_place_alike():
     low, high = logits_of("560+270", "830"), logits_of("56000+27000", "83000")
     np.testing.assert_allclose(high[3:5], low[1:3], atol=1e-4)
     assert np.abs(high[3] - high[4]).max() > 1e-2
+
+
+def test_what_is_near_are_signs_and_for_a_digit_the_digits_within_reach():
+    codec = MIXED.codec()
+    layer = DigitPlaces(codec.alphabet, codec.question_width)
+    text = "-1234567.89*45"
+    places = layer(np.array([[NUM_RESERVED + codec.alphabet.index(each) for each in text]]))[0]
+    near = np.asarray(layer.near(places, places, 2))[0]
+    heights = {place: 7 - place + (place > 8) for place in range(1, 11) if place != 8} | {12: 1, 13: 0}
+    for target in range(len(text)):
+        for source in range(len(text)):
+            is_pair = target in heights and source in heights
+            is_near = is_pair and abs(heights[source] - heights[target]) <= 2
+            assert near[target, source] == (is_near or source not in heights), (target, source)
+
+
+def test_with_a_window_no_digit_of_an_answer_depends_on_far_digits():
+    model = sums_model(reverse_answer=True, place_window=1)
+    codec = model.codec
+
+    def logits_of(question, answer):
+        inputs = {"question": codec.encode_questions([question]), "answer": codec.encode_answers([answer])}
+        return np.asarray(model({name: value.astype(np.int32) for name, value in inputs.items()}, training=False))[0]
+
+    one, other = logits_of("111111+222222", "333333"), logits_of("511111+222222", "733333")
+    # The encoder carries the sixth digit to the fifth place, the decoder's look at the question to the fourth.
+    np.testing.assert_allclose(one[:3], other[:3], atol=1e-5)
+    assert np.abs(one[3:6] - other[3:6]).max(axis=1).min() > 1e-3
+    one, other = logits_of("111111+222222", "333333"), logits_of("111115+222222", "333337")
+    # Step 1 sees the digit that was written last, and the one after it sees step 1: nothing reaches further.
+    np.testing.assert_allclose(one[3:], other[3:], atol=1e-5)
 
 
 def test_without_number_embedding_the_order_of_the_operands_does_not_matter():

@@ -23,6 +23,7 @@ LONG = make_texts(
 ARCHITECTURES = {
     "transformer": TransformerRecipe(width=12, heads=3, feed_forward=20, decoder_depth=2),
     "transformer relative": TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative"),
+    "transformer window": TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative", place_window=2),
     "transformer pairs": TransformerRecipe(width=12, heads=3, feed_forward=20, places="pairs"),
     "attention": AttentionRecipe(width=8, heads=2),
     "feedback": FeedbackRecipe(width=8, depth=2),

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
@@ -13,11 +14,15 @@ from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.unseen import unseen_equations
 from eqstream.pipelines.build import build
+from eqstream.seq2seq.config.architectures import RepeatVectorRecipe, TransformerRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe
+from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training import callbacks
+from eqstream.seq2seq.training.batches import with_targets
 from eqstream.seq2seq.training.training_source import make_source
+from tests.recipes import make_texts
 
 RECIPE = {
     "name": "sums",
@@ -199,3 +204,29 @@ def test_damaged_shard_ends_a_training_in_one_line_and_the_repaired_one_lets_it_
         train(recipe, data, run, report=lambda line: None)
     shard.write_bytes(contents)
     assert train(recipe, data, run, resume=True, report=lambda line: None).num_epochs == 1
+
+
+@pytest.mark.parametrize("padding", ["left", "right"])
+def test_batches_lose_columns_that_hold_only_pads_if_the_model_reads_none(padding):
+    texts = make_texts("+0123456789", 41, 21, operands={"min": 0, "max": 10**20 - 1}, spacing=False)
+    codec = texts.codec(padding=padding, reverse_answer=True)
+    questions = codec.encode_questions(["123+45", "99999+1"]).astype(np.int32)
+    answers = codec.encode_answers(["168", "100000"]).astype(np.int32)
+
+    def shapes_of(recipe, *, mask_pads=True):
+        model = make_model(recipe, codec, seed=0)
+        batch = {"question": questions, "answer": answers}
+        inputs, target, weights = next(
+            iter(with_targets(tf.data.Dataset.from_tensors(batch), model, mask_pads=mask_pads))
+        )
+        kept = inputs["question"].numpy()
+        assert np.array_equal(
+            kept, questions[:, -kept.shape[1] :] if padding == "left" else questions[:, : kept.shape[1]]
+        )
+        assert np.array_equal(inputs["answer"], target)
+        return kept.shape, target.shape, weights.shape
+
+    transformer = TransformerRecipe(width=4, heads=2, feed_forward=4)
+    assert shapes_of(transformer) == ((2, 8), (2, 8), (2, 8))
+    assert shapes_of(transformer, mask_pads=False) == ((2, 8), (2, 22), (2, 22))
+    assert shapes_of(RepeatVectorRecipe(encoder_width=4, decoder_width=4)) == ((2, 41), (2, 22), (2, 22))
