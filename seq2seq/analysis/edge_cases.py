@@ -31,8 +31,9 @@ class EdgeCase:
 def list_edge_cases(space: SpaceRecipe) -> list[EdgeCase]:
     """Returns the suite of a space: each equation once, those that the space does not contain left out.
 
-    Kinds, as far as a space has them: `longest carries` (and borrows), `zeros`, `equal operands`, `negative answers`,
-    `symmetric inputs` (both orders), `smallest and largest`, `round numbers`, `decimals`, `most terms`, `mixed`.
+    Kinds, as far as a space has them: `longest carries` (and borrows), `carry chains` (of every length), `zeros`,
+    `equal operands`, `repeated digits`, `negative answers`, `symmetric inputs` (both orders), `smallest and largest`,
+    `round numbers`, `decimals`, `most terms`, `mixed`.
     Deterministic in the space.
     """
     cases: dict[str, EdgeCase] = {}
@@ -83,9 +84,11 @@ def _list_trees(space: SpaceRecipe) -> Iterator[tuple[str, Iterator[Tree]]]:
     step = Fraction(1, 10**space.operands.decimals)
     nines = [10**length - 1 for length in range(1, len(str(max(abs(low), abs(high)))) + 1)]
     yield "longest carries", iter(_list_chains(space, nines))
+    yield "carry chains", _of_pairs(space, _list_chain_pairs(len(nines)))
     yield "zeros", _of_pairs(space, [(0, 0), *_both_orders((0, high), (0, 1), (0, low), (0, step))])
     equal = [1, 5, *nines, *(nine // 9 for nine in nines), high, low]
     yield "equal operands", _of_pairs(space, [(number, number) for number in equal])
+    yield "repeated digits", _of_pairs(space, _list_repeated_digits(nines))
     yield "negative answers", _of_pairs(space, _both_orders((low, high), (1, high), (0, high), (0, 1), (-1, 1)))
     unequal = _both_orders(*itertools.pairwise([*nines[:-1], high]), (1, high), (12, 345), (2, high - 1))
     yield "symmetric inputs", _of_pairs(space, unequal)
@@ -127,6 +130,27 @@ def _list_chains(space: SpaceRecipe, nines: Sequence[int]) -> list[Tree]:
         mine = sorted((each for each in ripples if each[1].operator == operator), key=lambda each: -each[0])
         chosen += [tree for carries, tree in dict.fromkeys(mine) if carries][:_MAX_CHAINS]
     return chosen
+
+
+def _list_chain_pairs(num_digits: int) -> list[Pair]:
+    """Returns pairs whose carries, or whose borrows through zeros, run on for 1, 2, … places from either end."""
+    pairs: list[Pair] = []
+    for length in range(1, num_digits + 1):
+        nine = 10**length - 1
+        for unit in sorted({1, 10 ** (num_digits - length)}):
+            pairs += _both_orders((nine * unit, unit), ((nine // 9 * 4 + 1) * unit, nine // 9 * 5 * unit))
+            pairs += [((nine + 1) * unit, unit), ((nine + 1) * unit, nine * unit)]
+    return pairs
+
+
+def _list_repeated_digits(nines: Sequence[int]) -> list[Pair]:
+    """Returns pairs of numbers of one digit each: all digits at full length, one at every length."""
+    ones = nines[-1] // 9
+    pairs: list[Pair] = [(digit * ones, digit * ones) for digit in range(1, 10)]
+    for length, nine in enumerate(nines):
+        digit = 1 + length % 9
+        pairs += _both_orders((nine // 9 * digit, nine // 9 * (10 - digit)), (nine // 9 * digit, ones * digit))
+    return pairs
 
 
 def _list_decimal_pairs(step: Fraction) -> list[Pair]:

@@ -181,4 +181,4 @@ def _narrow(batch: dict[str, tf.Tensor], *, pads_left: bool, mask_pads: bool) ->
 def _needed_width(tokens: tf.Tensor) -> tf.Tensor:
     """Returns the length of the longest row, rounded up to few different widths, each of which has to be compiled."""
     longest = tf.reduce_max(tf.reduce_sum(tf.cast(tokens != PAD, tf.int32), axis=1))
-    return tf.minimum(-(-longest // _WIDTH_STEP) * _WIDTH_STEP, tokens.shape[1])
+    return tf.minimum(-(-longest // _WIDTH_STEP) * _WIDTH_STEP, tf.shape(tokens)[1])
