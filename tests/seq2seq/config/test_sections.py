@@ -106,10 +106,10 @@ def test_every_recipe_that_is_shipped_can_be_trained(name):
             "^`model`: `place_offset` needs `places: absolute`, got `places: relative`: others move anyway$",
         ),
         (
-            {"model": {"place_window": 2}},
+            {"model": {"kind": "transformer", "place_window": 2}},
             "^`model`: `place_window` needs `places: relative`, got `places: absolute`: it counts places$",
         ),
-        ({"model": {"place_window": -1}}, "^`model`: `place_window` must not be below 0, got -1$"),
+        ({"model": {"kind": "transformer", "place_window": -1}}, "^`model`: `place_window` must not be below 0, got -1$"),
         (
             {"model": {"kind": "transformer", "places": "pairs", "number_embedding": False}},
             "^`model`: `number_embedding: false` does not go with `places: pairs`, which tells numbers apart$",
