@@ -109,7 +109,10 @@ def test_every_recipe_that_is_shipped_can_be_trained(name):
             {"model": {"kind": "transformer", "place_window": 2}},
             "^`model`: `place_window` needs `places: relative`, got `places: absolute`: it counts places$",
         ),
-        ({"model": {"kind": "transformer", "place_window": -1}}, "^`model`: `place_window` must not be below 0, got -1$"),
+        (
+            {"model": {"kind": "transformer", "place_window": -1}},
+            "^`model`: `place_window` must not be below 0, got -1$",
+        ),
         (
             {"model": {"kind": "transformer", "places": "pairs", "number_embedding": False}},
             "^`model`: `number_embedding: false` does not go with `places: pairs`, which tells numbers apart$",

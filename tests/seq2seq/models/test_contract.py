@@ -52,7 +52,6 @@ ARCHITECTURES = {
         width=12, heads=3, feed_forward=20, encoder_depth=2, decoder_depth=2, dropout=0.1
     ),
     "transformer relative": TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative"),
-    "transformer window": TransformerRecipe(width=12, heads=3, feed_forward=20, places="relative", place_window=1),
     "feedback deep": FeedbackRecipe(width=16, depth=2),
     "attention": AttentionRecipe(
         width=12,
@@ -204,8 +203,7 @@ def test_a_tiny_task_is_learned_by_heart(architecture):
 
 
 @pytest.mark.parametrize(
-    "architecture",
-    ["transformer", "transformer deep", "transformer relative", "transformer window", "transformer pairs"],
+    "architecture", ["transformer", "transformer deep", "transformer relative", "transformer pairs"]
 )
 def test_the_transformer_does_not_depend_on_padding(architecture):
     model = make_scrambled(architecture)
