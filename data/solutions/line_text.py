@@ -9,19 +9,17 @@ import numpy as np
 
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.string_tables import PieceTable
-from eqstream.data.solutions.lines import END, Lines
+from eqstream.data.solutions.forms import Forms
+from eqstream.data.solutions.lines import Lines
 from eqstream.data.space.literals import find_literals, literal_number, literal_text, most_brackets
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.space.shapes import OPERAND, ShapeColumns
-from eqstream.data.space.trees import Steps
+from eqstream.data.space.shapes import OPERAND
 
 _GROUP = 4
 _BASE = 10**_GROUP
 # What splitting off a digit puts around an operation: `(v + (x - y * v) / y) * z`.
 _BRACKETS_OF_A_STEP = 2
 _EMPTY = 0
-# Kinds of tokens are digits to the base of 6: so many make a number of 63 bits, and so many more one below 2 ** 32.
-_NUM_KINDS, _FIRST_DIGITS, _MORE_DIGITS = END + 1, 24, 12
 
 
 class LineEncoder:
@@ -55,7 +53,7 @@ class LineEncoder:
         is_slot[np.arange(len(lines)), 2 * num_numbers - 1] = True
         is_number = lines.kinds[is_slot] == OPERAND
         values = lines.values[is_slot] * is_number
-        literals = _find_literals(lines.kinds, num_numbers)
+        literals = _find_literals(lines.forms)
         own_literals = literals[np.arange(literals.shape[1]) <= num_numbers[:, None]]
         columns = [self._literal_ids[(values < 0).astype(np.intp), own_literals]]
         columns += [part * is_number for part in self._digit_ids(np.abs(values))]
@@ -104,49 +102,10 @@ def _list_literals(space: PreparedSpace) -> dict[int, str]:
     return {number: literal_text(number, spacing=space.recipe.spacing) for number in numbers}
 
 
-def _find_literals(kinds: np.ndarray, num_numbers: np.ndarray) -> np.ndarray:
+def _find_literals(forms: Forms) -> np.ndarray:
     """Returns the number of each literal of n lines, uint16 (n, slots); those of slots that are absent mean nothing."""
-    first_rows, numbers = _number_rows(kinds)
-    forms, sizes = kinds[first_rows], num_numbers[first_rows]
-    literals = np.zeros((len(forms), int(sizes.max(initial=0)) + 1), dtype=np.uint16)
-    for size in np.unique(sizes).tolist():
-        rows = np.flatnonzero(sizes == size)
-        literals[rows, : size + 1] = find_literals(_read_postfix(forms[rows, : 2 * size - 1])).T
-    return literals.take(numbers, axis=0)
-
-
-def _number_rows(kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a row of each different kind, and for each row which of those it is like, (n,)."""
-    codes = np.zeros(len(kinds), dtype=np.int64)
-    start, count = 0, _FIRST_DIGITS
-    first_rows = codes[:0]
-    while start < kinds.shape[1]:
-        digits = kinds[:, start : start + count]
-        codes = codes * _NUM_KINDS ** digits.shape[1] + digits @ _NUM_KINDS ** np.arange(digits.shape[1])
-        _, first_rows, codes = np.unique(codes, return_index=True, return_inverse=True)
-        start, count = start + count, _MORE_DIGITS
-    return first_rows, codes
-
-
-def _read_postfix(kinds: np.ndarray) -> ShapeColumns:
-    """Returns the shapes of lines with equally many tokens, given their kinds, uint8 (n, 2 * num_terms - 1)."""
-    num_rows, num_tokens = kinds.shape
-    num_terms = (num_tokens + 1) // 2
-    rows = np.arange(num_rows)
-    operators = np.full((num_terms, num_rows), OPERAND, dtype=np.uint8)
-    steps = Steps(*(np.zeros((num_terms - 1, num_rows), dtype=np.uint8) for _ in range(3)))
-    # The first leaf of each side that waits for its operator, the latest side last.
-    waiting = np.zeros((num_terms, num_rows), dtype=np.int64)
-    num_waiting, num_leaves = np.zeros(num_rows, dtype=np.int64), np.zeros(num_rows, dtype=np.int64)
-    for place, column in enumerate(kinds.T):
-        is_leaf = column == OPERAND
-        own = rows[is_leaf]
-        waiting[num_waiting[own], own] = num_leaves[own]
-        own = rows[~is_leaf]
-        start, middle = (waiting[num_waiting[own] - back, own] for back in (2, 1))
-        step = place - num_leaves[own]
-        steps.starts[step, own], steps.middles[step, own], steps.ends[step, own] = start, middle, num_leaves[own]
-        operators[middle, own] = column[own]
-        num_waiting += np.where(is_leaf, 1, -1)
-        num_leaves += is_leaf
-    return ShapeColumns(operators, steps)
+    most_terms = max((group.num_terms for group in forms.groups), default=0)
+    literals = np.zeros((forms.count, most_terms + 1), dtype=np.uint16)
+    for group in forms.groups:
+        literals[group.forms, : group.num_terms + 1] = find_literals(group.columns).T
+    return literals.take(forms.numbers, axis=0)

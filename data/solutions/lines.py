@@ -5,10 +5,12 @@ A line is an equation's question. In postfix order an operator stands behind its
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from eqstream.data.errors import UserError
+from eqstream.data.solutions.forms import Forms, find_forms
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.shapes import OPERAND, ShapeColumns
@@ -36,6 +38,11 @@ class Lines:
     def are_solved(self) -> np.ndarray:
         """Whether each line is a plain number, bool (n,)."""
         return self.kinds[:, 1] == END
+
+    @cached_property
+    def forms(self) -> Forms:
+        """The forms of the lines."""
+        return find_forms(self.kinds)
 
     def take(self, rows: np.ndarray) -> "Lines":
         """Returns the lines at `rows`."""

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.solutions.held_out_lines import find_held_out
 from eqstream.data.solutions.line_text import LineEncoder
 from eqstream.data.solutions.lines import check_solvable, lines_of
 from eqstream.data.solutions.rewriting import rewrite
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.streams.shared_equations import HeldOut
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +24,14 @@ class Steps:
         answer: the next line.
         equation: the row of the equation in its block, int64 (n,).
         number: how many lines of the solution come before the question, int32 (n,).
+        num_left_out: how many steps beside them were left out, as one of their lines is held out.
     """
 
     question: ByteRows
     answer: ByteRows
     equation: np.ndarray
     number: np.ndarray
+    num_left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.equation)
@@ -48,23 +52,43 @@ class BlockSolver:
         self._space = space
         self._encoder = LineEncoder(space)
 
-    def iter_steps(self, block: EquationBlock) -> Iterator[Steps]:
+    def iter_steps(self, block: EquationBlock, held_out: HeldOut | None = None) -> Iterator[Steps]:
         """Yields the first steps of all equations of a block, then the second ones, until all are solved.
 
         Equations are in the order of the block; those that are solved, or are plain numbers, have no more steps.
+
+        Args:
+            block: of the space.
+            held_out: equations that no line but the first of a solution may be, nor a twin of one.
         """
         lines, equation = lines_of(block, self._space), np.arange(len(block))
-        texts = self._encoder.encode(lines)
+        texts, is_held_out = self._encoder.encode(lines), np.zeros(len(block), dtype=bool)
         number = 0
-        while True:
-            rows = np.flatnonzero(~lines.are_solved)
-            if not len(rows):
-                return
+        while len(rows := np.flatnonzero(~lines.are_solved)):
             lines, equation = rewrite(lines.take(rows), self._space.recipe.division), equation.take(rows)
-            question = ByteRows(texts.matrix.take(rows, axis=0), texts.lengths.take(rows))
+            question, is_left_out = _take_texts(texts, rows), is_held_out.take(rows)
             texts = self._encoder.encode(lines)
-            yield Steps(question, texts, equation, np.full(len(rows), number, dtype=np.int32))
+            steps = Steps(question, texts, equation, np.full(len(rows), number, dtype=np.int32))
+            if held_out is not None:
+                is_held_out = find_held_out(lines, held_out, self._space.decimals)
+                steps = _leave_out(steps, is_left_out | is_held_out)
+            yield steps
             number += 1
+
+
+def _take_texts(texts: ByteRows, rows: np.ndarray) -> ByteRows:
+    return ByteRows(texts.matrix.take(rows, axis=0), texts.lengths.take(rows))
+
+
+def _leave_out(steps: Steps, is_left_out: np.ndarray) -> Steps:
+    rows = np.flatnonzero(~is_left_out)
+    return Steps(
+        question=_take_texts(steps.question, rows),
+        answer=_take_texts(steps.answer, rows),
+        equation=steps.equation.take(rows),
+        number=steps.number.take(rows),
+        num_left_out=len(steps) - len(rows),
+    )
 
 
 def join_steps(parts: list[Steps]) -> Steps:
@@ -74,4 +98,5 @@ def join_steps(parts: list[Steps]) -> Steps:
         answer=ByteRows.join([part.answer for part in parts]),
         equation=np.concatenate([np.zeros(0, np.int64), *(part.equation for part in parts)]),
         number=np.concatenate([np.zeros(0, np.int32), *(part.number for part in parts)]),
+        num_left_out=sum(part.num_left_out for part in parts),
     )

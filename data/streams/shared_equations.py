@@ -34,7 +34,7 @@ class HeldOut:
 
     def has_classes(self, classes: TwinClasses, decimals: int) -> np.ndarray:
         """Returns which of some classes are held out, bool (n,); `decimals` are those of an operand."""
-        return self._contains(class_hash(classes.columns, classes.operands, decimals=decimals, salt=""))
+        return self.contains(class_hash(classes.columns, classes.operands, decimals=decimals, salt=""))
 
     def find_records(self, recipe: Recipe, split: str) -> np.ndarray:
         """Returns the records of a dataset's split whose equations are held out, int64 (n,), rising.
@@ -45,11 +45,12 @@ class HeldOut:
         """
         found, start = [np.zeros(0, np.int64)], 0
         for hashes in _hash_splits(recipe, [split]):
-            found.append(start + np.flatnonzero(self._contains(hashes)))
+            found.append(start + np.flatnonzero(self.contains(hashes)))
             start += len(hashes)
         return np.concatenate(found)
 
-    def _contains(self, hashes: np.ndarray) -> np.ndarray:
+    def contains(self, hashes: np.ndarray) -> np.ndarray:
+        """Returns which classes are held out, bool (n,), given their hashes without salt, uint64 (n,)."""
         if not len(self):
             return np.zeros(len(hashes), bool)
         places = np.minimum(np.searchsorted(self._hashes, hashes), len(self) - 1)

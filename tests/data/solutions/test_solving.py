@@ -8,59 +8,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
-from eqstream.data.formats.column_encoder import ColumnEncoder
-from eqstream.data.reference.parsing import parse, render
-from eqstream.data.reference.solution import solution
+from eqstream.data.reference.parsing import render
 from eqstream.data.solutions.lines import Lines, lines_of
 from eqstream.data.solutions.rewriting import rewrite
 from eqstream.data.solutions.solving import BlockSolver, join_steps
-from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import prepare_space
-from eqstream.data.splits.counting_policy import count_for_plan
-from eqstream.data.splits.plan import plan_splits
 from tests.brute_force import make_recipe
+from tests.data.solutions.solving import block_of, questions_of, solutions_of
 from tests.examples import examples
 
 
-def blocks_of(recipe) -> EquationBlock:
-    """All equations of a recipe's splits; few positions are looked at where few equations are wanted."""
-    counts = count_for_plan(recipe, block_size=64)
-    segments = [segment for task in plan_splits(counts).shards for segment in task.segments]
-    return join_blocks(
-        [
-            block
-            for segment in segments
-            for block in counts.by_source[segment.source].enumeration.equations(
-                segment.first, segment.count, position=segment.position, before=segment.before
-            )
-        ]
-    )
-
-
-def solve(recipe) -> list[list[str]]:
-    """The lines of each equation's solution, as they come in bulk."""
-    block, space = blocks_of(recipe), prepare_space(recipe.space)
-    chains = [[question] for question in ColumnEncoder(space).to_columns(block).question.to_texts()]
-    for steps in BlockSolver(space).iter_steps(block):
+def assert_solved(recipe):
+    space, block = recipe.space, block_of(recipe)
+    chains = [[question] for question in questions_of(recipe, block)]
+    for steps in BlockSolver(prepare_space(space)).iter_steps(block):
         assert (np.diff(steps.equation) > 0).all()
-        rows = zip(
-            steps.question.to_texts(),
-            steps.answer.to_texts(),
-            steps.equation.tolist(),
-            steps.number.tolist(),
-            strict=True,
-        )
-        for question, answer, equation, number in rows:
+        assert steps.num_left_out == 0
+        texts = zip(steps.question.to_texts(), steps.answer.to_texts(), strict=True)
+        rows = zip(steps.equation.tolist(), steps.number.tolist(), strict=True)
+        for (question, answer), (equation, number) in zip(texts, rows, strict=True):
             assert chains[equation][-1] == question
             assert len(chains[equation]) == number + 1
             chains[equation].append(answer)
-    return chains
-
-
-def assert_solved(recipe):
-    space = recipe.space
-    for chain in solve(recipe):
-        assert chain == [render(line, space.spacing) for line in solution(parse(chain[0]), space.division)]
+    expected = solutions_of(recipe, block)
+    assert chains == [[render(line, space.spacing) for line in lines] for lines in expected]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +79,7 @@ def test_many_terms_make_lines_of_any_width():
 
 def test_steps_of_several_parts_are_joined_in_order():
     recipe = make_recipe({"operands": {"min": 10, "max": 13}, "operators": "*", "terms": 3})
-    solver, block = BlockSolver(prepare_space(recipe.space)), blocks_of(recipe)
+    solver, block = BlockSolver(prepare_space(recipe.space)), block_of(recipe)
     parts = list(solver.iter_steps(block))
     joined = join_steps(parts)
     assert joined.question.to_texts() == list(itertools.chain.from_iterable(part.question.to_texts() for part in parts))
@@ -119,7 +90,7 @@ def test_steps_of_several_parts_are_joined_in_order():
 
 def test_plain_numbers_have_no_steps_and_stay():
     recipe = make_recipe({"operands": {"min": -3, "max": 3}, "operators": "+", "terms": {"min": 1, "max": 2}})
-    space, block = prepare_space(recipe.space), blocks_of(recipe)
+    space, block = prepare_space(recipe.space), block_of(recipe)
     lines = lines_of(block, space)
     rewritten = rewrite(lines, "exact")
     assert rewritten.are_solved.all()
