@@ -11,7 +11,7 @@ from tests.brute_force import make_recipe
 from tests.data.solutions.solving import block_of, questions_of, solutions_of
 
 SPACES = {
-    "sums and products": {"operands": {"min": 9, "max": 13}, "operators": "+-*", "terms": {"min": 2, "max": 3}},
+    "sums and products": {"operands": {"min": -1, "max": 5}, "operators": "+-*", "terms": {"min": 2, "max": 3}},
     "brackets": {"operands": {"min": -1, "max": 4}, "operators": "-*", "terms": {"min": 2, "max": 3}, "brackets": True},
     "quotients": {"operands": {"min": 0, "max": 40}, "operators": "+/", "terms": {"min": 1, "max": 2}},
     "larger numbers than operands": {"operands": {"min": 8, "max": 9}, "operators": "*", "terms": {"min": 2, "max": 4}},
