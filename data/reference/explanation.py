@@ -13,16 +13,17 @@ from eqstream.data.reference.parsing import (
     parse_strict,
     render,
 )
-from eqstream.data.reference.solution import next_line
+from eqstream.data.reference.solution import line_text, next_line
 
 
-def explain(tree: Tree, line: str, *, division: str = "exact", spacing: bool = True) -> str | None:
+def explain(tree: Tree, line: str, *, division: str = "exact", places: int = 0, spacing: bool = True) -> str | None:
     """Returns why `line` is not the line after `tree`, in words that follow its text and a colon; None where it is.
 
     Args:
         tree: The line before, which has a solution.
         line: What was written after it.
         division: As of `next_line`.
+        places: As of `next_line`.
         spacing: Whether spaces stand around operators.
 
     Raises: as `next_line`, for `tree` alone. Whatever `line` says can be explained.
@@ -33,24 +34,31 @@ def explain(tree: Tree, line: str, *, division: str = "exact", spacing: bool = T
     >>> explain(parse("1 + 2 + 3"), "1 + 5")
     'its value is right, but this is not the next step: 1 + 2 + 3 becomes 3 + 3, the line has 1 + 5'
     """
-    step = next_line(tree, division)
-    if line == render(step, spacing):
+    step = next_line(tree, division, places)
+    if line == line_text(step, division, spacing):
         return None
     try:
-        found = parse_strict(line, spacing)
+        found = _read(line, step, division, spacing)
         found_value = _value(found, division)
     except UserError as error:
         return str(error)
     except ZeroDivisionError:
         return "it has no value: it divides by zero"
-    value = _value(tree, division)
-    judgement = f"its value is {_value_text(found_value)}, not {_value_text(value)}"
-    if found_value == value:
-        judgement = "its value is right, but this is not the next step"
+    judgement = "its value is right, but this is not the next step"
+    # They differ where the step rounds; to leave that out is no mistake in the value.
+    if found_value not in (_value(tree, division), value := _value(step, division)):
+        judgement = f"its value is {_value_text(found_value, division)}, not {_value_text(value, division)}"
     before, after, there = _narrow(tree, step, found)
     verb = "stays" if before == after else "is" if isinstance(after, Number) else "becomes"
-    becomes = "" if before == after else f" {render(after, spacing)}"
-    return f"{judgement}: {render(before, spacing)} {verb}{becomes}, the line has {render(there, spacing)}"
+    becomes = "" if before == after else f" {line_text(after, division, spacing)}"
+    has = line if there is found else render(there, spacing)
+    return f"{judgement}: {render(before, spacing)} {verb}{becomes}, the line has {has}"
+
+
+def _read(line: str, step: Tree, division: str, spacing: bool) -> Tree:
+    # The answer of a `fraction` is written without spaces.
+    is_answer = division == "fraction" and isinstance(step, Number)
+    return parse_strict(line, spacing and not (is_answer and "/" in line and " " not in line))
 
 
 def _value(tree: Tree, division: str) -> Rational:
@@ -58,10 +66,10 @@ def _value(tree: Tree, division: str) -> Rational:
     return evaluate(tree, "quotient" if division == "quotient" else "fraction")
 
 
-def _value_text(value: Rational) -> str:
+def _value_text(value: Rational, division: str) -> str:
     if max(abs(value.numerator), value.denominator) >= 10**MAX_DIGITS:
         return f"a number of more than {MAX_DIGITS} digits"
-    return str(value) if decimal_places(value) is None else decimal_text(value)
+    return str(value) if division == "fraction" or decimal_places(value) is None else decimal_text(value)
 
 
 def _narrow(before: Tree, after: Tree, found: Tree) -> tuple[Tree, Tree, Tree]:

@@ -7,19 +7,20 @@ further, until a number is left: the answer. docs/solutions.md explains the rule
 from collections.abc import Iterator
 from fractions import Fraction
 
-from eqstream.data.errors import UserError
-from eqstream.data.reference.evaluation import InexactDivisionError
-from eqstream.data.reference.parsing import Number, Operation, Rational, Tree, decimal_places
+from eqstream.data.reference.evaluation import answer_text
+from eqstream.data.reference.fraction_rules import combine
+from eqstream.data.reference.parsing import Number, Operation, Rational, Tree, decimal_places, render
+from eqstream.data.reference.step_rules import make_number, rewrite, split_quotient
 
 
-def solution(tree: Tree, division: str = "exact") -> list[Tree]:
+def solution(tree: Tree, division: str = "exact", places: int = 0) -> list[Tree]:
     """Returns all lines: the equation itself first, a number, its answer, last.
 
     Raises: as `next_line`.
 
-    >>> from eqstream.data.reference.parsing import parse, render
+    >>> from eqstream.data.reference.parsing import parse
     >>> for line in solution(parse("131 + 83 - 744 * 33")):
-    ...     print(render(line))
+    ...     print(line_text(line))
     131 + 83 - 744 * 33
     214 - 744 * 33
     214 - 22320 - 744 * 3
@@ -27,144 +28,108 @@ def solution(tree: Tree, division: str = "exact") -> list[Tree]:
     -22106 - 2232
     -24338
     """
-    return list(iterate_lines(tree, division))
+    return list(iterate_lines(tree, division, places))
 
 
-def iterate_lines(tree: Tree, division: str = "exact") -> Iterator[Tree]:
+def iterate_lines(tree: Tree, division: str = "exact", places: int = 0) -> Iterator[Tree]:
     """Yields the lines of `solution` one after the other."""
     yield tree
-    while isinstance(tree, Operation):
-        tree = next_line(tree, division)
-        yield tree
+    while (following := next_line(tree, division, places)) != tree:
+        yield following
+        tree = following
 
 
-def next_line(tree: Tree, division: str = "exact") -> Tree:
-    """Returns the line after `tree`, which differs by one step; a number has none and comes back as it is.
+def line_text(line: Tree, division: str = "exact", spacing: bool = True) -> str:
+    """Returns the text of a line; a number that is a `fraction` has numerator and denominator, without spaces.
 
-    The step is made at the first operation between two numbers, from the left. Nothing else changes, but for a sum or
-    difference that this operation is the right side of: what is split off goes to its left side.
+    >>> line_text(Operation("/", Number(2), Number(3)), "fraction"), line_text(Number(Fraction(2, 3)), "fraction")
+    ('2 / 3', '2/3')
+    """
+    if isinstance(line, Number):
+        return answer_text(line.value, "fraction" if division == "fraction" else "exact")
+    return render(line, spacing)
+
+
+def next_line(tree: Tree, division: str = "exact", places: int = 0) -> Tree:
+    """Returns the line after `tree`, which differs by one step; an answer has none and comes back as it is.
+
+    The step is made at the first operation, from the left, that it can be made at. Nothing else changes, but for a sum
+    or difference that this operation is the right side of: what is split off goes to its left side.
 
     Args:
         tree: The line.
-        division: `exact` (any quotient with a finite decimal form) or `quotient` (the floor of each).
+        division: `exact` (any quotient with a finite decimal form), `quotient` (the floor of each), `decimal` or
+            `fraction`.
+        places: Digits after the point of an answer; matters for `decimal` alone.
 
     Raises:
         ZeroDivisionError: The step divides by zero.
         InexactDivisionError: The step divides exactly, but the quotient has no finite decimal form.
-        UserError: There are no rules for this `division`.
 
-    >>> from eqstream.data.reference.parsing import parse, render
-    >>> render(next_line(parse("5 * 84138 / 37")))
-    '420690 / 37'
+    >>> from eqstream.data.reference.parsing import parse
     >>> render(next_line(parse("84138 / 37"))), render(next_line(parse("9 - 84138 / 37")))
     ('2000 + (84138 - 37 * 2000) / 37', '9 - 2000 - (84138 - 37 * 2000) / 37')
     """
-    if division not in ("exact", "quotient"):
-        raise UserError(f"worked solutions need `division: exact` or `division: quotient`, got `{division}`")
     if isinstance(tree, Number):
-        return tree
+        return _round(tree.value, places) if division == "decimal" else tree
+    if division == "decimal" and (line := _divide_to_places(tree, places)):
+        return line
+    if division == "fraction" and (terms := _terms(tree, division)):
+        return Number(Fraction(*terms))
+    line = _step(tree, division)
+    if isinstance(line, Number) and answer_text(line.value, division, places) != render(line):
+        return Operation("/", line, Number(1))
+    return line
+
+
+def _step(tree: Operation, division: str) -> Tree:
     operator, left, right = tree
-    if isinstance(left, Operation):
-        return Operation(operator, next_line(left, division), right)
-    if isinstance(right, Operation):
-        return _rewrite_right_side(operator, left, right, division)
-    return _rewrite(operator, left.value, right.value, division)
+    if isinstance(left, Operation) and not _terms(left, division):
+        return Operation(operator, _step(left, division), right)
+    if isinstance(right, Operation) and not _terms(right, division):
+        step = _step(right, division)
+        is_between_numbers = isinstance(right.left, Number) and isinstance(right.right, Number)
+        return _join(operator, left, step) if is_between_numbers else Operation(operator, left, step)
+    if isinstance(left, Number) and isinstance(right, Number):
+        step = rewrite(operator, left.value, right.value, division)
+        assert step is not None
+        return step
+    return combine(operator, left, right)
 
 
-def _rewrite_right_side(operator: str, left: Number, right: Operation, division: str) -> Operation:
-    step = next_line(right, division)
-    is_between_numbers = isinstance(right.left, Number) and isinstance(right.right, Number)
-    if operator in "+-" and is_between_numbers and isinstance(step, Operation) and step.operator == "+":
-        return Operation(operator, Operation(operator, left, step.left), step.right)
-    return Operation(operator, left, step)
+def _join(operator: str, left: Tree, right: Tree) -> Operation:
+    """Returns the operation; if both are sums or differences, what the right side begins with goes to the left one."""
+    if operator in "+-" and isinstance(left, Number) and isinstance(right, Operation) and right.operator == "+":
+        return Operation(operator, Operation(operator, left, right.left), right.right)
+    return Operation(operator, left, right)
 
 
-def _rewrite(operator: str, left: Rational, right: Rational, division: str) -> Tree:
-    """Returns what takes the place of an operation: its value, a simpler operation, or a part plus a rest."""
-    if operator == "+":
-        return _number(left + right)
-    if operator == "-":
-        return _number(left - right)
-    if operator == "*":
-        return _multiply(left, right)
-    return _divide(left, right, division)
+def _terms(tree: Tree, division: str) -> tuple[Rational, Rational] | None:
+    """Returns numerator and denominator of a fraction that is left as it is until it is combined, else None."""
+    if division not in ("decimal", "fraction") or isinstance(tree, Number) or tree.operator != "/":
+        return None
+    if not (isinstance(tree.left, Number) and isinstance(tree.right, Number)):
+        return None
+    terms = tree.left.value, tree.right.value
+    return terms if rewrite("/", *terms, division) is None else None
 
 
-def _multiply(left: Rational, right: Rational) -> Tree:
-    if _has_one_digit(left) or _has_one_digit(right):
-        return _number(left * right)
-    if right < 0:
-        return _operation("*", -left, -right)
-    part = _leading_part(right)
-    return Operation("+", _number(left * part), _operation("*", left, right - part))
+def _divide_to_places(tree: Operation, places: int) -> "Tree | None":
+    """Returns the line after a fraction that is all there is, or all but a number it is added to; else None."""
+    operator, left, right = tree
+    if operator == "/" and isinstance(left, Number) and right == Number(1):
+        return _round(left.value, places)
+    if operator in "+-" and isinstance(left, Number) and (terms := _terms(right, "decimal")):
+        total, quotient = Fraction(left.value), Fraction(*terms)
+        finest = max(places + 1, decimal_places(total) or 0)
+        if abs(quotient) < Fraction(1, 10**finest):
+            return _round(total - quotient if operator == "-" else total + quotient, places)
+        return _join(operator, left, split_quotient(*terms))
+    if terms := _terms(tree, "decimal"):
+        is_small = abs(Fraction(*terms)) < Fraction(1, 10 ** (places + 1))
+        return Number(0) if is_small else split_quotient(*terms)
+    return None
 
 
-def _divide(dividend: Rational, divisor: Rational, division: str) -> Tree:
-    if divisor == 0:
-        raise ZeroDivisionError(f"{dividend} is divided by zero")
-    quotient = Fraction(dividend) / divisor
-    if division == "exact" and decimal_places(quotient) is None:
-        raise InexactDivisionError(f"{dividend} / {divisor} has no finite decimal form")
-    if divisor.denominator != 1:
-        scale = 10 ** (decimal_places(divisor) or 0)
-        return _operation("/", dividend * scale, divisor * scale)
-    if divisor < 0:
-        return _operation("/", -dividend, -divisor)
-    if dividend == 0 or divisor == 1 or abs(dividend) == divisor or (division == "quotient" and abs(quotient) < 1):
-        return _number(quotient.__floor__() if division == "quotient" else quotient)
-    part = _estimate(dividend, int(divisor))
-    rest = Operation("-", _number(dividend), _operation("*", divisor, part))
-    return Operation("+", _number(part), Operation("/", rest, _number(divisor)))
-
-
-def _estimate(dividend: Rational, divisor: int) -> Rational:
-    """Returns a first digit of the quotient, in its place: never larger than the true one, often the true one.
-
-    It is that of dividing by the divisor's first two digits, raised by one, which takes no more than a look.
-
-    >>> _estimate(84138, 37), _estimate(-148, 37), _estimate(4602, 599), _estimate(60, 59)
-    (2000, -3, 7, 1)
-    """
-    raised = divisor
-    if divisor >= 10:
-        place = _place(divisor) // 10
-        raised = (divisor // place + 1) * place
-    smallest = min(1, _place(Fraction(dividend) / divisor))
-    estimate = Fraction(abs(dividend)) / raised
-    part = _leading_part(estimate) if estimate >= smallest else smallest
-    return part if dividend > 0 else -part
-
-
-def _has_one_digit(value: Rational) -> bool:
-    """Returns whether no more than one digit of a number is not 0."""
-    return value == 0 or _leading_part(value) == value
-
-
-def _leading_part(value: Rational) -> Rational:
-    """Returns a number with all digits but the first one set to 0.
-
-    >>> _leading_part(-5678), str(_leading_part(Fraction("0.034")))
-    (-5000, '3/100')
-    """
-    place = _place(value)
-    part = _simplify(abs(value) // place * place)
-    return part if value > 0 else -part
-
-
-def _place(value: Rational) -> Rational:
-    """Returns the place of the first digit that is not 0: the largest power of ten that is not above the magnitude."""
-    magnitude = abs(Fraction(value))
-    place = Fraction(10) ** (len(str(magnitude.numerator)) - len(str(magnitude.denominator)))
-    return _simplify(place if place <= magnitude else place / 10)
-
-
-def _operation(operator: str, left: Rational, right: Rational) -> Operation:
-    return Operation(operator, _number(left), _number(right))
-
-
-def _number(value: Rational) -> Number:
-    return Number(_simplify(value))
-
-
-def _simplify(value: Rational) -> Rational:
-    return value.numerator if value.denominator == 1 else value
+def _round(value: Rational, places: int) -> Number:
+    return make_number(round(Fraction(value), places))

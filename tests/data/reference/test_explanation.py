@@ -58,3 +58,30 @@ def test_every_wrong_line_and_no_right_one_has_an_explanation(spacing):
             explanation = explain(line, text, division="quotient", spacing=spacing)
             assert (explanation is None) == (text == right)
             assert explanation is None or explanation.startswith(RIGHT)
+
+
+@pytest.mark.parametrize(
+    ("line", "following", "explanation"),
+    [
+        ("2 / 3", "2/3", None),
+        ("2 / 3", "3/4", "its value is 3/4, not 2/3: 2 / 3 is 2/3, the line has 3/4"),
+        ("2 / 3", "4/6", f"{RIGHT}: 2 / 3 is 2/3, the line has 4/6"),
+        ("2 / 3", "1/0", "it has no value: it divides by zero"),
+        ("2 / 4", "1/2", "'1/2' is not how this equation is written: expected '1 / 2'"),
+        ("2 / 4", "1 / 2", f"{RIGHT}: 2 / 4 becomes 2 / 2 / (4 / 2), the line has 1 / 2"),
+    ],
+)
+def test_fractions_are_compared_as_they_are_written(line, following, explanation):
+    assert explain(parse(line), following, division="fraction") == explanation
+
+
+@pytest.mark.parametrize(
+    ("following", "explanation"),
+    [
+        ("0.13", None),
+        ("0.12", "its value is 0.12, not 0.13: 0.127 + 0.001 / 8 is 0.13, the line has 0.12"),
+        ("0.127125", f"{RIGHT}: 0.127 + 0.001 / 8 is 0.13, the line has 0.127125"),
+    ],
+)
+def test_rounding_is_compared_with_the_rounded_value(following, explanation):
+    assert explain(parse("0.127 + 0.001 / 8"), following, division="decimal", places=2) == explanation

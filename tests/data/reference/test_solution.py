@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eqstream.data.errors import UserError
-from eqstream.data.reference.evaluation import InexactDivisionError, evaluate
+from eqstream.data.reference.evaluation import InexactDivisionError, answer_text, evaluate
 from eqstream.data.reference.parsing import Number, Operation, parse, parse_strict, render
-from eqstream.data.reference.solution import iterate_lines, next_line, solution
+from eqstream.data.reference.solution import iterate_lines, line_text, next_line, solution
 from tests.brute_force import list_chains, list_numbers, list_trees
 from tests.examples import examples
 
 
-def check_solution(tree, division, decimals=0, limit=200):
+def check_solution(tree, division, decimals=0, limit=200, places=0):
     """Checks all that must hold of a solution but for the rules' own choice of steps; returns its number of lines."""
     value = evaluate(tree, division, decimals)
-    chain = list(itertools.islice(iterate_lines(tree, division), limit))
+    chain = list(itertools.islice(iterate_lines(tree, division, places), limit))
     assert chain[0] == tree
-    assert chain[-1] == Number(value)
+    assert isinstance(chain[-1], Number)
+    assert line_text(chain[-1], division) == answer_text(value, division, places)
     assert len(set(chain)) == len(chain)
-    for line in chain[1:]:
+    for line in chain[1:-1]:
         assert evaluate(line, division, 100) == value
         assert all(parse_strict(render(line, spacing), spacing) == line for spacing in (True, False))
         assert all(isinstance(number, int) or number.denominator > 1 for number in numbers_of(line))
@@ -65,11 +65,33 @@ def solvable(trees, division, decimals=0):
         ("quotient", "7 / 2|3 + (7 - 2 * 3) / 2|3 + (7 - 6) / 2|3 + 1 / 2|3 + 0|3"),
         ("quotient", "-7 / 2|-3 + (-7 - 2 * -3) / 2|-3 + (-7 - -6) / 2|-3 + -1 / 2|-3 + -1|-4"),
         ("quotient", "7.5 / -1|-7.5 / 1|-8"),
+        (
+            "decimal",
+            "1 / 6|0.1 + (1 - 6 * 0.1) / 6|0.1 + (1 - 0.6) / 6|0.1 + 0.4 / 6|0.1 + 0.06 + (0.4 - 6 * 0.06) / 6",
+        ),
+        ("decimal", "0.166 + 0.004 / 6|0.17"),
+        ("decimal", "2 - 0.008 / 6|2 - 0.001 - (0.008 - 6 * 0.001) / 6"),
+        ("decimal", "-0.003 / 6|0"),
+        ("decimal", "0.3 * 0.15|0.045 / 1|0.04"),
+        ("decimal", "0.125|0.12"),
+        ("decimal", "1 / 4 * 3|1 * 3 / 4|3 / 4"),
+        ("decimal", "1 / 4 - 1 / 6|(1 * 6 - 1 * 4) / (4 * 6)"),
+        ("decimal", "2 * (3 + 1 / 4)|2 * ((3 * 4 + 1) / 4)|2 * ((12 + 1) / 4)|2 * (13 / 4)|2 * 13 / 4|26 / 4"),
+        ("decimal", "1.5 / (1 / 0.4)|1.5 / (10 / 4)|1.5 * 4 / 10|6 / 10"),
+        ("fraction", "2 / 3|2/3"),
+        ("fraction", "84 / 90|84 / 2 / (90 / 2)|42 / (90 / 2)|42 / 45|42 / 3 / (45 / 3)|14 / (45 / 3)|14 / 15|14/15"),
+        ("fraction", "14 / -22|-14 / 22|-14 / 2 / (22 / 2)|-7 / (22 / 2)|-7 / 11|-7/11"),
+        ("fraction", "2 * (1 / 3)|2 * 1 / 3|2 / 3|2/3"),
+        ("fraction", "1 / 3 / (4 / 5)|1 * 5 / (3 * 4)|5 / (3 * 4)|5 / 12|5/12"),
+        ("fraction", "1 / 5 + 1 / 5|(1 + 1) / 5|2 / 5|2/5"),
+        ("fraction", "0.5 - 0.1|0.4 / 1|4 / 10|4 / 2 / (10 / 2)|2 / (10 / 2)|2 / 5|2/5"),
+        ("fraction", "4036 / 12108|4036 / 2 / (12108 / 2)"),
+        ("fraction", "2018 / 3027|2018 / 1009 / (3027 / 1009)"),
     ],
 )
 def test_rules_by_their_examples(division, expected):
     expected_lines = expected.split("|")
-    found = [render(line) for line in solution(parse(expected_lines[0]), division)]
+    found = [line_text(line, division) for line in solution(parse(expected_lines[0]), division, 2)]
     assert found[: len(expected_lines)] == expected_lines
 
 
@@ -90,6 +112,17 @@ def test_rules_by_their_examples(division, expected):
 def test_all_lines_of_small_spaces_are_equal_and_end_in_the_answer(numbers, operators, terms, division, decimals):
     trees = list_trees([*numbers], operators, terms)
     assert sum(1 for tree in solvable(trees, division, decimals) if check_solution(tree, division, decimals)) > 50
+
+
+@pytest.mark.parametrize("division", ["decimal", "fraction"])
+@pytest.mark.parametrize(
+    ("numbers", "terms"),
+    [([-24, -7, -1, 0, 1, 5, 12, 16, 30, 36], 2), ([-36, 0, 7, 48], 3), (list_numbers(-1, 1, 1)[::3], 2)],
+)
+def test_rounded_quotients_and_fractions_of_small_spaces_end_in_the_answer(numbers, terms, division):
+    trees = list_trees([*numbers], "-*/" if terms == 3 else "+-*/", terms)
+    for tree in solvable(trees, division):
+        check_solution(tree, division, places=terms - 1)
 
 
 def test_solutions_of_chains_without_brackets_hold_too():
@@ -115,8 +148,8 @@ digits = st.integers(-(10**40), 10**40)
 def test_hostile_numbers_end_too(left, right, operator, left_places, right_places):
     sides = [Fraction(left) * Fraction(10) ** left_places, Fraction(right) * Fraction(10) ** right_places]
     tree = Operation(operator, *(parse(render(Number(simple(side)))) for side in sides))
-    if right:
-        check_solution(tree, "quotient", limit=5000)
+    for division in ("quotient", "decimal", "fraction") if right else ():
+        check_solution(tree, division, limit=5000, places=3)
 
 
 def simple(value):
@@ -140,7 +173,3 @@ def test_refuses_what_has_no_solution():
         solution(parse("7 / (2 - 2)"))
     with pytest.raises(InexactDivisionError, match=r"^7 / 3 has no finite decimal form$"):
         solution(parse("7 / 3"))
-    with pytest.raises(
-        UserError, match=r"^worked solutions need `division: exact` or `division: quotient`, got `decimal`$"
-    ):
-        solution(parse("7 / 3"), "decimal")
