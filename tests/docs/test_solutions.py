@@ -4,11 +4,12 @@ import itertools
 import re
 from pathlib import Path
 
-from eqstream.data.reference.parsing import parse, render
-from eqstream.data.reference.solution import next_line
+from eqstream.data.reference.parsing import parse
+from eqstream.data.reference.solution import line_text, next_line
 
 PAGE = (Path(__file__).parents[2] / "docs" / "solutions.md").read_text(encoding="utf-8")
-DIVISIONS = ("exact", "quotient")
+DIVISIONS = ("exact", "quotient", "decimal", "fraction")
+PLACES = 2
 
 
 def list_chains():
@@ -22,7 +23,7 @@ def list_chains():
 def follow(line):
     for division in DIVISIONS:
         try:
-            yield render(next_line(parse(line), division))
+            yield line_text(next_line(parse(line), division, PLACES), division)
         except ArithmeticError:
             continue
 
