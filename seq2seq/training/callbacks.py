@@ -51,11 +51,11 @@ class EpochRecorder(keras.callbacks.Callback):
         super().__init__()
         self._recipe, self._sample, self._progress, self._run = recipe, sample, progress, run
         self._first_stopping_epoch, self._report = first_stopping_epoch, report
-        self._started = 0.0
+        self._started = self._cpu_started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Starts the clock of the epoch."""
-        self._started = time.perf_counter()
+        """Starts the clocks of the epoch."""
+        self._started, self._cpu_started = time.perf_counter(), time.process_time()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Does all that the class says, in that order."""
@@ -81,8 +81,11 @@ class EpochRecorder(keras.callbacks.Callback):
     def _make_row(self, epoch: int, logs: Mapping[str, Any]) -> dict[str, Any]:
         metrics = {name: float(value) for name, value in logs.items()}
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        seconds = round(time.perf_counter() - self._started, 3)
-        return {"epoch": epoch + 1, **metrics, "learning_rate": rate, "seconds": seconds}
+        seconds = {
+            "seconds": round(time.perf_counter() - self._started, 3),
+            "cpu_seconds": round(time.process_time() - self._cpu_started, 3),
+        }
+        return {"epoch": epoch + 1, **metrics, "learning_rate": rate, **seconds}
 
     def _find_reason_to_stop(self) -> str | None:
         recipe = self._recipe.early_stopping

@@ -115,7 +115,7 @@ def state_of(run):
         arrays = {name: state[name] for name in state.files}
     progress = json.loads(str(arrays.pop("progress")))
     for row in progress["rows"]:
-        del row["seconds"]
+        del row["seconds"], row["cpu_seconds"]
     return arrays, progress
 
 
