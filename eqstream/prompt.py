@@ -50,6 +50,7 @@ def answer_questions(
     *,
     place: str,
     explain: bool,
+    steps: bool,
     as_json: bool,
     show: Report,
     refuse: Report,
@@ -61,6 +62,7 @@ def answer_questions(
         predictor: returns the model; called only when there is a question that it can answer.
         place: stands before the number of a question that is refused; if empty, the number is left out.
         explain: whether each character is shown with its probability.
+        steps: whether the lines of solutions are shown, of a model that was trained on steps.
         as_json: whether each question, also one that is refused, becomes one line of JSON.
         show: called with the lines of answers, and of all JSON.
         refuse: called with the line of each question that is refused.
@@ -74,7 +76,8 @@ def answer_questions(
         for asked in batch:
             if asked.known is not None:
                 prediction = next(predictions)
-                answer = prediction.to_dict(explain) if as_json else prediction.to_text(explain)
+                write = prediction.to_dict if as_json else prediction.to_text
+                answer = write(explain, steps=steps)
                 lines.append(_to_json(asked.number, answer) if isinstance(answer, dict) else answer)
                 continue
             is_all_answered = False

@@ -1,19 +1,31 @@
 """Answers to questions that a person types."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eqstream.data.arguments import check_list, check_text
 from eqstream.data.loading.codec import CodecOptions
+from eqstream.data.reference.explanation import explain
 from eqstream.data.reference.membership import KnownQuestion
-from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
+from eqstream.data.reference.parsing import parse
+from eqstream.seq2seq.models.decoding import estimate_answers
+from eqstream.seq2seq.models.solving import Decoder, SolvingDecoder, make_decoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
 # Compiling pays from about as many questions on.
 _MIN_QUESTIONS_TO_COMPILE = 10_000
+
+
+@dataclass(frozen=True)
+class SolutionLine:
+    """A line that a model wrote, and what is wrong with it: that it does not follow from the one before; or None."""
+
+    text: str
+    fault: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +40,7 @@ class Prediction:
             of a regression, which has no probabilities.
         writing: how the characters follow each other, for a person.
         estimate: of a regression, before it is rounded; None of other models.
+        solution: the lines that a model which is trained on steps wrote behind the question; none of other models.
     """
 
     question: str
@@ -36,31 +49,51 @@ class Prediction:
     characters: tuple[tuple[str, float], ...] = ()
     writing: str = ""
     estimate: float | None = None
+    solution: tuple[SolutionLine, ...] = ()
 
     @property
     def is_correct(self) -> bool:
         """Whether the whole answer is right."""
         return self.predicted == self.expected
 
-    def to_text(self, explain: bool = False) -> str:
-        """Returns a line such as `☑ 31 + 87 = 118`; with `explain`, one more per character, or with the estimate."""
+    def to_text(self, explain: bool = False, *, steps: bool = False) -> str:
+        """Returns a line such as `☑ 31 + 87 = 118`.
+
+        With `explain`, one more per character follows, or one with the estimate; with `steps`, the solution's lines, up
+        to the first one that is wrong with what is wrong.
+        """
         line = f"☑ {self.question} = {self.predicted}"
         if not self.is_correct:
             line = f"☒ {self.question} = {self.predicted}  (expected {self.expected})"
+        if steps:
+            line += "".join(f"\n    {each}" for each in self._list_steps())
         if explain:
             line += f"\n    {self.writing}" if self.writing else ""
             line += "".join(f"\n    {character}  {share:8.4%}" for character, share in self.characters)
             line += "" if self.estimate is None else f"\n    {self.estimate:.6g} before rounding"
         return line
 
-    def to_dict(self, explain: bool = False) -> dict[str, Any]:
-        """Returns the prediction as JSON types; with `explain`, with each character's probability, or the estimate."""
+    def _list_steps(self) -> Iterator[str]:
+        yield f"  {self.question}"
+        is_marked = False
+        for each in self.solution:
+            # What follows a wrong line follows from it; the first one says it all.
+            is_first_fault, is_marked = each.fault is not None and not is_marked, is_marked or each.fault is not None
+            yield f"{'☒' if is_first_fault else '='} {each.text}" + (f"  ({each.fault})" if is_first_fault else "")
+
+    def to_dict(self, explain: bool = False, *, steps: bool = False) -> dict[str, Any]:
+        """Returns the prediction as JSON types.
+
+        With `explain`, with each character's probability, or the estimate; with `steps`, with the solution's lines.
+        """
         mapping: dict[str, Any] = {
             "question": self.question,
             "predicted": self.predicted,
             "expected": self.expected,
             "is_correct": self.is_correct,
         }
+        if steps:
+            mapping["steps"] = [{"line": each.text, "fault": each.fault} for each in self.solution]
         if explain and self.estimate is not None:
             mapping["estimate"] = self.estimate
         elif explain:
@@ -75,8 +108,8 @@ class Predictor:
 
     def __init__(self, trained: TrainedModel) -> None:
         self.trained = trained
-        self._decoder = GreedyDecoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
-        self._compiled_decoder: GreedyDecoder | None = None
+        self._decoder = make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+        self._compiled_decoder: Decoder | None = None
 
     @classmethod
     def load(cls, run_directory: str | Path) -> "Predictor":
@@ -115,7 +148,14 @@ class Predictor:
             return []
         codec, model = self.trained.codec, self.trained.model
         questions = codec.encode_questions([each.question for each in known])
-        decoded = self._choose_decoder(len(known)).decode(questions)
+        decoder = self._choose_decoder(len(known))
+        solutions: list[tuple[SolutionLine, ...]] = [()] * len(known)
+        if isinstance(decoder, SolvingDecoder):
+            written = decoder.solve(questions)
+            decoded = written.last
+            solutions = [self._judge(each.question, lines) for each, lines in zip(known, written.lines, strict=True)]
+        else:
+            decoded = decoder.decode(questions)
         if model.writes_numbers:
             explanations: list[dict[str, Any]] = [
                 {"estimate": estimate} for estimate in estimate_answers(model, questions).tolist()
@@ -130,14 +170,26 @@ class Predictor:
             ]
         answers = codec.decode_predictions(decoded.tokens)
         return [
-            Prediction(question=each.question, predicted=predicted, expected=each.answer, **explanation)
-            for each, predicted, explanation in zip(known, answers, explanations, strict=True)
+            Prediction(
+                question=each.question, predicted=predicted, expected=each.answer, solution=solution, **explanation
+            )
+            for each, predicted, explanation, solution in zip(known, answers, explanations, solutions, strict=True)
         ]
 
-    def _choose_decoder(self, num_questions: int) -> GreedyDecoder:
+    def _judge(self, question: str, lines: Sequence[str]) -> tuple[SolutionLine, ...]:
+        """Returns the lines behind a question, each with what is wrong with it."""
+        space = self.trained.recipe.space
+        judged: list[SolutionLine] = []
+        for before, line in itertools.pairwise([question, *lines]):
+            # `before` is an equation: no model is asked for a line behind something else.
+            fault = explain(parse(before), line, division=space.division, spacing=space.spacing)
+            judged.append(SolutionLine(line, fault))
+        return tuple(judged)
+
+    def _choose_decoder(self, num_questions: int) -> Decoder:
         """Returns a decoder; once there is a compiled one, it serves whatever follows."""
         if self._compiled_decoder is None and num_questions >= _MIN_QUESTIONS_TO_COMPILE:
-            self._compiled_decoder = GreedyDecoder(self.trained.model)
+            self._compiled_decoder = make_decoder(self.trained.model)
         return self._compiled_decoder or self._decoder
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from eqstream.data.configuration import check_types, from_mapping
+from eqstream.data.configuration import check_positive, check_types, from_mapping
 from eqstream.data.dataset.manifest import Manifest, SpaceFacts
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
@@ -25,6 +25,8 @@ from eqstream.data.recipe import Recipe, SpaceRecipe
 
 # Raised by any change in how a text becomes tokens; saved with each codec.
 CODEC_VERSION = 1
+# Of lines of worked solutions.
+LINE_CHARACTERS = "()*+-./0123456789"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,9 @@ class CodecOptions:
 
     `padding` is the side of a question's pad tokens; `spaces` says whether a question's spaces become tokens;
     with `zero_padding` each number gets leading zeros up to the longest operand's or answer's digits.
+
+    With `steps` the texts are lines of worked solutions: a model answers a line with the next one, and is asked again
+    until a number is left. No line may have more than `line_length` characters, spaces not counted.
     """
 
     padding: Literal["left", "right"] = "right"
@@ -40,9 +45,14 @@ class CodecOptions:
     reverse_question: bool = False
     reverse_answer: bool = False
     spaces: Literal["keep", "drop"] = "drop"
+    steps: bool = False
+    line_length: int = 64
 
     def __post_init__(self) -> None:
         check_types(self)
+        check_positive(self, "line_length")
+        if self.steps and (self.zero_padding or self.spaces == "keep" or self.padding == "left"):
+            raise UserError("`steps` does not go with `zero_padding`, `spaces: keep` or `padding: left`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +130,8 @@ class Codec:
         spacing = spaces[0][0].spacing
         if any(space.spacing != spacing for space, _ in spaces):
             raise UserError("one codec cannot write some equations with spaces and others without: see `space.spacing`")
+        if options.steps:
+            return cls._for_lines(spaces, options)
         drops_spaces = options.spaces == "drop" and spacing
         alphabet = {character for _, facts in spaces for character in facts.alphabet}
         alphabet -= {" "} if drops_spaces else set()
@@ -150,6 +162,29 @@ class Codec:
             answer_width=answer_width + 1,
             options=options,
         )
+
+    @classmethod
+    def _for_lines(cls, spaces: Sequence[tuple[SpaceRecipe, SpaceFacts]], options: CodecOptions) -> "Codec":
+        """Returns the codec for lines of worked solutions; which characters they have depends on no space."""
+        spacing, length = spaces[0][0].spacing, options.line_length
+        with_spaces = 3 * length if spacing else length
+        codec = cls(
+            alphabet=LINE_CHARACTERS,
+            spacing=spacing,
+            max_question_length=with_spaces,
+            max_answer_length=with_spaces,
+            question_digits=1,
+            question_width=length,
+            answer_width=length + 1,
+            options=options,
+        )
+        for space, facts in spaces:
+            longest = count_question_tokens(space, facts.max_question_length, fill_up_to=1, drops_spaces=spacing)
+            if longest > length:
+                raise UserError(
+                    f"questions have up to {longest} characters, and `codec.line_length` is {length}: raise it"
+                )
+        return codec
 
     @property
     def num_tokens(self) -> int:
@@ -304,7 +339,7 @@ class Codec:
             alphabet=self.alphabet,
             max_length=self.max_answer_length,
             width=self.answer_width - 1,
-            drops_spaces=False,
+            drops_spaces=self.spacing and self.options.steps,
             num_digits=self.max_answer_length if self.options.zero_padding else 0,
             is_reversed=self.options.reverse_answer,
         )

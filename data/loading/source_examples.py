@@ -1,5 +1,6 @@
 """The examples of one source of a mixture, and those of them that meet a condition."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from eqstream.data.loading.example_source import ExampleSource
 from eqstream.data.loading.fresh_source import FreshSource
 from eqstream.data.loading.selected_source import SelectedSource, Selection, select_records
 from eqstream.data.loading.split_source import open_split
+from eqstream.data.loading.steps_source import StepsSource
 from eqstream.data.recipe import Where
 from eqstream.data.streams.shared_equations import HeldOut
 
@@ -24,6 +26,7 @@ class FreshExamples:
         seed: of the order.
         epoch_examples: of an epoch; None for as many as the split has.
         held_out: what must not come, as another dataset holds it out.
+        steps_in_group: size of the groups of equally long steps, if the examples are the steps of solutions.
 
     Attributes:
         num_left_out: None, as nobody counts it.
@@ -42,14 +45,18 @@ class FreshExamples:
         seed: int,
         epoch_examples: int | None = None,
         held_out: HeldOut | None = None,
+        steps_in_group: int | None = None,
     ) -> None:
         check_known(source, f"`source: fresh` of {source.key}")
         self._source, self._encoder, self._epoch_examples = source, encoder, epoch_examples
-        self._seed, self._held_out = seed, held_out
+        self._seed, self._held_out, self._steps_in_group = seed, held_out, steps_in_group
 
     def open(self, stage: Where | None = None) -> ExampleSource:
         """Returns the examples that meet a condition; None for all."""
-        return FreshSource(
+        make = FreshSource
+        if self._steps_in_group is not None:
+            make = functools.partial(StepsSource, group_size=self._steps_in_group)
+        return make(
             self._source.recipe,
             self._encoder,
             split=self._source.split,

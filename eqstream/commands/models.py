@@ -182,9 +182,10 @@ Examples:
 @click.argument("questions", nargs=-1, metavar="[QUESTION]...")
 @click.option("--file", "path", metavar="FILE", type=click.Path(), help="Questions, one a line; - is standard input.")
 @click.option("--explain", is_flag=True, help="Show how the model came to its answer.")
+@click.option("--steps", is_flag=True, help="Show the solution line by line, and its first wrong line.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
 @output_options
-def predict(run: str, questions: tuple[str, ...], path: str | None, explain: bool, as_json: bool) -> int:
+def predict(run: str, questions: tuple[str, ...], path: str | None, explain: bool, steps: bool, as_json: bool) -> int:
     """Let the model in RUN answer questions such as "123+456".
 
     Without a question they come from standard input, or from you at a prompt. One that begins with a minus sign must
@@ -199,10 +200,13 @@ def predict(run: str, questions: tuple[str, ...], path: str | None, explain: boo
     from eqstream.prompt import answer_questions, converse, open_questions, read_arguments, read_lines
     from eqstream.seq2seq.runs.run_directory import RunDirectory
 
-    spaces = RunDirectory(run).read_spaces()
+    directory = RunDirectory(run)
+    spaces = directory.read_spaces()
+    if steps and not directory.read_codec().options.steps:
+        raise UserError(f"{run}: --steps needs a model that was trained on steps (`codec.steps`), this one was not")
     load = functools.cache(functools.partial(_load_predictor, run))
     answer = functools.partial(
-        answer_questions, predictor=load, explain=explain, as_json=as_json, show=show, refuse=warn
+        answer_questions, predictor=load, explain=explain, steps=steps, as_json=as_json, show=show, refuse=warn
     )
     if path is not None:
         place = f"{'<stdin>' if path == _STANDARD_INPUT else path}:"

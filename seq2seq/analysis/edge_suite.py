@@ -12,14 +12,14 @@ from eqstream.seq2seq.analysis.edge_cases import EdgeCase, list_edge_cases, list
 from eqstream.seq2seq.analysis.examples import find_questions, is_from_stream
 from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, Seen
 from eqstream.seq2seq.metrics import exact_matches
-from eqstream.seq2seq.models.decoding import GreedyDecoder
+from eqstream.seq2seq.models.solving import Decoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 # Enough for a share, few enough to cost a second: their trees are read one at a time.
 _MAX_PAIRS = 10_000
 
 
-def evaluate_edge_cases(trained: TrainedModel, decoder: GreedyDecoder) -> tuple[EdgeCaseResult, ...]:
+def evaluate_edge_cases(trained: TrainedModel, decoder: Decoder) -> tuple[EdgeCaseResult, ...]:
     """Returns the suite of the model's own space with its answers."""
     cases, codec = list_edge_cases(trained.recipe.space), trained.codec
     if not cases:
@@ -77,7 +77,7 @@ def _find_trained(trained: TrainedModel, directory: str, manifest: Manifest, que
 
 
 def count_commuting(
-    codec: Codec, decoder: GreedyDecoder, *, examples: EquationColumns, tokens: np.ndarray, is_right: np.ndarray
+    codec: Codec, decoder: Decoder, *, examples: EquationColumns, tokens: np.ndarray, is_right: np.ndarray
 ) -> CommutingCount | None:
     """Returns how the answers to the first examples compare with their questions' sides swapped; None if none can be.
 

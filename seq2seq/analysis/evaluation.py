@@ -21,7 +21,9 @@ from eqstream.seq2seq.analysis.report import (
     wilson_interval,
 )
 from eqstream.seq2seq.metrics import exact_matches
-from eqstream.seq2seq.models.decoding import GreedyDecoder, estimate_answers
+from eqstream.seq2seq.models import solving
+from eqstream.seq2seq.models.decoding import estimate_answers
+from eqstream.seq2seq.models.solving import Decoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 _MIN_QUESTIONS_TO_COMPILE = 4_000
@@ -46,14 +48,14 @@ class AnsweredBlock:
     wrong: tuple[WrongAnswer, ...]
 
 
-def make_decoder(trained: TrainedModel, num_questions: int) -> GreedyDecoder:
+def make_decoder(trained: TrainedModel, num_questions: int) -> Decoder:
     """Returns a decoder that is compiled if that pays for so many questions."""
-    return GreedyDecoder(trained.model, jit_compile=num_questions >= _MIN_QUESTIONS_TO_COMPILE)
+    return solving.make_decoder(trained.model, jit_compile=num_questions >= _MIN_QUESTIONS_TO_COMPILE)
 
 
 def evaluate_examples(
     trained: TrainedModel,
-    decoder: GreedyDecoder,
+    decoder: Decoder,
     *,
     manifest: Manifest,
     examples: Examples,
@@ -116,7 +118,7 @@ class _Counts:
 
 def _count(
     trained: TrainedModel,
-    decoder: GreedyDecoder,
+    decoder: Decoder,
     blocks: Iterator[EquationColumns],
     *,
     on_batch: Callable[[int], None] | None,
@@ -140,7 +142,7 @@ def _count(
 
 
 def _answer(
-    trained: TrainedModel, decoder: GreedyDecoder, examples: EquationColumns, *, on_batch: Callable[[int], None] | None
+    trained: TrainedModel, decoder: Decoder, examples: EquationColumns, *, on_batch: Callable[[int], None] | None
 ) -> AnsweredBlock:
     codec = trained.codec
     questions, expected = codec.encode_questions(examples.question), codec.encode_answers(examples.answer)

@@ -128,6 +128,15 @@ class TrainingRecipe:
         check_curriculum(self.curriculum, self.epochs)
 
 
+def _check_steps(model: ArchitectureRecipe, training: TrainingRecipe) -> None:
+    if not isinstance(model, TransformerRecipe) or model.places != "pairs":
+        raise UserError("`codec.steps` needs `model.kind: transformer` with `model.places: pairs`")
+    if training.mixture or training.source != "fresh":
+        raise UserError("`codec.steps` needs `training.source: fresh`, without a `mixture`")
+    if training.weights is not None:
+        raise UserError("`codec.steps` does not go with `training.weights`, which weigh whole equations")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelRecipe:
     """The three sections of a recipe that are about models."""
@@ -145,6 +154,8 @@ class ModelRecipe:
         if is_regression and self.training.precision != "float32":
             # Numbers as they are have no room in 8 or 11 binary digits.
             raise UserError(f"`training.precision` must be float32 for `model.kind: {self.model.kind}`")
+        if self.codec.steps:
+            _check_steps(self.model, self.training)
         stopping = self.training.early_stopping
         if stopping is None:
             return

@@ -27,7 +27,7 @@ from eqstream.data.configuration import from_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import MAX_TERMS, Recipe, SpaceRecipe, Terms
 from eqstream.data.storage import normalize
 from eqstream.data.versions import EQSTREAM_VERSION, tool_versions
 
@@ -140,9 +140,17 @@ class RunDirectory:
         return with_kind(recipe, "repeat-vector")
 
     def read_spaces(self) -> tuple[SpaceRecipe, ...]:
-        """Returns the spaces of the datasets that the run was trained on, each once, that of its recipe first."""
+        """Returns the spaces of what the model can be asked, each once, that of the run's recipe first.
+
+        These are the spaces of the datasets that it was trained on. Where it was trained on steps, it is asked line by
+        line, and may be asked for more terms.
+        """
+        recipe = self.read_recipe()
         others = [from_mapping(SpaceRecipe, each["space"]) for each in self.read_description().get("mixture", ())]
-        return tuple(dict.fromkeys([self.read_recipe().space, *others]))
+        spaces = dict.fromkeys([recipe.space, *others])
+        if not recipe.sections["codec"].get("steps"):
+            return tuple(spaces)
+        return tuple(dataclasses.replace(each, terms=Terms(min=1, max=MAX_TERMS)) for each in spaces)
 
     def read_codec(self) -> Codec:
         """Returns the codec that the model was trained with."""

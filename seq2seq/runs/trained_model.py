@@ -27,7 +27,7 @@ class TrainedModel:
         run: where it comes from.
         description: of the run, see `run_directory.describe_run`.
         recipe: of the whole.
-        spaces: of the datasets that it was trained on, see `RunDirectory.read_spaces`.
+        spaces: what it can be asked, see `RunDirectory.read_spaces`.
         sections: the recipe's sections about models.
         codec: between text and tokens.
         model: with its best weights.
@@ -50,7 +50,7 @@ class TrainedModel:
         return {(each["data_fingerprint"], each["split"]) for each in sources}
 
     def read_question(self, text: str) -> KnownQuestion:
-        """Returns the question that a person typed, as a space that the model was trained on writes it.
+        """Returns the question that a person typed, as a space of the model writes it.
 
         Raises:
             UserError: `text` is no equation, or none of the spaces contains it.

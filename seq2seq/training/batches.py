@@ -154,13 +154,15 @@ def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: b
 
     The loss of a batch is the mean by these weights. Some batches are prepared while a step runs.
     """
-    pads_left = model.codec.options.padding == "left"
+    options = model.codec.options
 
     # Nothing in it depends on values, and converting it would leave files in the system's temporary directory.
     @tf.autograph.experimental.do_not_convert
     def prepare(batch: dict[str, tf.Tensor]) -> tuple:
-        if model.ignores_padding:
-            batch = _narrow(batch, pads_left=pads_left, mask_pads=mask_pads)
+        if options.steps:
+            batch = _narrow_lines(batch)
+        elif model.ignores_padding:
+            batch = _narrow(batch, pads_left=options.padding == "left", mask_pads=mask_pads)
         answer = batch["answer"]
         weights = model.make_weights(answer, mask_pads=mask_pads)
         if "weight" in batch:
@@ -176,6 +178,12 @@ def _narrow(batch: dict[str, tf.Tensor], *, pads_left: bool, mask_pads: bool) ->
     width = _needed_width(question)
     question = question[:, -width:] if pads_left else question[:, :width]
     return {**batch, "question": question, "answer": answer[:, : _needed_width(answer)] if mask_pads else answer}
+
+
+def _narrow_lines(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns a batch of lines without most columns of pads; both have one width, as each pair has to be compiled."""
+    width = _needed_width(tf.concat([batch["question"], batch["answer"][:, :-1]], axis=0))
+    return {**batch, "question": batch["question"][:, :width], "answer": batch["answer"][:, : width + 1]}
 
 
 def _needed_width(tokens: tf.Tensor) -> tf.Tensor:

@@ -97,7 +97,7 @@ def _fit_epochs(
     try:
         model.fit(
             with_targets(stream, model, mask_pads=training.mask_loss),
-            validation_data=with_targets(_single_batch(task.sample), model, mask_pads=training.mask_loss),
+            validation_data=with_targets(_single_batch(task.taught_sample), model, mask_pads=training.mask_loss),
             steps_per_epoch=stage.source.num_batches - progress.step,
             initial_epoch=progress.epoch,
             epochs=progress.epoch + 1 if is_begun else stage.end_epoch,

@@ -1,5 +1,6 @@
 """All that a training needs, checked before anything is written."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from eqstream.seq2seq.training.callbacks import check_tensorboard
 from eqstream.seq2seq.training.data_sources import check_roles, describe_sources, load_sources, own_source
 from eqstream.seq2seq.training.state import TrainingProgress
 from eqstream.seq2seq.training.training_source import mix_sources
-from eqstream.seq2seq.training.validation import load_validation_sample
+from eqstream.seq2seq.training.validation import load_validation_sample, to_steps
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +37,7 @@ class TrainingTask:
         sources: what the examples are taken from.
         stages: with the batches.
         sample: to choose the best epoch on.
+        division: what `/` means in its equations.
         is_resumed: whether the run was begun before.
     """
 
@@ -47,7 +49,13 @@ class TrainingTask:
     sources: tuple[DataSource, ...]
     stages: tuple[Stage, ...]
     sample: TokenTable
+    division: str
     is_resumed: bool
+
+    @functools.cached_property
+    def taught_sample(self) -> TokenTable:
+        """The sample as training shows it: as it is, or steps of its solutions."""
+        return to_steps(self.sample, self.codec, self.division) if self.codec.options.steps else self.sample
 
     @property
     def training(self) -> TrainingRecipe:
@@ -114,6 +122,7 @@ def prepare(
         sources=sources,
         stages=make_stages(training, mix_sources(training, codec, sources=sources, own=own)),
         sample=sample,
+        division=manifest.recipe.space.division,
         is_resumed=resume,
     )
 

@@ -93,7 +93,16 @@ def _list_examples(
         seed = derive_seed(recipe.seed, "mixture", number) if recipe.mixture else recipe.seed
         if source.is_fresh:
             size = None if recipe.mixture else recipe.epoch_examples
-            found.append(FreshExamples(source, encoder, seed=seed, epoch_examples=size, held_out=left_out))
+            found.append(
+                FreshExamples(
+                    source,
+                    encoder,
+                    seed=seed,
+                    epoch_examples=size,
+                    held_out=left_out,
+                    steps_in_group=recipe.batch_size if codec.options.steps else None,
+                )
+            )
             continue
         found.append(
             ShardExamples(

@@ -11,11 +11,14 @@ from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.recipe import Recipe
+from eqstream.data.reference.parsing import parse, render
+from eqstream.data.reference.solution import iterate_lines
 from eqstream.data.streams.spare import spare_equations
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models.base import EquationModel
-from eqstream.seq2seq.models.decoding import BATCH_SIZE, GreedyDecoder
+from eqstream.seq2seq.models.decoding import BATCH_SIZE
+from eqstream.seq2seq.models.solving import Decoder, make_decoder
 
 
 class ValidationSample:
@@ -31,7 +34,7 @@ class ValidationSample:
     def __init__(self, table: TokenTable, codec: Codec, *, num_shown: int, jit_compile: bool) -> None:
         self._table, self._codec, self._jit_compile = table, codec, jit_compile
         self._num_shown = min(num_shown, len(table))
-        self._decoder: GreedyDecoder | None = None
+        self._decoder: Decoder | None = None
 
     def answer(self, model: EquationModel) -> tuple[float, list[str]]:
         """Returns the share of answers that are right to the last character, greedy, and a line on some of them.
@@ -41,7 +44,7 @@ class ValidationSample:
         """
         if self._decoder is None:
             batch_size = min(len(self._table), BATCH_SIZE)
-            self._decoder = GreedyDecoder(model, batch_size=batch_size, jit_compile=self._jit_compile)
+            self._decoder = make_decoder(model, batch_size=batch_size, jit_compile=self._jit_compile)
         answers = self._decoder.decode(self._table.questions).tokens
         return float(exact_matches(answers, self._table.answers).mean()), self._describe(answers)
 
@@ -81,6 +84,28 @@ def load_validation_sample(
     whole = load_tokens(data_directory, split, codec, manifest=manifest, storage=recipe.storage)
     chosen = np.arange(min(recipe.validation_examples, len(whole)))
     return whole.take(Permutation(len(whole), derive_seed(recipe.seed, "validation")).forward(chosen))
+
+
+def to_steps(table: TokenTable, codec: Codec, division: str) -> TokenTable:
+    """Returns as many steps of the worked solutions of a sample's equations as it has equations, or all of fewer.
+
+    Args:
+        table: the sample.
+        codec: of its tokens, for lines.
+        division: of its space.
+    """
+    questions: list[str] = []
+    answers: list[str] = []
+    for question in codec.decode_questions(table.questions):
+        lines = [render(line, codec.spacing) for line in iterate_lines(parse(question), division)]
+        is_short = [len(line.replace(" ", "")) <= codec.options.line_length for line in lines]
+        for place in range(len(lines) - 1):
+            if is_short[place] and is_short[place + 1]:
+                questions.append(lines[place])
+                answers.append(lines[place + 1])
+    chosen = Permutation(len(questions), derive_seed(0, "steps")).forward(np.arange(min(len(questions), len(table))))
+    encoded = TokenTable(codec.encode_questions(questions), codec.encode_answers(answers), {})
+    return encoded.take(chosen)
 
 
 def _load_spare(recipe: TrainingRecipe, codec: Codec, data_recipe: Recipe, fingerprint: str) -> TokenTable:

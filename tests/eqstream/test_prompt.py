@@ -156,7 +156,7 @@ def answer_all(lines, monkeypatch, capsys, size):
     parrot, refused = Parrot(), []
     monkeypatch.setattr(prompt, "_QUESTIONS_PER_BATCH", size)
     asked = read_lines(lines, SPACE)
-    options = {"place": "f:", "explain": False, "as_json": False}
+    options = {"place": "f:", "explain": False, "steps": False, "as_json": False}
     answer_questions(asked, lambda: parrot, **options, show=print, refuse=refused.append)
     return capsys.readouterr().out.splitlines(), [line.split(":")[1] for line in refused], parrot.sizes
 

@@ -1,0 +1,100 @@
+"""Models that are asked line by line, until a number is left."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqstream.data.errors import UserError
+from eqstream.data.reference.parsing import parse
+from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.decoding import BATCH_SIZE, DecodedAnswers, GreedyDecoder
+
+# A solution that has not ended by then does not get anywhere.
+MAX_LINES = 200
+_IS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenSolutions:
+    """What a model writes, line by line.
+
+    Attributes:
+        lines: of each question the lines behind it, natural text, the last one as far as it got.
+        last: tokens and probabilities of the last lines.
+    """
+
+    lines: list[list[str]]
+    last: DecodedAnswers
+
+
+class SolvingDecoder:
+    """Asks a model for the next line, of all questions together, until each has a number left.
+
+    A solution ends without an answer at a line that is no equation or says the same as the one before, and after
+    `MAX_LINES` lines. Deterministic as `GreedyDecoder` is.
+
+    Args:
+        model: trained on steps, with its weights created.
+        batch_size: see `GreedyDecoder`.
+        jit_compile: see `GreedyDecoder`.
+    """
+
+    def __init__(self, model: EquationModel, *, batch_size: int = BATCH_SIZE, jit_compile: bool = True) -> None:
+        self._codec = model.codec
+        self._decoder = GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
+
+    def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
+        """Returns the last lines, as `GreedyDecoder.decode` does answers."""
+        return self.solve(questions, on_batch).last
+
+    def solve(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> WrittenSolutions:
+        """Returns the solutions of encoded questions, uint8 (num_questions, question_width).
+
+        Args:
+            questions: tokens.
+            on_batch: called with a number of questions whenever so many more have ended.
+        """
+        shape = (len(questions), self._codec.answer_width)
+        tokens, probabilities = np.zeros(shape, np.uint8), np.ones(shape, np.float32)
+        lines: list[list[str]] = [[] for _ in questions]
+        rows, asked, before = np.arange(len(questions)), questions, self._codec.decode_questions(questions)
+        while len(rows):
+            written = self._decoder.decode(asked)
+            tokens[rows], probabilities[rows] = written.tokens, written.probabilities
+            texts = self._codec.decode_predictions(written.tokens)
+            for row, text in zip(rows.tolist(), texts, strict=True):
+                lines[row].append(text)
+            is_open = [
+                len(lines[row]) < MAX_LINES and text != line and _goes_on(text)
+                for row, line, text in zip(rows.tolist(), before, texts, strict=True)
+            ]
+            going_on = np.flatnonzero(is_open)
+            if on_batch is not None and len(going_on) < len(rows):
+                on_batch(len(rows) - len(going_on))
+            rows = rows[going_on]
+            before = [texts[place] for place in going_on.tolist()]
+            asked = self._codec.encode_questions(before)
+        return WrittenSolutions(lines, DecodedAnswers(tokens, probabilities))
+
+
+Decoder = GreedyDecoder | SolvingDecoder
+
+
+def make_decoder(model: EquationModel, *, batch_size: int = BATCH_SIZE, jit_compile: bool = True) -> Decoder:
+    """Returns what asks a model for its answers: line by line if it is trained on steps."""
+    if model.codec.options.steps:
+        return SolvingDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
+    return GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
+
+
+def _goes_on(line: str) -> bool:
+    """Returns whether a line can be asked for its next one: it is an equation."""
+    if _IS_NUMBER(line):
+        return False
+    try:
+        parse(line)
+    except UserError:
+        return False
+    return True

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.reference.parsing import parse, render
+from eqstream.data.reference.solution import next_line
+from eqstream.seq2seq.models import solving
+from eqstream.seq2seq.models.decoding import DecodedAnswers
+from eqstream.seq2seq.models.solving import MAX_LINES, SolvingDecoder
+from tests.brute_force import make_recipe
+
+RECIPE = make_recipe(
+    {"operands": {"min": 0, "max": 99}, "operators": "+*", "terms": {"min": 2, "max": 3}},
+    [{"name": "train", "count": 5}],
+)
+CODEC = Codec.for_recipe(RECIPE, CodecOptions(steps=True, line_length=24, reverse_question=True, reverse_answer=True))
+
+
+def right_line(line):
+    return render(next_line(parse(line)))
+
+
+class Writer:
+    """In place of a greedy decoder: writes what `write` says, and notes how many lines it is asked for at once."""
+
+    def __init__(self, write):
+        self.write, self.sizes = write, []
+
+    def decode(self, questions):
+        self.sizes.append(len(questions))
+        tokens = CODEC.encode_answers([self.write(line) for line in CODEC.decode_questions(questions)])
+        return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32))
+
+
+class Model:
+    codec = CODEC
+
+
+@pytest.fixture
+def solve(monkeypatch):
+    """Returns a function that lets a writer solve questions, and returns the lines, the answers and the writer."""
+
+    def solve(write, questions):
+        writer = Writer(write)
+        monkeypatch.setattr(solving, "GreedyDecoder", lambda *_, **__: writer)
+        ended = []
+        written = SolvingDecoder(Model()).solve(CODEC.encode_questions(questions), ended.append)
+        assert sum(ended) == len(questions)
+        return written.lines, CODEC.decode_predictions(written.last.tokens), writer
+
+    return solve
+
+
+def test_each_question_is_asked_until_a_number_is_left(solve):
+    questions = ["1 + 2", "12 * 34 + 7", "5 * 6 * 7"]
+    lines, answers, writer = solve(right_line, questions)
+    assert lines == [
+        ["3"],
+        ["360 + 12 * 4 + 7", "360 + 48 + 7", "408 + 7", "415"],
+        ["30 * 7", "210"],
+    ]
+    assert answers == ["3", "415", "210"]
+    assert writer.sizes == [3, 2, 1, 1]
+
+
+@pytest.mark.parametrize("line", ["1 + (2", "1)", "1.", "-"])
+def test_a_line_that_is_no_equation_ends_a_solution(line, solve):
+    lines, answers, _ = solve(lambda _: line, ["1 + 2", "3 + 4"])
+    assert lines == [[line], [line]]
+    assert answers == [line, line]
+
+
+def test_a_solution_that_does_not_get_anywhere_ends(solve):
+    lines, _, _ = solve(lambda line: line, ["1 + 2"])
+    assert lines == [["1 + 2"]]
+    swapped = {"1 + 2": "2 + 1", "2 + 1": "1 + 2"}
+    lines, answers, _ = solve(swapped.get, ["1 + 2"])
+    assert len(lines[0]) == MAX_LINES
+    assert answers == ["1 + 2"]
+
+
+def test_nothing_is_asked_of_no_question(solve):
+    assert solve(right_line, [])[0] == []

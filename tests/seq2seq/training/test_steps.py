@@ -1,0 +1,73 @@
+import json
+
+import pytest
+
+from eqstream.data.errors import UserError
+from eqstream.pipelines.build import build
+from eqstream.seq2seq.config.sections import ModelRecipe
+from eqstream.seq2seq.evaluate import evaluate
+from eqstream.seq2seq.predict import Predictor
+from eqstream.seq2seq.train import train
+from tests.brute_force import make_recipe
+
+SPACE = {"operands": {"min": 0, "max": 30}, "operators": "+*", "terms": {"min": 2, "max": 3}}
+SPLITS = [{"name": "train", "count": 300}, {"name": "test", "count": 40}]
+CODEC = {"steps": True, "line_length": 30, "reverse_question": True, "reverse_answer": True}
+MODEL = {"kind": "transformer", "width": 8, "heads": 1, "feed_forward": 8, "places": "pairs"}
+TRAINING = {"source": "fresh", "epochs": 1, "epoch_examples": 128, "batch_size": 16, "validation_examples": 16}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The directory of a model that was trained on steps, a little."""
+    directory = tmp_path_factory.mktemp("steps")
+    recipe = make_recipe(SPACE, SPLITS, codec=CODEC, model=MODEL, training=TRAINING)
+    build(recipe, directory / "data")
+    train(recipe, directory / "data", directory / "run", report=lambda _: None)
+    return directory / "run"
+
+
+def test_a_model_is_trained_on_steps_and_judged_by_the_last_lines(run):
+    report = evaluate(run, report=lambda _: None)
+    assert report.num_examples == 40
+    assert report.split == "test"
+
+
+def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
+    predictor = Predictor.load(run)
+    # More terms than any that it was trained on.
+    (prediction,) = predictor.predict(["1+2+3*4+5"])
+    assert prediction.question == "1 + 2 + 3 * 4 + 5"
+    assert prediction.expected == "20"
+    assert prediction.predicted == prediction.solution[-1].text
+    assert prediction.solution[0].fault is not None, "it has seen eight batches"
+    lines = prediction.to_text(steps=True).splitlines()
+    assert lines[1] == "      1 + 2 + 3 * 4 + 5"
+    assert lines[2] == f"    ☒ {prediction.solution[0].text}  ({prediction.solution[0].fault})"
+    assert all(line.startswith("    = ") for line in lines[3:])
+    assert json.dumps(prediction.to_dict(steps=True)["steps"])
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"model": {"kind": "feedback"}}, "`codec.steps` needs `model.kind: transformer` with `model.places: pairs`"),
+        (
+            {"model": {"kind": "transformer"}},
+            "`codec.steps` needs `model.kind: transformer` with `model.places: pairs`",
+        ),
+        ({"training": {}}, "`codec.steps` needs `training.source: fresh`, without a `mixture`"),
+        (
+            {"training": {"source": "fresh", "weights": {"by": "terms"}}},
+            "`codec.steps` does not go with `training.weights`, which weigh whole equations",
+        ),
+        ({"codec": {"steps": True, "zero_padding": True}}, None),
+        ({"codec": {"steps": True, "line_length": 0}}, "`codec`: `line_length` must be above 0, got 0"),
+    ],
+)
+def test_what_does_not_go_with_steps_is_refused(change, line):
+    recipe = make_recipe(SPACE, SPLITS, **{"codec": CODEC, "model": MODEL, "training": TRAINING, **change})
+    line = line or "`codec`: `steps` does not go with `zero_padding`, `spaces: keep` or `padding: left`"
+    with pytest.raises(UserError) as raised:
+        ModelRecipe.from_recipe(recipe)
+    assert str(raised.value) == line
