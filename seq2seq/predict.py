@@ -182,7 +182,7 @@ class Predictor:
         judged: list[SolutionLine] = []
         for before, line in itertools.pairwise([question, *lines]):
             # `before` is an equation: no model is asked for a line behind something else.
-            fault = explain(parse(before), line, division=space.division, spacing=space.spacing)
+            fault = explain(parse(before), line, division=space.division, places=space.places, spacing=space.spacing)
             judged.append(SolutionLine(line, fault))
         return tuple(judged)
 

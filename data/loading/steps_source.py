@@ -16,7 +16,7 @@ from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.recipe import Recipe, Where
 from eqstream.data.solutions.solving import BlockSolver, Steps, join_steps
 from eqstream.data.streams.equation_stream import EquationStream
-from eqstream.data.streams.shared_equations import HeldOut
+from eqstream.data.streams.shared_equations import HeldOut, hold_out
 
 # Groups of examples that are computed together.
 _GROUPS_AT_ONCE = 64
@@ -30,7 +30,8 @@ class StepsSource:
     """Steps of the solutions of fresh equations; see `eqstream.data.loading.example_source`.
 
     An epoch is cut into units of `_GROUPS_AT_ONCE` groups. Each unit has equations of its own, as many as have about
-    so many steps: a few steps too many are left out at random, of too few some come twice. In a group all steps are
+    so many steps: a few steps too many are left out at random, of too few some come twice. Steps with a line that is an
+    equation of another split, or a twin of one, never come. In a group all steps are
     about equally long, so that a batch of that size has few pads; groups come in random order. What is at a position
     depends on the recipe, the seed, the group's size and the epoch's.
 
@@ -70,6 +71,8 @@ class StepsSource:
         make_stream = functools.partial(EquationStream, recipe, split, seed=seed, where=where, held_out=held_out)
         stream = make_stream()
         self._solver = BlockSolver(stream.space)
+        others = [each.name for each in recipe.splits if each.name != split]
+        self._held_out = HeldOut(hold_out(recipe, others)).joined(held_out)
         self.num_examples = epoch_examples or stream.num_examples
         num_units = -(-self.num_examples // self._unit_size)
         num_sampled = min(_NUM_SAMPLED, stream.num_examples)
@@ -113,7 +116,7 @@ class StepsSource:
         """Returns the steps of so many equations of a stream, those that are short enough."""
         parts: list[Steps] = []
         for block in stream.equations(epoch, first):
-            parts += self._solver.iter_steps(block.take(slice(0, count)))
+            parts += self._solver.iter_steps(block.take(slice(0, count)), self._held_out)
             count -= min(count, len(block))
             if not count:
                 break

@@ -32,6 +32,10 @@ class HeldOut:
     def __len__(self) -> int:
         return len(self._hashes)
 
+    def joined(self, other: "HeldOut | None") -> "HeldOut":
+        """Returns the classes of both."""
+        return self if other is None else HeldOut(np.concatenate([self._hashes, other._hashes]))
+
     def has_classes(self, classes: TwinClasses, decimals: int) -> np.ndarray:
         """Returns which of some classes are held out, bool (n,); `decimals` are those of an operand."""
         return self.contains(class_hash(classes.columns, classes.operands, decimals=decimals, salt=""))

@@ -10,7 +10,7 @@ from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.data_source import DataSource, make_codec
 from eqstream.data.loading.token_table import TokenTable
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.seq2seq.config.architectures import DEFAULT_KIND
 from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.compatibility import check_resumable, check_same_space, describe_new_schedule
@@ -37,7 +37,7 @@ class TrainingTask:
         sources: what the examples are taken from.
         stages: with the batches.
         sample: to choose the best epoch on.
-        division: what `/` means in its equations.
+        space: of the sample's equations.
         is_resumed: whether the run was begun before.
     """
 
@@ -49,13 +49,13 @@ class TrainingTask:
     sources: tuple[DataSource, ...]
     stages: tuple[Stage, ...]
     sample: TokenTable
-    division: str
+    space: SpaceRecipe
     is_resumed: bool
 
     @functools.cached_property
     def taught_sample(self) -> TokenTable:
         """The sample as training shows it: as it is, or steps of its solutions."""
-        return to_steps(self.sample, self.codec, self.division) if self.codec.options.steps else self.sample
+        return to_steps(self.sample, self.codec, self.space) if self.codec.options.steps else self.sample
 
     @property
     def training(self) -> TrainingRecipe:
@@ -122,7 +122,7 @@ def prepare(
         sources=sources,
         stages=make_stages(training, mix_sources(training, codec, sources=sources, own=own)),
         sample=sample,
-        division=manifest.recipe.space.division,
+        space=manifest.recipe.space,
         is_resumed=resume,
     )
 

@@ -10,9 +10,9 @@ from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.permutation import Permutation, derive_seed
-from eqstream.data.recipe import Recipe
-from eqstream.data.reference.parsing import parse, render
-from eqstream.data.reference.solution import iterate_lines
+from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.reference.parsing import parse
+from eqstream.data.reference.solution import line_text, solution
 from eqstream.data.streams.spare import spare_equations
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.metrics import exact_matches
@@ -86,18 +86,19 @@ def load_validation_sample(
     return whole.take(Permutation(len(whole), derive_seed(recipe.seed, "validation")).forward(chosen))
 
 
-def to_steps(table: TokenTable, codec: Codec, division: str) -> TokenTable:
+def to_steps(table: TokenTable, codec: Codec, space: SpaceRecipe) -> TokenTable:
     """Returns as many steps of the worked solutions of a sample's equations as it has equations, or all of fewer.
 
     Args:
         table: the sample.
         codec: of its tokens, for lines.
-        division: of its space.
+        space: of its equations.
     """
     questions: list[str] = []
     answers: list[str] = []
     for question in codec.decode_questions(table.questions):
-        lines = [render(line, codec.spacing) for line in iterate_lines(parse(question), division)]
+        solved = solution(parse(question), space.division, space.places)
+        lines = [line_text(line, space.division, space.spacing) for line in solved]
         is_short = [len(line.replace(" ", "")) <= codec.options.line_length for line in lines]
         for place in range(len(lines) - 1):
             if is_short[place] and is_short[place + 1]:

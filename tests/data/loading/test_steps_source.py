@@ -9,9 +9,9 @@ from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.steps_source import StepsSource
 from eqstream.data.reference.parsing import parse, render
 from eqstream.data.reference.solution import next_line
-from tests.brute_force import make_recipe
+from tests.brute_force import by_question, examine_space, make_recipe, pick
 
-SPACE = {"operands": {"min": 0, "max": 60}, "operators": "+-*/", "terms": {"min": 2, "max": 3}, "brackets": True}
+SPACE = {"operands": {"min": 0, "max": 14}, "operators": "+-*/", "terms": {"min": 2, "max": 3}, "brackets": True}
 SPLITS = [{"name": "test", "count": 60}, {"name": "train", "count": 500}]
 OPTIONS = CodecOptions(reverse_question=True, reverse_answer=True, steps=True, line_length=30)
 
@@ -41,6 +41,12 @@ def test_every_example_is_a_step_of_a_worked_solution(spacing):
     for question, answer in pairs:
         assert render(next_line(parse(question)), spacing) == answer
         assert max(len(text.replace(" ", "")) for text in (question, answer)) <= 30
+    known = by_question(examine_space(make_recipe(SPACE | {"spacing": spacing}, SPLITS).space))
+    held_out = {
+        known[question].class_key for question in pick(make_recipe(SPACE | {"spacing": spacing}, SPLITS))["test"]
+    }
+    seen = {known[line].class_key for pair in pairs for line in pair if line in known}
+    assert not seen & held_out
     # No two epochs are the same, and in one of them little comes twice.
     assert len(set(pairs[:700])) > 500
     assert len(set(pairs)) > len(set(pairs[:700]))
