@@ -8,13 +8,12 @@ from eqstream.data.space.shapes import OPERAND
 from eqstream.data.streams.shared_equations import HeldOut
 
 
-def find_held_out(lines: Lines, held_out: HeldOut, decimals: int) -> np.ndarray:
+def find_held_out(lines: Lines, held_out: HeldOut) -> np.ndarray:
     """Returns which lines are equations that are held out, or twins of such, bool (n,); plain numbers never are.
 
     Args:
         lines: n lines.
         held_out: the equations.
-        decimals: of an operand.
     """
     result = np.zeros(len(lines), dtype=bool)
     forms = lines.forms
@@ -24,8 +23,11 @@ def find_held_out(lines: Lines, held_out: HeldOut, decimals: int) -> np.ndarray:
             continue
         places = np.full(forms.count, -1)
         places[group.forms] = np.arange(len(group.forms))
-        rows = np.flatnonzero(places.take(forms.numbers) >= 0)
-        operands = lines.values[rows][is_number[rows]].reshape(len(rows), group.num_terms).T
-        columns = group.columns.take(places.take(forms.numbers[rows]))
-        result[rows] = held_out.contains(class_hash(columns, operands, decimals=decimals, salt=""))
+        own_places = places.take(forms.numbers)
+        numbers = lines.numbers_at(np.flatnonzero(is_number & (own_places >= 0)[:, None]))
+        decimals = 0 if numbers.places is None else int(numbers.places.max())
+        operands = numbers.at(np.int64(decimals)).reshape(-1, group.num_terms).T
+        columns = group.columns.take(own_places[own_places >= 0])
+        hashes = class_hash(columns, operands, decimals=decimals, salt="")
+        result[own_places >= 0] = held_out.contains(hashes)
     return result

@@ -9,6 +9,7 @@ import numpy as np
 
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.string_tables import PieceTable
+from eqstream.data.solutions.decimal_numbers import POWERS, Decimals
 from eqstream.data.solutions.forms import Forms
 from eqstream.data.solutions.lines import Lines
 from eqstream.data.space.literals import find_literals, literal_number, literal_text, most_brackets
@@ -35,6 +36,8 @@ class LineEncoder:
         texts += [b"%d" % number for number in range(_BASE)]
         self._padded = len(texts)
         texts += [b"%04d" % number for number in range(_BASE)]
+        self._trimmed, self._point = len(texts), len(texts) + _BASE
+        texts += [*((b"%04d" % number).rstrip(b"0") for number in range(_BASE)), b"."] if space.decimals else []
         literals = _list_literals(space)
         # The piece of each literal before a number, and before one below 0.
         self._literal_ids = np.full((2, max(literals) + 1), _EMPTY, dtype=np.int32)
@@ -52,15 +55,34 @@ class LineEncoder:
         # A slot for each number, and one for what stands behind the last one.
         is_slot[np.arange(len(lines)), 2 * num_numbers - 1] = True
         is_number = lines.kinds[is_slot] == OPERAND
-        values = lines.values[is_slot] * is_number
+        found = lines.numbers_at(np.flatnonzero(is_slot))
+        numbers = Decimals(found.steps * is_number, found.places)
         literals = _find_literals(lines.forms)
         own_literals = literals[np.arange(literals.shape[1]) <= num_numbers[:, None]]
-        columns = [self._literal_ids[(values < 0).astype(np.intp), own_literals]]
-        columns += [part * is_number for part in self._digit_ids(np.abs(values))]
+        columns = [self._literal_ids[(numbers.steps < 0).astype(np.intp), own_literals]]
+        columns += [part * is_number for part in self._number_ids(numbers)]
         return self._join(np.stack(columns, axis=1), np.cumsum(num_numbers + 1))
 
-    def _digit_ids(self, magnitudes: np.ndarray) -> list[np.ndarray]:
-        """Returns the pieces of whole numbers not below 0, int32 (n,) each; that of a group that is absent is empty."""
+    def _number_ids(self, numbers: Decimals) -> list[np.ndarray]:
+        """Returns the pieces of numbers without signs, int32 (n,) each; that of a group that is absent is empty."""
+        magnitudes = np.abs(numbers.steps)
+        if numbers.places is None:
+            return self._whole_ids(magnitudes)
+        units = POWERS.take(numbers.places)
+        wholes = magnitudes // units
+        rest = magnitudes - wholes * units
+        columns = [(rest > 0) * np.int32(self._point)]
+        while rest.any():
+            rest = rest * _BASE
+            group = rest // units
+            rest = rest - group * units
+            # The last group has no zeros at its end, as the number is in its shortest form.
+            columns.append(
+                np.where((group > 0) | (rest > 0), group + np.where(rest > 0, self._padded, self._trimmed), _EMPTY)
+            )
+        return self._whole_ids(wholes) + columns
+
+    def _whole_ids(self, magnitudes: np.ndarray) -> list[np.ndarray]:
         columns: list[np.ndarray] = []
         rest, largest = magnitudes, int(magnitudes.max(initial=0))
         while not columns or largest:

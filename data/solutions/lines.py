@@ -10,13 +10,16 @@ from functools import cached_property
 import numpy as np
 
 from eqstream.data.errors import UserError
+from eqstream.data.solutions.decimal_numbers import Decimals, shorten
 from eqstream.data.solutions.forms import Forms, find_forms
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.shapes import OPERAND, ShapeColumns
+from eqstream.data.space.value_bounds import bound_space
 
 # The kinds of tokens: the operators and `OPERAND` of `eqstream.data.space.shapes`, and what stands behind the last one.
 END = OPERAND + 1
+_MOST = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,13 @@ class Lines:
 
     Attributes:
         kinds: what each token is, uint8 (n, width).
-        values: the numbers, int64 (n, width); they mean nothing at other tokens.
+        steps: the numbers as whole steps, int64 (n, width); they mean nothing at other tokens.
+        places: how many digits of the steps stand behind the point, uint8 (n, width); None where all numbers are whole.
     """
 
     kinds: np.ndarray
-    values: np.ndarray
+    steps: np.ndarray
+    places: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -44,9 +49,29 @@ class Lines:
         """The forms of the lines."""
         return find_forms(self.kinds)
 
+    def columns(self) -> list[np.ndarray]:
+        """Returns all matrices, always in the same order."""
+        return [self.kinds, self.steps] if self.places is None else [self.kinds, self.steps, self.places]
+
     def take(self, rows: np.ndarray) -> "Lines":
         """Returns the lines at `rows`."""
-        return Lines(self.kinds.take(rows, axis=0), self.values.take(rows, axis=0))
+        return Lines(*(column.take(rows, axis=0) for column in self.columns()))
+
+    def take_tokens(self, places: np.ndarray) -> "Lines":
+        """Returns lines whose tokens are those at some places of each line, int64 (n, another width)."""
+        flat_places = places + np.arange(len(self))[:, None] * self.kinds.shape[1]
+        return Lines(*(column.reshape(-1).take(flat_places) for column in self.columns()))
+
+    def numbers_at(self, flat_places: np.ndarray) -> Decimals:
+        """Returns the numbers at some places of the matrices, counted row by row, (m,)."""
+        places = None if self.places is None else self.places.reshape(-1).take(flat_places).astype(np.int64)
+        return Decimals(self.steps.reshape(-1).take(flat_places), places)
+
+    def put_numbers(self, flat_places: np.ndarray, numbers: Decimals) -> None:
+        """Sets the numbers at some places, likewise."""
+        self.steps.reshape(-1)[flat_places] = numbers.steps
+        if self.places is not None:
+            self.places.reshape(-1)[flat_places] = numbers.places
 
 
 def check_solvable(space: PreparedSpace) -> None:
@@ -55,33 +80,39 @@ def check_solvable(space: PreparedSpace) -> None:
     Raises:
         UserError: they have none: one line says why, and what would help.
     """
-    if space.decimals:
-        raise UserError(f"steps need operands without `decimals`, got {space.decimals}; leave `decimals` out")
     division = space.recipe.division
     if space.has_division and division not in ("exact", "quotient"):
         raise UserError(f"steps need `division: exact` or `quotient`, got `{division}`")
-    if not space.arithmetic.is_native:
+    bounds = bound_space(space.recipe, space.operand_domain.bound)
+    places = max(bounds.answer_decimals, space.decimals)
+    # Sides of a division are compared on a grid that the decimals of both make finer, a digit further at a time.
+    spare = 10 ** (2 * places + 1) if places and space.has_division else 1
+    if bounds.magnitude * spare >= _MOST:
         raise UserError(
-            "steps need values of at most 62 bits, and those of this space get larger; use fewer `terms`, or shorter "
+            "steps need numbers of at most 62 bits, and those of this space get larger; use fewer `terms`, or shorter "
             "`operands`"
         )
 
 
 def lines_of(block: EquationBlock, space: PreparedSpace) -> Lines:
     """Returns the questions of a block's equations as lines, row by row."""
-    width = 2 * space.shapes.max_terms
-    kinds = np.full((len(block), width), END, dtype=np.uint8)
-    values = np.zeros(kinds.shape, dtype=np.int64)
+    shape = (len(block), 2 * space.shapes.max_terms)
+    lines = Lines(
+        kinds=np.full(shape, END, dtype=np.uint8),
+        steps=np.zeros(shape, dtype=np.int64),
+        places=np.zeros(shape, dtype=np.uint8) if space.decimals else None,
+    )
     for shapes, rows, places in space.shapes.split(block.shapes):
         columns = shapes.columns(places)
         operand_places, operator_places = _find_tokens(columns, len(rows))
         operators = np.broadcast_to(columns.operators, (shapes.num_terms, len(rows)))
-        for operand, place in enumerate(operand_places):
-            kinds[rows, place] = OPERAND
-            values[rows, place] = block.operands[operand][rows]
+        for operand, place in zip(block.operands, operand_places, strict=False):
+            lines.kinds[rows, place] = OPERAND
+            decimals = np.full(len(rows), space.decimals) if space.decimals else None
+            lines.put_numbers(rows * shape[1] + place, shorten(operand[rows], decimals))
         for middle, place in zip(columns.steps.middles, operator_places, strict=True):
-            kinds[rows, place] = operators[middle, np.arange(len(rows))]
-    return Lines(kinds, values)
+            lines.kinds[rows, place] = operators[middle, np.arange(len(rows))]
+    return lines
 
 
 def _find_tokens(columns: ShapeColumns, num_rows: int) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -70,7 +70,7 @@ class BlockSolver:
             texts = self._encoder.encode(lines)
             steps = Steps(question, texts, equation, np.full(len(rows), number, dtype=np.int32))
             if held_out is not None:
-                is_held_out = find_held_out(lines, held_out, self._space.decimals)
+                is_held_out = find_held_out(lines, held_out)
                 steps = _leave_out(steps, is_left_out | is_held_out)
             yield steps
             number += 1

@@ -14,6 +14,7 @@ SPACES = {
     "sums and products": {"operands": {"min": -1, "max": 5}, "operators": "+-*", "terms": {"min": 2, "max": 3}},
     "brackets": {"operands": {"min": -1, "max": 4}, "operators": "-*", "terms": {"min": 2, "max": 3}, "brackets": True},
     "quotients": {"operands": {"min": 0, "max": 40}, "operators": "+/", "terms": {"min": 1, "max": 2}},
+    "decimals": {"operands": {"min": 0, "max": 1, "decimals": 1}, "operators": "-", "terms": {"min": 2, "max": 3}},
     "larger numbers than operands": {"operands": {"min": 8, "max": 9}, "operators": "*", "terms": {"min": 2, "max": 4}},
 }
 

@@ -42,6 +42,9 @@ def assert_solved(recipe):
         {"operands": {"min": 9, "max": 12}, "operators": "+-*/", "terms": 3, "division": "quotient"},
         {"operands": {"min": -2, "max": 1}, "operators": "+-*/", "terms": 3, "division": "exact", "brackets": True},
         {"operands": {"min": 10, "max": 12}, "operators": "-*/", "terms": 3, "division": "quotient", "brackets": True},
+        {"operands": {"min": -1, "max": 1, "decimals": 1}, "operators": "+-*/", "terms": {"min": 1, "max": 2}},
+        {"operands": {"min": 0, "max": 1, "decimals": 1}, "operators": "/", "terms": 3, "division": "quotient"},
+        {"operands": {"min": 3, "max": 4, "decimals": 1}, "operators": "*", "terms": 3, "spacing": False},
     ],
 )  # fmt: skip
 def test_every_line_of_small_spaces_is_that_of_the_reference(space):
@@ -50,17 +53,17 @@ def test_every_line_of_small_spaces_is_that_of_the_reference(space):
 
 @examples(10)
 @given(
-    st.sampled_from([99, 1_234, 123_456]),
-    st.booleans(),
+    st.sampled_from([12, 99, 1_234, 123_456]),
+    st.integers(0, 1),
     st.sampled_from(["+-*/", "-*", "/", "+/"]),
     st.sampled_from(["exact", "quotient"]),
     st.tuples(st.booleans(), st.booleans()),
     st.integers(0, 1000),
 )
-def test_lines_of_drawn_equations_are_those_of_the_reference(largest, has_signs, operators, division, booleans, seed):
+def test_lines_of_drawn_equations_are_those_of_the_reference(largest, decimals, operators, division, booleans, seed):
     brackets, spacing = booleans
     space = {
-        "operands": {"min": -largest if has_signs else 0, "max": largest},
+        "operands": {"min": 1 - largest, "max": largest, "decimals": decimals if largest < 100 else 0},
         "operators": operators,
         "terms": {"min": 2, "max": 3},
         "division": division,
@@ -94,9 +97,9 @@ def test_plain_numbers_have_no_steps_and_stay():
     lines = lines_of(block, space)
     rewritten = rewrite(lines, "exact")
     assert rewritten.are_solved.all()
-    assert rewritten.values[:, 0].tolist() == block.numerators.tolist()
+    assert rewritten.steps[:, 0].tolist() == block.numerators.tolist()
     again = rewrite(rewritten, "exact")
-    assert again.values[:, 0].tolist() == block.numerators.tolist()
+    assert again.steps[:, 0].tolist() == block.numerators.tolist()
     assert isinstance(again, Lines)
 
 
@@ -104,16 +107,12 @@ def test_plain_numbers_have_no_steps_and_stay():
     ("space", "message"),
     [
         (
-            {"operands": {"min": 0, "max": 9, "decimals": 2}},
-            "steps need operands without `decimals`, got 2; leave `decimals` out",
-        ),
-        (
             {"operands": {"min": 0, "max": 9}, "operators": "+/", "division": "fraction"},
             "steps need `division: exact` or `quotient`, got `fraction`",
         ),
         (
             {"operands": {"min": 0, "max": 10**10}, "operators": "*"},
-            "steps need values of at most 62 bits, and those of this space get larger; use fewer `terms`, or shorter "
+            "steps need numbers of at most 62 bits, and those of this space get larger; use fewer `terms`, or shorter "
             "`operands`",
         ),
     ],
@@ -124,6 +123,18 @@ def test_spaces_without_solutions_in_bulk_are_refused_before_anything_starts(spa
     assert str(refused.value) == message
 
 
-def test_largest_values_are_exact():
-    space = {"operands": {"min": 10**9 - 3, "max": 10**9}, "operators": "*", "terms": 2}
-    assert_solved(make_recipe(space, commuted="ignore"))
+@pytest.mark.parametrize(
+    ("operands", "operators", "terms"),
+    [
+        ({"min": 10**9 - 3, "max": 10**9}, "*", 2),
+        ({"min": 10**7, "max": 10**7, "decimals": 1}, "*", 2),
+        ({"min": 98, "max": 99, "decimals": 4}, "*", 2),
+        ({"min": 0, "max": 1000, "decimals": 5}, "+-", 3),
+        ({"min": 100, "max": 999, "decimals": 2}, "/", 2),
+    ],
+)
+def test_largest_numbers_are_exact(operands, operators, terms):
+    space = {"operands": operands, "operators": operators, "terms": terms}
+    recipe = make_recipe(space, commuted="ignore")
+    wanted = min(prepare_space(recipe.space).whole.size, 12)
+    assert_solved(make_recipe(space, [{"name": "train", "count": wanted}], commuted="ignore"))
