@@ -128,7 +128,7 @@ def test_spaces_without_solutions_in_bulk_are_refused_before_anything_starts(spa
     [
         ({"min": 10**9 - 3, "max": 10**9}, "*", 2),
         ({"min": 10**7, "max": 10**7, "decimals": 1}, "*", 2),
-        ({"min": 98, "max": 99, "decimals": 4}, "*", 2),
+        ({"min": 98, "max": 99, "decimals": 3}, "*", 2),
         ({"min": 0, "max": 1000, "decimals": 5}, "+-", 3),
         ({"min": 100, "max": 999, "decimals": 2}, "/", 2),
     ],
