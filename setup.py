@@ -83,7 +83,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=PACKAGES,
-    package_data={"eqstream": ["py.typed"], "eqstream.data": ["recipes/*.yaml"]},
+    package_data={
+        "eqstream": ["py.typed"],
+        "eqstream.data": ["recipes/*.yaml"],
+        "eqstream.seq2seq": ["trained/*/*", "trained/*/reports/*"],
+    },
     install_requires=[
         "numpy>=2.0",
         "pyarrow>=18",

@@ -15,7 +15,7 @@ from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.reference.membership import KnownQuestion, read_question
 
 if TYPE_CHECKING:
-    from eqstream.seq2seq.predict import Predictor
+    from eqstream.seq2seq.predict import Predictor, ShippedPredictor
 
 STANDARD_INPUT = "-"
 _COMMENT = "#"
@@ -46,7 +46,7 @@ class Asked:
 
 def answer_questions(
     questions: Iterable[Asked],
-    predictor: "Callable[[], Predictor]",
+    predictor: "Callable[[], Predictor | ShippedPredictor]",
     *,
     place: str,
     explain: bool,

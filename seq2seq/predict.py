@@ -1,7 +1,7 @@
 """Answers to questions that a person types."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from eqstream.data.reference.membership import KnownQuestion
 from eqstream.data.reference.parsing import parse
 from eqstream.seq2seq.models.decoding import estimate_answers
 from eqstream.seq2seq.models.solving import Decoder, SolvingDecoder, make_decoder
+from eqstream.seq2seq.runs.shipped_models import ShippedModel, list_shipped_models
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
@@ -191,6 +192,35 @@ class Predictor:
         if self._compiled_decoder is None and num_questions >= _MIN_QUESTIONS_TO_COMPILE:
             self._compiled_decoder = make_decoder(self.trained.model)
         return self._compiled_decoder or self._decoder
+
+
+class ShippedPredictor:
+    """The models that come with eqstream; each question is answered by the one of the smallest space that has it.
+
+    Args:
+        report: called with a line on each model, when it first answers.
+    """
+
+    def __init__(self, report: Callable[[str], object]) -> None:
+        self._models = list_shipped_models()
+        self._report = report
+        self._predictors: dict[str, Predictor] = {}
+
+    def answer(self, known: Sequence[KnownQuestion]) -> list[Prediction]:
+        """Returns the answers to questions that `read_question` has found in the space of a model."""
+        chosen = [next(model for model in self._models if model.holds(each.question)) for each in known]
+        answers: dict[int, Prediction] = {}
+        for model in {each.name: each for each in chosen}.values():
+            rows = [row for row, each in enumerate(chosen) if each is model]
+            predictions = self._load(model).answer([known[row] for row in rows])
+            answers |= dict(zip(rows, predictions, strict=True))
+        return [answers[row] for row in range(len(known))]
+
+    def _load(self, model: ShippedModel) -> Predictor:
+        if model.name not in self._predictors:
+            self._report(f"{model.name} answers ({model.verdict})")
+            self._predictors[model.name] = Predictor.load(model.run.path)
+        return self._predictors[model.name]
 
 
 def _describe_writing(options: CodecOptions) -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -38,14 +39,16 @@ from eqstream.commands.output import (
 from eqstream.data.errors import TrainingInterruptedError, UserError
 
 if TYPE_CHECKING:
-    from eqstream.data.recipe import Recipe
+    from eqstream.data.recipe import Recipe, SpaceRecipe
     from eqstream.seq2seq.analysis.report import EvaluationReport
-    from eqstream.seq2seq.predict import Predictor
+    from eqstream.seq2seq.predict import Predictor, ShippedPredictor
     from eqstream.seq2seq.train import TrainingReport
 
 # A value of `evaluate --split`.
 _ALL_SPLITS = "all"
 _STANDARD_INPUT = "-"
+# Questions have none, names of directories nearly always.
+_HAS_LETTER = re.compile("[A-Za-z]").search
 
 
 @click.command(
@@ -174,36 +177,35 @@ def _render_report(result: "EvaluationReport") -> str:
     short_help="Ask a model questions.",
     epilog="""\b
 Examples:
+  eqstream predict "84138 / 37" --steps          a model that comes with eqstream
   eqstream predict out/run "123+456"
   eqstream predict out/run --file questions.txt --json
   eqstream predict out/run                       a prompt; quit or Ctrl-D ends""",
 )
-@run_argument
-@click.argument("questions", nargs=-1, metavar="[QUESTION]...")
+@click.argument("arguments", nargs=-1, metavar="[RUN] [QUESTION]...")
 @click.option("--file", "path", metavar="FILE", type=click.Path(), help="Questions, one a line; - is standard input.")
 @click.option("--explain", is_flag=True, help="Show how the model came to its answer.")
 @click.option("--steps", is_flag=True, help="Show the solution line by line, and its first wrong line.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
 @output_options
-def predict(run: str, questions: tuple[str, ...], path: str | None, explain: bool, steps: bool, as_json: bool) -> int:
+def predict(arguments: tuple[str, ...], path: str | None, explain: bool, steps: bool, as_json: bool) -> int:
     """Let the model in RUN answer questions such as "123+456".
 
-    Without a question they come from standard input, or from you at a prompt. One that begins with a minus sign must
-    come after --. In files, blank lines and what follows # are skipped. A question that is refused is named on standard
-    error, the others are answered, and the exit status is 1. Objects of --json have line (or number of the argument),
-    question, predicted (by the model), expected (the right answer) and is_correct, or line, question and error.
+    Without RUN, each question is answered by a model that comes with eqstream: the one of the smallest space that has
+    it. Without a question they come from standard input, or from you at a prompt. One that begins with a minus sign
+    must come after --. In files, blank lines and what follows # are skipped. A question that is refused is named on
+    standard error, the others are answered, and the exit status is 1. Objects of --json have line (or number of the
+    argument), question, predicted (by the model), expected (the right answer) and is_correct, or line, question and
+    error.
     """
+    run, questions = _split_arguments(arguments)
     if questions and path is not None:
         raise click.UsageError("Questions come from arguments or from --file, not from both.")
     if questions == (_STANDARD_INPUT,) or (not questions and path is None and not is_typed()):
         questions, path = (), _STANDARD_INPUT
     from eqstream.prompt import answer_questions, converse, open_questions, read_arguments, read_lines
-    from eqstream.seq2seq.runs.run_directory import RunDirectory
 
-    directory = RunDirectory(run)
-    spaces = directory.read_spaces()
-    if steps and not directory.read_codec().options.steps:
-        raise UserError(f"{run}: --steps needs a model that was trained on steps (`codec.steps`), this one was not")
+    spaces = _read_spaces(run, steps=steps)
     load = functools.cache(functools.partial(_load_predictor, run))
     answer = functools.partial(
         answer_questions, predictor=load, explain=explain, steps=steps, as_json=as_json, show=show, refuse=warn
@@ -225,11 +227,35 @@ def is_typed() -> bool:
     return sys.stdin.isatty()
 
 
-def _load_predictor(run: str) -> "Predictor":
-    _load_tensorflow()
-    from eqstream.seq2seq.predict import Predictor
+def _split_arguments(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Returns the run that the first argument is, if it is no question, and the questions."""
+    is_question = bool(arguments) and not _HAS_LETTER(arguments[0]) and not os.path.exists(arguments[0])
+    return (None, arguments) if is_question or not arguments else (arguments[0], arguments[1:])
 
-    return Predictor.load(run)
+
+def _read_spaces(run: str | None, *, steps: bool) -> "tuple[SpaceRecipe, ...]":
+    """Returns what a run, or the models that come with eqstream, can be asked.
+
+    Raises:
+        UserError: there is no such run, or it has no `steps`.
+    """
+    from eqstream.seq2seq.runs.run_directory import RunDirectory
+    from eqstream.seq2seq.runs.shipped_models import list_shipped_models, list_spaces
+
+    if run is None:
+        return list_spaces(list_shipped_models())
+    directory = RunDirectory(run)
+    spaces = directory.read_spaces()
+    if steps and not directory.read_codec().options.steps:
+        raise UserError(f"{run}: --steps needs a model that was trained on steps (`codec.steps`), this one was not")
+    return spaces
+
+
+def _load_predictor(run: str | None) -> "Predictor | ShippedPredictor":
+    _load_tensorflow()
+    from eqstream.seq2seq.predict import Predictor, ShippedPredictor
+
+    return ShippedPredictor(report) if run is None else Predictor.load(run)
 
 
 @click.command(

@@ -1,0 +1,108 @@
+"""Trained models that come with eqstream: runs without what only a training needs.
+
+`python -m eqstream.seq2seq.runs.shipped_models RUN` makes the model of a run one of them, in place of an older one of
+the same recipe.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.reference.membership import read_question
+from eqstream.data.space.prepared_space import prepare_space
+from eqstream.seq2seq.runs.run_directory import RunDirectory, write_atomically
+
+DIRECTORY = Path(__file__).parents[1] / "trained"
+# Of `run.json`, what says where the training was.
+_PLACES = ("data_directory",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShippedModel:
+    """A trained model that comes with eqstream.
+
+    Attributes:
+        name: of its recipe.
+        run: its directory.
+        spaces: what it can be asked.
+        verdict: what it gets right, for a person.
+    """
+
+    name: str
+    run: RunDirectory
+    spaces: tuple[SpaceRecipe, ...]
+    verdict: str
+
+    def holds(self, question: str) -> bool:
+        """Returns whether it can be asked a question."""
+        try:
+            read_question(question, *self.spaces)
+        except UserError:
+            return False
+        return True
+
+
+def list_shipped_models(directory: Path = DIRECTORY) -> list[ShippedModel]:
+    """Returns the models, that of the smallest space first."""
+    runs = [RunDirectory(path) for path in sorted(directory.iterdir()) if path.is_dir()]
+    sizes = {run.path: prepare_space(run.read_recipe().space).whole.size for run in runs}
+    return [_describe(run) for run in sorted(runs, key=lambda run: sizes[run.path])]
+
+
+def _describe(run: RunDirectory) -> ShippedModel:
+    reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.reports.glob("*.json"))]
+    return ShippedModel(
+        name=run.read_recipe().name,
+        run=run,
+        spaces=run.read_spaces(),
+        verdict="; ".join(map(_say_verdict, reports)),
+    )
+
+
+def _say_verdict(report: dict[str, Any]) -> str:
+    num_wrong = report["num_examples"] - report["num_right"]
+    return f"{num_wrong:,} wrong of {report['num_examples']:,} equations, {report['about']}"
+
+
+def list_spaces(models: Sequence[ShippedModel]) -> tuple[SpaceRecipe, ...]:
+    """Returns the spaces of all models, each once, in their order."""
+    return tuple(dict.fromkeys(space for model in models for space in model.spaces))
+
+
+def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:
+    """Copies the model of a run, its recipe and its reports, without the optimizer; returns where they are.
+
+    Raises:
+        UserError: the directory is no finished run, or nothing was evaluated.
+    """
+    from eqstream.seq2seq.runs.trained_model import load_trained_model
+
+    trained = load_trained_model(run_directory)
+    run = trained.run
+    reports = sorted(run.reports.glob("*.json"))
+    if not reports:
+        raise UserError(f"{run.path} has no report: run `eqstream evaluate {run.path}` first")
+    target = RunDirectory(directory / trained.recipe.name)
+    shutil.rmtree(target.path, ignore_errors=True)
+    target.reports.mkdir(parents=True)
+    description = {key: value for key, value in trained.description.items() if key not in _PLACES}
+    target.write_description({**description, "data_directory": ""})
+    target.write_codec(trained.codec)
+    trained.model.save(target.model_keras, include_optimizer=False)
+    for path in reports:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        # What it says of single examples is for those who look into a run of their own.
+        kept = {name: report[name] for name in ("about", "data", "split", "num_examples", "num_right")}
+        write_atomically(target.reports / path.name, json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    return target.path
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        print(ship(argument))

@@ -1,0 +1,72 @@
+"""The models that come with eqstream, judged for real, and what makes a run one of them."""
+
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from eqstream.cli import commands
+from eqstream.data.errors import UserError
+from eqstream.seq2seq.predict import ShippedPredictor
+from eqstream.seq2seq.runs.shipped_models import DIRECTORY, list_shipped_models, ship
+from eqstream.seq2seq.runs.trained_model import load_trained_model
+
+MODELS = list_shipped_models()
+# A few for each, hard ones among them.
+QUESTIONS = {
+    "addition-subtraction-3digit": ["999+1", "1000-1", "0-999", "500+500", "123-124", "7-7", "909+91", "999-0"],
+}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_shipped_model_is_small_and_says_how_it_was_judged(model):
+    files = [path for path in model.run.path.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 3_200_000
+    assert model.verdict
+    assert model.run.read_recipe().name == model.name == model.run.path.name
+    # Where it was trained is nobody's business.
+    assert not any(b"/tmp" in path.read_bytes() for path in files if path.suffix == ".json")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_shipped_model_answers(name):
+    (model,) = [each for each in MODELS if each.name == name]
+    trained = load_trained_model(model.run.path)
+    known = [trained.read_question(question) for question in QUESTIONS[name] if model.holds(question)]
+    lines = []
+    predictions = ShippedPredictor(lines.append).answer(known)
+    assert [each.question for each in predictions if not each.is_correct] == []
+    assert any(line.startswith(f"{name} answers (") for line in lines)
+
+
+def test_questions_without_a_run_are_answered_in_order_by_the_smallest_model_that_has_them():
+    result = CliRunner().invoke(commands, ["predict", "12+30", "300 - 5"])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["☑ 12 + 30 = 42", "☑ 300 - 5 = 295"]
+    assert "addition-subtraction-3digit answers (0 wrong of 1,899,999 equations" in result.stderr
+    refused = CliRunner().invoke(commands, ["predict", "1.5+2"])
+    line = "question 1: the space does not contain `1.5 + 2`: operand 1.5 is not a whole number"
+    assert line in refused.stderr
+    assert not refused.stdout
+
+
+def test_a_run_becomes_a_shipped_model_once_it_is_evaluated(tmp_path):
+    run = shutil.copytree(MODELS[0].run.path, tmp_path / "run")
+    reports = shutil.move(run / "reports", tmp_path / "reports")
+    with pytest.raises(UserError) as raised:
+        ship(run, tmp_path / "models")
+    assert str(raised.value) == f"{run} has no report: run `eqstream evaluate {run}` first"
+    shutil.move(reports, run / "reports")
+    path = ship(run, tmp_path / "models")
+    (model,) = list_shipped_models(tmp_path / "models")
+    assert model.run.path == path == tmp_path / "models" / MODELS[0].name
+    assert model.verdict == MODELS[0].verdict
+    before, after = (load_trained_model(each).model.get_weights() for each in (run, path))
+    assert all(np.array_equal(*each) for each in zip(before, after, strict=True))
+    assert [model.holds(question) for question in ("998-999", "1000 + 1", "one")] == [True, False, False]
+
+
+def test_the_directory_of_shipped_models_is_part_of_the_package():
+    assert DIRECTORY.name == "trained"
+    assert {model.run.path.parent for model in MODELS} == {DIRECTORY}
