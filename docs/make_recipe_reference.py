@@ -175,6 +175,9 @@ MEANINGS: dict[Any, dict[str, str]] = {
     },
     CodecOptions: {
         "padding": "the side of a question's pad tokens",
+        "answer_padding": "`right`: pads behind the end of a short answer; `left`: spaces before it as it is read, so "
+        "that all answers are equally long",
+        "end_question": "whether an end token closes a question, as it does every answer",
         "zero_padding": "leading zeros up to the longest number",
         "reverse_question": "questions from right to left",
         "reverse_answer": "answers from right to left, the unit first",
@@ -262,6 +265,8 @@ MEANINGS: dict[Any, dict[str, str]] = {
             "longer numbers than those of the training can be answered; 0: all do",
             "number_embedding": "whether a token knows which number it belongs to; leave it on unless the space has "
             "sums or products alone",
+            "pad_vector": "a pad of the question that is not skipped: a vector of its `own`, as each character has, or "
+            "`zeros`",
             "widths": "units of each hidden layer",
             "activation": "of the hidden layers",
         }

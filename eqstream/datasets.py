@@ -107,6 +107,8 @@ class Dataset:
         self,
         *,
         padding: Literal["left", "right"] = "right",
+        answer_padding: Literal["left", "right"] = "right",
+        end_question: bool = False,
         zero_padding: bool = False,
         reverse_question: bool = False,
         reverse_answer: bool = False,
@@ -116,6 +118,8 @@ class Dataset:
 
         Args:
             padding: the side of a question's pad tokens.
+            answer_padding: `right` for pads behind the end of a short answer, `left` for spaces before it.
+            end_question: whether an end token closes a question.
             zero_padding: whether numbers get leading zeros up to the digits of the longest operand or answer.
             reverse_question: whether questions are written backwards.
             reverse_answer: whether answers are written backwards: the units first.
@@ -126,6 +130,8 @@ class Dataset:
         """
         options = CodecOptions(
             padding=padding,
+            answer_padding=answer_padding,
+            end_question=end_question,
             zero_padding=zero_padding,
             reverse_question=reverse_question,
             reverse_answer=reverse_answer,

@@ -33,14 +33,18 @@ LINE_CHARACTERS = "()*+-./0123456789"
 class CodecOptions:
     """What a recipe's section `codec` may say.
 
-    `padding` is the side of a question's pad tokens; `spaces` says whether a question's spaces become tokens;
-    with `zero_padding` each number gets leading zeros up to the longest operand's or answer's digits.
+    `padding` is the side of a question's pad tokens. `answer_padding` is `right` for pads behind the end of a short
+    answer, `left` for spaces before it, so that all answers are equally long. With `end_question` an end token closes
+    a question, as it does every answer. `spaces` says whether a question's spaces become tokens; with `zero_padding`
+    each number gets leading zeros up to the longest operand's or answer's digits.
 
     With `steps` the texts are lines of worked solutions: a model answers a line with the next one, and is asked again
     until a number is left. No line may have more than `line_length` characters, spaces not counted.
     """
 
     padding: Literal["left", "right"] = "right"
+    answer_padding: Literal["left", "right"] = "right"
+    end_question: bool = False
     zero_padding: bool = False
     reverse_question: bool = False
     reverse_answer: bool = False
@@ -51,8 +55,12 @@ class CodecOptions:
     def __post_init__(self) -> None:
         check_types(self)
         check_positive(self, "line_length")
-        if self.steps and (self.zero_padding or self.spaces == "keep" or self.padding == "left"):
-            raise UserError("`steps` does not go with `zero_padding`, `spaces: keep` or `padding: left`")
+        is_padded = self.zero_padding or "left" in (self.padding, self.answer_padding)
+        if self.steps and (is_padded or self.end_question or self.spaces == "keep"):
+            raise UserError(
+                "`steps` does not go with `zero_padding`, `end_question`, `spaces: keep`, `padding: left` or "
+                "`answer_padding: left`"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +73,7 @@ class Codec:
         max_question_length: characters of the longest natural question.
         max_answer_length: characters of the longest natural answer.
         question_digits: digits before the decimal point of the longest operand.
-        question_width: tokens of an encoded question.
+        question_width: tokens of an encoded question, its end token included if it has one.
         answer_width: tokens of an encoded answer, its end token included.
         options: the choices of the recipe.
     """
@@ -135,6 +143,7 @@ class Codec:
         drops_spaces = options.spaces == "drop" and spacing
         alphabet = {character for _, facts in spaces for character in facts.alphabet}
         alphabet -= {" "} if drops_spaces else set()
+        alphabet |= {" "} if options.answer_padding == "left" else set()
         answer_width = max_answer_length = max(facts.max_answer_length for _, facts in spaces)
         if options.zero_padding:
             if any(space.division == "fraction" and "/" in space.operators for space, _ in spaces):
@@ -158,7 +167,7 @@ class Codec:
             max_question_length=max(facts.max_question_length for _, facts in spaces),
             max_answer_length=max_answer_length,
             question_digits=digits,
-            question_width=max(widths),
+            question_width=max(widths) + options.end_question,
             answer_width=answer_width + 1,
             options=options,
         )
@@ -198,6 +207,8 @@ class Codec:
             UserError: a text is empty, too long or has a character that the alphabet lacks; names text and position.
         """
         tokens = self._tokens.encode(self._questions.write(texts))
+        if self.options.end_question:
+            tokens = _close(tokens)
         return tokens.padded(self.question_width, on_left=self.options.padding == "left")
 
     def encode_answers(self, texts: Texts) -> np.ndarray:
@@ -222,10 +233,12 @@ class Codec:
         rows = ByteRows(tokens, is_character.sum(axis=1))
         if self.options.padding == "left":
             rows = ByteRows(tokens, np.full(len(tokens), self.question_width)).keep(is_character)
+        if self.options.end_question:
+            rows = ByteRows(rows.matrix, np.maximum(rows.lengths - 1, 0))
         written = self._tokens.decode(rows)
         _refuse_rows((written.matrix == UNKNOWN).any(axis=1), "question")
         texts = self._questions.read(written).to_texts()
-        # Encoding again is the whole definition of a well-formed row: no pad inside, nothing after the end.
+        # Encoding again is the whole definition of a well-formed row: no pad inside, an end where one belongs.
         _refuse_rows((self.encode_questions(texts) != tokens).any(axis=1), "question")
         return texts
 
@@ -243,8 +256,9 @@ class Codec:
     def decode_predictions(self, tokens: np.ndarray) -> list[str]:
         """Returns what a model's tokens, integers (num_texts, answer_width), say: the text up to the end token.
 
-        A `?` stands for a pad or start token before the end, and comes last if the end is missing or, with zero
-        padding, a number has other than its full digits; so what is malformed never equals an answer.
+        A `?` stands for a pad or start token before the end, and comes last if the end is missing, if a number has
+        other than its full digits with zero padding, or if the text is not filled up with spaces where it has to be;
+        so what is malformed never equals an answer.
         """
         tokens = _check_tokens(tokens, self.answer_width)
         is_end = tokens == END
@@ -254,7 +268,7 @@ class Codec:
         written = self._tokens.decode(ByteRows(inside, lengths))
         natural = self._answers.read(written)
         is_malformed = ~has_end
-        if self.options.zero_padding:
+        if self.options.zero_padding or self.options.answer_padding == "left":
             is_malformed |= ~_are_equal(self._answers.rearrange(natural), written)
         matrix = np.pad(natural.matrix, ((0, 0), (0, 1)))
         malformed = np.flatnonzero(is_malformed)
@@ -326,7 +340,7 @@ class Codec:
             name="question",
             alphabet=self.alphabet,
             max_length=self.max_question_length,
-            width=self.question_width,
+            width=self.question_width - self.options.end_question,
             drops_spaces=self.spacing and self.options.spaces == "drop",
             num_digits=self.question_digits if self.options.zero_padding else 0,
             is_reversed=self.options.reverse_question,
@@ -342,7 +356,15 @@ class Codec:
             drops_spaces=self.spacing and self.options.steps,
             num_digits=self.max_answer_length if self.options.zero_padding else 0,
             is_reversed=self.options.reverse_answer,
+            is_filled=self.options.answer_padding == "left",
         )
+
+
+def _close(rows: ByteRows) -> ByteRows:
+    """Returns the tokens of texts with an end token behind each."""
+    matrix = rows.padded(rows.matrix.shape[1] + 1)
+    matrix[np.arange(len(rows)), rows.lengths] = END
+    return ByteRows(matrix, rows.lengths + 1)
 
 
 def _are_equal(one: ByteRows, other: ByteRows) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.loading.text_transforms import add_spaces, add_zeros, strip_zeros
+from eqstream.data.loading.text_transforms import add_spaces, add_zeros, fill_up, strip_spaces, strip_zeros
 
 Texts = Sequence[str] | Sequence[bytes] | np.ndarray | ByteRows
 
@@ -24,6 +24,7 @@ class TextSide:
         drops_spaces: whether natural texts have spaces that are not written.
         num_digits: to which numbers are filled up with leading zeros; 0 for none.
         is_reversed: whether the last character is written first.
+        is_filled: whether spaces come before a short text, so that all are `width` long.
     """
 
     name: str
@@ -33,6 +34,7 @@ class TextSide:
     drops_spaces: bool
     num_digits: int
     is_reversed: bool
+    is_filled: bool = False
 
     def write(self, texts: Texts) -> ByteRows:
         """Returns natural texts as they are written, all of characters of the alphabet and none longer than `width`.
@@ -56,11 +58,15 @@ class TextSide:
             rows = rows.keep(rows.matrix != ord(" "))
         if self.num_digits:
             rows = add_zeros(rows, self.num_digits)
+        if self.is_filled:
+            rows = fill_up(rows, self.width)
         return rows.reverse() if self.is_reversed else rows
 
     def read(self, written: ByteRows) -> ByteRows:
         """Returns the natural texts of written ones; the inverse of `rearrange`."""
         rows = written.reverse() if self.is_reversed else written
+        if self.is_filled:
+            rows = strip_spaces(rows)
         if self.num_digits:
             rows = strip_zeros(rows)
         return add_spaces(rows) if self.drops_spaces else rows

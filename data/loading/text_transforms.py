@@ -45,6 +45,26 @@ def add_spaces(rows: ByteRows) -> ByteRows:
     return rows.insert((is_before | is_after).astype(np.int64), " ")
 
 
+def fill_up(rows: ByteRows, width: int) -> ByteRows:
+    """Returns the texts with spaces before those shorter than `width`; an empty one stays empty.
+
+    >>> fill_up(ByteRows.from_texts(["7", "-31", "12345"]), 4).to_texts()
+    ['   7', ' -31', '12345']
+    """
+    counts = np.zeros(rows.matrix.shape, np.int64)
+    counts[:, :1] = np.maximum(width - rows.lengths, 0)[:, None]
+    return rows.insert(counts, " ")
+
+
+def strip_spaces(rows: ByteRows) -> ByteRows:
+    """Returns the texts without the spaces before them; the inverse of `fill_up`.
+
+    >>> strip_spaces(ByteRows.from_texts(["   7", " 3 1"])).to_texts()
+    ['7', '3 1']
+    """
+    return rows.keep(~np.logical_and.accumulate(rows.matrix == ord(" "), axis=1))
+
+
 def is_operator(matrix: np.ndarray) -> np.ndarray:
     """Returns bool like `matrix`, of texts without spaces: the binary operators, not the signs of numbers."""
     before = np.pad(matrix, ((0, 0), (1, 0)))[:, :-1]

@@ -6,7 +6,7 @@ Tokens are uint8. Three ids are reserved, the characters of the alphabet follow 
 | --- | --- |
 | 0 | pad: before or after a question, after the end of an answer |
 | 1 | start: what a decoder has emitted before its first character; never part of an encoded answer |
-| 2 | end: after the last character of an answer |
+| 2 | end: after the last character of an answer; of a question, too, if the codec closes questions |
 | 3 … | the characters of the alphabet |
 """
 

@@ -37,6 +37,7 @@ class AnsweredBlock:
         examples: the equations.
         questions: their tokens, uint8 (num_examples, question_width).
         tokens: of the model's answers, uint8 (num_examples, answer_width).
+        expected: tokens of the right answers, like `tokens`.
         is_right: bool (num_examples,).
         wrong: the examples that are answered wrongly, in order.
     """
@@ -44,6 +45,7 @@ class AnsweredBlock:
     examples: EquationColumns
     questions: np.ndarray
     tokens: np.ndarray
+    expected: np.ndarray
     is_right: np.ndarray
     wrong: tuple[WrongAnswer, ...]
 
@@ -91,6 +93,7 @@ def evaluate_examples(
         decoded_by=BY_ROUNDING if is_regression else BY_DECODING,
         num_examples=total,
         num_right=num_right,
+        characters_right=None if is_regression else counts.num_right_tokens / (total * trained.codec.answer_width),
         interval=wilson_interval(num_right, total) if is_sample else None,
         rmse=mistakes.rmse,
         rmse_unrounded=math.sqrt(counts.sum_of_squares / total) if is_regression else None,
@@ -107,11 +110,15 @@ def evaluate_examples(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Counts:
-    """What was counted of all blocks; `sum_of_squares` is 0 unless the model is a regression."""
+    """What was counted of all blocks; `sum_of_squares` is 0 unless the model is a regression.
+
+    `num_right_tokens` is of answers, their ends and pads included.
+    """
 
     tables: TableTally
     mistakes: MistakeTally
     num_right: int
+    num_right_tokens: int
     sum_of_squares: float
     commuting: CommutingCount | None
 
@@ -124,7 +131,8 @@ def _count(
     on_batch: Callable[[int], None] | None,
     on_block: Callable[[AnsweredBlock], object],
 ) -> _Counts:
-    tables, mistakes, num_right, squares = TableTally(trained.recipe.space), MistakeTally(), 0, 0.0
+    tables, mistakes = TableTally(trained.recipe.space), MistakeTally()
+    num_right, num_right_tokens, squares = 0, 0, 0.0
     commuting: CommutingCount | None = None
     for number, examples in enumerate(blocks):
         block = _answer(trained, decoder, examples, on_batch=on_batch)
@@ -136,9 +144,17 @@ def _count(
         tables.add(examples, block.is_right)
         mistakes.add(examples.answer.lengths, block.wrong)
         num_right += int(block.is_right.sum())
+        num_right_tokens += int((block.tokens == block.expected).sum())
         squares += _sum_squares(trained, block)
         on_block(block)
-    return _Counts(tables=tables, mistakes=mistakes, num_right=num_right, sum_of_squares=squares, commuting=commuting)
+    return _Counts(
+        tables=tables,
+        mistakes=mistakes,
+        num_right=num_right,
+        num_right_tokens=num_right_tokens,
+        sum_of_squares=squares,
+        commuting=commuting,
+    )
 
 
 def _answer(
@@ -153,7 +169,9 @@ def _answer(
         WrongAnswer(question=examples.question.text(row), predicted=predicted, expected=examples.answer.text(row))
         for row, predicted in zip(rows, codec.decode_predictions(tokens[rows]), strict=True)
     )
-    return AnsweredBlock(examples=examples, questions=questions, tokens=tokens, is_right=is_right, wrong=wrong)
+    return AnsweredBlock(
+        examples=examples, questions=questions, tokens=tokens, expected=expected, is_right=is_right, wrong=wrong
+    )
 
 
 def _sum_squares(trained: TrainedModel, block: AnsweredBlock) -> float:

@@ -54,6 +54,8 @@ class EvaluationReport:
         decoded_by: how the model's output became an answer, for a person.
         num_examples: all of them.
         num_right: with the whole answer right, decoded greedily.
+        characters_right: share of the characters of all answers, decoded greedily, that are right, their ends and pads
+            included, as in published figures; None for regressions.
         interval: 95 % confidence (Wilson) for the share of right answers in what the examples are a sample of; None
             where they are all there is.
         rmse: root of the mean squared error in units of the answer, over answers that are numbers; None without any.
@@ -78,6 +80,7 @@ class EvaluationReport:
     decoded_by: str
     num_examples: int
     num_right: int
+    characters_right: float | None
     interval: tuple[float, float] | None
     rmse: float | None
     rmse_unrounded: float | None

@@ -24,7 +24,8 @@ _LARGEST_NUMBER = 1 << 24
 class RepeatVectorRecipe:
     """LSTM encoder, its last state repeated, LSTM decoder, softmax per character.
 
-    `embedding_width` matters for `embedding: learned` alone; `mask_padding` lets the encoder skip pad tokens.
+    `embedding_width` matters for `embedding: learned` alone; `mask_padding` lets the encoder skip pad tokens. Where it
+    reads them, `pad_vector: zeros` makes them vectors of zeros, not vectors of their `own` as characters are.
     """
 
     kind: Literal["repeat-vector"] = "repeat-vector"
@@ -38,6 +39,7 @@ class RepeatVectorRecipe:
     embedding: Literal["one-hot", "learned"] = "one-hot"
     embedding_width: int = 32
     mask_padding: bool = False
+    pad_vector: Literal["own", "zeros"] = "own"
 
     def __post_init__(self) -> None:
         check_positive(self, "encoder_width", "decoder_width", "encoder_depth", "decoder_depth", "embedding_width")

@@ -149,6 +149,8 @@ class ModelRecipe:
         is_regression = isinstance(self.model, RegressionRecipe)
         if is_regression and self.codec.zero_padding:
             raise UserError(f"`codec.zero_padding` means nothing to `model.kind: {self.model.kind}`")
+        if is_regression and self.codec.answer_padding == "left":
+            raise UserError(f"`codec.answer_padding: left` means nothing to `model.kind: {self.model.kind}`")
         if isinstance(self.model, TransformerRecipe) and not self.codec.reverse_answer:
             check_written_in_order(self.model)
         if is_regression and self.training.precision != "float32":

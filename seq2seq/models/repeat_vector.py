@@ -83,8 +83,11 @@ class RepeatVectorModel(EquationModel):
         return self.logits(states)
 
     def _encode(self, question: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        mask = question != PAD if self.architecture.mask_padding else None
+        is_real = question != PAD
+        mask = is_real if self.architecture.mask_padding else None
         states = self.embedding(question)
+        if self.architecture.pad_vector == "zeros":
+            states = states * ops.cast(is_real, states.dtype)[:, :, None]
         for layer in self.encoder:
             states = self.dropout(layer(states, mask=mask, training=training), training=training)
         return states

@@ -21,6 +21,7 @@ from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.split_source import load_tokens
+from eqstream.data.loading.token_alphabet import END, PAD
 from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.reference.membership import read_question
 from eqstream.pipelines.build import build
@@ -95,6 +96,16 @@ def test_the_report_counts_what_plain_python_counts(place):
     for name, key in keys.items():
         counted = {each.value: (each.num_examples, each.num_right) for each in evaluation.tables[name]}
         assert counted == group_by(examples, key), name
+
+
+def test_right_characters_are_counted_with_ends_and_pads(place):
+    trained = load_trained_model(place / "run")
+    table = load_tokens(place / "data", "test", trained.codec)
+    tokens = trained.model.predict(table.questions.astype(np.int32), verbose=0)
+    is_after_end = np.cumsum(tokens == END, axis=1) - (tokens == END) > 0
+    share = (np.where(is_after_end, PAD, tokens) == table.answers).mean()
+    assert evaluate(place / "run", split="test").characters_right == pytest.approx(share)
+    assert 0.5 < share < 1
 
 
 def test_the_mistakes_are_what_plain_python_finds(place):

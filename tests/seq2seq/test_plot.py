@@ -136,6 +136,7 @@ def test_of_several_numbers_of_terms_the_maps_show_the_pairs_unless_they_are_few
         examples=EquationColumns(questions, ByteRows.from_texts(["3", "6", "-1"]), columns),
         questions=np.zeros((3, 1), np.uint8),
         tokens=np.zeros((3, 1), np.uint8),
+        expected=np.zeros((3, 1), np.uint8),
         is_right=np.array([True, True, False]),
         wrong=(),
     )

@@ -26,6 +26,16 @@ ALL_OPTIONS = [
     for padding, zeros, question, answer, spaces in itertools.product(
         ("left", "right"), (False, True), (False, True), (False, True), ("keep", "drop")
     )
+] + [
+    CodecOptions(
+        answer_padding="left", end_question=True, padding=padding, zero_padding=zeros, **reversal, spaces=spaces
+    )
+    for padding, zeros, reversal, spaces in (
+        ("right", False, {}, "keep"),
+        ("left", False, {"reverse_question": True, "reverse_answer": True}, "drop"),
+        ("right", True, {"reverse_answer": True}, "drop"),
+        ("left", True, {}, "keep"),
+    )
 ]
 
 
@@ -134,6 +144,51 @@ def test_padding_zeros_and_reversal_do_what_they_say():
     assert signs == ["8", "3", "0", "0", "∎"]
     backwards = ADDITION.codec(padding="left", reverse_question=True)
     assert backwards.describe_tokens(backwards.encode_questions(["31 + 7"])[0]) == ["□", "□", "□", "7", "+", "1", "3"]
+
+
+def test_questions_end_and_answers_are_filled_up_with_spaces_as_published():
+    codec = ADDITION.codec(spaces="keep", end_question=True, answer_padding="left")
+    assert (codec.question_width, codec.answer_width) == (10, 5)
+    signs = [codec.describe_tokens(row) for row in codec.encode_questions(["31 + 7", "999 + 999"])]
+    assert ["".join(each) for each in signs] == ["31 + 7∎", "999 + 999∎"]
+    assert codec.encode_questions(["31 + 7"])[0, 7:].tolist() == [PAD] * 3
+    assert ["".join(codec.describe_tokens(row)) for row in codec.encode_answers(["38", "1998"])] == ["  38∎", "1998∎"]
+    left = ADDITION.codec(padding="left", end_question=True)
+    assert "".join(left.describe_tokens(left.encode_questions(["31 + 7"])[0])) == "□□□31+7∎"
+
+
+def test_spaces_come_last_where_answers_are_written_backwards():
+    codec = ADDITION.codec(answer_padding="left", reverse_answer=True)
+    assert "".join(codec.describe_tokens(codec.encode_answers(["38"])[0])) == "83  ∎"
+    assert codec.decode_predictions(codec.encode_answers(["38"])) == ["38"]
+
+
+def test_a_prediction_that_is_not_filled_up_with_spaces_is_no_answer():
+    codec = ADDITION.codec(answer_padding="left")
+    space, three = (NUM_RESERVED + codec.alphabet.index(character) for character in " 3")
+    rows = [
+        [space, space, space, three, END],
+        [three, END, PAD, PAD, PAD],
+        [three, space, space, space, END],
+        [space, space, space, space, END],
+    ]
+    assert codec.decode_predictions(np.array(rows)) == ["3", "3?", "3   ", "?"]
+
+
+def test_a_question_without_its_end_is_refused():
+    codec = ADDITION.codec(end_question=True)
+    row = codec.encode_questions(["31 + 7"])
+    row[row == END] = PAD
+    with pytest.raises(UserError, match=r"^row 0 of the tokens is not an encoded question$"):
+        codec.decode_questions(row)
+
+
+def test_a_codec_saved_before_answers_had_a_padding_of_their_own_still_opens(tmp_path):
+    codec = ADDITION.codec(padding="left")
+    mapping = codec.to_dict()
+    for key in ("answer_padding", "end_question"):
+        del mapping["options"][key]
+    assert Codec.from_dict(mapping) == codec
 
 
 def test_bytes_arrays_and_rows_give_the_tokens_of_strings():

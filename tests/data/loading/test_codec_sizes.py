@@ -19,6 +19,16 @@ ALL_OPTIONS = [
     for padding, zeros, question, answer, spaces in itertools.product(
         ("left", "right"), (False, True), (False, True), (False, True), ("keep", "drop")
     )
+] + [
+    CodecOptions(
+        answer_padding="left", end_question=True, padding=padding, zero_padding=zeros, **reversal, spaces=spaces
+    )
+    for padding, zeros, reversal, spaces in (
+        ("right", False, {}, "keep"),
+        ("left", False, {"reverse_question": True, "reverse_answer": True}, "drop"),
+        ("right", True, {"reverse_answer": True}, "drop"),
+        ("left", True, {}, "keep"),
+    )
 ]
 SPACES = [
     {"operands": {"min": 0, "max": 12}},

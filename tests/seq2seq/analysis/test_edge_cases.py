@@ -197,6 +197,7 @@ def report_of(**changes):
         "about": "`test`",
         "num_examples": 4,
         "num_right": 3,
+        "characters_right": 0.9,
         "interval": (0.3, 0.95),
         "rmse": 5.0,
         "rmse_unrounded": 4.5,

@@ -119,6 +119,10 @@ def test_every_recipe_that_is_shipped_can_be_trained(name):
         ),
         ({"model": {"dropout": 1.0}}, "`model`: `dropout` must be from 0 up to but without 1, got 1.0"),
         ({"codec": {"padding": "middle"}}, "`codec.padding` is unknown: the text 'middle'"),
+        (
+            {"codec": {"answer_padding": "left"}, "model": {"kind": "mlp-regression"}},
+            "^`codec.answer_padding: left` means nothing to `model.kind: mlp-regression`$",
+        ),
         ({"training": {"epochs": 0}}, "`epochs` must be above 0, got 0"),
         ({"training": {"epochs": "ten"}}, "`training.epochs` must be a whole number, got the text 'ten'"),
         ({"training": {"optimizer": {"learning_rate": 0}}}, "`learning_rate` must be above 0"),

@@ -65,7 +65,14 @@ ARCHITECTURES = {
 }
 CODECS = {
     "plain": CodecOptions(),
-    "reversed": CodecOptions(padding="left", reverse_question=True, reverse_answer=True, spaces="keep"),
+    "reversed": CodecOptions(
+        padding="left",
+        answer_padding="left",
+        end_question=True,
+        reverse_question=True,
+        reverse_answer=True,
+        spaces="keep",
+    ),
 }
 
 
@@ -200,6 +207,23 @@ def test_a_tiny_task_is_learned_by_heart(architecture):
     for rate in np.linspace(0.01, 0, 300, dtype=np.float32):
         step(tf.constant(rate))
     assert model.generate(SMALL_QUESTIONS) == SMALL_ANSWERS
+
+
+@pytest.mark.parametrize("pad_vector", ["own", "zeros"])
+@pytest.mark.parametrize("embedding", ["one-hot", "learned"])
+def test_pads_are_vectors_of_zeros_if_the_recipe_says_so(pad_vector, embedding):
+    recipe = RepeatVectorRecipe(encoder_width=4, decoder_width=4, embedding=embedding, pad_vector=pad_vector)
+    model = scrambled(make_model(recipe, SMALL.codec()))
+    question = SMALL.codec().encode_questions(["3 + 4", "7"]).astype(np.int32)
+    before = keras.ops.convert_to_numpy(model.greedy_logits(question))
+    # What the encoder makes of a pad: a row of the learned table, or of the weights that a one-hot vector meets.
+    weight = model.embedding.table if embedding == "learned" else model.encoder[0].cell.kernel
+    change = np.zeros(weight.shape, np.float32)
+    change[PAD] = 1
+    weight.assign_add(change)
+    after = keras.ops.convert_to_numpy(model.greedy_logits(question))
+    assert np.array_equal(before[0], after[0])
+    assert np.array_equal(before[1], after[1]) == (pad_vector == "zeros")
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,10 @@ def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
 )
 def test_what_does_not_go_with_steps_is_refused(change, line):
     recipe = make_recipe(SPACE, SPLITS, **{"codec": CODEC, "model": MODEL, "training": TRAINING, **change})
-    line = line or "`codec`: `steps` does not go with `zero_padding`, `spaces: keep` or `padding: left`"
+    line = line or (
+        "`codec`: `steps` does not go with `zero_padding`, `end_question`, `spaces: keep`, `padding: left` or "
+        "`answer_padding: left`"
+    )
     with pytest.raises(UserError) as raised:
         ModelRecipe.from_recipe(recipe)
     assert str(raised.value) == line
