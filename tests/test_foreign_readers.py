@@ -21,20 +21,20 @@ from eqstream.data.recipe_files import load_recipe
 from eqstream.pipelines.build import build
 from tests.tfrecord_payloads import read_payloads
 
-SPLITS = ("train", "test", "test_length")
+SPLITS = ("train", "validation", "test", "test_length")
 TEXTS = ("answer", "question")
 NUMBERS = ("carries", "digits", "terms")
 COLUMNS = (*TEXTS, *NUMBERS)
-NUM_EQUATIONS = {"train": 350, "test": 150, "test_length": 250}
-NUM_SHARDS = {"train": 4, "test": 2, "test_length": 3}
+NUM_EQUATIONS = {"train": 350, "validation": 50, "test": 150, "test_length": 250}
+NUM_SHARDS = {"train": 4, "validation": 1, "test": 2, "test_length": 3}
 
 
 @pytest.fixture(scope="module")
 def dataset_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Several shards a split, and a split whose name is the beginning of another's."""
-    overrides = ["splits.0.count=350", "splits.1.count=150", "splits.2.count=250", "storage.shard_size=100"]
+    counts = [f"splits.{number}.count={NUM_EQUATIONS[split]}" for number, split in enumerate(SPLITS)]
     out = tmp_path_factory.mktemp("readers") / "length"
-    build(load_recipe("length", overrides), out)
+    build(load_recipe("length", [*counts, "storage.shard_size=100"]), out)
     return out
 
 

@@ -92,8 +92,8 @@ def test_keys_of_later_versions_are_left_alone(manifest, key):
 
 def test_splits_come_in_the_order_of_the_recipe():
     manifest = recipes.make_manifest("splits.0.name=unusual")
-    assert list(json.loads(manifest.to_bytes())["splits"]) == ["test", "test_length", "unusual"]
-    assert list(parse_manifest(manifest.to_bytes()).splits) == ["unusual", "test", "test_length"]
+    assert list(json.loads(manifest.to_bytes())["splits"]) == ["test", "test_length", "unusual", "validation"]
+    assert list(parse_manifest(manifest.to_bytes()).splits) == ["unusual", "validation", "test", "test_length"]
     assert [split for split, _ in parse_manifest(manifest.to_bytes()).list_shards()][::2] == list(manifest.splits)
 
 

@@ -18,6 +18,7 @@ def test_card_names_the_files_of_each_split_in_the_order_of_the_recipe():
     (config,) = card_head()["configs"]
     assert config["data_files"] == [
         {"split": "train", "path": "data/train-*.parquet"},
+        {"split": "validation", "path": "data/validation-*.parquet"},
         {"split": "test", "path": "data/test-*.parquet"},
         {"split": "test_length", "path": "data/test_length-*.parquet"},
     ]

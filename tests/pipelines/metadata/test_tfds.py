@@ -9,7 +9,7 @@ from tests.recipes import make_manifest
 
 def test_tfds_metadata_states_the_length_of_each_shard_as_text():
     info = render_dataset_info(make_manifest())
-    assert [split["name"] for split in info["splits"]] == ["train", "test", "test_length"]
+    assert [split["name"] for split in info["splits"]] == ["train", "validation", "test", "test_length"]
     assert info["splits"][0] == {
         "name": "train",
         "filepathTemplate": "tfrecord/{SPLIT}-{SHARD_X_OF_Y}.{FILEFORMAT}",
