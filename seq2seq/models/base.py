@@ -34,6 +34,9 @@ class EquationModel(keras.Model):
     recipe_class: type
     # Whether it answers with numbers, of which `estimate` says what they were before they were rounded.
     writes_numbers = False
+    # Whether it can be trained on batches whose width is known only when they come; layers that are written out step by
+    # step cannot.
+    takes_any_width = False
 
     def __init__(self, *, codec: dict, architecture: dict, **kwargs: Any) -> None:
         super().__init__(**kwargs)

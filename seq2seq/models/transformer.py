@@ -61,6 +61,7 @@ class TransformerModel(AutoregressiveModel):
     """
 
     recipe_class = TransformerRecipe
+    takes_any_width = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -161,7 +161,7 @@ def with_targets(dataset: tf.data.Dataset, model: EquationModel, *, mask_pads: b
     def prepare(batch: dict[str, tf.Tensor]) -> tuple:
         if options.steps:
             batch = _narrow_lines(batch)
-        elif model.ignores_padding:
+        elif model.takes_any_width and model.ignores_padding:
             batch = _narrow(batch, pads_left=options.padding == "left", mask_pads=mask_pads)
         answer = batch["answer"]
         weights = model.make_weights(answer, mask_pads=mask_pads)

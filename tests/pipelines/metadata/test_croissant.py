@@ -13,7 +13,7 @@ def test_croissant_lists_every_file_with_its_size_and_checksum():
     croissant = render_croissant(manifest)
     listed = {node["contentUrl"]: node for node in croissant["distribution"] if node["@type"] == "cr:FileObject"}
     files = [file for _, _, file in manifest.list_files()]
-    assert len(listed) == len(files) == 12
+    assert len(listed) == len(files) == 16
     for file in files:
         assert listed[file.path]["sha256"] == file.sha256
         assert listed[file.path]["contentSize"] == "1000 B"

@@ -50,7 +50,7 @@ def test_head_tells_the_hub_what_kind_of_data_it_is():
     assert head["size_categories"] == ["n<1K"]
 
 
-@pytest.mark.parametrize(("count", "category"), [(1, "n<1K"), (334, "1K<n<10K"), (3 * 10**8, "100M<n<1B")])
+@pytest.mark.parametrize(("count", "category"), [(1, "n<1K"), (250, "1K<n<10K"), (2 * 10**8, "100M<n<1B")])
 def test_size_category_is_that_of_all_splits(count, category):
     manifest = make_manifest()
     splits = {name: dataclasses.replace(split, num_equations=count) for name, split in manifest.splits.items()}

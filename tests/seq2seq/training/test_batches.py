@@ -14,7 +14,7 @@ from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.unseen import unseen_equations
 from eqstream.pipelines.build import build
-from eqstream.seq2seq.config.architectures import RepeatVectorRecipe, TransformerRecipe
+from eqstream.seq2seq.config.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.runs.run_directory import RunDirectory
@@ -229,4 +229,6 @@ def test_batches_lose_columns_that_hold_only_pads_if_the_model_reads_none(paddin
     transformer = TransformerRecipe(width=4, heads=2, feed_forward=4)
     assert shapes_of(transformer) == ((2, 8), (2, 8), (2, 8))
     assert shapes_of(transformer, mask_pads=False) == ((2, 8), (2, 22), (2, 22))
-    assert shapes_of(RepeatVectorRecipe(encoder_width=4, decoder_width=4)) == ((2, 41), (2, 22), (2, 22))
+    # Those that are written out step by step have all steps.
+    for recipe in (RepeatVectorRecipe(mask_padding=True), FeedbackRecipe(), AttentionRecipe()):
+        assert shapes_of(recipe) == ((2, 41), (2, 22), (2, 22))
