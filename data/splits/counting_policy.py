@@ -120,6 +120,9 @@ def _equations_needed(counts: EquationCounts, hopeless: int) -> list[int | None]
         if len(stated) < len(sizes):
             continue
         total = sum(stated)
+        if len(numbers) == 1:
+            needed[numbers[0]] = _find_end(counts.by_source[numbers[0]], stated)
+            continue
         capacities = [counts.by_source[number].num_available if is_exhausted[number] else total for number in numbers]
         quotas = _fill_so_far(total, capacities, [sources[number] for number in numbers])
         # Members of a class that is cut by a split's end are left out: at most all but one of the largest. Sources
@@ -131,6 +134,18 @@ def _equations_needed(counts: EquationCounts, hopeless: int) -> list[int | None]
             share = -(-lost * num_exhausted * sources[number].weight // max(open_weight, 1))
             needed[number] = quota + lost + share
     return needed
+
+
+def _find_end(counts: SourceCounts, sizes: list[int]) -> int:
+    """Returns where splits of these sizes end in their only source, if nothing is cut off that is not counted yet.
+
+    A class may have millions of members in a space of many terms: those that could be cut off would be far too many.
+    """
+    end = 0
+    for size in sizes:
+        is_known = end < counts.num_found
+        end = (counts.next_class(end) if is_known else end) + size
+    return end
 
 
 def _fill_so_far(total: int, capacities: list[int], sources: list[Source]) -> list[int]:

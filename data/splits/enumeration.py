@@ -262,22 +262,18 @@ class Enumeration:
         """Returns the first ordinal, at or after `ordinal`, at which a class begins; past the last class its end.
 
         Args:
-            ordinal: of any member.
-            position: where to start looking, a multiple of `block_size`.
+            ordinal: of any member of a class of the block at `position`.
+            position: a multiple of `block_size`.
             before: number of equations kept before `position`; at most `ordinal`.
             kept: where the classes of the block at `position` are, bool (n,), as far as the one that has the ordinal;
                 None if that is not known.
         """
         found = self.block(position) if kept is None else self._known_at(position, kept, ordinal - before + 1)
-        while found:
-            starts = found.starts
-            place = int(np.searchsorted(starts, ordinal - before))
-            if place < len(starts):
-                return before + int(starts[place])
-            before += found.num_equations
-            position += self.block_size
-            found = self.block(position)
-        return before
+        if not found:
+            return before
+        # The next class, wherever it stands, begins where the last one that was found ends.
+        begins = np.append(found.starts, found.num_equations)
+        return before + int(begins[np.searchsorted(begins, ordinal - before)])
 
     def block(self, position: int) -> KeptClasses | None:
         """Returns the kept classes of the block that begins at `position`, None behind the last position."""

@@ -125,6 +125,17 @@ def test_no_more_is_counted_than_counts_need(commuted, sampling):
     assert counts.num_positions_counted < 10**6
 
 
+def test_no_more_is_counted_where_a_class_has_thousands_of_members():
+    space = {"operands": {"min": 0, "max": 9}, "operators": "+-*", "terms": 16, "brackets": True}
+    recipe = make_recipe(space, [{"name": "a", "count": 100}, {"name": "b", "count": 10}])
+    counts = begin_counting(recipe, 1 << 10)
+    while tasks := next_tasks(counts):
+        count_here(counts, tasks)
+    assert counts.sources.twins.largest_class == 1 << 15
+    assert [split.num_equations for split in plan_splits(counts).splits] == [100, 10]
+    assert counts.num_positions_counted < 1 << 14
+
+
 @pytest.mark.parametrize("sampling", ["uniform", "balanced"])
 def test_condition_that_is_as_good_as_impossible_is_given_up(sampling):
     splits = [{"name": "a", "count": 5, "where": {"answer": {"max": -1}}}]
