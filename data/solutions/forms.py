@@ -36,11 +36,13 @@ class Forms:
     Attributes:
         count: how many there are.
         numbers: the form of each line, int64 (n,), in [0, count).
+        num_terms: number of operands of each line, int64 (n,).
         groups: all forms, by rising number of terms.
     """
 
     count: int
     numbers: np.ndarray
+    num_terms: np.ndarray
     groups: tuple[FormGroup, ...]
 
 
@@ -53,7 +55,7 @@ def find_forms(kinds: np.ndarray) -> Forms:
     for size in np.unique(num_terms).tolist():
         forms = np.flatnonzero(num_terms == size)
         groups.append(FormGroup(size, forms, _read_postfix(kinds[forms, : 2 * size - 1])))
-    return Forms(len(rows), numbers, tuple(groups))
+    return Forms(len(rows), numbers, num_terms.take(numbers), tuple(groups))
 
 
 def _number_rows(kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
