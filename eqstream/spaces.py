@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import overload
+from typing import SupportsIndex, overload
 
 import numpy as np
 
@@ -76,12 +76,12 @@ class EquationSpace:
         return f"<EquationSpace {self._name}: {self.size:,} indices>"
 
     @overload
-    def __getitem__(self, index: int) -> Equation: ...
+    def __getitem__(self, index: SupportsIndex) -> Equation: ...
 
     @overload
     def __getitem__(self, index: slice) -> list[Equation]: ...
 
-    def __getitem__(self, index: int | slice) -> Equation | list[Equation]:
+    def __getitem__(self, index: SupportsIndex | slice) -> Equation | list[Equation]:
         """Returns the equation at an index, from 0 or, if negative, from the end; of a slice all that there are.
 
         Raises:

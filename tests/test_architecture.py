@@ -114,7 +114,8 @@ def _setup_keyword(name: str) -> list[str]:
 
 
 def _setup_constant(name: str) -> list[str]:
-    (value,) = (node.value for node in SETUP.body if isinstance(node, ast.Assign) and ast.unparse(node.targets) == name)
+    assigned = (node for node in SETUP.body if isinstance(node, ast.Assign))
+    (value,) = (node.value for node in assigned if ast.unparse(node.targets[0]) == name)
     return ast.literal_eval(value)
 
 

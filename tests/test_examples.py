@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -59,7 +60,7 @@ def test_a_recipes_model_is_trained_evaluated_and_asked(tmp_path, monkeypatch, c
     assert [line[2:].partition(" = ")[0] for line in lines[start + 3 :]] == ["3 + 4", "10 + 10"]
 
 
-def train_briefly(recipe: Recipe, *given: object, **options: object) -> TrainingReport:
+def train_briefly(recipe: Recipe, *given: Any, **options: Any) -> TrainingReport:
     """Trains one epoch, uncompiled."""
     training = {**recipe.to_dict()["training"], "epochs": 1, "jit_compile": False}
     return train(Recipe.from_dict({**recipe.to_dict(), "training": training}), *given, **options)

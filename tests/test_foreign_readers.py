@@ -3,6 +3,7 @@
 import itertools
 import logging
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import grain
@@ -183,7 +184,8 @@ def test_tensorflow_reads_the_tfrecord_files_and_their_checksums(dataset_dir, sp
     features = {name: tf.io.FixedLenFeature([], tf.string) for name in TEXTS}
     features |= {name: tf.io.FixedLenFeature([], tf.int64) for name in NUMBERS}
     dataset = tf.data.TFRecordDataset(paths).map(lambda record: tf.io.parse_single_example(record, features))
-    assert [plain_row(example) for example in dataset.as_numpy_iterator()] == split_to_rows[split]
+    examples: list[Any] = list(dataset.as_numpy_iterator())
+    assert [plain_row(example) for example in examples] == split_to_rows[split]
 
 
 def test_records_are_what_protocol_buffers_serialise(dataset_dir):

@@ -24,7 +24,9 @@ def call(*arguments, capsys) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
         cli.main([str(argument) for argument in arguments])
     captured = capsys.readouterr()
-    return ended.value.code or 0, captured.out, captured.err
+    status = ended.value.code or 0
+    assert isinstance(status, int)
+    return status, captured.out, captured.err
 
 
 def assert_refused(message: str, *arguments, capsys) -> None:

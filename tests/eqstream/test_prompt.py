@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -153,7 +154,8 @@ class Parrot:
 
 
 def answer_all(lines, monkeypatch, capsys, size):
-    parrot, refused = Parrot(), []
+    parrot: Any = Parrot()
+    refused = []
     monkeypatch.setattr(prompt, "_QUESTIONS_PER_BATCH", size)
     asked = read_lines(lines, SPACE)
     options = {"place": "f:", "explain": False, "steps": False, "as_json": False}

@@ -148,7 +148,7 @@ def test_a_flip_in_any_byte_is_found_before_a_record_of_its_block_is_read(copy, 
         damaged = bytearray(contents)
         damaged[place] ^= 1 << place % 8
         path.write_bytes(damaged)
-        reader, faults = open_split(copy, storage), 0
+        reader, faults, message = open_split(copy, storage), 0, ""
         for block in range(7):
             try:
                 found = listing(reader.read(block))

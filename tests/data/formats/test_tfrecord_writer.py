@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -124,7 +125,8 @@ def test_files_are_what_tensorflow_writes_and_reads(compression, tmp_path):
         contents = open_uncompressed(io.BytesIO(path.read_bytes()), compression).read()
         assert contents == (tmp_path / "expected").read_bytes()
     dataset = tf.data.TFRecordDataset(paths, compression_type="GZIP" if compression == "gzip" else "")
-    read = [read_question(payload) for payload in dataset.as_numpy_iterator()]
+    payloads: list[Any] = list(dataset.as_numpy_iterator())
+    read = list(map(read_question, payloads))
     assert read == written.questions("train")
 
 

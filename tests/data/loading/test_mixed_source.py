@@ -1,5 +1,6 @@
 """A mixture of sources: every row where the schedule says, for any reader, from any step on."""
 
+from collections.abc import Generator
 from fractions import Fraction
 
 import numpy as np
@@ -82,4 +83,5 @@ def test_source_without_a_share_is_not_waited_for():
     source = MixedSource(MixtureSchedule(weights, BATCH_SIZE), sources, NUM_BATCHES)
     tables = source.read((run.positions for run in make_plan(source).runs(0)), columns=("carries",))
     assert sorted(next(tables).numbers["carries"].tolist()) == list(range(2 * BATCH_SIZE))
+    assert isinstance(tables, Generator)
     tables.close()

@@ -49,7 +49,7 @@ def read_with_python(text):
             name = PYTHON_OPERATORS[type(node.op)]
             (left, left_value), (right, right_value) = walk(node.left), walk(node.right)
             return Operation(name, left, right), EXACT[name](left_value, right_value)
-        literal = Fraction(ast.get_source_segment(text, node))
+        literal = Fraction(ast.get_source_segment(text, node) or "")
         return Number(literal), literal
 
     return walk(ast.parse(text, mode="eval").body)

@@ -16,7 +16,7 @@ from tests.brute_force import make_recipe, plant
 from tests.one_shape import columns_of, list_shapes
 
 
-def hash_everything(mapping: dict, dtype=np.int64, salt: str = "") -> dict[str, int]:
+def hash_everything(mapping: dict, dtype: type = np.int64, salt: str = "") -> dict[str, int]:
     """Each question of a space with the hash of its class."""
     recipe = make_recipe(mapping).space
     space, trees = prepare_space(recipe), list_shapes(recipe)
@@ -86,5 +86,5 @@ def test_hash_is_the_same_everywhere():
 def test_adjoining_buckets_take_every_hash_once(hashes, edges):
     array = np.array([0, 2**64 - 1, *hashes], dtype=np.uint64)
     edges = sorted({0.0, 1.0, *edges})
-    taken = sum(in_buckets(array, pair).astype(int) for pair in itertools.pairwise(edges))
+    taken = np.sum([in_buckets(array, pair) for pair in itertools.pairwise(edges)], axis=0)
     assert (taken == 1).all()

@@ -114,6 +114,7 @@ def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
     splits = [{"name": "chosen", "rest": True, "where": where}]
     recipe = make_recipe(space, splits)
     condition = recipe.splits[0].where
+    assert condition is not None
     prepared, trees = prepare_space(recipe.space), list_shapes(recipe.space)
     boxed = SectionUnion(sections_of(condition, prepared))
     assert all(section.size for section in boxed.sections)

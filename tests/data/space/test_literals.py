@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
 from eqstream.data.reference.evaluation import has_brackets
@@ -27,7 +28,7 @@ def test_literals_are_what_stands_between_the_operands_of_the_printed_tree(opera
     prepared = prepare_space(recipe)
     for number, tree in enumerate(list_shapes(recipe)):
         planted = plant(tree, range(count_terms(tree)))
-        (found,) = prepared.literals.of([number]).T.tolist()
+        (found,) = prepared.literals.of(np.array([number])).T.tolist()
         assert set(found) <= known
         assert found[count_terms(tree) + 1 :] == [literals.ABSENT] * (recipe.terms.max - count_terms(tree))
         assert literals.has_brackets(columns_of([tree])).tolist() == [has_brackets(planted)]

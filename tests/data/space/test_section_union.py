@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_boxes_follow_each_other_for_each_shape_or_have_one_of_their_own(boxes, 
     own = None if is_shared else np.array([number % 3 for number in range(len(boxes))])
     chosen = ShapeSubset(shapes.by_terms[2], np.array([0, 2]))
     space = SectionUnion((Section(chosen, tuple(boxes), own),))
-    pairs = itertools.product([0, 2], boxes) if own is None else zip(own.tolist(), boxes, strict=True)
+    pairs: Any = itertools.product([0, 2], boxes) if own is None else zip(own.tolist(), boxes, strict=True)
     expected = [
         (trees[number], *operands) for number, box in pairs for operands in itertools.product(*map(members, box))
     ]

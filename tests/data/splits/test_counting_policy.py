@@ -26,7 +26,7 @@ COMMUTED, SAMPLING = ["together", "drop", "ignore"], ["uniform", "balanced"]
 TINY = 8
 
 
-def begin_counting(recipe, block_size=TINY) -> EquationCounts:
+def begin_counting(recipe, block_size: int | None = TINY) -> EquationCounts:
     return EquationCounts(PreparedSources(recipe, block_size=block_size))
 
 
@@ -88,6 +88,7 @@ def test_tasks_may_be_cut_counted_and_added_in_any_order(commuted, sampling):
 def test_ordinals_are_located_and_classes_begin_where_they_do(space, commuted, block_size):
     (counts,) = count_everything(make_recipe(space, commuted=commuted), block_size).by_source
     enumeration, total = counts.enumeration, counts.total
+    assert total is not None
     edges = [*range(0, enumeration.size, enumeration.block_size), enumeration.size]
     numbers = [enumeration.count(start, stop) for start, stop in itertools.pairwise(edges)]
     position_to_before = dict(zip(edges, itertools.accumulate(numbers, initial=0), strict=True))
@@ -108,7 +109,7 @@ def test_nothing_is_counted_where_position_and_ordinal_are_one():
     for sampling in ("uniform", "balanced"):
         recipe = make_recipe(MIXED, commuted="ignore", sampling=sampling)
         counts = count_for_plan(recipe)
-        assert sum(own.total for own in counts.by_source) == len(examine_space(recipe.space))
+        assert sum(own.total or 0 for own in counts.by_source) == len(examine_space(recipe.space))
         assert all(own.enumeration.is_identity for own in counts.by_source)
         assert counts.by_source[0].locate(7)[0] == counts.by_source[0].locate(7)[1]
         assert counts.num_positions_counted == 0

@@ -88,6 +88,7 @@ def test_any_range_of_ordinals_is_what_the_whole_enumeration_has_there(space, bl
     recipe = make_recipe(space)
     (counts,) = count_for_plan(recipe, block_size=block_size).by_source
     enumeration, total = counts.enumeration, counts.total
+    assert total is not None
     class_of_ordinal: list[str] = []
     for ordinal in range(total):
         position, before = counts.locate(ordinal)
@@ -111,8 +112,9 @@ def test_blocks_of_a_huge_space_are_the_same_computed_together_or_known_to_be_ke
     enumeration = own.enumeration
     positions = enumeration.position_blocks(0, 40 * 64, 64)
     alone = [enumeration.equations_at(some, int(some[0])) for some in positions]
-    num_whole = sum(map(len, alone))
+    num_whole = sum(len(block) for block in alone if block is not None)
     kept = own.list_kept(num_whole, position=0, before=0)
+    assert kept is not None
     assert 39 * 64 < len(kept) < 50 * 64
     for known in (kept, None):
         blocks = list(enumeration.equations(0, num_whole, kept=known))
@@ -342,6 +344,7 @@ def test_class_of_an_ordinal_stands_where_its_members_are_found(commuted):
             start, before = counts.locate(member)
             assert enumeration.find_class(member, position=start, before=before) == (position, end)
         members = enumeration.equations_at(np.array([position]), 0)
+        assert members is not None
         (expected,) = enumeration.equations(ordinal, end - ordinal)
         assert sorted(list_questions(recipe, members)) == sorted(list_questions(recipe, expected))
         ordinal, last_position = end, position

@@ -175,6 +175,7 @@ def test_free_positions_begin_with_the_split_itself_when_the_others_are_walked_a
     (source,) = find_ranges(recipe, "train").sources
     positions = np.concatenate(list(itertools.islice(source.free_blocks(64), 10)))
     block = source.enumeration.equations_at(positions, 0)
+    assert block is not None
     found = set(list_questions(recipe, block))
     assert set(picked["train"]) <= found
     assert not found & {question for split in "ab" for question in picked[split]}

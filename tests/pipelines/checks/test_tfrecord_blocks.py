@@ -1,6 +1,7 @@
 """TFRecord shards are read in bulk as TensorFlow wrote them, whatever is in them, and no damage is overlooked."""
 
 import io
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -18,14 +19,14 @@ ROWS = [
 ] + [Record("9" * 200, 0, 1, "1 + 2" * 4000, 2)]
 
 
-def write(payloads, path, compression=""):
+def write(payloads, path, compression: Any = ""):
     with tf.io.TFRecordWriter(str(path), compression) as writer:
         for payload in payloads:
             writer.write(payload)
     return path.read_bytes()
 
 
-def read(contents, compression="none"):
+def read(contents, compression="none") -> tuple[list[Record], Any]:
     """The records that can be read, and why there are no more."""
     records = []
     try:

@@ -60,7 +60,9 @@ def test_numbers_without_embedding_are_refused_where_their_order_matters(space, 
         with pytest.raises(UserError, match="it matters which number comes first"):
             ModelRecipe.from_recipe(recipe)
     else:
-        assert ModelRecipe.from_recipe(recipe).model.number_embedding is False
+        model = ModelRecipe.from_recipe(recipe).model
+        assert isinstance(model, TransformerRecipe)
+        assert model.number_embedding is False
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

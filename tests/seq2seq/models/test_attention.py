@@ -1,5 +1,8 @@
 """What the attention model looks at."""
 
+# Keras takes arrays for tensors.
+# pyright: reportArgumentType=false
+
 import keras
 import numpy as np
 import pytest

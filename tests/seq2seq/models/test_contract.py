@@ -1,3 +1,6 @@
+# Keras takes arrays for tensors.
+# pyright: reportArgumentType=false
+
 import functools
 import re
 

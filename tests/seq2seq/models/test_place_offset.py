@@ -66,7 +66,7 @@ def test_a_training_that_goes_on_moves_as_it_would_have_done(tmp_path):
     build_metrics(model)
     shifts_of(model)
     save_state(tmp_path / "state.npz", model, TrainingProgress())
-    expected = [shifts_of(model), shifts_of(model)]
-    assert not np.array_equal(*expected)
+    first, second = expected = [shifts_of(model), shifts_of(model)]
+    assert not np.array_equal(first, second)
     restore_state(tmp_path / "state.npz", model)
     assert np.array_equal([shifts_of(model), shifts_of(model)], expected)

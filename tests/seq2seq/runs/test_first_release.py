@@ -13,6 +13,7 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe_files import load_recipe
+from eqstream.seq2seq.config.architectures import RepeatVectorRecipe
 from eqstream.seq2seq.evaluate import evaluate
 from eqstream.seq2seq.models.repeat_vector import RepeatVectorModel
 from eqstream.seq2seq.predict import Predictor
@@ -36,6 +37,7 @@ def silently(line):
 def test_a_run_opens_with_the_model_that_was_the_default_then(release):
     trained = load_trained_model(release / "repeat-vector")
     assert type(trained.model) is RepeatVectorModel
+    assert isinstance(trained.sections.model, RepeatVectorRecipe)
     assert trained.sections.model.encoder_width == trained.model.architecture.encoder_width == 4
 
 

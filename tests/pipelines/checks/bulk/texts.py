@@ -1,5 +1,7 @@
 """Texts and records for tests of the bulk way."""
 
+from typing import Any
+
 import numpy as np
 
 from eqstream.pipelines.checks.bulk.columns import Columns, Texts
@@ -16,9 +18,8 @@ def make_columns(records):
     """Returns records, at least one, column by column."""
     columns = zip(*records, strict=True)
     kinds = Record.__annotations__.values()
-    return Columns(
-        *(
-            join_texts(values) if kind is str else np.array(values, np.int64)
-            for kind, values in zip(kinds, columns, strict=True)
-        )
+    joined: Any = (
+        join_texts(values) if kind is str else np.array(values, np.int64)
+        for kind, values in zip(kinds, columns, strict=True)
     )
+    return Columns(*joined)
