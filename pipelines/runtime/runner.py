@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -136,6 +137,8 @@ class Execution:
 
         def start() -> PipelineResult:
             pipeline = beam.Pipeline(runner=runner, options=options)
+            # Notebooks and pipelines with parts in other languages use it; a build that is killed would leave it.
+            shutil.rmtree(pipeline.local_tempdir)
             construct(pipeline)
             return pipeline.run()
 
