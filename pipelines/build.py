@@ -45,6 +45,7 @@ from eqstream.pipelines.building.journal import Journal
 from eqstream.pipelines.building.output_directory import OutputDirectory
 from eqstream.pipelines.building.staging import GO_ON, StoppedError, Workspace
 from eqstream.pipelines.building.write_shards import ShardJob, write_shards
+from eqstream.pipelines.count_text import count_of
 from eqstream.pipelines.estimation.shares import Shares, shares_of_manifest
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
@@ -79,9 +80,9 @@ class BuildResult:
 
     def to_text(self) -> str:
         """Returns the result as a line, and another one of shares if the equations are of several kinds."""
-        shards = "1 shard" if self.num_shards == 1 else f"{self.num_shards:,} shards"
+        contents = f"{count_of(self.num_equations, 'equation')} in {count_of(self.num_shards, 'shard')}"
         if self.state == "unchanged":
-            ending = "; nothing to do by the sizes of its files (`eqstream verify` checks their contents)"
+            ending = "; nothing to do: every file has its size (`eqstream verify` checks what is in them)"
             if self.format_version < FORMAT_VERSION:
                 ending += (
                     f"; its format version is {self.format_version}, and --overwrite writes the same equations in "
@@ -94,7 +95,7 @@ class BuildResult:
             are = "1 more is" if self.num_left_out == 1 else f"{self.num_left_out:,} more are"
             ending += f"; {are} in no split, as a split's count ends among twins"
         finished = " is finished" if self.state == "unchanged" else ""
-        lines = [f"{self.directory}{finished}: {self.num_equations:,} equations in {shards}{ending}"]
+        lines = [f"{self.directory}{finished}: {contents}{ending}"]
         if self.shares is not None:
             lines += [line for line in (self.shares.to_text(), *self.shares.list_notes()) if line]
         return "\n".join(lines)

@@ -18,6 +18,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.storage import is_remote
 from eqstream.pipelines.checks.files import load_manifest
 from eqstream.pipelines.checks.shard_records import read_sample
+from eqstream.pipelines.count_text import count_of
 from eqstream.pipelines.runtime import filesystem
 
 BAR_WIDTH = 40
@@ -99,7 +100,7 @@ class Description:
             lines.append(self.description)
         lines += ["", *_render_facts(self), "", *_render_sizes(self)]
         for name, split in self.splits.items():
-            lines += ["", f"{name}: {split.num_equations:,} equations", *_render_split(split)]
+            lines += ["", f"{name}: {count_of(split.num_equations, 'equation')}", *_render_split(split)]
         return "\n".join(lines)
 
 
@@ -176,7 +177,8 @@ def _render_facts(described: Description) -> list[str]:
     facts += ["brackets"] if space.brackets else []
     facts += [f"{space.division} division"] if "/" in space.operators else []
     sizes = [f"{FORMAT_TO_TITLE[name]} {size / 1e6:,.1f} MB" for name, size in described.num_bytes.items()]
-    stored = f"{described.num_equations:,} equations in {count_of(described.num_shards, 'shard')}, {', '.join(sizes)}"
+    contents = f"{count_of(described.num_equations, 'equation')} in {count_of(described.num_shards, 'shard')}"
+    stored = f"{contents}, {', '.join(sizes)}"
     if described.num_left_out:
         stored += f"; {described.num_left_out:,} in no split, cut off from their twins by a split's end"
     return [
@@ -227,15 +229,6 @@ def _describe_range(low: float | None, high: float | None) -> str:
     if high is None:
         return f"at least {low}"
     return f"{low}" if low == high else f"{low} to {high}"
-
-
-def count_of(number: int, noun: str) -> str:
-    """Returns a number with its noun.
-
-    >>> count_of(1, "shard"), count_of(2000, "shard")
-    ('1 shard', '2,000 shards')
-    """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def render_bars(counts: Mapping[str, int]) -> list[str]:

@@ -18,6 +18,7 @@ from eqstream.data.splits.enumeration import BLOCK_SIZE
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, plan_shards
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.pipelines.count_text import count_of
 from eqstream.pipelines.estimation.samples import NUM_SHOWN, Sample, draw_equations, encode_sample, show_equations
 from eqstream.pipelines.estimation.shares import ShareEstimator, Shares
 from eqstream.pipelines.estimation.sizes import MOST_SOURCES, SizeEstimator, count_classes, count_if_cheap, spread
@@ -51,9 +52,9 @@ class SplitPreview:
 
     def to_lines(self, width: int) -> list[str]:
         """Returns the split for a terminal; names are `width` wide."""
-        size = f"{'' if self.is_exact else 'about '}{self.num_equations:,} equations"
+        size = f"{'' if self.is_exact else 'about '}{count_of(self.num_equations, 'equation')}"
         if self.num_classes is not None:
-            size += f" in {self.num_classes:,} classes of commuted twins"
+            size += f" in {count_of(self.num_classes, 'class', 'classes')} of commuted twins"
         details = [self.shares.to_text()] if self.shares.to_text() else []
         details += self.samples or ["none found so far: so rare that a build may be slow, or refuse"]
         return [f"  {self.name:<{width}}  {size}", *(f"  {'':<{width}}    {detail}" for detail in details)]
@@ -85,7 +86,7 @@ class Preview:
 
     def to_text(self) -> str:
         """Returns the preview for a terminal."""
-        size = f"{self.space_size:,} equations"
+        size = count_of(self.space_size, "equation")
         if not self.is_all_valid:
             size = f"{self.space_size:,} candidates; those whose answer is defined and within bounds are its equations"
         width = max(len(split.name) for split in self.splits)
@@ -195,8 +196,9 @@ def _list_notes(splits: tuple[SplitPreview, ...]) -> Iterator[str]:
     for split in splits:
         if split.num_classes is not None and split.num_classes < min(FEW_CLASSES, split.num_equations):
             yield (
-                f"note: split `{split.name}` has only {split.num_classes:,} classes of commuted twins, all of one "
-                "answer each: an accuracy on it says little; use `commuted: drop`, or a larger `count`"
+                f"note: split `{split.name}` has only {count_of(split.num_classes, 'class', 'classes')} of commuted "
+                "twins, all of one answer each: an accuracy on it says little; use `commuted: drop`, or a larger "
+                "`count`"
             )
 
 

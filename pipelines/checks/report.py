@@ -11,6 +11,7 @@ from eqstream.pipelines.checks.files import FilesChecked
 from eqstream.pipelines.checks.findings import Finding, Findings
 from eqstream.pipelines.checks.metadata import explain_other_author
 from eqstream.pipelines.checks.shard import ShardReport
+from eqstream.pipelines.count_text import count_of
 
 COMMUTED_TO_PROOF = {
     "together": "no equation stands twice, and no commuted twins stand in two splits",
@@ -61,8 +62,7 @@ class VerifyReport:
     def to_text(self) -> str:
         """Returns the report as lines: what was read, what holds, what is wrong, how to mend it."""
         splits = ", ".join(f"{split} {count:,}" for split, count in self.split_to_count.items())
-        shards = "1 shard" if self.num_shards == 1 else f"{self.num_shards:,} shards"
-        equations = "1 equation" if self.num_equations == 1 else f"{self.num_equations:,} equations"
+        shards, equations = count_of(self.num_shards, "shard"), count_of(self.num_equations, "equation")
         lines = [f"{self.name} in {self.directory}: {equations} in {shards} ({splits})"]
         lines += [f"proven: {sentence}" for sentence in self.proven]
         lines += [f"not checked: {sentence}" for sentence in self.unchecked]
@@ -178,7 +178,7 @@ def _explain_repair(directory: str, paths: tuple[str, ...], findings: Findings) 
     build = f"eqstream build RECIPE --out {directory}"
     if not findings.is_mendable:
         return f"build the dataset anew with `{build} --overwrite`"
-    return f"delete {_name(paths)} in {directory}, as far as they are there, and run `{build}` again"
+    return f"delete what there is of {_name(paths)} in {directory}, and run `{build}` again"
 
 
 def _name(paths: tuple[str, ...]) -> str:

@@ -33,6 +33,14 @@ def test_a_preview_says_what_is_built(sampling, tmp_path):
     assert expected.num_left_out == result.num_left_out
 
 
+def test_one_equation_is_one_in_a_preview_and_in_what_a_build_says(tmp_path):
+    space = {"operands": {"min": 0, "max": 1}, "operators": "+"}
+    recipe = make_recipe(space=space, splits=[{"name": "train", "count": 1}], commuted="drop")
+    assert "  train  1 equation" in preview(recipe).to_text().splitlines()
+    assert build(recipe, tmp_path / "out").to_text() == f"{tmp_path}/out: 1 equation in 1 shard"
+    assert "\ntrain: 1 equation\n" in describe(tmp_path / "out").to_text()
+
+
 def test_a_preview_is_the_same_each_time_but_for_the_seconds():
     recipe = make_recipe(space={**SPACE, "operands": {"min": 0, "max": 10**12}})
     one, other = (dataclasses.replace(preview(recipe), seconds=0.0) for _ in range(2))

@@ -98,7 +98,7 @@ def test_second_run_of_a_finished_build_changes_nothing_and_says_so(copy):
     result = build(make_recipe(), copy)
     assert result.state == "unchanged"
     assert result.to_text().endswith(
-        "321 equations in 4 shards; nothing to do by the sizes of its files (`eqstream verify` checks their contents)"
+        "321 equations in 4 shards; nothing to do: every file has its size (`eqstream verify` checks what is in them)"
     )
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
 

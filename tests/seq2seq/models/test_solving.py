@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,8 @@ def solve(monkeypatch):
         writer = Writer(write)
         monkeypatch.setattr(solving, "GreedyDecoder", lambda *_, **__: writer)
         ended = []
-        written = SolvingDecoder(Model()).solve(CODEC.encode_questions(questions), ended.append)
+        model: Any = Model()
+        written = SolvingDecoder(model).solve(CODEC.encode_questions(questions), ended.append)
         assert sum(ended) == len(questions)
         return written.lines, CODEC.decode_predictions(written.last.tokens), writer
 
