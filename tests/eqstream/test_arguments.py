@@ -1,8 +1,5 @@
 """What the functions of the package say of an argument that cannot be meant, before anything is read or written."""
 
-# Wrong types are what this is about.
-# pyright: reportArgumentType=false
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,7 @@
 """The pictures of a run: which there are, what they show, and that they come out the same."""
 
 # Matplotlib's artists of a kind are declared as artists of any kind.
-# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportAttributeAccessIssue=false
 
 import xml.etree.ElementTree as ElementTree
 from types import SimpleNamespace

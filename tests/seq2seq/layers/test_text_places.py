@@ -1,8 +1,5 @@
 """Places and runs of question and answer, against a reader that goes through the text character by character."""
 
-# Keras takes arrays for tensors.
-# pyright: reportArgumentType=false
-
 import numpy as np
 import pytest
 

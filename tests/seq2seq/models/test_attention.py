@@ -1,8 +1,5 @@
 """What the attention model looks at."""
 
-# Keras takes arrays for tensors.
-# pyright: reportArgumentType=false
-
 import keras
 import numpy as np
 import pytest

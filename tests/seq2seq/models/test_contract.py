@@ -1,6 +1,3 @@
-# Keras takes arrays for tensors.
-# pyright: reportArgumentType=false
-
 import functools
 import re
 

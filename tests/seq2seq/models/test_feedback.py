@@ -1,8 +1,5 @@
 """The feedback model beside an LSTM written out in numpy."""
 
-# Keras takes arrays for tensors.
-# pyright: reportArgumentType=false
-
 import keras
 import numpy as np
 import pytest

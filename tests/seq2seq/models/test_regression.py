@@ -1,8 +1,5 @@
 """Numbers in, number out: reading and writing numerals in the graph, and the two models."""
 
-# Keras takes arrays for tensors.
-# pyright: reportArgumentType=false
-
 import keras
 import numpy as np
 import pytest
