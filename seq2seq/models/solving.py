@@ -13,6 +13,8 @@ from eqstream.seq2seq.models.decoding import BATCH_SIZE, DecodedAnswers, GreedyD
 
 # A solution that has not ended by then does not get anywhere.
 MAX_LINES = 200
+# The last of many questions are asked in small batches, which are not worth compiling.
+_FEW = 32
 _IS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
 
 
@@ -32,8 +34,8 @@ class WrittenSolutions:
 class SolvingDecoder:
     """Asks a model for the next line, of all questions together, until each has a number left.
 
-    A solution ends without an answer at a line that is no equation or says the same as the one before, and after
-    `MAX_LINES` lines. Deterministic as `GreedyDecoder` is.
+    A solution ends without an answer at a line that is no equation or was there before, and after `MAX_LINES` lines.
+    Deterministic as `GreedyDecoder` is.
 
     Args:
         model: trained on steps, with its weights created.
@@ -44,6 +46,9 @@ class SolvingDecoder:
     def __init__(self, model: EquationModel, *, batch_size: int = BATCH_SIZE, jit_compile: bool = True) -> None:
         self._codec = model.codec
         self._decoder = GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
+        self._small_decoder = self._decoder
+        if batch_size > _FEW:
+            self._small_decoder = GreedyDecoder(model, batch_size=_FEW, jit_compile=False)
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
         """Returns the last lines, as `GreedyDecoder.decode` does answers."""
@@ -58,25 +63,22 @@ class SolvingDecoder:
         """
         shape = (len(questions), self._codec.answer_width)
         tokens, probabilities = np.zeros(shape, np.uint8), np.ones(shape, np.float32)
-        lines: list[list[str]] = [[] for _ in questions]
-        rows, asked, before = np.arange(len(questions)), questions, self._codec.decode_questions(questions)
+        lines = [[question] for question in self._codec.decode_questions(questions)]
+        rows, asked = np.arange(len(questions)), questions
         while len(rows):
-            written = self._decoder.decode(asked)
+            written = (self._decoder if len(rows) > _FEW else self._small_decoder).decode(asked)
             tokens[rows], probabilities[rows] = written.tokens, written.probabilities
             texts = self._codec.decode_predictions(written.tokens)
+            is_open = []
             for row, text in zip(rows.tolist(), texts, strict=True):
+                is_open.append(len(lines[row]) < MAX_LINES and text not in lines[row] and _goes_on(text))
                 lines[row].append(text)
-            is_open = [
-                len(lines[row]) < MAX_LINES and text != line and _goes_on(text)
-                for row, line, text in zip(rows.tolist(), before, texts, strict=True)
-            ]
             going_on = np.flatnonzero(is_open)
             if on_batch is not None and len(going_on) < len(rows):
                 on_batch(len(rows) - len(going_on))
             rows = rows[going_on]
-            before = [texts[place] for place in going_on.tolist()]
-            asked = self._codec.encode_questions(before)
-        return WrittenSolutions(lines, DecodedAnswers(tokens, probabilities))
+            asked = self._codec.encode_questions([texts[place] for place in going_on.tolist()])
+        return WrittenSolutions([each[1:] for each in lines], DecodedAnswers(tokens, probabilities))
 
 
 Decoder = GreedyDecoder | SolvingDecoder

@@ -78,8 +78,11 @@ def test_a_solution_that_does_not_get_anywhere_ends(solve):
     assert lines == [["1 + 2"]]
     swapped = {"1 + 2": "2 + 1", "2 + 1": "1 + 2"}
     lines, answers, _ = solve(swapped.get, ["1 + 2"])
-    assert len(lines[0]) == MAX_LINES
+    assert lines == [["2 + 1", "1 + 2"]]
     assert answers == ["1 + 2"]
+    lines, _, _ = solve(lambda line: f"{1 + int(line.split()[0])} + 2", ["1 + 2"])
+    assert len(lines[0]) == MAX_LINES
+    assert lines[0][-1] == f"{MAX_LINES + 1} + 2"
 
 
 def test_nothing_is_asked_of_no_question(solve):
