@@ -11,7 +11,7 @@ from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.string_tables import PieceTable
 from eqstream.data.solutions.decimal_numbers import POWERS, Decimals
 from eqstream.data.solutions.forms import Forms
-from eqstream.data.solutions.lines import Lines
+from eqstream.data.solutions.lines import Lines, has_decimals
 from eqstream.data.space.literals import find_literals, literal_number, literal_text, most_brackets
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.shapes import OPERAND
@@ -37,7 +37,7 @@ class LineEncoder:
         self._padded = len(texts)
         texts += [b"%04d" % number for number in range(_BASE)]
         self._trimmed, self._point = len(texts), len(texts) + _BASE
-        texts += [*((b"%04d" % number).rstrip(b"0") for number in range(_BASE)), b"."] if space.decimals else []
+        texts += [*((b"%04d" % number).rstrip(b"0") for number in range(_BASE)), b"."] if has_decimals(space) else []
         literals = _list_literals(space)
         # The piece of each literal before a number, and before one below 0.
         self._literal_ids = np.full((2, max(literals) + 1), _EMPTY, dtype=np.int32)
@@ -126,7 +126,8 @@ class LineEncoder:
 
 def _list_literals(space: PreparedSpace) -> dict[int, str]:
     """Returns the texts of all literals that lines can have, and perhaps some more, by their numbers."""
-    most = max(most_brackets(space.recipe), default=0) + _BRACKETS_OF_A_STEP
+    combines = space.has_division and space.recipe.division in ("decimal", "fraction")
+    most = max(most_brackets(space.recipe), default=0) + _BRACKETS_OF_A_STEP * (2 if combines else 1)
     numbers = [
         int(literal_number(closed, operator, opened))
         for closed in range(most + 1)

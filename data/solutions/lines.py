@@ -74,6 +74,26 @@ class Lines:
             self.places.reshape(-1)[flat_places] = numbers.places
 
 
+def merge_lines(parts: list[tuple[np.ndarray, Lines]]) -> Lines:
+    """Returns the lines of all parts, each at the rows that are given with it, int64 (m,); every row is given once."""
+    shape = (sum(len(rows) for rows, _ in parts), max(lines.kinds.shape[1] for _, lines in parts))
+    has_places = parts[0][1].places is not None
+    result = Lines(
+        kinds=np.full(shape, END, dtype=np.uint8),
+        steps=np.zeros(shape, dtype=np.int64),
+        places=np.zeros(shape, dtype=np.uint8) if has_places else None,
+    )
+    for rows, lines in parts:
+        for column, own in zip(result.columns(), lines.columns(), strict=True):
+            column[rows, : own.shape[1]] = own
+    return result
+
+
+def has_decimals(space: PreparedSpace) -> bool:
+    """Returns whether lines of solutions in a space can have decimals."""
+    return space.decimals > 0 or (space.has_division and space.recipe.division == "decimal")
+
+
 def check_solvable(space: PreparedSpace) -> None:
     """Checks that the equations of a space have worked solutions that are computed in bulk.
 
@@ -81,12 +101,17 @@ def check_solvable(space: PreparedSpace) -> None:
         UserError: they have none: one line says why, and what would help.
     """
     division = space.recipe.division
-    if space.has_division and division not in ("exact", "quotient"):
-        raise UserError(f"steps need `division: exact` or `quotient`, got `{division}`")
+    if space.has_division and division in ("decimal", "fraction") and space.decimals:
+        raise UserError(
+            f"steps with `division: {division}` need operands without `decimals`, got {space.decimals}; leave them out"
+        )
     bounds = bound_space(space.recipe, space.operand_domain.bound)
     places = max(bounds.answer_decimals, space.decimals)
     # Sides of a division are compared on a grid that the decimals of both make finer, a digit further at a time.
     spare = 10 ** (2 * places + 1) if places and space.has_division else 1
+    if space.has_division and division == "decimal":
+        # Operands are whole, and long division goes one place further than the answer.
+        spare = 100
     if bounds.magnitude * spare >= _MOST:
         raise UserError(
             "steps need numbers of at most 62 bits, and those of this space get larger; use fewer `terms`, or shorter "
@@ -100,7 +125,7 @@ def lines_of(block: EquationBlock, space: PreparedSpace) -> Lines:
     lines = Lines(
         kinds=np.full(shape, END, dtype=np.uint8),
         steps=np.zeros(shape, dtype=np.int64),
-        places=np.zeros(shape, dtype=np.uint8) if space.decimals else None,
+        places=np.zeros(shape, dtype=np.uint8) if has_decimals(space) else None,
     )
     for shapes, rows, places in space.shapes.split(block.shapes):
         columns = shapes.columns(places)
@@ -108,7 +133,7 @@ def lines_of(block: EquationBlock, space: PreparedSpace) -> Lines:
         operators = np.broadcast_to(columns.operators, (shapes.num_terms, len(rows)))
         for operand, place in zip(block.operands, operand_places, strict=False):
             lines.kinds[rows, place] = OPERAND
-            decimals = np.full(len(rows), space.decimals) if space.decimals else None
+            decimals = np.full(len(rows), space.decimals) if has_decimals(space) else None
             lines.put_numbers(rows * shape[1] + place, shorten(operand[rows], decimals))
         for middle, place in zip(columns.steps.middles, operator_places, strict=True):
             lines.kinds[rows, place] = operators[middle, np.arange(len(rows))]

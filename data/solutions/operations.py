@@ -8,12 +8,14 @@ With `x` and `y` for the sides an operation `op` becomes one of these, in postfi
 | `SIDES`: two other sides | `x y op` |
 | `PRODUCT`: a digit of the right side is split off | `v x y * +` |
 | `QUOTIENT`: a digit of the quotient is split off | `v x y v * - y / +` |
+| `CANCELLED`: both sides are divided by a common factor | `x v / y v / /` |
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from eqstream.data.solutions.common_factors import smallest_factors
 from eqstream.data.solutions.decimal_numbers import (
     POWERS,
     Decimals,
@@ -25,7 +27,9 @@ from eqstream.data.solutions.decimal_numbers import (
 )
 from eqstream.data.space.shapes import MINUS, OVER, TIMES
 
-VALUE, SIDES, PRODUCT, QUOTIENT = range(4)
+VALUE, SIDES, PRODUCT, QUOTIENT, CANCELLED = range(5)
+# Whole quotients of a dividend nearer to 0 than this take one step, where fractions are brought into lowest terms.
+_KNOWN = 100
 
 
 class Operations(NamedTuple):
@@ -56,7 +60,8 @@ def rewrite_operations(operators: np.ndarray, lefts: Decimals, rights: Decimals,
         operators: as numbers, uint8 (n,).
         lefts: the left sides.
         rights: the right sides.
-        division: `exact`, where every division has to come out even, or `quotient`, the floor.
+        division: `exact`, where every division has to come out even, `quotient`, the floor, or `fraction`, where all
+            numbers are whole and no quotient is in lowest terms.
     """
     values = add(lefts, rights.flip(operators == MINUS))
     result = Operations(np.full(len(operators), VALUE, dtype=np.uint8), values, lefts.copy(), rights.copy())
@@ -65,6 +70,8 @@ def rewrite_operations(operators: np.ndarray, lefts: Decimals, rights: Decimals,
         if len(rows):
             left, right = lefts.take(rows), rights.take(rows)
             found = _multiply(left, right) if operator == TIMES else _divide(left, right, division)
+            if operator == OVER and division == "fraction":
+                found = _shorten_fractions(found)
             result.forms[rows] = found.forms
             result.values.put(rows, found.values)
             result.lefts.put(rows, found.lefts)
@@ -102,6 +109,19 @@ def _divide(lefts: Decimals, rights: Decimals, division: str) -> Operations:
     digits = _estimate_quotients(Decimals(dividends, lefts.places), divisors, units).flip(lefts.steps < 0)
     forms = np.where(is_scaled | is_flipped, SIDES, np.where(is_value, VALUE, QUOTIENT))
     return Operations(forms, choose(is_value, values, digits), lefts.flip(is_flipped), rights.flip(is_flipped))
+
+
+def _shorten_fractions(found: Operations) -> Operations:
+    """Returns what quotients become that are fractions to be brought into lowest terms, given what they else become."""
+    rows = np.flatnonzero(found.forms == QUOTIENT)
+    dividends, divisors = found.lefts.steps.take(rows), found.rights.steps.take(rows)
+    common = np.gcd(dividends, divisors)
+    is_whole = common == divisors
+    is_known = is_whole & (np.abs(dividends) < _KNOWN)
+    found.forms[rows] = np.where(is_known, VALUE, np.where(is_whole, QUOTIENT, CANCELLED))
+    found.values.steps[rows[is_known]] = (dividends // divisors)[is_known]
+    found.values.steps[rows[~is_whole]] = smallest_factors(common[~is_whole])
+    return found
 
 
 def _whole(steps: np.ndarray, others: Decimals) -> Decimals:

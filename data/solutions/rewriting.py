@@ -7,12 +7,13 @@ rewritten (`eqstream.data.solutions.operations`).
 import numpy as np
 
 from eqstream.data.recipe_values import OPERATORS
-from eqstream.data.solutions.lines import END, Lines
-from eqstream.data.solutions.operations import PRODUCT, QUOTIENT, SIDES, VALUE, Operations, rewrite_operations
+from eqstream.data.solutions.decimal_numbers import Decimals
+from eqstream.data.solutions.lines import END, Lines, merge_lines
+from eqstream.data.solutions.operations import CANCELLED, PRODUCT, QUOTIENT, SIDES, VALUE, rewrite_operations
 from eqstream.data.space.shapes import MINUS, OPERAND
 
 # What an operation becomes, by form: `v` for the value, `x` and `y` for the sides, `o` for the operator as it was.
-_TOKENS = {VALUE: "v", SIDES: "xyo", PRODUCT: "vxy*+", QUOTIENT: "vxyv*-y/+"}
+_TOKENS = {VALUE: "v", SIDES: "xyo", PRODUCT: "vxy*+", QUOTIENT: "vxyv*-y/+", CANCELLED: "xv/yv//"}
 # The same where the operation is the right side of a `+` or `-`, the `o` here: the value goes to the left side of that.
 _JOINED_TOKENS = {PRODUCT: "voxy*", QUOTIENT: "voxyv*-y/"}
 _NUM_TOKENS = np.array([len(_TOKENS[form]) for form in sorted(_TOKENS)])
@@ -25,58 +26,75 @@ def rewrite(lines: Lines, division: str) -> Lines:
         lines: whose values, and those of their operations, have at most 62 bits.
         division: `exact`, where every division has to come out even, or `quotient`, the floor.
     """
-    is_open = ~lines.are_solved
-    if is_open.all():
-        return _rewrite_open(lines, division)
-    rows = np.flatnonzero(is_open)
-    rewritten = _rewrite_open(lines.take(rows), division)
-    result = lines.take_tokens(np.zeros((len(lines), max(rewritten.kinds.shape[1], 2)), dtype=np.int64))
-    result.kinds[:, 1:] = END
-    for column, new in zip(result.columns(), rewritten.columns(), strict=True):
-        column[rows, : new.shape[1]] = new
-    return result
+    solved, rows = np.flatnonzero(lines.are_solved), np.flatnonzero(~lines.are_solved)
+    open_lines = lines.take(rows) if len(solved) else lines
+    rewritten = rewrite_at(open_lines, (open_lines.kinds < OPERAND).argmax(axis=1), division)
+    return merge_lines([(solved, lines.take(solved)), (rows, rewritten)]) if len(solved) else rewritten
 
 
-def _rewrite_open(lines: Lines, division: str) -> Lines:
-    """Returns the next line of each line, none of which is a plain number."""
+def rewrite_at(lines: Lines, operator_places: np.ndarray, division: str) -> Lines:
+    """Returns lines after a step at the operation whose operator has this place, int64 (n,); its sides are numbers."""
     num_rows, width = lines.kinds.shape
     kinds = lines.kinds.reshape(-1)
-    operator_places = (lines.kinds < OPERAND).argmax(axis=1)
     flat_places = operator_places + np.arange(num_rows) * width
     operators, behind = kinds.take(flat_places), kinds.take(flat_places + 1)
     lefts, rights = lines.numbers_at(flat_places - 2), lines.numbers_at(flat_places - 1)
     found = rewrite_operations(operators, lefts, rights, division)
-    result = _make_room(lines, operator_places, _NUM_TOKENS.take(found.forms))
+    result = _make_room(lines, operator_places, _NUM_TOKENS.take(found.forms) - 3)
+    # What is split off joins a number alone.
+    is_joined = (behind <= MINUS) & (kinds.take(flat_places - 3) == OPERAND)
     starts = operator_places - 2 + np.arange(num_rows) * result.kinds.shape[1]
+    letters = {"v": found.values, "x": found.lefts, "y": found.rights}
     for form, tokens in _TOKENS.items():
         is_form = found.forms == form
-        if form in _JOINED_TOKENS:
-            rows = np.flatnonzero(is_form & (behind <= MINUS))
-            _put(result, starts.take(rows), _JOINED_TOKENS[form], found.take(rows), behind.take(rows))
-            is_form &= behind > MINUS
-        rows = np.flatnonzero(is_form)
-        _put(result, starts.take(rows), tokens, found.take(rows), operators.take(rows))
+        for own_tokens, is_own, own_operators in (
+            (tokens, is_form & ~is_joined, operators),
+            (_JOINED_TOKENS.get(form, tokens), is_form & is_joined, behind if form in _JOINED_TOKENS else operators),
+        ):
+            rows = np.flatnonzero(is_own)
+            if len(rows):
+                numbers = {letter: each.take(rows) for letter, each in letters.items() if letter in own_tokens}
+                _put_tokens(result, starts.take(rows), own_tokens, numbers, own_operators.take(rows))
     return result
 
 
-def _make_room(lines: Lines, operator_places: np.ndarray, num_tokens: np.ndarray) -> Lines:
-    """Returns the lines with room for `num_tokens`, (n,), in place of the operation that ends at `operator_places`."""
+def replace_tokens(
+    lines: Lines, ends: np.ndarray, *, count: int, tokens: str, numbers: dict[str, Decimals], operators: np.ndarray
+) -> Lines:
+    """Returns lines with other tokens in place of those up to a place of each.
+
+    Args:
+        lines: n lines.
+        ends: the places, int64 (n,).
+        count: how many tokens are replaced.
+        tokens: what they become: operators, letters of numbers, and `o` for one of `operators`.
+        numbers: n numbers for each letter.
+        operators: as numbers, uint8 (n,).
+    """
+    result = _make_room(lines, ends, np.full(len(lines), len(tokens) - count))
+    starts = ends + 1 - count + np.arange(len(lines)) * result.kinds.shape[1]
+    _put_tokens(result, starts, tokens, numbers, operators)
+    return result
+
+
+def _make_room(lines: Lines, ends: np.ndarray, moves: np.ndarray) -> Lines:
+    """Returns lines whose tokens behind the places `ends`, int64 (n,), are moved, forth or back, by `moves`, (n,)."""
     width = lines.kinds.shape[1]
-    moves = num_tokens - 3
     lengths = (lines.kinds != END).sum(axis=1) + moves
     columns = np.arange(int(lengths.max(initial=1)) + 1)
-    sources = columns - np.where(columns > (operator_places + moves)[:, None], moves[:, None], 0)
+    sources = columns - np.where(columns > (ends + moves)[:, None], moves[:, None], 0)
     # What stands behind the last token is an `END`, and so is the last column.
     return lines.take_tokens(np.clip(sources, 0, width - 1))
 
 
-def _put(lines: Lines, starts: np.ndarray, tokens: str, found: Operations, operators: np.ndarray) -> None:
-    """Writes tokens to the places from `starts`, int64 (n,), on; `operators`, (n,), are those for letters."""
-    letters = {"v": found.values, "x": found.lefts, "y": found.rights}
+def _put_tokens(
+    lines: Lines, starts: np.ndarray, tokens: str, numbers: dict[str, Decimals], operators: np.ndarray
+) -> None:
+    """Writes tokens to the places from `starts`, int64 (n,), on, counted row by row."""
     kinds = lines.kinds.reshape(-1)
     for place, token in enumerate(tokens):
-        if token in letters:
+        if token in numbers:
             kinds[starts + place] = OPERAND
-            lines.put_numbers(starts + place, letters[token])
+            lines.put_numbers(starts + place, numbers[token])
         else:
             kinds[starts + place] = OPERATORS.index(token) if token in OPERATORS else operators

@@ -1,17 +1,18 @@
 """All steps of the solutions of blocks of equations, as texts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.solutions.fractions import are_fractions, rewrite_decimals, rewrite_fractions
 from eqstream.data.solutions.held_out_lines import find_held_out
 from eqstream.data.solutions.line_text import LineEncoder
-from eqstream.data.solutions.lines import check_solvable, lines_of
+from eqstream.data.solutions.lines import END, Lines, check_solvable, lines_of
 from eqstream.data.solutions.rewriting import rewrite
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.streams.shared_equations import HeldOut
 
 
@@ -51,6 +52,9 @@ class BlockSolver:
         check_solvable(space)
         self._space = space
         self._encoder = LineEncoder(space)
+        self._answers = (
+            LineEncoder(prepare_space(replace(space.recipe, spacing=False))) if space.has_fractions else None
+        )
 
     def iter_steps(self, block: EquationBlock, held_out: HeldOut | None = None) -> Iterator[Steps]:
         """Yields the first steps of all equations of a block, then the second ones, until all are solved.
@@ -64,16 +68,40 @@ class BlockSolver:
         lines, equation = lines_of(block, self._space), np.arange(len(block))
         texts, is_held_out = self._encoder.encode(lines), np.zeros(len(block), dtype=bool)
         number = 0
-        while len(rows := np.flatnonzero(~lines.are_solved)):
-            lines, equation = rewrite(lines.take(rows), self._space.recipe.division), equation.take(rows)
+        while len(rows := np.flatnonzero(~self._are_solved(lines))):
             question, is_left_out = _take_texts(texts, rows), is_held_out.take(rows)
-            texts = self._encoder.encode(lines)
+            equation = equation.take(rows)
+            lines, texts = self._follow(lines.take(rows))
             steps = Steps(question, texts, equation, np.full(len(rows), number, dtype=np.int32))
             if held_out is not None:
                 is_held_out = find_held_out(lines, held_out)
                 steps = _leave_out(steps, is_left_out | is_held_out)
             yield steps
             number += 1
+
+    def _are_solved(self, lines: Lines) -> np.ndarray:
+        """Returns which lines have the text of an answer, bool (n,)."""
+        if self._answers and not self._space.recipe.spacing:
+            return lines.are_solved | are_fractions(lines)
+        return lines.are_solved
+
+    def _follow(self, lines: Lines) -> tuple[Lines, ByteRows]:
+        """Returns the next lines, and their texts."""
+        recipe = self._space.recipe
+        if self._answers:
+            return self._follow_fractions(lines, self._answers)
+        is_rounded = self._space.has_division and recipe.division == "decimal"
+        lines = rewrite_decimals(lines, recipe.places) if is_rounded else rewrite(lines, recipe.division)
+        return lines, self._encoder.encode(lines)
+
+    def _follow_fractions(self, lines: Lines, answers: LineEncoder) -> tuple[Lines, ByteRows]:
+        is_answer = are_fractions(lines)
+        lines = rewrite_fractions(lines)
+        rows = [np.flatnonzero(~is_answer), np.flatnonzero(is_answer)]
+        encoded = [self._encoder.encode(lines.take(rows[0])), answers.encode(lines.take(rows[1]))]
+        # From now on they are taken for numbers, as they have no next line.
+        lines.kinds[rows[1], 1] = END
+        return lines, _take_texts(ByteRows.join(encoded), np.argsort(np.concatenate(rows)))
 
 
 def _take_texts(texts: ByteRows, rows: np.ndarray) -> ByteRows:

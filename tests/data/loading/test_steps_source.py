@@ -82,8 +82,10 @@ def test_lines_that_are_too_long_are_left_out_or_refused():
 
 
 def test_what_has_no_worked_solution_is_refused():
-    space = {"operands": {"min": 0, "max": 9}, "operators": "/", "division": "fraction"}
+    space = {"operands": {"min": 0, "max": 9, "decimals": 1}, "operators": "/", "division": "fraction"}
     recipe = make_recipe(space, [{"name": "train", "count": 5}])
     encoder = ExampleEncoder.for_recipe(recipe, Codec.for_recipe(recipe, OPTIONS))
-    with pytest.raises(UserError, match="steps need `division: exact` or `quotient`, got `fraction`"):
+    with pytest.raises(
+        UserError, match=r"^steps with `division: fraction` need operands without `decimals`, got 1; leave them out$"
+    ):
         StepsSource(recipe, encoder, group_size=4)

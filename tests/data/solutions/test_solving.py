@@ -2,36 +2,18 @@
 
 import itertools
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
-from eqstream.data.reference.parsing import render
 from eqstream.data.solutions.lines import Lines, lines_of
 from eqstream.data.solutions.rewriting import rewrite
 from eqstream.data.solutions.solving import BlockSolver, join_steps
 from eqstream.data.space.prepared_space import prepare_space
 from tests.brute_force import make_recipe
-from tests.data.solutions.solving import block_of, questions_of, solutions_of
+from tests.data.solutions.solving import assert_solved, block_of
 from tests.examples import examples
-
-
-def assert_solved(recipe):
-    space, block = recipe.space, block_of(recipe)
-    chains = [[question] for question in questions_of(recipe, block)]
-    for steps in BlockSolver(prepare_space(space)).iter_steps(block):
-        assert (np.diff(steps.equation) > 0).all()
-        assert steps.num_left_out == 0
-        texts = zip(steps.question.to_texts(), steps.answer.to_texts(), strict=True)
-        rows = zip(steps.equation.tolist(), steps.number.tolist(), strict=True)
-        for (question, answer), (equation, number) in zip(texts, rows, strict=True):
-            assert chains[equation][-1] == question
-            assert len(chains[equation]) == number + 1
-            chains[equation].append(answer)
-    expected = solutions_of(recipe, block)
-    assert chains == [[render(line, space.spacing) for line in lines] for lines in expected]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +89,8 @@ def test_plain_numbers_have_no_steps_and_stay():
     ("space", "message"),
     [
         (
-            {"operands": {"min": 0, "max": 9}, "operators": "+/", "division": "fraction"},
-            "steps need `division: exact` or `quotient`, got `fraction`",
+            {"operands": {"min": 0, "max": 9, "decimals": 2}, "operators": "+/", "division": "fraction"},
+            "steps with `division: fraction` need operands without `decimals`, got 2; leave them out",
         ),
         (
             {"operands": {"min": 0, "max": 10**10}, "operators": "*"},
