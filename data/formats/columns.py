@@ -71,3 +71,16 @@ class EquationColumns:
         numbers = {name: np.concatenate([empty, *(part.numbers[name] for part in parts)]) for name in NUMBER_COLUMNS}
         texts = {name: ByteRows.join([getattr(part, name) for part in parts]) for name in TEXT_COLUMNS}
         return cls(**texts, numbers=numbers)
+
+    @classmethod
+    def merge(cls, parts: "Sequence[tuple[np.ndarray, EquationColumns]]", num_equations: int) -> "EquationColumns":
+        """Returns equations given as parts, each with the rows of its own, int64 (n,); a later part counts."""
+        numbers = {name: np.zeros(num_equations, np.int64) for name in NUMBER_COLUMNS}
+        for rows, part in parts:
+            for name, values in part.numbers.items():
+                numbers[name][rows] = values
+        texts = {
+            name: ByteRows.merge([(rows, getattr(part, name)) for rows, part in parts], num_equations)
+            for name in TEXT_COLUMNS
+        }
+        return cls(**texts, numbers=numbers)

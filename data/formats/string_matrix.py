@@ -56,9 +56,33 @@ class ByteRows:
             offsets: integers (num_texts + 1,), ascending, within the buffer.
         """
         offsets = np.asarray(offsets, np.int64)
-        lengths = np.diff(offsets)
-        matrix = np.zeros((len(lengths), int(lengths.max(initial=0))), np.uint8)
-        matrix[_is_inside(lengths, matrix.shape[1])] = buffer[offsets[0] : offsets[-1]]
+        return cls.from_places(buffer, offsets[:-1], np.diff(offsets))
+
+    @classmethod
+    def from_places(cls, buffer: np.ndarray, places: np.ndarray, lengths: np.ndarray) -> "ByteRows":
+        """Returns the rows ``buffer[places[i]:places[i] + lengths[i]]``.
+
+        Args:
+            buffer: uint8 (num_bytes,).
+            places: int64 (num_texts,).
+            lengths: int64 (num_texts,).
+        """
+        width = int(lengths.max(initial=0))
+        if len(places) and places.max() + width > len(buffer):
+            buffer = np.append(buffer, np.zeros(width, np.uint8))
+        # What follows each text is taken, too, and then deleted: rows of one length are copied much faster.
+        matrix = take_rows(buffer, places, width)
+        matrix *= _is_inside(lengths, width)
+        return cls(matrix, lengths)
+
+    @classmethod
+    def merge(cls, parts: "Sequence[tuple[np.ndarray, ByteRows]]", num_texts: int) -> "ByteRows":
+        """Returns texts given as parts, each with the rows of its own, int64 (n,); a later part counts."""
+        width = max((part.matrix.shape[1] for _, part in parts), default=0)
+        matrix, lengths = np.zeros((num_texts, width), np.uint8), np.zeros(num_texts, np.int64)
+        for rows, part in parts:
+            matrix[rows] = part.padded(width)
+            lengths[rows] = part.lengths
         return cls(matrix, lengths)
 
     @classmethod
@@ -138,6 +162,14 @@ class ByteRows:
             common = min(width, self.matrix.shape[1])
             matrix[:, :common] = self.matrix[:, :common]
         return matrix
+
+
+def take_rows(buffer: np.ndarray, places: np.ndarray, width: int) -> np.ndarray:
+    """Returns `width` bytes of a buffer, uint8 (num_bytes,), from each place, int64 (n,), on: uint8 (n, width)."""
+    if width == 0:
+        return np.zeros((len(places), 0), np.uint8)
+    rows = np.ndarray((len(buffer) - width + 1,), f"V{width}", buffer=buffer, strides=(1,))[places]
+    return rows.view(np.uint8).reshape(len(places), width)
 
 
 def _is_inside(lengths: np.ndarray, width: int) -> np.ndarray:

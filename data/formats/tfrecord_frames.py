@@ -8,6 +8,7 @@ import numpy as np
 
 from eqstream.data.errors import DamagedShardError
 from eqstream.data.formats.shard_file import ShardFile
+from eqstream.data.formats.string_matrix import take_rows
 from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum
 
 # What is made of a chunk should stay in the cache, and its groups should not be small.
@@ -132,8 +133,7 @@ def _length_checksums(lengths: np.ndarray) -> np.ndarray:
 
 def take_words(chunk: np.ndarray, places: np.ndarray, kind: str = "<u4") -> np.ndarray:
     """Returns the words at any places, (n,) of the dtype `kind`."""
-    size = np.dtype(kind).itemsize
-    return np.ndarray((len(chunk) - size + 1,), f"V{size}", buffer=chunk, strides=(1,))[places].view(kind)
+    return take_rows(chunk, places, np.dtype(kind).itemsize).view(kind).reshape(-1)
 
 
 def damage(shard: ShardFile, record: int) -> DamagedShardError:

@@ -1,28 +1,31 @@
 """TFRecord shards of `tf.train.Example` to columns, every checksum checked; needs no TensorFlow.
 
-Records of one length whose answers are of one length share a template (see `eqstream.data.formats.tfrecord_writer` for
-the layout), so a group of them is one byte matrix: all bytes but those of question, answer and numbers are
-compared with the template at once, and as a CRC-32C is affine over GF(2) (see `eqstream.data.formats.crc32c`) only
-those few bytes affect the checksum. Records that are laid out otherwise, by another writer or as they hold a text or
-number that is not short, are parsed one at a time.
+Where the columns stand in our records follows from two lengths (see `eqstream.data.formats.record_layout`). So all
+records of a chunk are read at once: what stands between the columns is compared with what should stand there, and as
+a CRC-32C is affine over GF(2) (see `eqstream.data.formats.crc32c`) only the bytes of the columns affect the checksum.
+Records that are laid out otherwise, by another writer or as they hold a text or number that is not short, are parsed
+one at a time.
 """
 
-import itertools
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import cast
 
-import google_crc32c
 import numpy as np
 
 from eqstream.data.errors import DamagedShardError
-from eqstream.data.formats.columns import NUMBER_COLUMNS, STORED_COLUMNS, TEXT_COLUMNS, EquationColumns
-from eqstream.data.formats.crc32c import append_zero, byte_table, mask
-from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry, parse_example
+from eqstream.data.formats.columns import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns
+from eqstream.data.formats.crc32c import mask
+from eqstream.data.formats.example_proto import features_head, parse_example
+from eqstream.data.formats.record_layout import (
+    Part,
+    Places,
+    checksum_without_values,
+    find_kinds,
+    list_parts,
+    terms_of_bytes,
+)
 from eqstream.data.formats.shard_file import ShardFile
-from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.formats.string_matrix import ByteRows, take_rows
 from eqstream.data.formats.tfrecord_frames import (
     HEADER_BYTES,
     count_right,
@@ -32,32 +35,6 @@ from eqstream.data.formats.tfrecord_frames import (
     take_words,
 )
 from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum, open_uncompressed
-
-
-@dataclass(frozen=True, eq=False)
-class _Template:
-    """What records of one length with answers of one length have in common.
-
-    Attributes:
-        payload: uint8 (length,), zero where records differ.
-        is_fixed: bool (length,).
-        texts: where each text stands.
-        numbers: the place of each number, which has one byte.
-        varying: the places that are not fixed, int64 (num_varying,).
-        terms: uint32 (num_varying * 256,), what each byte at the first varying place adds to the checksum, then at
-            the second, and so on.
-        first_terms: where in `terms` those of each varying place begin, int64 (num_varying, 1).
-        checksum: of the payload as it stands here.
-    """
-
-    payload: np.ndarray
-    is_fixed: np.ndarray
-    texts: dict[str, slice]
-    numbers: dict[str, int]
-    varying: np.ndarray
-    terms: np.ndarray
-    first_terms: np.ndarray
-    checksum: np.uint32
 
 
 def read_tfrecord_shard(shard: ShardFile) -> EquationColumns:
@@ -140,25 +117,25 @@ def _decode(
 ) -> EquationColumns:
     """Returns the columns of `rows` of the records at `starts`, whose numbers are `records`."""
     records = records[rows]
-    starts, lengths = starts[:-1][rows], (np.diff(starts) - FRAME_BYTES)[rows]
-    stored = None if is_checked else take_words(chunk, starts + HEADER_BYTES + lengths)
-    columns = _Columns(len(starts))
-    is_read = np.zeros(len(starts), bool)
-    for length, answer_length, places in _group(chunk, starts, lengths):
-        template = _make_template(length, answer_length)
-        if template is not None:
-            payloads = _take_rows(chunk, starts[places] + HEADER_BYTES, length)
-            is_regular = _fits(template, payloads)
-            if stored is not None:
-                is_regular &= _checksums(template, payloads) == stored[places]
-            is_read[places] = is_regular
-            columns.fill(places, template, payloads)
+    payloads, lengths = starts[:-1][rows] + HEADER_BYTES, (np.diff(starts) - FRAME_BYTES)[rows]
+    stored = None if is_checked else take_words(chunk, payloads + lengths)
+    is_read = np.zeros(len(payloads), bool)
+    parts: list[tuple[np.ndarray, EquationColumns]] = []
+    for places in find_kinds(chunk, payloads, lengths):
+        which = slice(None) if places.rows is None else places.rows
+        is_regular, columns = _read_kind(chunk, payloads[which], lengths[which], places)
+        if stored is not None:
+            is_regular &= _checksums(columns, places) == stored[which]
+        is_read[which] = is_regular
+        if places.rows is None and is_regular.all():
+            return columns
+        parts.append((np.arange(len(payloads))[which], columns))
     for row in np.flatnonzero(~is_read):
-        begin = starts[row] + HEADER_BYTES
-        if stored is not None and masked_checksum(chunk[begin : begin + lengths[row]].tobytes()) != stored[row]:
+        payload = chunk[payloads[row] : payloads[row] + lengths[row]].tobytes()
+        if stored is not None and masked_checksum(payload) != stored[row]:
             raise damage(shard, records[row])
-        columns.fill_one(row, _parse_record(chunk[begin : begin + lengths[row]].tobytes(), shard, records[row]))
-    return columns.finish()
+        parts.append((np.array([row]), _parse_record(payload, shard, records[row])))
+    return EquationColumns.merge(parts, len(payloads))
 
 
 def _parse_record(payload: bytes, shard: ShardFile, record: int) -> EquationColumns:
@@ -176,140 +153,77 @@ def _parse_record(payload: bytes, shard: ShardFile, record: int) -> EquationColu
     return EquationColumns(**texts, numbers={name: np.array([values[name]], np.int64) for name in NUMBER_COLUMNS})
 
 
-def _take_rows(chunk: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
-    """Returns `length` bytes from each place on, uint8 (n, length)."""
-    rows = np.ndarray((len(chunk) - length + 1,), f"V{length}", buffer=chunk, strides=(1,))[places]
-    return rows.view(np.uint8).reshape(len(places), length)
+def _read_kind(
+    chunk: np.ndarray, payloads: np.ndarray, lengths: np.ndarray, places: Places
+) -> tuple[np.ndarray, EquationColumns]:
+    """Returns whether each payload of a kind is laid out as ours, bool (n,), and what stands there if it is."""
+    answer, rest, end = list_parts(places.question_head_bytes)
+    answers = payloads + (places.head_bytes + answer.width)
+    questions = answers + places.answer_lengths + rest.width
+    numbers: dict[str, np.ndarray] = {}
+    is_regular = _is_head(chunk, payloads, lengths - places.head_bytes, places.head_bytes)
+    is_regular &= _fits(answer, take_rows(chunk, answers - answer.width, answer.width), places.answer_lengths, numbers)
+    is_regular &= _fits(rest, take_rows(chunk, questions - rest.width, rest.width), places.question_lengths, numbers)
+    ends = questions + places.question_lengths
+    is_regular &= _fits(end, take_rows(chunk, ends, end.width), np.zeros(len(ends), np.int64), numbers)
+    texts = {
+        "answer": ByteRows.from_places(chunk, answers, places.answer_lengths),
+        "question": ByteRows.from_places(chunk, questions, places.question_lengths),
+    }
+    for text in texts.values():
+        # A zero in a text would end it.
+        if np.count_nonzero(text.matrix) < text.lengths.sum():
+            is_regular &= np.count_nonzero(text.matrix, axis=1) == text.lengths
+    return is_regular, EquationColumns(**texts, numbers=numbers)
 
 
-def _group(chunk: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yields payload length, answer length and the rows of each group of records."""
-    places = _answer_length_place(lengths)
-    is_long = places < lengths
-    # A record too short for that place is in no group.
-    found = chunk[np.where(is_long, starts + HEADER_BYTES + places, 0)]
-    keys = np.where(is_long, lengths << 8 | found, -1)
-    small = keys.astype(np.int16) if keys.max(initial=0) < 1 << 15 else keys
-    order = np.argsort(small, kind="stable")
-    bounds = np.flatnonzero(np.diff(keys[order], prepend=-2, append=-2))
-    for begin, end in itertools.pairwise(bounds):
-        key = int(keys[order[begin]])
-        if key >= 0:
-            yield key >> 8, key & 0xFF, order[begin:end]
+def _is_head(chunk: np.ndarray, payloads: np.ndarray, sizes: np.ndarray, head_bytes: int) -> np.ndarray:
+    """Returns whether each payload begins with the head of features of that size, bool (n,)."""
+    is_right = chunk[payloads] == features_head(0)[0]
+    for place in range(1, head_bytes):
+        goes_on = 0x80 if place + 1 < head_bytes else 0
+        is_right &= chunk[payloads + place] == (sizes >> 7 * (place - 1) & 0x7F | goes_on)
+    return is_right
 
 
-def _answer_length_place(lengths: np.ndarray) -> np.ndarray:
-    """Returns the place of the byte that tells how long the answer is, in payloads of these lengths."""
-    place = len(bytes_entry_head("answer", 1)) - 1
-    # One byte says that the features follow, and one or two how many bytes they have.
-    return np.where(lengths - 2 < 1 << 7, place + 2, place + 3)
+def _fits(part: Part, found: np.ndarray, lengths: np.ndarray, numbers: dict[str, np.ndarray]) -> np.ndarray:
+    """Returns whether bytes (n, width) are a part's but for the numbers, which are added to `numbers`; changes `found`.
 
-
-@lru_cache(maxsize=4096)
-def _make_template(length: int, answer_length: int) -> _Template | None:
-    """Returns the template, or None if no record of ours can have these lengths."""
-    numbers = {name: int64_entry(name, 0) for name in NUMBER_COLUMNS}
-    payload = features_head(length - 2) if length - 2 < 1 << 7 else features_head(length - 3)
-    room = length - len(payload) - len(bytes_entry_head("answer", answer_length)) - answer_length
-    room -= sum(map(len, numbers.values()))
-    question_length = next((n for n in range(max(room, 0)) if len(bytes_entry_head("question", n)) + n == room), None)
-    if question_length is None:
-        return None
-    lengths = {"answer": answer_length, "question": question_length}
-    places, texts = {}, {}
-    is_fixed = np.ones(length, bool)
-    for column in STORED_COLUMNS:
-        if column.name in numbers:
-            payload += numbers[column.name]
-            places[column.name] = len(payload) - 1
-            is_fixed[places[column.name]] = False
-        else:
-            payload += bytes_entry_head(column.name, lengths[column.name]) + bytes(lengths[column.name])
-            texts[column.name] = slice(len(payload) - lengths[column.name], len(payload))
-            is_fixed[texts[column.name]] = False
-    varying = np.flatnonzero(~is_fixed)
-    return _Template(
-        payload=np.frombuffer(payload, np.uint8),
-        is_fixed=is_fixed,
-        texts=texts,
-        numbers=places,
-        varying=varying,
-        terms=_byte_terms(length)[length - 1 - varying].ravel(),
-        first_terms=np.arange(len(varying))[:, None] * 256,
-        checksum=np.uint32(google_crc32c.value(payload)),
-    )
-
-
-@lru_cache(maxsize=64)
-def _byte_terms(longest: int) -> np.ndarray:
-    """Returns what each byte adds to a checksum, by the number of bytes behind it, uint32 (longest, 256)."""
-    terms = np.empty((longest, 256), np.uint32)
-    terms[0] = byte_table()
-    for behind in range(1, longest):
-        terms[behind] = append_zero(terms[behind - 1])
-    return terms
-
-
-def _checksums(template: _Template, payloads: np.ndarray) -> np.ndarray:
-    """Returns the masked checksum of each payload (n, length) that is the template's but for the varying bytes."""
-    # One row for each varying place; its bytes select among the 256 terms of that place.
-    indices = np.add(payloads.T[template.varying], template.first_terms, dtype=np.intp)
-    return mask(np.bitwise_xor.reduce(template.terms.take(indices, mode="clip"), axis=0) ^ template.checksum)
-
-
-def _fits(template: _Template, payloads: np.ndarray) -> np.ndarray:
-    """Returns whether each payload (n, length) is the template's but for the varying bytes."""
-    is_regular = np.ones(len(payloads), bool)
-    is_other = payloads != template.payload
-    is_other &= template.is_fixed
+    Args:
+        part: the part.
+        found: what stands in its place.
+        lengths: of the text that it is for.
+        numbers: of each name, uint8 (n,).
+    """
+    is_right = np.ones(len(found), bool)
+    for name, place in part.numbers.items():
+        numbers[name] = found[:, place].copy()
+        found[:, place] = 0
+        # The highest bit of a number says that it goes on.
+        is_right &= numbers[name] < 1 << 7
+    is_other = found != part.rows.take(lengths, axis=0)
     # Damage is rare: whether there is any is known several times sooner than where.
     if is_other.any():
-        is_regular = ~is_other.any(axis=1)
-    for place in template.numbers.values():
-        # The highest bit of a number says that it goes on.
-        is_regular &= payloads[:, place] < 1 << 7
-    for text in template.texts.values():
-        if not payloads[:, text].all():
-            is_regular &= payloads[:, text].all(axis=1)
-    return is_regular
+        is_right &= ~is_other.any(axis=1)
+    return is_right
 
 
-class _Columns:
-    """Columns of a chunk under way, filled group by group."""
-
-    def __init__(self, num_records: int) -> None:
-        self._num_records = num_records
-        # What has no more than seven bits; wider once, when all chunks are joined.
-        self._numbers: dict[str, np.ndarray] = {name: np.zeros(num_records, np.uint8) for name in NUMBER_COLUMNS}
-        self._texts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in TEXT_COLUMNS}
-
-    def fill(self, rows: np.ndarray, template: _Template, payloads: np.ndarray) -> None:
-        """Takes over what stands in the payloads of `rows`."""
-        for name, place in template.numbers.items():
-            self._numbers[name][rows] = payloads[:, place]
-        for name, place in template.texts.items():
-            self._texts[name].append((rows, payloads[:, place]))
-
-    def fill_one(self, row: np.intp, equation: EquationColumns) -> None:
-        """Takes over an equation that was parsed by itself."""
-        for name, values in equation.numbers.items():
-            self._numbers[name] = self._numbers[name].astype(np.int64, copy=False)
-            self._numbers[name][row] = values[0]
-        for name in TEXT_COLUMNS:
-            text = getattr(equation, name)
-            self._texts[name].append((np.array([row]), text.matrix[:, : text.lengths[0]]))
-
-    def finish(self) -> EquationColumns:
-        """Returns the columns."""
-        texts = {name: self._join(parts) for name, parts in self._texts.items()}
-        return EquationColumns(**texts, numbers=self._numbers)
-
-    def _join(self, parts: list[tuple[np.ndarray, np.ndarray]]) -> ByteRows:
-        width = max((texts.shape[1] for _, texts in parts), default=0)
-        matrix, lengths = np.zeros((self._num_records, width), np.uint8), np.zeros(self._num_records, np.int64)
-        for rows, texts in parts:
-            padded = np.zeros((len(rows), width), np.uint8)
-            padded[:, : texts.shape[1]] = texts
-            matrix[rows] = padded
-            lengths[rows] = texts.shape[1]
-        return ByteRows(matrix, lengths)
+def _checksums(columns: EquationColumns, places: Places) -> np.ndarray:
+    """Returns the masked checksum of each payload of a kind that holds these columns."""
+    kind, (_, rest, end) = places[1:3], list_parts(places.question_head_bytes)
+    keys = places.answer_lengths * (1 << 16) + places.question_lengths
+    distinct, which = np.unique(keys, return_inverse=True)
+    found = [checksum_without_values(*kind, key >> 16, key & 0xFFFF) for key in distinct.tolist()]
+    checksums = np.array(found, np.uint32)[which]
+    behind_question = np.full(len(keys), end.width)
+    behind_answer = behind_question + places.question_lengths + rest.width
+    terms = terms_of_bytes(int(behind_answer.max(initial=0) + columns.answer.matrix.shape[1] + 1))
+    for text, behind in ((columns.question, behind_question), (columns.answer, behind_answer)):
+        for column in range(text.matrix.shape[1]):
+            # Behind a text's end stand zeros, which add nothing wherever they are.
+            bytes_behind = behind + text.lengths - (column + 1)
+            checksums ^= terms.take(np.maximum(bytes_behind, 0) << 8 | text.matrix[:, column])
+    for part, behind in ((rest, behind_answer), (end, behind_question)):
+        for name, place in part.numbers.items():
+            checksums ^= terms.take(behind - (place + 1) << 8 | columns.numbers[name])
+    return mask(checksums)
