@@ -4,12 +4,13 @@ import bisect
 import itertools
 import os
 import threading
+from collections.abc import Sequence
 from typing import Protocol
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.shard_reader import check_kind, check_sha256, choose_format, split_shards
 from eqstream.data.formats.blocks import BLOCK, Cut
-from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.formats.parquet_pieces import CheckedFooters, IndexedParquetPieces, ParquetPieces, RowGroups
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.tfrecord_pieces import RecordFiles, TFRecordPieces
@@ -20,8 +21,8 @@ _REMOTE_THREADS = 16
 
 
 class _Pieces(Protocol):
-    def read(self, piece: int, rows: slice) -> EquationColumns:
-        """Returns the equations of the records `rows` of a piece."""
+    def read(self, piece: int, rows: slice, numbers: Sequence[str]) -> EquationColumns:
+        """Returns the equations of the records `rows` of a piece, with these numbers or more."""
         ...
 
 
@@ -67,15 +68,18 @@ class BlockReader:
         """Returns the name of the shard in which a block begins."""
         return self._names[bisect.bisect_right(self._bounds, block * BLOCK) - 1]
 
-    def read(self, block: int, rows: slice = slice(None)) -> EquationColumns:
+    def read(
+        self, block: int, rows: slice = slice(None), *, numbers: Sequence[str] = NUMBER_COLUMNS
+    ) -> EquationColumns:
         """Returns the equations of some records of a block.
 
         Args:
             block: from 0, below `num_blocks`.
             rows: which of its records, ascending, such as ``slice(1, None, 2)``.
+            numbers: which numbers are needed.
 
         Returns:
-            their columns, in the order of the records; numbers are int64.
+            their columns, in the order of the records; there may be more numbers.
 
         Raises:
             UserError: what is needed of the block is missing, short, damaged or foreign; names shard and, where it can
@@ -92,7 +96,7 @@ class BlockReader:
             begin = max(first, self._bounds[shard])
             inside = _clip(wanted, begin, min(stop, self._bounds[shard + 1]))
             if inside is not None:
-                parts.append(self._shards[shard].read(block - self._bounds[shard] // BLOCK, inside))
+                parts.append(self._shards[shard].read(block - self._bounds[shard] // BLOCK, inside, numbers))
         return EquationColumns.join(parts)
 
 
@@ -104,13 +108,13 @@ class _CheckedShard:
         self._lock = threading.Lock()
         self._is_checked = False
 
-    def read(self, piece: int, rows: slice) -> EquationColumns:
-        """Returns the equations of the records `rows` of a piece."""
+    def read(self, piece: int, rows: slice, numbers: Sequence[str]) -> EquationColumns:
+        """Returns the equations of the records `rows` of a piece, with these numbers or more."""
         with self._lock:
             if not self._is_checked:
                 check_sha256(self._shard, self._storage)
                 self._is_checked = True
-        return self._pieces.read(piece, rows)
+        return self._pieces.read(piece, rows, numbers)
 
 
 def _open(storage: str, shards: list[ShardFile], cuts: list[Cut]) -> list[_Pieces]:

@@ -49,7 +49,7 @@ class EquationColumns:
     Attributes:
         question: natural text.
         answer: natural text.
-        numbers: any integers (num_equations,) for each of `NUMBER_COLUMNS`.
+        numbers: any integers (num_equations,) for each of `NUMBER_COLUMNS`, or for those alone that were asked for.
     """
 
     question: ByteRows
@@ -66,9 +66,12 @@ class EquationColumns:
 
     @classmethod
     def join(cls, parts: "Sequence[EquationColumns]") -> "EquationColumns":
-        """Returns the equations of all parts, one part behind the other; numbers of any integers become int64."""
+        """Returns the equations of all parts, which have the same numbers, one part behind the other."""
+        if len(parts) == 1:
+            return parts[0]
+        names = parts[0].numbers if parts else NUMBER_COLUMNS
         empty = np.zeros(0, np.int64)
-        numbers = {name: np.concatenate([empty, *(part.numbers[name] for part in parts)]) for name in NUMBER_COLUMNS}
+        numbers = {name: np.concatenate([empty, *(part.numbers[name] for part in parts)]) for name in names}
         texts = {name: ByteRows.join([getattr(part, name) for part in parts]) for name in TEXT_COLUMNS}
         return cls(**texts, numbers=numbers)
 

@@ -4,6 +4,7 @@ The columns are those of `eqstream.data.formats.columns`, in the order of their 
 groups are cut where the blocks of `eqstream.data.formats.blocks` are; pages have checksums.
 """
 
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -122,7 +123,13 @@ def read_parquet_shard(shard: ShardFile) -> EquationColumns:
 
 
 def read_row_group(
-    file: BinaryIO, footer: pq.FileMetaData, group: int, shard: ShardFile, *, first: int
+    file: BinaryIO,
+    footer: pq.FileMetaData,
+    group: int,
+    shard: ShardFile,
+    *,
+    first: int,
+    numbers: Sequence[str] = NUMBER_COLUMNS,
 ) -> EquationColumns:
     """Returns the equations of a row group, of which the first one is record `first` of the shard.
 
@@ -132,6 +139,7 @@ def read_row_group(
         group: number of the row group.
         shard: whose file it is.
         first: number of its first record.
+        numbers: which ones to read.
 
     Raises:
         DamagedShardError: the row group is damaged or lacks a column; names the record.
@@ -139,35 +147,39 @@ def read_row_group(
     try:
         # Each column is read at once; to read ahead would only hand it over between threads.
         parquet = pq.ParquetFile(file, metadata=footer, page_checksum_verification=True, pre_buffer=False)
-        table = parquet.read_row_group(group, columns=_WANTED, use_threads=False)
+        table = parquet.read_row_group(group, columns=[*TEXT_COLUMNS, *numbers], use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise explain_unreadable(shard, first, error) from error
-    return _to_columns(table, shard, first)
+    return _to_columns(table, shard, first, numbers)
 
 
-def _to_columns(table: pa.Table, shard: ShardFile, first: int = 0) -> EquationColumns:
-    """Returns the rows of a table, of which the first one is record `first` of the shard.
+def _to_columns(
+    table: pa.Table, shard: ShardFile, first: int = 0, numbers: Sequence[str] = NUMBER_COLUMNS
+) -> EquationColumns:
+    """Returns the rows of a table, with these numbers; the first row is record `first` of the shard.
 
     Raises:
         DamagedShardError: the table lacks a column, or has a null.
     """
-    for name in _WANTED:
+    for name in (*TEXT_COLUMNS, *numbers):
         if name not in table.column_names:
             raise DamagedShardError(f"shard {shard.name} lacks the column `{name}`")
         if table[name].null_count:
             row = first + table[name].is_null().index(True).as_py()
             raise DamagedShardError(f"shard {shard.name}, record {row}: `{name}` is null")
     texts = {name: _column_rows(table[name]) for name in TEXT_COLUMNS}
-    numbers = {name: table[name].to_numpy().astype(np.int64, copy=False) for name in NUMBER_COLUMNS}
-    return EquationColumns(**texts, numbers=numbers)
+    values = {name: table[name].to_numpy().astype(np.int64, copy=False) for name in numbers}
+    return EquationColumns(**texts, numbers=values)
 
 
 def _column_rows(column: pa.ChunkedArray) -> ByteRows:
-    array = column.cast(pa.large_binary()).combine_chunks()
+    # What is written here needs no copy; another writer may have other types of texts.
+    array = (column if column.type == pa.string() else column.cast(pa.large_binary())).combine_chunks()
     if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.large_binary())
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     _, offset_buffer, value_buffer = array.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
+    width = np.int32 if array.type == pa.string() else np.int64
+    offsets = np.frombuffer(offset_buffer, width)[array.offset : array.offset + len(array) + 1]
     values = np.frombuffer(value_buffer, np.uint8) if value_buffer is not None else np.zeros(0, np.uint8)
     return ByteRows.from_offsets(values, offsets)
 

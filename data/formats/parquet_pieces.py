@@ -7,6 +7,7 @@ parser need not notice that these are damaged.
 
 import io
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import BinaryIO, cast
 
@@ -75,8 +76,8 @@ class IndexedParquetPieces:
         self._shard, self._cut, self._footers, self._blocks = shard, cut, footers, shard.blocks
         self._offsets: np.ndarray | None = None
 
-    def read(self, piece: int, rows: slice) -> EquationColumns:
-        """Returns the equations of the rows `rows` of a piece.
+    def read(self, piece: int, rows: slice, numbers: Sequence[str]) -> EquationColumns:
+        """Returns the equations of the rows `rows` of a piece, with these numbers.
 
         Raises:
             DamagedShardError: the piece is damaged, missing or another one; names shard and record.
@@ -92,7 +93,8 @@ class IndexedParquetPieces:
             raise explain_unreadable(self._shard, first, error) from error
         if footer is None or google_crc32c.value(data) != self._blocks.crc32c[piece]:
             raise explain_foreign(self._shard, first)
-        columns = read_row_group(cast(BinaryIO, _Window(data, begin)), footer, piece, self._shard, first=first)
+        file = cast(BinaryIO, _Window(data, begin))
+        columns = read_row_group(file, footer, piece, self._shard, first=first, numbers=numbers)
         if len(columns) != last - first:
             raise explain_foreign(self._shard, first)
         return columns.take(rows)
@@ -110,8 +112,8 @@ class ParquetPieces:
     def __init__(self, shard: ShardFile, cut: Cut, row_groups: RowGroups) -> None:
         self._shard, self._cut, self._row_groups = shard, cut, row_groups
 
-    def read(self, piece: int, rows: slice) -> EquationColumns:
-        """Returns the equations of the rows `rows` of a piece.
+    def read(self, piece: int, rows: slice, numbers: Sequence[str]) -> EquationColumns:
+        """Returns the equations of the rows `rows` of a piece, with all numbers.
 
         Raises:
             DamagedShardError: the shard cannot be read, or holds another number of rows.

@@ -124,6 +124,15 @@ class ByteRows:
         matrix[_is_inside(lengths, matrix.shape[1])] = self.matrix[is_kept]
         return ByteRows(matrix, lengths)
 
+    def without(self, character: str) -> "ByteRows":
+        """Returns the texts without a character."""
+        # Deleting bytes, the zeros behind texts too, is several times as fast as choosing those to keep.
+        characters = np.frombuffer(self.matrix.tobytes().translate(None, b"\0" + character.encode()), np.uint8)
+        lengths = self.lengths - _count(self.matrix == ord(character))
+        if len(characters) < lengths.sum():
+            raise UserError("a text holds a zero byte, which no equation has")
+        return ByteRows.from_offsets(characters, np.append(0, np.cumsum(lengths)))
+
     def translate(self, table: bytes) -> np.ndarray:
         """Returns uint8 like `matrix`, read-only: `table[byte]`, of 256, in place of each byte, zeros included."""
         # Several times as fast as an index into an array, which first becomes eight bytes long.

@@ -3,6 +3,7 @@
 import gzip
 import threading
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -31,8 +32,8 @@ class TFRecordPieces:
         self._offsets: np.ndarray | None = None
         self._lock = threading.Lock()
 
-    def read(self, piece: int, rows: slice) -> EquationColumns:
-        """Returns the equations of the records `rows` of a piece.
+    def read(self, piece: int, rows: slice, numbers: Sequence[str]) -> EquationColumns:
+        """Returns the equations of the records `rows` of a piece, with all numbers: they cost nothing.
 
         Raises:
             UserError: a record is damaged or missing, or the piece is another one; names shard and record.

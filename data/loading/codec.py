@@ -206,7 +206,7 @@ class Codec:
         Raises:
             UserError: a text is empty, too long or has a character that the alphabet lacks; names text and position.
         """
-        tokens = self._tokens.encode(self._questions.write(texts))
+        tokens = self._questions.encode(texts)
         if self.options.end_question:
             tokens = _close(tokens)
         return tokens.padded(self.question_width, on_left=self.options.padding == "left")
@@ -217,7 +217,7 @@ class Codec:
         Raises:
             UserError: a text is empty, too long or has a character that the alphabet lacks.
         """
-        rows = self._tokens.encode(self._answers.write(texts))
+        rows = self._answers.encode(texts)
         tokens = rows.padded(self.answer_width)
         tokens[np.arange(len(rows)), rows.lengths] = END
         return tokens

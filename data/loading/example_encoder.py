@@ -1,6 +1,6 @@
 """Equations to rows of a table, as tokens or as texts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -56,8 +56,12 @@ class ExampleEncoder:
         """Columns of `question` and `answer`."""
         return {"question": self._question_width, "answer": self._answer_width}
 
-    def reserve(self, num_examples: int) -> TokenTable:
-        """Returns a table to be filled.
+    def needed_numbers(self, names: Sequence[str]) -> Sequence[str]:
+        """Returns which numbers of equations a table with these numbers is filled from."""
+        return names if self._extra.keys().isdisjoint(names) else NUMBER_COLUMNS
+
+    def reserve(self, num_examples: int, numbers: Sequence[str] | None = None) -> TokenTable:
+        """Returns a table to be filled, with all numbers or these alone.
 
         Raises:
             UserError: there is not enough memory.
@@ -66,7 +70,7 @@ class ExampleEncoder:
             return TokenTable(
                 np.empty((num_examples, self._question_width), np.uint8),
                 np.empty((num_examples, self._answer_width), np.uint8),
-                {name: np.empty(num_examples, np.int32) for name in self._numbers},
+                {name: np.empty(num_examples, np.int32) for name in (self._numbers if numbers is None else numbers)},
             )
         except (MemoryError, ValueError) as error:
             # numpy refuses what is too large for any address with a ValueError.
@@ -88,10 +92,8 @@ class ExampleEncoder:
         else:
             table.questions[rows] = self._codec.encode_questions(columns.question)
             table.answers[rows] = self._codec.encode_answers(columns.answer)
-        for name, values in columns.numbers.items():
-            table.numbers[name][rows] = values
-        for name, compute in self._extra.items():
-            table.numbers[name][rows] = compute(columns)
+        for name, values in table.numbers.items():
+            values[rows] = self._extra[name](columns) if name in self._extra else columns.numbers[name]
 
 
 def _pad(texts: ByteRows, name: str, width: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.blocks import BLOCK
-from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.epoch_order import EpochOrder, Window
 from eqstream.data.loading.example_encoder import ExampleEncoder
@@ -34,8 +34,10 @@ class Blocks(Protocol):
     num_records: int
     num_threads: int
 
-    def read(self, block: int, rows: slice = slice(None)) -> EquationColumns:
-        """Returns the equations of some records of a block, in their order; any thread may call it."""
+    def read(
+        self, block: int, rows: slice = slice(None), *, numbers: Sequence[str] = NUMBER_COLUMNS
+    ) -> EquationColumns:
+        """Returns the equations of some records of a block, with these numbers; any thread may call it."""
         ...
 
     def find_shard(self, block: int) -> str:
@@ -92,7 +94,7 @@ class SplitSource:
                     request: _Request = []
                     for window, places in self._divide(positions):
                         if last is None or last.window.key != window.key:
-                            last = self._open(window, reader, pool)
+                            last = self._open(window, reader, columns, pool)
                         request.append((last, places))
                     waiting.append(request)
                     while _count_blocks(waiting) > self._order.window_blocks:
@@ -131,10 +133,10 @@ class SplitSource:
             yield window, positions[begin:end] - first
             begin = end
 
-    def _open(self, window: Window, reader: tuple[int, int], pool: Executor) -> WindowBuffer:
+    def _open(self, window: Window, reader: tuple[int, int], columns: Sequence[str], pool: Executor) -> WindowBuffer:
         """Returns a buffer for a window, which is being filled."""
         if self._kept is None:
-            buffer = WindowBuffer.reserve(window, reader, self.encoder)
+            buffer = WindowBuffer.reserve(window, reader, self.encoder, columns)
             pieces = buffer.pieces
         else:
             buffer = WindowBuffer.within(window, reader, self._kept.table)
@@ -143,12 +145,13 @@ class SplitSource:
         return buffer
 
     def _fill(self, pieces: Sequence[Piece], table: TokenTable) -> None:
+        numbers = self.encoder.needed_numbers(tuple(table.numbers))
         for piece in pieces:
             if self._kept is not None and self._kept.is_read[piece.block]:
                 # Another window, or another iterator, was sooner.
                 continue
-            records = piece.records
-            columns = self._blocks.read(piece.block, slice(records.start, records.stop, records.step))
+            records = slice(piece.records.start, piece.records.stop, piece.records.step)
+            columns = self._blocks.read(piece.block, records, numbers=numbers)
             try:
                 self.encoder.fill(table, piece.start, columns)
             except UserError as error:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.text_transforms import add_spaces, add_zeros, fill_up, strip_spaces, strip_zeros
+from eqstream.data.loading.token_alphabet import TokenAlphabet
 
 Texts = Sequence[str] | Sequence[bytes] | np.ndarray | ByteRows
 
@@ -36,15 +38,18 @@ class TextSide:
     is_reversed: bool
     is_filled: bool = False
 
-    def write(self, texts: Texts) -> ByteRows:
-        """Returns natural texts as they are written, all of characters of the alphabet and none longer than `width`.
+    def encode(self, texts: Texts) -> ByteRows:
+        """Returns the tokens of natural texts, as they are written; of none more than `width`.
 
         Raises:
             UserError: a text is empty, too long or has a character that the alphabet lacks; names text and position.
         """
         natural = texts if isinstance(texts, ByteRows) else ByteRows.from_texts(texts)
-        self._check(natural)
-        written = self.rearrange(natural)
+        self._check_lengths(natural)
+        written = self._tokens.encode(self.rearrange(natural))
+        # What is not in the alphabet has become a pad; counting all cells is faster than looking at those inside.
+        if np.count_nonzero(written.matrix) < written.lengths.sum():
+            self._refuse_character(natural)
         if written.lengths.max(initial=0) > self.width:
             row = int(written.lengths.argmax())
             length = written.lengths[row]
@@ -55,7 +60,7 @@ class TextSide:
         """Returns natural texts as they are written, unchecked."""
         rows = natural
         if self.drops_spaces:
-            rows = rows.keep(rows.matrix != ord(" "))
+            rows = rows.without(" ")
         if self.num_digits:
             rows = add_zeros(rows, self.num_digits)
         if self.is_filled:
@@ -71,7 +76,11 @@ class TextSide:
             rows = strip_zeros(rows)
         return add_spaces(rows) if self.drops_spaces else rows
 
-    def _check(self, rows: ByteRows) -> None:
+    @cached_property
+    def _tokens(self) -> TokenAlphabet:
+        return TokenAlphabet(self.alphabet)
+
+    def _check_lengths(self, rows: ByteRows) -> None:
         if rows.lengths.max(initial=0) > self.max_length:
             row = int(np.argmax(rows.lengths > self.max_length))
             raise UserError(
@@ -79,15 +88,11 @@ class TextSide:
             )
         if len(rows) and rows.lengths.min() < 1:
             raise UserError(f"{self.name} {int(rows.lengths.argmin()) + 1} is empty")
-        known = bytearray(256)
-        for character in self.alphabet + " " * self.drops_spaces:
-            known[ord(character)] = 1
-        is_known = rows.translate(bytes(known))
-        # The zeros behind a text are unknown, too; counting all cells is faster than looking at those inside.
-        if np.count_nonzero(is_known) < rows.lengths.sum():
-            row, column = np.argwhere((is_known == 0) & rows.is_inside())[0]
-            character = chr(rows.matrix[row, column])
-            raise UserError(
-                f"{self.name} `{rows.text(row)}` has {character!r} at position {column + 1}, "
-                f"which is none of the characters {self.alphabet!r}"
-            )
+
+    def _refuse_character(self, rows: ByteRows) -> None:
+        known = np.frombuffer((self.alphabet + " " * self.drops_spaces).encode(), np.uint8)
+        row, column = np.argwhere(~np.isin(rows.matrix, known) & rows.is_inside())[0]
+        raise UserError(
+            f"{self.name} `{rows.text(row)}` has {chr(rows.matrix[row, column])!r} at position {column + 1}, "
+            f"which is none of the characters {self.alphabet!r}"
+        )

@@ -11,6 +11,7 @@ Tokens are uint8. Three ids are reserved, the characters of the alphabet follow 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,17 +37,22 @@ class TokenAlphabet:
         return NUM_RESERVED + len(self.characters)
 
     def encode(self, rows: ByteRows) -> ByteRows:
-        """Returns the tokens of texts whose characters are all in the alphabet."""
-        table = bytearray(256)
-        for token, character in enumerate(self.characters, NUM_RESERVED):
-            table[ord(character)] = token
-        return ByteRows(rows.translate(bytes(table)), rows.lengths)
+        """Returns the tokens of texts; a pad stands for each character that is not in the alphabet."""
+        return ByteRows(rows.translate(self._table), rows.lengths)
 
     def decode(self, tokens: ByteRows) -> ByteRows:
         """Returns the texts of tokens; a `?` stands for each that is no character."""
         table = np.full(256, UNKNOWN, np.uint8)
         table[NUM_RESERVED : self.num_tokens] = np.frombuffer(self.characters.encode(), np.uint8)
         return ByteRows(np.where(tokens.is_inside(), table[tokens.matrix], 0).astype(np.uint8), tokens.lengths)
+
+    @cached_property
+    def _table(self) -> bytes:
+        """The token of each byte."""
+        table = bytearray(256)
+        for token, character in enumerate(self.characters, NUM_RESERVED):
+            table[ord(character)] = token
+        return bytes(table)
 
     def signs(self, tokens: np.ndarray) -> list[str]:
         """Returns a sign for each token of a text, integers (length,), up to its end: the characters, then `∎`."""

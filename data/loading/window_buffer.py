@@ -47,15 +47,17 @@ class WindowBuffer:
         self._step = self.pieces[0].records.step
 
     @classmethod
-    def reserve(cls, window: Window, reader: tuple[int, int], encoder: ExampleEncoder) -> "WindowBuffer":
-        """Returns a buffer with a table of its own."""
+    def reserve(
+        cls, window: Window, reader: tuple[int, int], encoder: ExampleEncoder, columns: Sequence[str]
+    ) -> "WindowBuffer":
+        """Returns a buffer with a table of its own, with these numbers."""
         needed = _list_needed(window, reader)
         edges = itertools.accumulate(map(len, needed.values()), initial=0)
         pieces = {
             lane: Piece(int(window.blocks[lane]), records, start)
             for (lane, records), start in zip(needed.items(), edges, strict=False)
         }
-        return cls(window, encoder.reserve(sum(map(len, needed.values()))), pieces)
+        return cls(window, encoder.reserve(sum(map(len, needed.values())), columns), pieces)
 
     @classmethod
     def within(cls, window: Window, reader: tuple[int, int], whole: TokenTable) -> "WindowBuffer":

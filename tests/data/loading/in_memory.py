@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eqstream.data.errors import UserError
-from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.epoch_order import EpochOrder
@@ -40,7 +40,9 @@ class BlocksInMemory:
         self._damaged = set(damaged)
         self._lock = threading.Lock()
 
-    def read(self, block: int, rows: slice = slice(None)) -> EquationColumns:
+    def read(
+        self, block: int, rows: slice = slice(None), *, numbers: Sequence[str] = NUMBER_COLUMNS
+    ) -> EquationColumns:
         """Returns the equations of some records of a block."""
         records = range(block * BLOCK_SIZE, min((block + 1) * BLOCK_SIZE, self.num_records))[rows]
         with self._lock:
@@ -48,11 +50,12 @@ class BlocksInMemory:
         for record in records:
             if record in self._damaged:
                 raise UserError(f"shard train-00000-of-00001, record {record}: sums is damaged or cut there")
-        numbers = np.array(records)
+        carries = np.array(records)
+        values = {"terms": np.full(len(records), 2), "digits": np.ones(len(records), int), "carries": carries}
         return EquationColumns(
             ByteRows.from_texts([f"{record} + 1" for record in records]),
             ByteRows.from_texts([f"{record + 1}" for record in records]),
-            {"terms": np.full(len(records), 2), "digits": np.ones(len(records), int), "carries": numbers},
+            {name: values[name] for name in numbers},
         )
 
     num_threads = 2
