@@ -126,7 +126,7 @@ class StepsSource:
         question, answer = (
             ByteRows(texts.matrix[rows], texts.lengths[rows]) for texts in (steps.question, steps.answer)
         )
-        table = self.encoder.reserve(len(rows))
+        table = self.encoder.reserve(len(rows), ())
         self.encoder.fill(table, 0, EquationColumns(question, answer, {}))
         return _EncodedSteps(table, lengths[rows])
 
