@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 
 
 class Equation(NamedTuple):
@@ -34,5 +34,5 @@ class Equation(NamedTuple):
 
 def list_equations(columns: EquationColumns) -> Iterator[Equation]:
     """Yields the equations of columns in their order."""
-    numbers = (columns.numbers[name].tolist() for name in ("terms", "digits", "carries"))
+    numbers = (columns.numbers[name].tolist() for name in NUMBER_COLUMNS)
     return map(Equation, columns.question.to_texts(), columns.answer.to_texts(), *numbers)

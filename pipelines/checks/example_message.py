@@ -23,13 +23,22 @@ _LISTS = {"bytes_list": _FIELD.TYPE_BYTES, "float_list": _FIELD.TYPE_FLOAT, "int
 
 
 class Record(NamedTuple):
-    """One record; the fields are the columns in the order of their names."""
+    """One record; the fields are the columns in the order of their names.
+
+    The table of columns that every check goes by; what is written has one of its own, so that they prove each other.
+    """
 
     answer: str
     carries: int
     digits: int
     question: str
     terms: int
+
+
+TEXTS = tuple(name for name, kind in Record.__annotations__.items() if kind is str)
+NUMBERS = tuple(name for name, kind in Record.__annotations__.items() if kind is int)
+# A shorter record than any.
+EMPTY = Record(**{name: kind() for name, kind in Record.__annotations__.items()})
 
 
 def encode_record(record: Record) -> bytes:

@@ -20,14 +20,15 @@ from eqstream.pipelines.checks.bulk.keys import text_keys
 from eqstream.pipelines.checks.bulk.membership import are_in_space, are_selected
 from eqstream.pipelines.checks.bulk.tokens import OPERATORS
 from eqstream.pipelines.checks.duplicates import KEYS
+from eqstream.pipelines.checks.example_message import NUMBERS, TEXTS, Record
 from eqstream.pipelines.checks.split_membership import SplitMembership, list_claims
 
 SAMPLE_EVERY = 1024
 # A space may have many thousands of kinds of expressions.
 MAX_KINDS = 512
-HISTOGRAMS = ("answer_length", "answer_sign", "carries", "digits", "operators", "question_length", "terms")
+HISTOGRAMS = tuple(sorted((*NUMBERS, "answer_length", "answer_sign", "operators", "question_length")))
 _SIGNS = ("negative", "zero", "positive")
-_COMPARED = ("answer", "carries", "digits", "terms")
+_COMPARED = tuple(name for name in Record._fields if name != "question")
 
 
 @dataclass(kw_only=True)
@@ -113,9 +114,9 @@ class RecordCheck:
     def _count(self, facts: bulk.Facts, columns: Columns, is_counted: np.ndarray) -> None:
         rows = np.flatnonzero(is_counted)
         histograms = self.tally.histograms
-        for name in ("carries", "digits", "terms"):
+        for name in NUMBERS:
             histograms[name].update(_count_values(getattr(columns, name)[rows]))
-        for name in ("question", "answer"):
+        for name in TEXTS:
             histograms[f"{name}_length"].update(_count_values(np.diff(getattr(columns, name).offsets)[rows]))
         signs = _count_values(np.sign(facts.answers.num[rows]) + 1)
         histograms["answer_sign"].update({_SIGNS[int(sign)]: count for sign, count in signs.items()})
@@ -127,9 +128,9 @@ class RecordCheck:
 
     def _count_one(self, facts: Facts) -> None:
         histograms = self.tally.histograms
-        for name in ("carries", "digits", "terms"):
+        for name in NUMBERS:
             histograms[name][str(getattr(facts, name))] += 1
-        for name in ("question", "answer"):
+        for name in TEXTS:
             histograms[f"{name}_length"][str(len(getattr(facts, name)))] += 1
         histograms["answer_sign"][_SIGNS[(facts.answer_value > 0) - (facts.answer_value < 0) + 1]] += 1
         histograms["operators"].update(set(facts.operators))

@@ -16,12 +16,11 @@ import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.pipelines.checks.bulk.columns import Columns, Texts
-from eqstream.pipelines.checks.example_message import Record, decode_record, encode_record
+from eqstream.pipelines.checks.example_message import EMPTY, NUMBERS, TEXTS, Record, decode_record, encode_record
 from eqstream.pipelines.checks.tfrecord_frames import DamagedRecordError, Frames, mask, read_frames, take_bytes
 
 # Numbers up to here, and lengths of texts, take one byte.
 _LARGEST_BYTE = 127
-_NUMBERS = ("carries", "digits", "terms")
 
 
 def read_tfrecord_blocks(file: BinaryIO, compression: str, name: str) -> Iterator[Columns]:
@@ -77,7 +76,7 @@ class _Template(NamedTuple):
 def _read_columns(frames: Frames) -> tuple[Columns, str]:
     """Returns the records up to the first that is damaged or no example of our columns, and what is wrong with that."""
     num_records = len(frames.starts)
-    numbers = {name: np.zeros(num_records, np.int64) for name in _NUMBERS}
+    numbers = {name: np.zeros(num_records, np.int64) for name in NUMBERS}
     answers, questions = _Matrix(num_records), _Matrix(num_records)
     is_read = np.zeros(num_records, bool)
     for rows, template in _group(frames):
@@ -87,7 +86,7 @@ def _read_columns(frames: Frames) -> tuple[Columns, str]:
             numbers[name][rows] = payloads[:, place]
         answers.fill(rows, payloads[:, template.answer])
         questions.fill(rows, payloads[:, template.question])
-    columns = Columns(answers.texts(), numbers["carries"], numbers["digits"], questions.texts(), numbers["terms"])
+    columns = Columns(answer=answers.texts(), question=questions.texts(), **numbers)
     return (columns, "") if is_read.all() else _read_one_by_one(frames, columns, np.flatnonzero(~is_read))
 
 
@@ -105,9 +104,9 @@ def _read_one_by_one(frames: Frames, columns: Columns, rows: np.ndarray) -> tupl
             num_records, problem = row, str(error)
             break
     values = {name: getattr(columns, name) for name in Record._fields}
-    for name in _NUMBERS:
+    for name in NUMBERS:
         values[name][list(row_to_record)] = [getattr(record, name) for record in row_to_record.values()]
-    for name in ("answer", "question"):
+    for name in TEXTS:
         row_to_text = {row: getattr(record, name).encode() for row, record in row_to_record.items()}
         values[name] = values[name].with_rows(row_to_text)
     return Columns(**values).rows(0, num_records), problem
@@ -152,7 +151,7 @@ def _group(frames: Frames) -> Iterator[tuple[np.ndarray, _Template]]:
 
 def _answer_length_place(lengths: np.ndarray) -> np.ndarray:
     """Returns the place of the byte that says how long the answer is, in payloads of these lengths, int64 (n,)."""
-    place = encode_record(Record("?", 0, 0, "", 0)).index(b"?") - 1
+    place = encode_record(EMPTY._replace(answer="?")).index(b"?") - 1
     # All but the first two bytes are features, whose length takes one byte or two.
     return np.where(lengths - 2 <= _LARGEST_BYTE, place, place + 1)
 
@@ -161,7 +160,7 @@ def _answer_length_place(lengths: np.ndarray) -> np.ndarray:
 def _make_template(length: int, answer_length: int) -> _Template | None:
     """Returns the template, None if no payload has these lengths."""
     # A longer question may take more than its own bytes, as lengths are written, too.
-    most = length - len(encode_record(Record("0" * answer_length, 0, 0, "", 0)))
+    most = length - len(encode_record(EMPTY._replace(answer="0" * answer_length)))
     question_length = next(
         (size for size in range(most, max(most - 8, -1), -1) if len(_sample(answer_length, size)) == length), None
     )
@@ -182,12 +181,12 @@ def _make_template(length: int, answer_length: int) -> _Template | None:
         checksum=np.uint32(google_crc32c.value(zeroed.tobytes())),
         answer=changed["answer"],
         question=changed["question"],
-        numbers={name: changed[name].start for name in _NUMBERS},
+        numbers={name: changed[name].start for name in NUMBERS},
     )
 
 
 def _sample(answer_length: int, question_length: int, **values: str | int) -> np.ndarray:
-    record = Record("0" * answer_length, 0, 0, "0" * question_length, 0)._replace(**values)
+    record = EMPTY._replace(**{"answer": "0" * answer_length, "question": "0" * question_length, **values})
     return np.frombuffer(encode_record(record), np.uint8)
 
 

@@ -6,11 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
+from eqstream.data.formats.columns import COLUMN_TYPES, STORED_COLUMNS
+from eqstream.equation import Equation
+from eqstream.pipelines.checks.bulk.columns import Columns
 from eqstream.pipelines.checks.example_message import Record, decode_record, encode_record
 from tests.examples import examples
 
 texts = st.text(alphabet="0123456789+-*/(). ", max_size=400)
 counts = st.integers(0, 2**63 - 1)
+
+
+def test_columns_that_are_checked_are_those_that_are_written_and_read():
+    types = {str: "string", int: "int64"}
+    assert {name: types[kind] for name, kind in Record.__annotations__.items()} == COLUMN_TYPES
+    assert Record._fields == Columns._fields == tuple(column.name for column in STORED_COLUMNS)
+    assert Equation._fields == tuple(COLUMN_TYPES)
 
 
 def serialise(record):
