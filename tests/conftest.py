@@ -2,6 +2,7 @@
 
 import gc
 
+import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
@@ -11,6 +12,17 @@ providers._get_local_constants = providers.Constants  # pyright: ignore[reportPr
 settings.register_profile("eqstream", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("thorough", settings.get_profile("eqstream"), max_examples=500)
 settings.load_profile("eqstream")
+
+# Examples that train first, as others do that always run; `docs/from-python.md`, whose code a test runs, has them, too.
+SLOW_EXAMPLES = {"eqstream.models.evaluate", "eqstream.models.load_model"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Lets `-m` take some doctests for slow."""
+    for item in items:
+        if item.name in SLOW_EXAMPLES:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection():

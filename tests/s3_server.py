@@ -8,8 +8,6 @@ from typing import Any
 
 import pyarrow.fs
 import pytest
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
 
 BUCKET = "datasets"
 
@@ -30,6 +28,9 @@ class FaultyStore:
         self.fault: Callable[[str, str], tuple[str, list[tuple[str, str]], list[bytes]] | None] = lambda method, path: (
             None
         )
+        # Every process that tests imports this module, and one alone runs a server.
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
         self._app = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Any:
@@ -52,6 +53,8 @@ class FaultyStore:
 @contextmanager
 def run_store() -> Iterator[tuple[FaultyStore, Callable[[], None]]]:
     """Runs a server; yields it and what ends it early."""
+    from werkzeug.serving import make_server
+
     server = make_server("127.0.0.1", 0, lambda environ, start: store(environ, start), threaded=True)
     store = FaultyStore(server.port)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,5 +1,6 @@
 """The examples and the code of the documentation, run as they stand, with small settings."""
 
+import itertools
 import re
 import runpy
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -66,6 +68,10 @@ def train_briefly(recipe: Recipe, *given: Any, **options: Any) -> TrainingReport
     return train(Recipe.from_dict({**recipe.to_dict(), "training": training}), *given, **options)
 
 
+class DeadError(BaseException):
+    """Nothing catches it: what comes after never happens, as after SIGKILL."""
+
+
 RESUMED = ("--recipe", "addition-10", "--steps", 24, "--save-steps", 4, "--batch-size", 16)
 # What a test puts before the program: it dies after so many steps.
 KILLER = """
@@ -85,17 +91,38 @@ runpy.run_path(program, run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("kills", [(7,), pytest.param((1, 4, 6, 9), marks=pytest.mark.slow)])
+def test_a_training_of_ones_own_that_dies_ends_with_the_same_weights(tmp_path, monkeypatch, capsys):
+    died, steps, counted = tmp_path / "died", itertools.count(1), keras.callbacks.CallbackList.on_train_batch_end
+
+    def die(self, batch, logs=None):
+        counted(self, batch, logs)
+        if next(steps) == 7:
+            raise DeadError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.callbacks.CallbackList, "on_train_batch_end", die)
+        with pytest.raises(DeadError):
+            run("resume_a_training_of_your_own", *RESUMED, "--out", died, monkeypatch=patch, capsys=capsys)
+    assert_ends_as_if_nothing_had_been(died, tmp_path / "whole", monkeypatch=monkeypatch, capsys=capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [(7,), (1, 4, 6, 9)])
 def test_a_training_of_ones_own_that_is_killed_ends_with_the_same_weights(tmp_path, kills, monkeypatch, capsys):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    killed = tmp_path / "killed"
     program = ROOT / "examples" / "resume_a_training_of_your_own.py"
     for step in kills:
         command = [sys.executable, "-c", KILLER, step, program, *RESUMED, "--out", killed]
         ended = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, check=False)
         assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-    for out in (whole, killed):
-        run("resume_a_training_of_your_own", *RESUMED, "--out", out, monkeypatch=monkeypatch, capsys=capsys)
-    one, other = (h5_arrays(out / "last.weights.h5") for out in (whole, killed))
+    assert_ends_as_if_nothing_had_been(killed, tmp_path / "whole", monkeypatch=monkeypatch, capsys=capsys)
+
+
+def assert_ends_as_if_nothing_had_been(out: Path, whole: Path, *, monkeypatch, capsys) -> None:
+    """Goes on with the training in `out`, and compares it with one that nothing ends."""
+    for each in (whole, out):
+        run("resume_a_training_of_your_own", *RESUMED, "--out", each, monkeypatch=monkeypatch, capsys=capsys)
+    one, other = (h5_arrays(each / "last.weights.h5") for each in (whole, out))
     assert one.keys() == other.keys()
     assert all(np.array_equal(values, other[name]) for name, values in one.items())
 

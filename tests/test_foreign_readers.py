@@ -5,8 +5,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import grain
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
@@ -148,6 +146,8 @@ def test_datasets_refuses_a_directory_that_has_lost_a_shard(dataset_dir, tmp_pat
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_duckdb_reads_the_glob_of_a_split(dataset_dir, split_to_rows, split):
+    import duckdb
+
     query = f"SELECT {', '.join(COLUMNS)} FROM read_parquet('{dataset_dir}/data/{split}-*.parquet')"
     assert duckdb.sql(query).fetchall() == split_to_rows[split]
 
@@ -165,6 +165,8 @@ def test_pyarrow_dataset_reads_the_whole_data_folder(dataset_dir, split_to_rows)
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_grain_parquet_source_reads_each_shard(dataset_dir, split_to_rows, split):
+    import grain
+
     rows = []
     for path in shard_paths(dataset_dir, split, "parquet"):
         rows += [plain_row(row) for row in grain.experimental.ParquetIterDataset(str(path))]
@@ -172,6 +174,8 @@ def test_grain_parquet_source_reads_each_shard(dataset_dir, split_to_rows, split
 
 
 def test_grain_interleaves_the_shards_of_a_split_without_loss(dataset_dir, split_to_rows):
+    import grain
+
     paths = [str(path) for path in shard_paths(dataset_dir, "train", "parquet")]
     rows = [plain_row(row) for row in grain.experimental.ParquetIterDataset(paths)]
     assert sorted(rows) == sorted(split_to_rows["train"])

@@ -112,6 +112,7 @@ def test_wheel_holds_the_modules_the_recipes_and_nothing_else(wheel):
     assert files_of_wheel(wheel) == expected_files()
 
 
+@pytest.mark.slow
 def test_sdist_made_as_beam_stages_it_gives_the_same_wheel(source, wheel, tmp_path):
     run(sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", tmp_path, folder=source)
     (sdist,) = tmp_path.glob("*.tar.gz")
@@ -184,6 +185,7 @@ def test_copy_without_its_links_is_refused_with_one_line(source, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_editable_install_offers_one_name(source, tmp_path):
     run(
         *PIP,

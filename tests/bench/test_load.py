@@ -9,6 +9,8 @@ from bench.load_table import CASES, render, summarise
 from eqstream.data.recipe_files import load_recipe
 from eqstream.pipelines.build import build
 
+QUICK = ("eqstream", "parse-example", "grain")
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory) -> str:
@@ -17,7 +19,12 @@ def source(tmp_path_factory) -> str:
     return str(out)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.method}-{case.format}")
+@pytest.mark.parametrize(
+    "case",
+    # Ours, and one that needs a parser and one that needs none; the others are slow.
+    [pytest.param(case, marks=() if case.method in QUICK else pytest.mark.slow) for case in CASES],
+    ids=lambda case: f"{case.method}-{case.format}",
+)
 def test_every_way_gives_the_tokens_of_every_example(case, source):
     spec = {"method": case.method, "format": case.format, "source": source, "num_records": 1100}
     expected = list(METHODS["eqstream"]({**spec, "format": "parquet"})())

@@ -17,6 +17,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe, SplitRecipe
 from eqstream.data.recipe_files import load_recipe, shipped_recipes
 from eqstream.data.recipe_values import Range, exact
+from tests.examples import examples
 
 FULL = {
     "name": "all-keys",
@@ -396,6 +397,7 @@ recipes = st.fixed_dictionaries(
 )
 
 
+@examples(20)
 @given(recipes)
 def test_recipe_survives_json_and_yaml(mapping):
     recipe = Recipe.from_dict(mapping)

@@ -220,7 +220,9 @@ def test_what_is_not_there_below_gs_is_named(gcs):
         load_manifest(f"gs://elsewhere/sums?{gcs}")
 
 
-def test_a_server_that_goes_away_in_the_middle_ends_in_one_line(local, store, served):
+def test_a_server_that_goes_away_in_the_middle_ends_in_one_line(local, store, served, monkeypatch):
+    # Waits of some seconds between the others.
+    monkeypatch.setattr("eqstream.data.storage._MOST_ATTEMPTS", 2)
     reader = open_train(store.uri("none"), "tfrecord")
     assert len(reader.read(0)) == 4096
     _, stop = served

@@ -60,6 +60,7 @@ def test_tensorflow_is_loaded_for_batches_alone(directory):
     assert ended.stdout == "False False\n"
 
 
+@pytest.mark.slow
 def test_batches_come_quietly_whatever_backend_keras_has(directory):
     program = (
         f"import eqstream; batches = eqstream.open_dataset({str(directory)!r}).batches('zeta', batch_size=4)\n"

@@ -53,10 +53,12 @@ def read_disk(directory: str) -> dict[str, bytes]:
     return {path.removeprefix(prefix): data for path, data in DISK.files.items() if path.startswith(prefix)}
 
 
-@pytest.fixture(autouse=True)
-def _count_with_beam(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def _count_with_beam():
     # So little would otherwise be counted by the driver, and leave nothing to resume from.
-    monkeypatch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +80,18 @@ def copy(built, tmp_path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "copy"))
 
 
+@pytest.fixture(scope="module")
+def two_shards(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("two") / "quotients"
+    build(make_recipe(), directory, only="train-00000")
+    build(make_recipe(), directory, only="rest-00001")
+    return directory
+
+
 @pytest.fixture
-def half_built(tmp_path) -> Path:
+def half_built(two_shards, tmp_path) -> Path:
     """A build that was interrupted when two shards were finished."""
-    build(make_recipe(), tmp_path / "half", only="train-00000")
-    build(make_recipe(), tmp_path / "half", only="rest-00001")
-    return tmp_path / "half"
+    return Path(shutil.copytree(two_shards, tmp_path / "half"))
 
 
 @pytest.fixture

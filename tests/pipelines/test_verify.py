@@ -79,7 +79,13 @@ RECIPES = {
 }
 
 
-@pytest.mark.parametrize("kind", RECIPES)
+# What differs from another one in the kind of numbers alone: `checks/bulk` has these, too.
+SLOW = {"minus", "exact decimals", "quotient", "fraction", "decimals", "compact", "bounded", "ignore", "tfrecord"}
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in RECIPES]
+)
 def test_everything_is_proven_of_a_dataset_as_it_was_built(kind, tmp_path):
     recipe = RECIPES[kind]
     build(recipe, tmp_path / "built")

@@ -67,8 +67,15 @@ def listing(columns) -> list[tuple]:
     return list(zip(columns.question.to_texts(), columns.answer.to_texts(), numbers, strict=True))
 
 
-@pytest.mark.parametrize("chunk", [1, 150, 4096, 8 << 20])
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    ("name", "chunk"),
+    [
+        # Each space with two sizes of chunks, in turn; with the others it is slow.
+        pytest.param(name, chunk, marks=() if (number + place) % 2 == 0 else pytest.mark.slow)
+        for number, name in enumerate(SPACES)
+        for place, chunk in enumerate([1, 150, 4096, 8 << 20])
+    ],
+)
 def test_columns_are_those_that_tensorflow_parses(name, chunk, tmp_path, monkeypatch):
     monkeypatch.setattr(tfrecord_frames, "_CHUNK_BYTES", chunk)
     shard = file_of(tmp_path / "a.tfrecord", contents_of(name, 20 if chunk <= 150 else None))
@@ -98,7 +105,7 @@ def list_ends(contents: bytes) -> list[int]:
     return ends
 
 
-@pytest.mark.parametrize("chunk", [130, 8 << 20])
+@pytest.mark.parametrize("chunk", [130, pytest.param(8 << 20, marks=pytest.mark.slow)])
 def test_a_flip_of_any_bit_is_found_in_its_record(small, chunk, tmp_path, monkeypatch):
     monkeypatch.setattr(tfrecord_frames, "_CHUNK_BYTES", chunk)
     contents = small.path.read_bytes()

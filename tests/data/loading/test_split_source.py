@@ -86,14 +86,15 @@ def test_parts_of_all_readers_interleave_to_the_batches_of_one(num_readers, is_k
             assert parts[reader][number] == batch[(reader - start) % num_readers :: num_readers]
 
 
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("is_kept", [False, True])
 @pytest.mark.parametrize("num_readers", [1, 2, 5])
-def test_reading_goes_on_at_any_batch_of_three_epochs(is_kept, num_readers):
+def test_reading_goes_on_at_any_batch_of_three_epochs(is_kept, num_readers, step):
     plan = BatchPlan(num_examples=NUM_RECORDS, batch_size=10, reader=(num_readers - 1, num_readers), run_examples=25)
     sizes = [len(run.positions) for run in plan.runs(0, 3 * plan.num_batches)]
     whole = flat(read(make_source(BlocksInMemory(NUM_RECORDS)), plan))
     assert len(whole) == sum(sizes)
-    for first in range(3 * plan.num_batches):
+    for first in range(0, 3 * plan.num_batches, step):
         rest = flat(read(make_source(BlocksInMemory(NUM_RECORDS), is_kept=is_kept), plan, first))
         assert rest == whole[len(whole) - len(rest) :]
 

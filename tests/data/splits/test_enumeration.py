@@ -170,8 +170,20 @@ def read_blocks(recipe):
         yield np.concatenate([np.stack([*block.operands, block.shapes]) for block in writer.equations(task)], axis=1)
 
 
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+@pytest.mark.parametrize(
+    ("commuted", "sampling"),
+    [
+        ("together", "uniform"),
+        ("drop", "balanced"),
+        *(
+            pytest.param(commuted, sampling, marks=pytest.mark.slow)
+            for commuted, sampling in (
+                *(("together", "balanced"), ("drop", "uniform")),
+                *(("ignore", "uniform"), ("ignore", "balanced")),
+            )
+        ),
+    ],
+)
 def test_space_of_several_blocks_is_written_once(commuted, sampling):
     """160,000 positions are two blocks and a half, 360,000 more than one block of counting."""
     for high in (400, 600):
@@ -213,16 +225,22 @@ def place_by_class(recipe, records) -> dict[str, list[int]]:
     return places
 
 
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+SPACES_OF_TWINS = {
+    "sums": {"operands": {"min": 0, "max": 99}},
+    "mixed": {"operands": {"min": 0, "max": 11}, "operators": "+-*", "terms": {"min": 2, "max": 3}},
+    "four terms": {"operands": {"min": 0, "max": 4}, "operators": "+*", "terms": 4},
+    "brackets": {"operands": {"min": 0, "max": 5}, "operators": "+*", "terms": 3, "brackets": True},
+}
+
+
 @pytest.mark.parametrize(
-    "space",
+    ("space", "sampling"),
     [
-        {"operands": {"min": 0, "max": 99}},
-        {"operands": {"min": 0, "max": 11}, "operators": "+-*", "terms": {"min": 2, "max": 3}},
-        {"operands": {"min": 0, "max": 4}, "operators": "+*", "terms": 4},
-        {"operands": {"min": 0, "max": 5}, "operators": "+*", "terms": 3, "brackets": True},
+        # Each space with one kind of sampling, in turn; with the other it is slow.
+        pytest.param(space, sampling, marks=() if number % 2 == place else pytest.mark.slow, id=f"{name}-{sampling}")
+        for number, (name, space) in enumerate(SPACES_OF_TWINS.items())
+        for place, sampling in enumerate(["uniform", "balanced"])
     ],
-    ids=["sums", "mixed", "four terms", "brackets"],
 )
 def test_twins_do_not_stand_side_by_side(space, sampling):
     splits = [{"name": "a", "count": 1000}, {"name": "b", "rest": True}]

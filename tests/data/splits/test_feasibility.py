@@ -73,8 +73,15 @@ IMPOSSIBLE = {
 }
 
 
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-@pytest.mark.parametrize("case", IMPOSSIBLE)
+@pytest.mark.parametrize(
+    ("case", "sampling"),
+    [
+        # Each case with one kind of sampling, in turn; with the other it is slow.
+        pytest.param(case, sampling, marks=() if number % 2 == place else pytest.mark.slow)
+        for number, case in enumerate(IMPOSSIBLE)
+        for place, sampling in enumerate(["uniform", "balanced"])
+    ],
+)
 def test_split_that_can_have_nothing_is_refused_at_once(case, sampling):
     space, wheres, empty = IMPOSSIBLE[case]
     splits = [

@@ -85,11 +85,15 @@ def test_a_stage_too_small_for_the_data_is_refused_and_nothing_written(dataset, 
     assert not (tmp_path / "run").exists()
 
 
-def test_steps_are_counted_as_they_are_made_and_the_last_has_the_last_learning_rate(dataset, tmp_path):
+# Each number of steps in a call is a graph of its own, and each stage has another one.
+@pytest.mark.parametrize("steps_per_execution", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_steps_are_counted_as_they_are_made_and_the_last_has_the_last_learning_rate(
+    dataset, tmp_path, steps_per_execution
+):
     optimizer = {"learning_rate": 0.5, "schedule": "linear", "final_share": 0.0}
     curriculum = [{"epochs": 2, "digits": 1}, {"epochs": 1, "carries": {"min": 1}}]
     lines = []
-    recipe = recipe_with(curriculum=curriculum, optimizer=optimizer, steps_per_execution=5)
+    recipe = recipe_with(curriculum=curriculum, optimizer=optimizer, steps_per_execution=steps_per_execution)
     train(recipe, dataset, tmp_path / "run", report=lines.append)
     assert lines[0].endswith("100 examples, 8 steps an epoch")
     sizes = [int(line.split(", ")[-2].split()[0]) for line in lines[1:3]]

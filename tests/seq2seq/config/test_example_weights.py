@@ -1,18 +1,24 @@
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.token_alphabet import END, PAD
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.example_weights import WeightsRecipe, count_kinds, weigh_kinds
 from eqstream.seq2seq.config.sections import ModelRecipe
+from eqstream.seq2seq.metrics import token_weights
+from eqstream.seq2seq.training.batches import with_targets
 from eqstream.seq2seq.training.training_source import make_source
+from tests.recipes import ADDITION
 
 QUESTIONS = ["1 + 2", "3 + 4", "12 + 3", "3 + 12", "12 + 34", "56 + 78", "90 + 12", "5 + 6"]
 NUMBERS = {"terms": np.full(8, 2), "digits": np.array([1, 1, 2, 2, 2, 2, 2, 1]), "carries": np.zeros(8, int)}
@@ -100,6 +106,19 @@ def test_each_batch_has_the_weights_of_its_own_examples_also_from_its_middle(dat
             assert (heavy > light[0]).all()
 
 
+def test_weight_of_an_example_multiplies_those_of_its_tokens():
+    answer = np.array([[5, END, PAD], [6, 7, END]], np.int32)
+    batch = {"question": answer, "answer": answer, "weight": np.array([0.5, 2.0], np.float32)}
+    model = SimpleNamespace(
+        codec=ADDITION.codec(), takes_any_width=False, make_weights=token_weights, make_target=lambda answer: answer
+    )
+    ((inputs, target, weights),) = with_targets(tf.data.Dataset.from_tensors(batch), model, mask_pads=True)
+    assert set(inputs) == {"question", "answer"}
+    assert np.array_equal(target, answer)
+    assert weights.numpy().tolist() == [[0.5, 0.5, 0.0], [2.0, 2.0, 2.0]]
+
+
+@pytest.mark.slow
 def test_weights_change_what_is_learned(dataset, tmp_path):
     from eqstream.seq2seq.train import train
 

@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.util.tensor_util import make_ndarray
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
@@ -30,6 +28,9 @@ class KilledError(Exception):
 
 
 def scalars(folder, tag):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
     events = EventAccumulator(str(folder)).Reload()
     return {(event.step, float(make_ndarray(event.tensor_proto))) for event in events.Tensors(tag)}
 

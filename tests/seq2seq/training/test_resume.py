@@ -59,9 +59,15 @@ def dataset(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(dataset, tmp_path_factory):
+def lines():
+    """What is reported while `whole` is trained."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def whole(dataset, lines, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "whole"
-    report = train(Recipe.from_dict(RECIPE), dataset, run, report=silently)
+    report = train(Recipe.from_dict(RECIPE), dataset, run, report=lines.append)
     assert report.num_epochs == NUM_EPOCHS
     return run
 
@@ -272,6 +278,12 @@ def test_best_and_last_weights_can_both_be_had(whole):
         for one, other in zip(best.model.get_weights(), last.get_weights(), strict=True)
     ]
     assert all(same) == is_last
+
+
+def test_early_stopping_ends_the_training_for_good(dataset, whole, lines):
+    assert lines[-1] == "training ends early: val_loss has not improved for 1 epoch"
+    train(Recipe.from_dict(RECIPE), dataset, whole, resume=True, report=lines.append)
+    assert lines[-1] == f"{whole} is finished; nothing to do"
 
 
 def _forget_order(path: Path) -> None:
