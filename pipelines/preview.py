@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.recipe import Recipe, SplitRecipe
 from eqstream.data.splits.apportionment import fill_evenly
+from eqstream.data.splits.counting_policy import HOPELESS_POSITIONS
 from eqstream.data.splits.enumeration import BLOCK_SIZE
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, plan_shards
@@ -56,7 +57,9 @@ class SplitPreview:
         if self.num_classes is not None:
             size += f" in {count_of(self.num_classes, 'class', 'classes')} of commuted twins"
         details = [self.shares.to_text()] if self.shares.to_text() else []
-        details += self.samples or ["none found so far: so rare that a build may be slow, or refuse"]
+        details += self.samples or [
+            f"none found so far: a build refuses if the first {HOPELESS_POSITIONS:,} candidates have none"
+        ]
         return [f"  {self.name:<{width}}  {size}", *(f"  {'':<{width}}    {detail}" for detail in details)]
 
 
@@ -72,6 +75,7 @@ class Preview:
         num_left_out: equations in no split, as the end of a split cuts them off from their twins; None if not known.
         format_to_bytes: expected size of all shards.
         seconds: expected time of one process, start-up left out.
+        seconds_of_search: expected time of looking at as many candidates as a build does before it refuses.
         notes: what a reader of the recipe may not expect of the dataset.
     """
 
@@ -82,6 +86,7 @@ class Preview:
     num_left_out: int | None
     format_to_bytes: dict[str, int]
     seconds: float
+    seconds_of_search: float
     notes: tuple[str, ...]
 
     def to_text(self) -> str:
@@ -101,6 +106,10 @@ class Preview:
             )
             time_needed = format_seconds(self.seconds)
             lines.append(f"estimated from a sample: {sizes}; {time_needed} in one process, once started")
+        if not all(split.samples for split in self.splits):
+            lines.append(
+                f"to look at so many candidates takes up to {format_seconds(self.seconds_of_search)} in one process"
+            )
         return "\n".join([*lines, *self.notes])
 
 
@@ -119,6 +128,7 @@ def preview(recipe: Recipe) -> Preview:
         splits, samples = _describe(counts, planned, writer)
     space = counts.sources.space
     sizes = [split.num_equations for split in splits]
+    seconds_per_position = _seconds_per_position(counts)
     return Preview(
         title=f"{recipe.name} {recipe.version}" + (f": {recipe.description}" if recipe.description else ""),
         space_size=space.whole.size,
@@ -128,7 +138,8 @@ def preview(recipe: Recipe) -> Preview:
         format_to_bytes={
             file_format: _total_bytes(samples, sizes, file_format) for file_format in recipe.storage.formats
         },
-        seconds=_total_seconds(samples, sizes) + num_positions * _seconds_per_position(counts),
+        seconds=_total_seconds(samples, sizes) + num_positions * seconds_per_position,
+        seconds_of_search=HOPELESS_POSITIONS * seconds_per_position,
         notes=tuple(_list_notes(splits)),
     )
 

@@ -5,7 +5,7 @@ all are kept, since position and ordinal are then one. A source from which split
 only until it has delivered them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
@@ -20,6 +20,8 @@ _BLOCKS_PER_TASK = 64
 _MOST_POSITIONS = 1 << 38
 # So many positions without a single equation mean that the condition is as good as impossible.
 HOPELESS_POSITIONS = 1 << 26
+# So many are worth a line to whoever waits.
+_RARE_POSITIONS = 1 << 20
 
 
 def count_for_plan(recipe: Recipe, *, block_size: int | None = None) -> EquationCounts:
@@ -62,6 +64,19 @@ def next_tasks(counts: EquationCounts, *, hopeless: int = HOPELESS_POSITIONS) ->
         for first in range(done, wanted, _BLOCKS_PER_TASK):
             tasks.append(CountingTask(number, first, min(_BLOCKS_PER_TASK, wanted - first)))
     return tasks
+
+
+def list_rare(counts: EquationCounts, tasks: Iterable[CountingTask], reported: set[str]) -> Iterator[str]:
+    """Yields a line for each selection of which no equation was found so far, and adds it to `reported`."""
+    for number in dict.fromkeys(task.source for task in tasks):
+        own, selection = counts.by_source[number], counts.sources.sources[number].selection.to_text()
+        if own.num_found or own.num_positions_counted < _RARE_POSITIONS or selection in reported:
+            continue
+        reported.add(selection)
+        yield (
+            f"no equation of {selection} among the first {own.num_positions_counted:,} candidates so far; "
+            f"looking at up to {HOPELESS_POSITIONS:,}"
+        )
 
 
 def _is_exhausted(counts: SourceCounts, hopeless: int) -> bool:

@@ -11,7 +11,7 @@ import apache_beam as beam
 
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting import CountingResult, CountingTask, count_task
-from eqstream.data.splits.counting_policy import count_here, next_tasks
+from eqstream.data.splits.counting_policy import count_here, list_rare, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.building.receipts import read_counts, write_counts
@@ -74,8 +74,11 @@ def count_equations(
         UserError: the recipe asks for what cannot be counted, or a worker failed.
     """
     has_begun = False
+    reported: set[str] = set()
     blocks_for_driver = BLOCKS_FOR_DRIVER // counts.sources.recipe.space.terms.max**2
     while tasks := next_tasks(counts):
+        for line in list_rare(counts, tasks, reported):
+            progress.report(line)
         if sum(task.num_blocks for task in tasks) <= blocks_for_driver and not has_begun:
             count_here(counts, tasks)
             continue

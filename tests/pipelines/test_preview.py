@@ -43,7 +43,7 @@ def test_one_equation_is_one_in_a_preview_and_in_what_a_build_says(tmp_path):
 
 def test_a_preview_is_the_same_each_time_but_for_the_seconds():
     recipe = make_recipe(space={**SPACE, "operands": {"min": 0, "max": 10**12}})
-    one, other = (dataclasses.replace(preview(recipe), seconds=0.0) for _ in range(2))
+    one, other = (dataclasses.replace(preview(recipe), seconds=0.0, seconds_of_search=0.0) for _ in range(2))
     assert one == other
 
 
@@ -66,6 +66,19 @@ def test_splits_of_few_classes_are_noted():
         "note: split `test` has only 2 classes of commuted twins, all of one answer each: an accuracy on it says "
         "little; use `commuted: drop`, or a larger `count`"
     )
+
+
+def test_a_split_of_which_nothing_was_found_is_told_with_what_a_build_does():
+    splits = [{"name": "train", "count": 300}, {"name": "rare", "count": 5, "where": {"answer": {"max": 1}}}]
+    space = {"operands": {"min": 0, "max": 10**6}, "operators": "+", "terms": 2}
+    result = dataclasses.replace(preview(make_recipe(space=space, splits=splits)), seconds_of_search=75.0)
+    lines = result.to_text().splitlines()
+    assert lines[7:] == [
+        "  rare   5 equations",
+        "           none found so far: a build refuses if the first 67,108,864 candidates have none",
+        lines[9],
+        "to look at so many candidates takes up to 1:15 min in one process",
+    ]
 
 
 def test_a_condition_that_nothing_meets_is_refused():

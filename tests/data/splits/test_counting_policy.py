@@ -8,7 +8,7 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.splits.counting import CountingResult, CountingTask, count_task
-from eqstream.data.splits.counting_policy import count_for_plan, count_here, next_tasks
+from eqstream.data.splits.counting_policy import count_for_plan, count_here, list_rare, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -159,6 +159,20 @@ def test_rare_equations_are_approached_in_growing_steps():
     assert 2 <= rounds <= 20
     assert counts.by_source[0].num_available >= 3
     assert counts.num_positions_counted <= 9 * 10**6
+
+
+def test_condition_of_which_nothing_is_found_is_reported_once():
+    splits = [{"name": "a", "count": 3, "where": {"answer": {"max": 1}}}]
+    counts = begin_counting(make_recipe({"operands": {"min": 0, "max": 10**6}}, splits), None)
+    reported, lines = set(), []
+    while counts.num_positions_counted < 1 << 23:
+        tasks = next_tasks(counts)
+        lines += list_rare(counts, tasks, reported)
+        counts.add(CountingResult(task.source, task.first_block, (0,) * task.num_blocks) for task in tasks)
+    assert lines == [
+        "no equation of where {answer: {max: 1}} among the first 1,572,864 candidates so far; "
+        "looking at up to 67,108,864"
+    ]
 
 
 def test_count_that_would_take_days_to_find_is_refused_once_that_is_known():
