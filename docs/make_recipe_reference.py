@@ -64,7 +64,15 @@ PARTS = (
         "A list. Each split has a `name` and one of `count`, `fraction` and `rest`. Splits are disjoint: those with "
         "neither `where` nor `hash` take from what no other split's `where` or `hash` selects.",
     ),
-    Part("splits.where", Where, "A condition on equations. All keys that are given must hold."),
+    Part(
+        "splits.where",
+        Where,
+        "A condition on equations. All keys that are given must hold. A build goes straight to the equations, however "
+        "rare they are, and only searches among the candidates for those that meet `carries` and `answer`, and "
+        "`brackets` in spaces of more than 65,536 shapes. It refuses what bounds of the values rule out at once, what "
+        "none of the first 67,108,864 candidates meets, and what would take a search of more than 274,877,906,944. "
+        "`eqstream preview` says where it has found none and how long the search takes at most.",
+    ),
     Part("storage", StorageRecipe, "How the dataset is stored."),
     Part("codec", CodecOptions, "How text becomes tokens."),
     *(Part(f"model, `kind: {kind}`", cls, "") for kind, cls in ARCHITECTURES.items()),
