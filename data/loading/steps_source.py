@@ -116,7 +116,7 @@ class StepsSource:
         """Returns the steps of so many equations of a stream, those that are short enough."""
         parts: list[Steps] = []
         for block in stream.equations(epoch, first):
-            parts += self._solver.iter_steps(block.take(slice(0, count)), self._held_out)
+            parts.append(self._solver.solve(block.take(slice(0, count)), self._held_out))
             count -= min(count, len(block))
             if not count:
                 break

@@ -4,6 +4,7 @@ A line is an equation's question. In postfix order an operator stands behind its
 `7 2 3 * -`, no brackets are needed, and the first operator has numbers for its sides.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -87,6 +88,14 @@ def merge_lines(parts: list[tuple[np.ndarray, Lines]]) -> Lines:
         for column, own in zip(result.columns(), lines.columns(), strict=True):
             column[rows, : own.shape[1]] = own
     return result
+
+
+def join_lines(parts: list[Lines]) -> Lines:
+    """Returns the lines of all parts, one part behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    starts = itertools.accumulate(map(len, parts), initial=0)
+    return merge_lines([(start + np.arange(len(part)), part) for start, part in zip(starts, parts, strict=False)])
 
 
 def has_decimals(space: PreparedSpace) -> bool:

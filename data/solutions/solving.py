@@ -1,7 +1,7 @@
 """All steps of the solutions of blocks of equations, as texts."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,11 +9,14 @@ from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.solutions.fractions import are_fractions, rewrite_decimals, rewrite_fractions
 from eqstream.data.solutions.held_out_lines import find_held_out
 from eqstream.data.solutions.line_text import LineEncoder
-from eqstream.data.solutions.lines import END, Lines, check_solvable, lines_of
+from eqstream.data.solutions.lines import Lines, check_solvable, join_lines, lines_of
 from eqstream.data.solutions.rewriting import rewrite
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.streams.shared_equations import HeldOut
+
+# Lines that are written together: many cost less a line, until they leave the fast caches.
+_LINES_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,67 +59,97 @@ class BlockSolver:
             LineEncoder(prepare_space(replace(space.recipe, spacing=False))) if space.has_fractions else None
         )
 
-    def iter_steps(self, block: EquationBlock, held_out: HeldOut | None = None) -> Iterator[Steps]:
-        """Yields the first steps of all equations of a block, then the second ones, until all are solved.
+    def solve(self, block: EquationBlock, held_out: HeldOut | None = None) -> Steps:
+        """Returns the first steps of all equations of a block, then the second ones, and so on.
 
-        Equations are in the order of the block; those that are solved, or are plain numbers, have no more steps.
+        Those of one number are in the order of the equations. Equations that are plain numbers have no steps.
 
         Args:
             block: of the space.
             held_out: equations that no line but the first of a solution may be, nor a twin of one.
         """
-        lines, equation = lines_of(block, self._space), np.arange(len(block))
-        texts, is_held_out = self._encoder.encode(lines), np.zeros(len(block), dtype=bool)
-        number = 0
-        while len(rows := np.flatnonzero(~self._are_solved(lines))):
-            question, is_left_out = _take_texts(texts, rows), is_held_out.take(rows)
-            equation = equation.take(rows)
-            lines, texts = self._follow(lines.take(rows))
-            steps = Steps(question, texts, equation, np.full(len(rows), number, dtype=np.int32))
-            if held_out is not None:
-                is_held_out = find_held_out(lines, held_out)
-                steps = _leave_out(steps, is_left_out | is_held_out)
-            yield steps
-            number += 1
+        parts = self._list_lines(block)
+        texts, is_held_out = self._write(parts, held_out)
+        is_open = np.concatenate([~part.is_last for part in parts])
+        # An equation's second line is a line of the second part, and so on, so that the next lines are in order, too.
+        questions, answers = np.flatnonzero(is_open), np.arange(len(block), len(is_open))
+        is_held_out[: len(block)] = False
+        is_kept = ~(is_held_out.take(questions) | is_held_out.take(answers))
+        questions, answers = questions[is_kept], answers[is_kept]
+        numbers = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.lines) for part in parts])
+        return Steps(
+            question=_take_texts(texts, questions),
+            answer=_take_texts(texts, answers),
+            equation=np.concatenate([part.equation for part in parts]).take(questions),
+            number=numbers.take(questions),
+            num_left_out=len(is_kept) - len(questions),
+        )
 
-    def _are_solved(self, lines: Lines) -> np.ndarray:
-        """Returns which lines have the text of an answer, bool (n,)."""
+    def _list_lines(self, block: EquationBlock) -> "list[_Part]":
+        """Returns the first lines of all solutions, then the second ones, and so on."""
+        part = self._make_part(lines_of(block, self._space), np.arange(len(block)), np.zeros(len(block), dtype=bool))
+        parts = [part]
+        while len(rows := np.flatnonzero(~part.is_last)):
+            lines = part.lines.take(rows)
+            is_answer = are_fractions(lines) if self._answers else np.zeros(len(rows), dtype=bool)
+            part = self._make_part(self._rewrite(lines), part.equation.take(rows), is_answer)
+            parts.append(part)
+        return parts
+
+    def _make_part(self, lines: Lines, equation: np.ndarray, is_answer: np.ndarray) -> "_Part":
         if self._answers and not self._space.recipe.spacing:
-            return lines.are_solved | are_fractions(lines)
-        return lines.are_solved
+            # A fraction in lowest terms has the text of an answer.
+            is_answer = is_answer | are_fractions(lines)
+        return _Part(lines, equation, lines.are_solved | is_answer)
 
-    def _follow(self, lines: Lines) -> tuple[Lines, ByteRows]:
-        """Returns the next lines, and their texts."""
+    def _rewrite(self, lines: Lines) -> Lines:
         recipe = self._space.recipe
         if self._answers:
-            return self._follow_fractions(lines, self._answers)
+            return rewrite_fractions(lines)
         is_rounded = self._space.has_division and recipe.division == "decimal"
-        lines = rewrite_decimals(lines, recipe.places) if is_rounded else rewrite(lines, recipe.division)
-        return lines, self._encoder.encode(lines)
+        return rewrite_decimals(lines, recipe.places) if is_rounded else rewrite(lines, recipe.division)
 
-    def _follow_fractions(self, lines: Lines, answers: LineEncoder) -> tuple[Lines, ByteRows]:
-        is_answer = are_fractions(lines)
-        lines = rewrite_fractions(lines)
-        rows = [np.flatnonzero(~is_answer), np.flatnonzero(is_answer)]
-        encoded = [self._encoder.encode(lines.take(rows[0])), answers.encode(lines.take(rows[1]))]
-        # From now on they are taken for numbers, as they have no next line.
-        lines.kinds[rows[1], 1] = END
-        return lines, _take_texts(ByteRows.join(encoded), np.argsort(np.concatenate(rows)))
+    def _write(self, parts: "list[_Part]", held_out: HeldOut | None) -> tuple[ByteRows, np.ndarray]:
+        """Returns the texts of all lines, and whether they are held out, bool (n,); many parts at a time."""
+        texts: list[ByteRows] = []
+        is_held_out: list[np.ndarray] = []
+        waiting: list[_Part] = []
+        for number, part in enumerate(parts, start=1):
+            waiting.append(part)
+            if number == len(parts) or sum(len(each.lines) for each in waiting) >= _LINES_AT_ONCE:
+                lines = join_lines([each.lines for each in waiting])
+                is_last = np.concatenate([each.is_last for each in waiting])
+                texts.append(self._encode(lines, is_last))
+                is_own = np.zeros(len(lines), dtype=bool) if held_out is None else find_held_out(lines, held_out)
+                is_held_out.append(is_own & ~is_last)
+                waiting = []
+        return ByteRows.join(texts), np.concatenate(is_held_out)
+
+    def _encode(self, lines: Lines, is_last: np.ndarray) -> ByteRows:
+        if not self._answers:
+            return self._encoder.encode(lines)
+        rows = [np.flatnonzero(~is_last), np.flatnonzero(is_last)]
+        encoders = [self._encoder, self._answers]
+        encoded = [encoder.encode(lines.take(own)) for encoder, own in zip(encoders, rows, strict=True)]
+        return _take_texts(ByteRows.join(encoded), np.argsort(np.concatenate(rows)))
+
+
+class _Part(NamedTuple):
+    """Lines with as many before them in their solutions.
+
+    Attributes:
+        lines: n lines.
+        equation: the row of the equation in its block, int64 (n,).
+        is_last: whether a line is the last one of its solution, the answer, bool (n,).
+    """
+
+    lines: Lines
+    equation: np.ndarray
+    is_last: np.ndarray
 
 
 def _take_texts(texts: ByteRows, rows: np.ndarray) -> ByteRows:
     return ByteRows(texts.matrix.take(rows, axis=0), texts.lengths.take(rows))
-
-
-def _leave_out(steps: Steps, is_left_out: np.ndarray) -> Steps:
-    rows = np.flatnonzero(~is_left_out)
-    return Steps(
-        question=_take_texts(steps.question, rows),
-        answer=_take_texts(steps.answer, rows),
-        equation=steps.equation.take(rows),
-        number=steps.number.take(rows),
-        num_left_out=len(steps) - len(rows),
-    )
 
 
 def join_steps(parts: list[Steps]) -> Steps:

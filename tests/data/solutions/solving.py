@@ -42,15 +42,15 @@ def assert_solved(recipe: Recipe) -> None:
     """Checks the solutions of all equations of a recipe against the reference, line by line."""
     space, block = recipe.space, block_of(recipe)
     chains = [[question] for question in questions_of(recipe, block)]
-    for steps in BlockSolver(prepare_space(space)).iter_steps(block):
-        assert (np.diff(steps.equation) > 0).all()
-        assert steps.num_left_out == 0
-        texts = zip(steps.question.to_texts(), steps.answer.to_texts(), strict=True)
-        rows = zip(steps.equation.tolist(), steps.number.tolist(), strict=True)
-        for (question, answer), (equation, number) in zip(texts, rows, strict=True):
-            assert chains[equation][-1] == question
-            assert len(chains[equation]) == number + 1
-            chains[equation].append(answer)
+    steps = BlockSolver(prepare_space(space)).solve(block)
+    assert (np.diff(steps.number * len(block) + steps.equation) > 0).all()
+    assert steps.num_left_out == 0
+    texts = zip(steps.question.to_texts(), steps.answer.to_texts(), strict=True)
+    rows = zip(steps.equation.tolist(), steps.number.tolist(), strict=True)
+    for (question, answer), (equation, number) in zip(texts, rows, strict=True):
+        assert chains[equation][-1] == question
+        assert len(chains[equation]) == number + 1
+        chains[equation].append(answer)
     expected = [
         [line_text(line, space.division, space.spacing) for line in lines] for lines in solutions_of(recipe, block)
     ]

@@ -4,7 +4,7 @@ import pytest
 
 from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import Number, parse, render
-from eqstream.data.solutions.solving import BlockSolver, join_steps
+from eqstream.data.solutions.solving import BlockSolver
 from eqstream.data.space.prepared_space import prepare_space
 from eqstream.data.streams.shared_equations import HeldOut, hold_out
 from tests.brute_force import make_recipe
@@ -45,7 +45,7 @@ def test_steps_with_a_line_of_another_split_are_left_out_and_counted(name, commu
     block = block_of(recipe)
     keys = {canonical_key(parse(question)) for question in questions_of(recipe, block_of(recipe, "test"))}
     held_out = HeldOut(hold_out(recipe, ["test"]))
-    steps = join_steps(list(BlockSolver(prepare_space(recipe.space)).iter_steps(block, held_out)))
+    steps = BlockSolver(prepare_space(recipe.space)).solve(block, held_out)
     expected, num_left_out = expect_steps(recipe, block, keys)
     texts = steps.question.to_texts(), steps.answer.to_texts()
     found = list(zip(*texts, steps.equation.tolist(), steps.number.tolist(), strict=True))

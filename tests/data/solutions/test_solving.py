@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
+from eqstream.data.solutions import solving
 from eqstream.data.solutions.lines import Lines, lines_of
 from eqstream.data.solutions.rewriting import rewrite
 from eqstream.data.solutions.solving import BlockSolver, join_steps
@@ -62,15 +63,25 @@ def test_many_terms_make_lines_of_any_width():
     assert_solved(make_recipe({**space, "division": "quotient", "brackets": True}, splits, commuted="ignore"))
 
 
-def test_steps_of_several_parts_are_joined_in_order():
+def test_steps_of_several_blocks_are_joined_in_order():
     recipe = make_recipe({"operands": {"min": 10, "max": 13}, "operators": "*", "terms": 3})
     solver, block = BlockSolver(prepare_space(recipe.space)), block_of(recipe)
-    parts = list(solver.iter_steps(block))
+    parts = [solver.solve(block.take(rows)) for rows in (slice(0, 5), slice(5, 5), slice(5, None))]
     joined = join_steps(parts)
     assert joined.question.to_texts() == list(itertools.chain.from_iterable(part.question.to_texts() for part in parts))
-    assert joined.number.tolist() == [number for number, part in enumerate(parts) for _ in range(len(part))]
-    assert len(joined) == sum(map(len, parts))
+    assert joined.number.tolist() == [number for part in parts for number in part.number.tolist()]
+    assert len(joined) == len(solver.solve(block))
     assert len(join_steps([])) == 0
+
+
+def test_lines_are_the_same_however_many_are_written_together(monkeypatch):
+    recipe = make_recipe({"operands": {"min": 9, "max": 13}, "operators": "-*", "terms": 3, "brackets": True})
+    solver, block = BlockSolver(prepare_space(recipe.space)), block_of(recipe)
+    together = solver.solve(block)
+    monkeypatch.setattr(solving, "_LINES_AT_ONCE", 1)
+    apart = solver.solve(block)
+    assert apart.question.to_texts() == together.question.to_texts()
+    assert apart.answer.to_texts() == together.answer.to_texts()
 
 
 def test_plain_numbers_have_no_steps_and_stay():
