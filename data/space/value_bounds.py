@@ -96,11 +96,18 @@ class _Grower:
         yield trees[0]
         for size in range(2, self._space.terms.max + 1):
             if self._space.brackets:
-                found = self._join(trees, trees, range(1, size), size, self._sums + self._products)
+                found = self._join(
+                    trees, trees, left_sizes=range(1, size), size=size, operators=self._sums + self._products
+                )
             else:
                 # A sum ends with a run of products, and each of those with an operand.
-                runs.append(_largest(self._join(runs, trees[:1], [size - 1], size, self._products)))
-                found = [*self._join(trees, runs, range(1, size), size, self._sums), *runs[-1]]
+                runs.append(
+                    _largest(self._join(runs, trees[:1], left_sizes=[size - 1], size=size, operators=self._products))
+                )
+                found = [
+                    *self._join(trees, runs, left_sizes=range(1, size), size=size, operators=self._sums),
+                    *runs[-1],
+                ]
             trees.append(_largest(found))
             yield trees[-1]
 
@@ -108,6 +115,7 @@ class _Grower:
         self,
         lefts: Sequence[list[Bounds]],
         rights: Sequence[list[Bounds]],
+        *,
         left_sizes: Iterable[int],
         size: int,
         operators: str,

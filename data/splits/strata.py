@@ -221,7 +221,7 @@ def _list_parts(
     at_once = max(_ROWS_AT_ONCE // max(map(_count_combinations, boxes)), 1)
     for start in range(0, section.num_shapes, at_once):
         places = section.subset.places(np.arange(start, min(start + at_once, section.num_shapes)))
-        firsts = [_first_of_twins(space, twins, shapes, places, options) for options in boxes]
+        firsts = [_first_of_twins(space, twins, shapes=shapes, places=places, options=options) for options in boxes]
         for row, number in enumerate(space.shapes.numbers(shapes, places).tolist()):
             for options, first in zip(boxes, firsts, strict=True):
                 count = _count_combinations(options)
@@ -232,7 +232,7 @@ def _list_parts(
 
 
 def _first_of_twins(
-    space: PreparedSpace, twins: TwinFinder, shapes: TermShapes, places: np.ndarray, options: _LengthsOfBox
+    space: PreparedSpace, twins: TwinFinder, *, shapes: TermShapes, places: np.ndarray, options: _LengthsOfBox
 ) -> list[_Combination]:
     """Returns, for each shape and then each combination of lengths, the first combination that twins of it have.
 

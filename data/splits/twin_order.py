@@ -100,7 +100,7 @@ class TwinOrder:
             block_size: rows of a block.
             limit: how many of them to return at most, from the first one on.
         """
-        layout = self._lay_out(counts, turn, low, high, block_size)
+        layout = self._lay_out(counts, turn=turn, low=low, high=high, block_size=block_size)
         groups = [classes for group in groups if len(classes := group.take(layout.is_wanted[group.rows]))]
         members = [_place_members(classes, layout) for classes in groups]
         orders = [_sort_by_box(classes, each) for classes, each in zip(groups, members, strict=True)]
@@ -113,7 +113,7 @@ class TwinOrder:
         blocks = [self._make_block(classes, each) for classes, each in zip(groups, members, strict=True)]
         return join_blocks(blocks).take(_argsort(np.concatenate(places)))
 
-    def _lay_out(self, counts: np.ndarray, turn: int, low: int, high: int, block_size: int) -> _Layout:
+    def _lay_out(self, counts: np.ndarray, *, turn: int, low: int, high: int, block_size: int) -> _Layout:
         starts = np.cumsum(counts) - counts
         is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
         ranks = np.cumsum(is_wanted) - 1

@@ -88,7 +88,7 @@ def count_equations(
             has_begun = True
         missing = [batch for batch in batches if read_counts(workspace, batch) is None]
         if missing:
-            _count(counts.sources.recipe, missing, workspace, execution, progress)
+            _count(counts.sources.recipe, missing, workspace, execution=execution, progress=progress)
         for batch in batches:
             counts.add(_load(workspace, batch))
     return has_begun
@@ -109,7 +109,7 @@ def make_batches(tasks: Iterable[CountingTask]) -> Iterator[Batch]:
 
 
 def _count(
-    recipe: Recipe, batches: list[Batch], workspace: Workspace, execution: Execution, progress: Progress
+    recipe: Recipe, batches: list[Batch], workspace: Workspace, *, execution: Execution, progress: Progress
 ) -> None:
     names = {workspace.counts_name([task.to_dict() for task in batch]) for batch in batches}
     elements = to_elements([task.to_dict() for task in batch] for batch in batches)

@@ -72,7 +72,7 @@ def check_shards(
     jobs = [
         {"number": number, "split": split, "info": to_mapping(info), "task": name_to_task.get(info.shard)}
         for number, (split, info) in enumerate(shards)
-        if _load(stage, split, info, number, manifest.recipe) is None
+        if _load(stage, number, split=split, info=info, recipe=manifest.recipe) is None
     ]
     elements = to_elements(jobs)
 
@@ -98,7 +98,10 @@ def check_shards(
                 list(check.process(element))
                 show()
         show()
-    loaded = [_load(stage, split, info, number, manifest.recipe) for number, (split, info) in enumerate(shards)]
+    loaded = [
+        _load(stage, number, split=split, info=info, recipe=manifest.recipe)
+        for number, (split, info) in enumerate(shards)
+    ]
     if None in loaded:
         raise UserError("the workers' findings did not arrive: give a --temp_location that driver and workers share")
     return [checked for checked in loaded if checked is not None]
@@ -161,7 +164,7 @@ def _list_done(stage: ShardStage) -> list[int]:
     return [int(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 
-def _load(stage: ShardStage, split: str, info: ShardInfo, number: int, recipe: Recipe) -> CheckedShard | None:
+def _load(stage: ShardStage, number: int, *, split: str, info: ShardInfo, recipe: Recipe) -> CheckedShard | None:
     """Returns what was found in a shard, now or by a verification that was interrupted; None if it is to be checked."""
     contents = filesystem.read_bytes(_report_path(stage, number))
     if contents is None:

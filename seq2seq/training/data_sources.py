@@ -30,9 +30,9 @@ def load_sources(training: TrainingRecipe, data_directory: str | Path, manifest:
         UserError: there is no such dataset or split, or two datasets do not mean the same by ``/``.
     """
     if not training.mixture:
-        return (_load_source("training", MixtureSource(), training, data_directory, manifest),)
+        return (_load_source("training", MixtureSource(), training, directory=data_directory, manifest=manifest),)
     sources = tuple(
-        _load_source(f"training.mixture.{number}", entry, training, data_directory, manifest)
+        _load_source(f"training.mixture.{number}", entry, training, directory=data_directory, manifest=manifest)
         for number, entry in enumerate(training.mixture)
     )
     check_spaces(sources, own_source(training, data_directory, manifest))
@@ -41,11 +41,12 @@ def load_sources(training: TrainingRecipe, data_directory: str | Path, manifest:
 
 def own_source(training: TrainingRecipe, data_directory: str | Path, manifest: Manifest) -> DataSource:
     """Returns the training split of the dataset that a training is given, whether or not a mixture has it."""
-    return _make_source("the dataset that the training is given", MixtureSource(), training, data_directory, manifest)
+    key = "the dataset that the training is given"
+    return _make_source(key, MixtureSource(), training, directory=data_directory, manifest=manifest)
 
 
 def _load_source(
-    key: str, entry: MixtureSource, training: TrainingRecipe, data_directory: str | Path, manifest: Manifest
+    key: str, entry: MixtureSource, training: TrainingRecipe, *, directory: str | Path, manifest: Manifest
 ) -> DataSource:
     try:
         if entry.recipe is not None:
@@ -54,7 +55,7 @@ def _load_source(
         own.split(entry.split or training.train_split)
     except UserError as error:
         raise UserError(f"`{key}`: {error}") from error
-    return _make_source(f"`{key}`", entry, training, entry.data or data_directory, own)
+    return _make_source(f"`{key}`", entry, training, directory=entry.data or directory, manifest=own)
 
 
 def _make_stream(key: str, entry: MixtureSource, training: TrainingRecipe, recipe: Recipe) -> DataSource:
@@ -67,7 +68,7 @@ def _make_stream(key: str, entry: MixtureSource, training: TrainingRecipe, recip
 
 
 def _make_source(
-    key: str, entry: MixtureSource, training: TrainingRecipe, directory: str | Path, manifest: Manifest
+    key: str, entry: MixtureSource, training: TrainingRecipe, *, directory: str | Path, manifest: Manifest
 ) -> DataSource:
     return DataSource(
         key=key,

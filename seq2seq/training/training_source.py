@@ -57,7 +57,7 @@ def mix_sources(
     """
     weights = None if recipe.weights is None else [_count_weights(recipe, recipe.weights, source) for source in sources]
     held_out = find_held_out(sources, others=[own], also_trained=[own.split])
-    examples = _list_examples(recipe, codec, sources, weights, held_out)
+    examples = _list_examples(recipe, codec, sources, weights=weights, held_out=held_out)
 
     def narrow(stage: StageRecipe | None) -> ExampleSource:
         where = None if stage is None else stage.to_where()
@@ -77,6 +77,7 @@ def _list_examples(
     recipe: TrainingRecipe,
     codec: Codec,
     sources: Sequence[DataSource],
+    *,
     weights: Sequence[ExampleWeights] | None,
     held_out: Sequence[HeldOut | None],
 ) -> list[FreshExamples | ShardExamples]:
