@@ -349,7 +349,9 @@ def test_blocks_say_what_they_hold():
         assert dataclasses.replace(part, carries=part.carries).digits is part.digits
 
 
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
+@pytest.mark.parametrize(
+    "commuted", ["together", *(pytest.param(each, marks=pytest.mark.slow) for each in ("drop", "ignore"))]
+)
 def test_class_of_an_ordinal_stands_where_its_members_are_found(commuted):
     recipe = make_recipe(BRACKETS, commuted=commuted)
     (counts,) = count_for_plan(recipe).by_source

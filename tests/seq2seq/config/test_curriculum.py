@@ -109,6 +109,8 @@ def test_steps_are_counted_as_they_are_made_and_the_last_has_the_last_learning_r
     assert rates[-1] == 0.0
 
 
+# The training that `training/test_resume.py` kills is one of these, too.
+@pytest.mark.slow
 def test_early_stopping_does_not_count_while_a_part_alone_is_shown(dataset, tmp_path):
     stopping = {"monitor": "val_loss", "patience": 1, "target": 1000.0}
     recipe = recipe_with(curriculum=[{"epochs": 2, "digits": 1}], early_stopping=stopping)

@@ -81,7 +81,13 @@ def test_a_step_looks_back_before_it_knows_its_own_token(architecture):
         np.testing.assert_allclose(after[step][:, : step + 1], before[:, : step + 1], atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        *("attention both ways", "transformer"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("attention", "repeat-vector")),
+    ],
+)
 def test_activations_have_a_row_for_each_token_of_the_question(architecture):
     model = make(architecture)
     activations = inspect(model, *tokens_of(model))["activations"]

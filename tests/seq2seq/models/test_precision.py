@@ -41,8 +41,15 @@ def recipe_with(**training):
     return Recipe.from_dict({**RECIPE, "training": training})
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("kind", list(SMALL))
+@pytest.mark.parametrize(
+    ("kind", "policy"),
+    [
+        # Each kind with one of the two, in turn; with the other it is slow.
+        pytest.param(kind, policy, marks=() if number % 2 == place else pytest.mark.slow)
+        for number, kind in enumerate(SMALL)
+        for place, policy in enumerate(["mixed_bfloat16", "mixed_float16"])
+    ],
+)
 def test_every_model_computes_and_comes_back_as_precisely_as_it_was_made(dataset, tmp_path, kind, policy):
     codec = Codec.for_dataset(load_manifest(dataset))
     architecture = ModelRecipe.from_dict({"model": {"kind": kind, **SMALL[kind]}}).model
