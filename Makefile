@@ -10,6 +10,10 @@ INSTALLED := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 
+# Tests start many processes, which would compile every module anew; and each has a core, not all of them.
+unexport PYTHONDONTWRITEBYTECODE
+test test-slow coverage: export TF_NUM_INTRAOP_THREADS ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow coverage lint format docs bench growth reach lock
 

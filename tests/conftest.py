@@ -35,3 +35,5 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.enable()
+    # Tracing a graph makes many objects that live as long as it does.
+    gc.set_threshold(100_000)

@@ -95,6 +95,7 @@ def test_products_are_counted_forward_and_backward():
     assert count(MlpRegressionRecipe(widths=(4, 2))) == 2 * (18 + 18 + 10)
 
 
+@pytest.mark.slow
 def test_a_wider_feed_forward_part_costs_what_its_products_cost():
     narrow, wide = (count(TransformerRecipe(width=8, heads=2, feed_forward=size)) for size in (10, 11))
     # One more unit: two vectors of the width, forward and two gradients, at 7 + 5 tokens.

@@ -100,9 +100,7 @@ def test_manifest_counts_what_the_files_hold(built):
     assert sum(split["num_left_out"] for split in manifest["splits"].values()) == 2500 - len(questions)
 
 
-# Two of them are started by Beam's own options in a test below.
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 5])
+@pytest.mark.parametrize("workers", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_bytes_do_not_depend_on_the_number_of_worker_processes(built, tmp_path, workers):
     build(make_recipe(), tmp_path / "out", workers=workers)
     assert read_tree(tmp_path / "out") == read_tree(built)
@@ -154,6 +152,8 @@ def test_gzip_is_applied_once(tmp_path):
     assert gzip.decompress(packed) == (tmp_path / "plain/tfrecord/test-00000-of-00001.tfrecord").read_bytes()
 
 
+# Packs a distribution for the workers.
+@pytest.mark.slow
 def test_module_is_a_command_that_hands_unknown_arguments_to_beam(built, tmp_path):
     recipe = tmp_path / "sums.yaml"
     recipe.write_text(json.dumps(SUMS))

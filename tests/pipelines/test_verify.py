@@ -119,6 +119,7 @@ def test_verifying_writes_nothing_into_the_dataset(dataset_dir):
     assert {path: sha256_of(path) for path in dataset_dir.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_two_worker_processes_come_to_the_same_report(dataset_dir):
     flip_bit(tfrecord(dataset_dir), 700)
     assert verify(dataset_dir, workers=2) == verify(dataset_dir)

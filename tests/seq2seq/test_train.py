@@ -262,13 +262,14 @@ def test_another_seed_over_a_run_gives_other_weights_and_leaves_alone_what_is_no
     assert rows[0].split(",")[1] != rows[1].split(",")[1]
 
 
+# One on a mixture, in `training/test_mixtures.py`, is killed within an epoch always.
 # The end of an epoch is where the training that saves each epoch alone goes on, and the one that Ctrl-C stops.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "nums_steps",
     [
-        (4,),
-        pytest.param((4, 2 * NUM_STEPS + 1), marks=pytest.mark.slow),
-        *(pytest.param((number,), marks=pytest.mark.slow) for number in (1, NUM_STEPS, NUM_STEPS + 1)),
+        (4, 2 * NUM_STEPS + 1),
+        *((number,) for number in (1, NUM_STEPS, NUM_STEPS + 1)),
     ],
 )
 def test_a_training_killed_after_any_step_ends_with_the_weights_of_an_uninterrupted_one(
