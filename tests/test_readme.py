@@ -24,6 +24,16 @@ def test_every_experiment_has_a_row_and_every_row_a_recipe():
     assert rows == {name for name in shipped_recipes() if name.startswith(("prior-", "proposed-"))}
 
 
+def test_every_experiment_is_judged_on_a_split_that_no_epoch_was_chosen_on():
+    for name in shipped_recipes():
+        if name.startswith(("prior-", "proposed-")):
+            recipe = load_recipe(name)
+            training = ModelRecipe.from_recipe(recipe).training
+            roles = [training.train_split, training.validation_split, training.test_split]
+            assert len(set(roles)) == 3, name
+            assert set(roles) <= {split.name for split in recipe.splits}, name
+
+
 def test_commands_are_those_that_there_are():
     assert set(re.findall(r"^eqstream (\w+)", README, re.MULTILINE)) == set(cli.commands.commands)
 
