@@ -34,6 +34,10 @@ def test_every_experiment_is_judged_on_a_split_that_no_epoch_was_chosen_on():
             assert set(roles) <= {split.name for split in recipe.splits}, name
 
 
+def test_no_figure_is_of_equations_that_the_epoch_was_chosen_on():
+    assert "†" not in FIGURES
+
+
 def test_commands_are_those_that_there_are():
     assert set(re.findall(r"^eqstream (\w+)", README, re.MULTILINE)) == set(cli.commands.commands)
 
