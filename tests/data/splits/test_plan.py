@@ -243,6 +243,8 @@ def test_too_many_shards_are_refused_at_once():
     )
     assert "supported" in refuse(huge, [{"name": "one", "fraction": 0.5}], commuted="ignore")
     assert "supported" in refuse(huge, [{"name": "one", "count": 10**17}], commuted="ignore")
+    one_more = [{"name": "one", "count": MAX_SHARDS + 1}]
+    assert f"would have {MAX_SHARDS + 1} shards" in refuse(huge, one_more, commuted="ignore", storage={"shard_size": 1})
 
 
 @pytest.mark.parametrize("size", [{"rest": True}, {"fraction": 0.1}])
