@@ -1,6 +1,7 @@
 """Answers to questions that a person types."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 _BATCH_SIZE = 64
 # Compiling pays from about as many questions on.
 _MIN_QUESTIONS_TO_COMPILE = 10_000
+_IS_FRACTION = re.compile("-?[0-9]+ ?/ ?[0-9]+").fullmatch
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ class Predictor:
         if isinstance(decoder, SolvingDecoder):
             written = decoder.solve(questions)
             decoded = written.last
-            solutions = [self._judge(each.question, lines) for each, lines in zip(known, written.lines, strict=True)]
+            lines = [self._end_fraction([each.question, *own]) for each, own in zip(known, written.lines, strict=True)]
+            solutions = [self._judge(each) for each in lines]
         else:
             decoded = decoder.decode(questions)
         if model.writes_numbers:
@@ -169,7 +172,7 @@ class Predictor:
                 }
                 for tokens, shares in zip(decoded.tokens, decoded.probabilities, strict=True)
             ]
-        answers = codec.decode_predictions(decoded.tokens)
+        answers = [each[-1].text for each in solutions if each] or codec.decode_predictions(decoded.tokens)
         return [
             Prediction(
                 question=each.question, predicted=predicted, expected=each.answer, solution=solution, **explanation
@@ -177,11 +180,16 @@ class Predictor:
             for each, predicted, explanation, solution in zip(known, answers, explanations, solutions, strict=True)
         ]
 
-    def _judge(self, question: str, lines: Sequence[str]) -> tuple[SolutionLine, ...]:
-        """Returns the lines behind a question, each with what is wrong with it."""
+    def _end_fraction(self, lines: list[str]) -> list[str]:
+        """Returns a solution's lines; a fraction that is answered by itself is solved, and written as an answer."""
+        is_answered = self.trained.recipe.space.division == "fraction" and lines[-1] == lines[-2]
+        return [*lines[:-1], lines[-1].replace(" ", "")] if is_answered and _IS_FRACTION(lines[-1]) else lines
+
+    def _judge(self, lines: Sequence[str]) -> tuple[SolutionLine, ...]:
+        """Returns the lines behind a question, the first one, each with what is wrong with it."""
         space = self.trained.recipe.space
         judged: list[SolutionLine] = []
-        for before, line in itertools.pairwise([question, *lines]):
+        for before, line in itertools.pairwise(lines):
             # `before` is an equation: no model is asked for a line behind something else.
             fault = explain(parse(before), line, division=space.division, places=space.places, spacing=space.spacing)
             judged.append(SolutionLine(line, fault))

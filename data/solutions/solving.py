@@ -87,20 +87,16 @@ class BlockSolver:
 
     def _list_lines(self, block: EquationBlock) -> "list[_Part]":
         """Returns the first lines of all solutions, then the second ones, and so on."""
-        part = self._make_part(lines_of(block, self._space), np.arange(len(block)), np.zeros(len(block), dtype=bool))
+        lines = lines_of(block, self._space)
+        part = _Part(lines, np.arange(len(block)), lines.are_solved)
         parts = [part]
         while len(rows := np.flatnonzero(~part.is_last)):
             lines = part.lines.take(rows)
             is_answer = are_fractions(lines) if self._answers else np.zeros(len(rows), dtype=bool)
-            part = self._make_part(self._rewrite(lines), part.equation.take(rows), is_answer)
+            following = self._rewrite(lines)
+            part = _Part(following, part.equation.take(rows), following.are_solved | is_answer)
             parts.append(part)
         return parts
-
-    def _make_part(self, lines: Lines, equation: np.ndarray, is_answer: np.ndarray) -> "_Part":
-        if self._answers and not self._space.recipe.spacing:
-            # A fraction in lowest terms has the text of an answer.
-            is_answer = is_answer | are_fractions(lines)
-        return _Part(lines, equation, lines.are_solved | is_answer)
 
     def _rewrite(self, lines: Lines) -> Lines:
         recipe = self._space.recipe

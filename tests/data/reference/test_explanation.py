@@ -37,6 +37,20 @@ def test_explanations_say_what_is_wrong(line, following, explanation):
     assert explain(parse(line), following) == explanation
 
 
+@pytest.mark.parametrize(
+    ("line", "following", "explanation"),
+    [
+        ("5 / 0", "7", "the line before it has no answer: 5 is divided by zero"),
+        ("1 + 2 + 5 / 0", "7", "the line before it has no answer: 5 is divided by zero"),
+        ("1 + 2 + 5 / 0", "3 + 5 / 0", None),
+        ("7 / 3", "2", "the line before it has no answer: 7 / 3 has no finite decimal form"),
+        ("1 + 2 + 7 / 3", "3 + 8 / 3", "its value is 17/3, not 16/3: 7 stays, the line has 8"),
+    ],
+)
+def test_lines_behind_one_without_an_answer_are_explained(line, following, explanation):
+    assert explain(parse(line), following) == explanation
+
+
 def test_a_wrong_digit_of_a_quotient_is_named():
     expected = "9 - 472 / 59 becomes 9 - 7 - (472 - 59 * 7) / 59, the line has 9 - 8 - (472 - 59 * 8) / 59"
     assert explain(parse("9 - 472 / 59"), "9 - 8 - (472 - 59 * 8) / 59") == f"{RIGHT}: {expected}"

@@ -1,0 +1,59 @@
+"""What a person is shown of the lines that a model writes."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+
+from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.reference.parsing import parse
+from eqstream.data.reference.solution import line_text, next_line
+from eqstream.seq2seq.models import solving
+from eqstream.seq2seq.models.decoding import DecodedAnswers
+from eqstream.seq2seq.predict import Predictor
+from eqstream.seq2seq.runs.trained_model import TrainedModel
+from tests.brute_force import make_recipe
+
+
+def make_predictor(monkeypatch, division, write) -> Predictor:
+    """Returns the predictor of a model that answers a line with what `write` says."""
+    space = {"operands": {"min": 0, "max": 99}, "operators": "/", "terms": 2, "division": division}
+    recipe = make_recipe(space, [{"name": "train", "count": 5}])
+    codec = Codec.for_recipe(recipe, CodecOptions(steps=True, line_length=24))
+
+    def decode(questions):
+        tokens = codec.encode_answers([write(line) for line in codec.decode_questions(questions)])
+        return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32))
+
+    monkeypatch.setattr(solving, "GreedyDecoder", lambda *_, **__: SimpleNamespace(decode=decode))
+    model: Any = SimpleNamespace(codec=codec, writes_numbers=False)
+
+    def read_question(text):
+        answer = line_text(next_line(parse(text), division), division)
+        return SimpleNamespace(question=text, answer=answer)
+
+    trained = SimpleNamespace(codec=codec, model=model, recipe=recipe, read_question=read_question)
+    return Predictor(cast("TrainedModel", trained))
+
+
+def test_a_fraction_that_is_answered_by_itself_is_the_answer(monkeypatch):
+    predictor = make_predictor(monkeypatch, "fraction", lambda line: line)
+    (prediction,) = predictor.predict(["2 / 3"])
+    assert prediction.to_text(steps=True) == "☑ 2 / 3 = 2/3\n      2 / 3\n    = 2/3"
+
+
+def test_elsewhere_a_quotient_that_is_answered_by_itself_is_no_answer(monkeypatch):
+    predictor = make_predictor(monkeypatch, "exact", lambda line: line)
+    (prediction,) = predictor.predict(["6 / 6"])
+    assert prediction.predicted == "6 / 6"
+    assert not prediction.is_correct
+    assert prediction.solution[0].fault is not None
+
+
+def test_lines_behind_one_without_an_answer_have_a_fault_too(monkeypatch):
+    predictor = make_predictor(monkeypatch, "exact", lambda line: "5" if line == "4 / 0" else "4 / 0")
+    (prediction,) = predictor.predict(["6 / 6"])
+    assert [each.fault for each in prediction.solution] == [
+        "it has no value: it divides by zero",
+        "the line before it has no answer: 4 is divided by zero",
+    ]
