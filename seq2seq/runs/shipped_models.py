@@ -78,6 +78,8 @@ def list_spaces(models: Sequence[ShippedModel]) -> tuple[SpaceRecipe, ...]:
 def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:
     """Copies the model of a run, its recipe and its reports, without the optimizer; returns where they are.
 
+    Reports are those on its own dataset: another one may share equations with what it was trained on.
+
     Raises:
         UserError: the directory is no finished run, or nothing was evaluated.
     """
@@ -85,8 +87,9 @@ def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:
 
     trained = load_trained_model(run_directory)
     run = trained.run
-    reports = sorted(run.reports.glob("*.json"))
-    if not reports:
+    reports = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.reports.glob("*.json"))}
+    own = {name: each for name, each in reports.items() if each["data"] == trained.description["data_name"]}
+    if not own:
         raise UserError(f"{run.path} has no report: run `eqstream evaluate {run.path}` first")
     target = RunDirectory(directory / trained.recipe.name)
     shutil.rmtree(target.path, ignore_errors=True)
@@ -95,11 +98,10 @@ def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:
     target.write_description({**description, "data_directory": ""})
     target.write_codec(trained.codec)
     trained.model.save(target.model_keras, include_optimizer=False)
-    for path in reports:
-        report = json.loads(path.read_text(encoding="utf-8"))
+    for name, report in own.items():
         # What it says of single examples is for those who look into a run of their own.
-        kept = {name: report[name] for name in ("about", "data", "split", "num_examples", "num_right")}
-        write_atomically(target.reports / path.name, json.dumps(kept, indent=2, sort_keys=True) + "\n")
+        kept = {key: report[key] for key in ("about", "data", "split", "num_examples", "num_right")}
+        write_atomically(target.reports / name, json.dumps(kept, indent=2, sort_keys=True) + "\n")
     return target.path
 
 

@@ -15,6 +15,8 @@ from eqstream.seq2seq.runs.trained_model import load_trained_model
 MODELS = list_shipped_models()
 # A few for each, hard ones among them.
 QUESTIONS = {
+    "addition-10digits": ["9999999999+1", "1111111111+1111111111", "5000000000+5000000000", "1234+9876543210"],
+    "addition-60digits": [f"{'9' * 60}+1", f"{'5' * 60}+{'5' * 59}", f"{'12' * 20}+{'98' * 25}"],
     "addition-subtraction-3digit": ["999+1", "1000-1", "0-999", "500+500", "123-124", "7-7", "909+91", "999-0"],
 }
 
