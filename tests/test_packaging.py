@@ -60,7 +60,7 @@ def expected_files() -> set[str]:
     files = {f"eqstream/{path.name}" for path in (ROOT / "eqstream").glob("*.py")} | {"eqstream/py.typed"}
     for package in ("eqstream/commands", "data", "pipelines", "seq2seq"):
         folder = ROOT / package
-        for pattern in ("*.py", "recipes/*.yaml"):
+        for pattern in ("*.py", "recipes/*.yaml", "trained/*/*.*", "trained/*/reports/*"):
             files |= {f"eqstream/{folder.name}/{path.relative_to(folder)}" for path in folder.rglob(pattern)}
     return files
 
