@@ -11,7 +11,7 @@ from eqstream.data.dataset.manifest import Manifest, SpaceFacts
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec, CodecOptions
-from eqstream.data.loading.mixture import Knots
+from eqstream.data.loading.mixture_schedule import Knots
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.shared_equations import HeldOut, hold_out
 
@@ -33,7 +33,7 @@ class DataSource:
         recipe: of its equations, with all splits.
         facts: bounds on their texts.
         split: whose examples.
-        knots: its weight; see `eqstream.data.loading.mixture`.
+        knots: its weight; see `eqstream.data.loading.mixture_schedule`.
         files: of its dataset; None if it has none.
         is_fresh: whether a stream takes the place of the split's files.
     """

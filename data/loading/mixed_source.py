@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqstream.data.loading.example_source import ALL, ExampleSource
-from eqstream.data.loading.mixture import MixtureSchedule
+from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.token_table import TokenTable
 
 # Examples that are read from a source at a time: an epoch, or at most so many, or at least so many.

@@ -11,7 +11,6 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.seq2seq.analysis.breakdown import TableTally
 from eqstream.seq2seq.analysis.edge_suite import count_commuting, evaluate_edge_cases
-from eqstream.seq2seq.analysis.errors import MistakeTally, WrongAnswer
 from eqstream.seq2seq.analysis.examples import Examples
 from eqstream.seq2seq.analysis.report import (
     BY_DECODING,
@@ -20,6 +19,7 @@ from eqstream.seq2seq.analysis.report import (
     EvaluationReport,
     wilson_interval,
 )
+from eqstream.seq2seq.analysis.wrong_answers import MistakeTally, WrongAnswer
 from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models import solving
 from eqstream.seq2seq.models.decoding import estimate_answers

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount, Tables
-from eqstream.seq2seq.analysis.errors import ErrorCount, WrongAnswer
+from eqstream.seq2seq.analysis.wrong_answers import ErrorCount, WrongAnswer
 
 BY_DECODING = "greedy decoding, the whole answer and its end"
 BY_ROUNDING = "rounding the estimate to the nearest answer"

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eqstream.seq2seq.analysis.errors import WrongAnswer
 from eqstream.seq2seq.analysis.report import EvaluationReport
 from eqstream.seq2seq.analysis.report_text import render_report
+from eqstream.seq2seq.analysis.wrong_answers import WrongAnswer
 from eqstream.seq2seq.runs.run_directory import write_atomically, written_aside
 
 _WRONG_COLUMNS = ("question", "predicted", "expected")

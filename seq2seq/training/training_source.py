@@ -14,7 +14,7 @@ from eqstream.data.loading.data_source import DataSource, find_held_out
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ExampleSource
 from eqstream.data.loading.mixed_source import MixedSource
-from eqstream.data.loading.mixture import MixtureSchedule
+from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.source_examples import FreshExamples, ShardExamples
 from eqstream.data.loading.split_source import MEMORY_BUDGET
 from eqstream.data.permutation import derive_seed

@@ -8,7 +8,7 @@ import pytest
 
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.mixed_source import MixedSource
-from eqstream.data.loading.mixture import MixtureSchedule
+from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from tests.data.loading.in_memory import BlocksInMemory, make_source
 
 SIZES = [100, 37]

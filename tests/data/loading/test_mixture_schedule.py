@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
-from eqstream.data.loading.mixture import Knots, MixtureSchedule, check_weights, weight_at
+from eqstream.data.loading.mixture_schedule import Knots, MixtureSchedule, check_weights, weight_at
 from tests.examples import examples
 
 RAMPS = {
