@@ -141,14 +141,11 @@ class ByteRows:
     def insert(self, counts: np.ndarray, fill: str) -> "ByteRows":
         """Returns the texts with `counts`, integers (num_texts, width), times `fill` put before each byte."""
         is_inside = self.is_inside()
-        steps = np.where(is_inside, counts + 1, 0)
-        targets = np.cumsum(steps, axis=1) - 1
-        lengths = steps.sum(axis=1)
-        matrix = np.zeros((len(self), int(lengths.max(initial=0))), np.uint8)
-        matrix[_is_inside(lengths, matrix.shape[1])] = ord(fill)
-        rows = np.broadcast_to(np.arange(len(self))[:, None], is_inside.shape)
-        matrix[rows[is_inside], targets[is_inside]] = self.matrix[is_inside]
-        return ByteRows(matrix, lengths)
+        # Where each byte ends among the new ones, of all texts one behind the other.
+        ends = np.append(0, np.cumsum(counts[is_inside] + 1, dtype=np.int64))
+        characters = np.full(ends[-1], ord(fill), np.uint8)
+        characters[ends[1:] - 1] = self.matrix[is_inside]
+        return ByteRows.from_offsets(characters, ends[np.append(0, np.cumsum(self.lengths))])
 
     def reverse(self) -> "ByteRows":
         """Returns each text backwards."""

@@ -78,16 +78,18 @@ def is_digit(matrix: np.ndarray) -> np.ndarray:
 
 
 def digits_from_here(matrix: np.ndarray) -> np.ndarray:
-    """Returns int64 like `matrix`: how many digits follow each other from each cell on, itself included."""
-    runs = np.zeros(matrix.shape, np.int64)
-    has_digit = is_digit(matrix)
-    for column in reversed(range(matrix.shape[1])):
-        following = runs[:, column + 1] if column + 1 < matrix.shape[1] else 0
-        runs[:, column] = np.where(has_digit[:, column], following + 1, 0)
-    return runs
+    """Returns int16 like `matrix`: how many digits follow each other from each cell on, itself included."""
+    # One row for each column: what lies side by side is counted several times as fast.
+    has_digit = is_digit(np.ascontiguousarray(matrix.T))
+    runs = np.zeros((len(has_digit) + 1, len(matrix)), np.int16)
+    for column in reversed(range(len(has_digit))):
+        np.multiply(runs[column + 1] + 1, has_digit[column], out=runs[column], casting="unsafe")
+    return runs[:-1].T
 
 
 def is_number_start(matrix: np.ndarray) -> np.ndarray:
     """Returns bool like `matrix`: the first digit of each number; digits after a decimal point start none."""
-    before = np.pad(matrix, ((0, 0), (1, 0)))[:, :-1] if matrix.shape[1] else matrix
-    return is_digit(matrix) & ~is_digit(before) & (before != ord("."))
+    is_start = is_digit(matrix)
+    goes_on = is_start | (matrix == ord("."))
+    is_start[:, 1:] &= ~goes_on[:, :-1]
+    return is_start

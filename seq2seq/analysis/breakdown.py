@@ -100,7 +100,7 @@ def operand_lengths(bare: ByteRows) -> tuple[np.ndarray, np.ndarray]:
     Args:
         bare: questions without spaces.
     """
-    runs, starts = digits_from_here(bare.matrix), is_number_start(bare.matrix)
+    runs, starts = digits_from_here(bare.matrix).astype(np.int64), is_number_start(bare.matrix)
     rows, last = np.arange(len(bare)), starts.shape[1] - 1 - starts[:, ::-1].argmax(axis=1)
     return runs[rows, starts.argmax(axis=1)], runs[rows, last]
 
