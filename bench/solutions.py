@@ -14,12 +14,14 @@ from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.streams.equation_stream import EquationStream
 
 _MIXED = {"operands": {"min": 0, "max": 999}, "operators": "+-*/", "terms": {"min": 2, "max": 4}}
+_PAIRS = {"operands": {"min": 0, "max": 999}, "operators": "/", "terms": 2}
 SPACES: dict[str, dict[str, Any]] = {
     "2 to 4 terms of + - *": {**_MIXED, "operators": "+-*"},
     "2 to 4 terms of + - * /, floor": {**_MIXED, "division": "quotient"},
     "the same with brackets": {**_MIXED, "division": "quotient", "brackets": True},
-    "a / b up to 6 digits, floor": {**_MIXED, "operands": {"min": 0, "max": 999_999}, "operators": "/", "terms": 2}
-    | {"division": "quotient"},
+    "a / b up to 6 digits, floor": {**_PAIRS, "operands": {"min": 0, "max": 999_999}, "division": "quotient"},
+    "a / b, rounded to 2 decimals": {**_PAIRS, "division": "decimal", "places": 2},
+    "a / b, in lowest terms": {**_PAIRS, "division": "fraction"},
     "a * b with 2 decimals": {"operands": {"min": 0, "max": 99, "decimals": 2}, "operators": "*"},
 }
 
@@ -43,8 +45,8 @@ def measure(solver: BlockSolver, block: EquationBlock, block_size: int) -> tuple
 def main(argv: list[str] | None = None) -> None:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(prog="bench.solutions", description="Steps of worked solutions a second.")
-    parser.add_argument("--equations", type=int, default=65_536, help="of each space (default: 65536)")
-    parser.add_argument("--blocks", type=int, nargs="+", default=[2048, 16_384, 65_536], help="equations in a block")
+    parser.add_argument("--equations", type=int, default=32_768, help="of each space (default: 32768)")
+    parser.add_argument("--blocks", type=int, nargs="+", default=[2048, 16_384], help="equations in a block")
     options = parser.parse_args(argv)
     print(f"{'steps a second of CPU time':<32}{'a solution':>11}" + "".join(f"{size:>10,}" for size in options.blocks))
     for name, space in SPACES.items():

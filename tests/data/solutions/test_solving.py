@@ -123,11 +123,11 @@ def test_spaces_without_solutions_in_bulk_are_refused_before_anything_starts(spa
         ({"min": 10**7, "max": 10**7, "decimals": 1}, "*", 2),
         ({"min": 98, "max": 99, "decimals": 3}, "*", 2),
         ({"min": 0, "max": 1000, "decimals": 5}, "+-", 3),
-        ({"min": 100, "max": 999, "decimals": 2}, "/", 2),
+        ({"min": 900, "max": 999, "decimals": 1}, "/", 2),
     ],
 )
 def test_largest_numbers_are_exact(operands, operators, terms):
     space = {"operands": operands, "operators": operators, "terms": terms}
     recipe = make_recipe(space, commuted="ignore")
-    wanted = min(prepare_space(recipe.space).whole.size, 12)
+    wanted = min(prepare_space(recipe.space).whole.size, 4)
     assert_solved(make_recipe(space, [{"name": "train", "count": wanted}], commuted="ignore"))
