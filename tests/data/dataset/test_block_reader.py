@@ -86,6 +86,18 @@ def test_any_rows_of_any_block_are_those_of_the_whole_split(datasets, storage):
         assert listing(reader.read(block, slice(start, stop, step))) == expected
 
 
+def test_the_numbers_that_are_needed_are_the_same_without_the_others(datasets, storage):
+    reader = open_split(datasets[storage], storage)
+    for block in range(7):
+        whole = reader.read(block)
+        for numbers in ((), ("digits",), ("terms", "carries")):
+            part = reader.read(block, numbers=numbers)
+            assert part.question.to_texts() == whole.question.to_texts()
+            assert {name: part.numbers[name].tolist() for name in numbers} == {
+                name: whole.numbers[name].tolist() for name in numbers
+            }
+
+
 def test_no_block_beyond_the_last_one_and_no_rows_backwards_can_be_asked_for(datasets, storage):
     reader = open_split(datasets[storage], storage)
     for block in (-1, 7):

@@ -25,6 +25,7 @@ def test_every_change_is_what_python_does_to_each_text(width, short):
     assert rows.to_texts() == given_texts
     assert rows.reverse().to_texts() == [text[::-1] for text in given_texts]
     assert rows.keep(rows.matrix != ord(" ")).to_texts() == [text.replace(" ", "") for text in given_texts]
+    assert rows.without(" ").to_texts() == [text.replace(" ", "") for text in given_texts]
     assert rows.keep(np.zeros(rows.matrix.shape, bool)).to_texts() == [""] * len(given_texts)
     doubled = rows.insert((rows.matrix == ord("7")).astype(np.int64), "0").to_texts()
     assert doubled == [text.replace("7", "07") for text in given_texts]
@@ -46,8 +47,25 @@ def test_rows_are_cut_from_a_buffer_at_its_offsets(width, short, skipped):
 @given(short=texts)
 def test_what_follows_a_text_is_zero_after_every_change(short):
     rows = ByteRows.from_texts(widen(short, 20))
-    for changed in (rows, rows.reverse(), rows.keep(rows.matrix != ord(" ")), rows.reverse().reverse()):
+    for changed in (
+        rows,
+        rows.reverse(),
+        rows.keep(rows.matrix != ord(" ")),
+        rows.without("7"),
+        rows.reverse().reverse(),
+    ):
         assert not changed.matrix[~changed.is_inside()].any()
+
+
+def test_a_zero_byte_within_a_text_does_not_move_the_texts_behind_it():
+    rows = ByteRows.from_offsets(np.frombuffer(b"1\x002 34", np.uint8), np.array([0, 4, 6]))
+    with pytest.raises(UserError, match=r"^a text holds a zero byte, which no equation has$"):
+        rows.without(" ")
+
+
+def test_parts_are_merged_into_their_rows_and_a_later_part_counts():
+    parts = [(np.array([2, 0]), ByteRows.from_texts(["31", "7"])), (np.array([1, 0]), ByteRows.from_texts(["", "123"]))]
+    assert ByteRows.merge(parts, 4).to_texts() == ["123", "", "31", ""]
 
 
 def test_every_byte_is_translated_those_behind_a_text_too():
