@@ -8,7 +8,7 @@ in their `reports`; nothing is computed anew. Of several seeds it has the worst,
 | recipe, seeds | name of the recipe; how many runs |
 | judged on | the split, or `all-unseen` |
 | examples | different ones in the training split; of an endless stream those of all epochs |
-| epochs | passes over the training split |
+| epochs | as the run counts them; of a mixture they are as long as its recipe says |
 | parameters | of the model |
 | CPU s | CPU time of all epochs, with compiling and the evaluation after each epoch; as long as the log tells |
 | judged | examples, the fewest of the seeds |
