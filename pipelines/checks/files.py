@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from eqstream.data.dataset import layout
@@ -10,7 +10,8 @@ from eqstream.data.dataset.manifest import FileInfo, Manifest, parse_manifest
 from eqstream.data.errors import UserError
 from eqstream.pipelines.building.finalize import render_checksums
 from eqstream.pipelines.checks.findings import Finding
-from eqstream.pipelines.checks.metadata import check_metadata
+from eqstream.pipelines.checks.metadata import check_metadata, explain_other_author
+from eqstream.pipelines.metadata.render import list_metadata
 from eqstream.pipelines.runtime import filesystem
 
 CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f]+)")
@@ -62,7 +63,8 @@ def check_files(directory: str, manifest: Manifest, path_to_found: Mapping[str, 
     """
     present = filesystem.list_files(directory)
     listed = {info.path: _Listed(shard, info) for shard, _, info in manifest.list_files()}
-    path_to_contents, findings = _read_small_files(directory)
+    path_to_contents, unread = _read_small_files(directory)
+    findings = list(unread.values()) + _check_marks(path_to_contents, unread)
     findings += _check_shard_files(directory, listed, path_to_found)
     foreign = []
     for path in present:
@@ -74,9 +76,12 @@ def check_files(directory: str, manifest: Manifest, path_to_found: Mapping[str, 
             )
         else:
             foreign.append(path)
-    sums = _check_checksums(path_to_contents, listed)
+    # Of these another finding tells, if they are not there; they are no reason to doubt their checksums.
+    named = {*unread, *(list_metadata(manifest) if explain_other_author(manifest) is None else ())}
+    sums = _check_checksums(path_to_contents, listed, named - path_to_contents.keys())
     findings += sums
-    findings += check_metadata(manifest, path_to_contents, is_listed=not sums)
+    others = check_metadata(manifest, path_to_contents, is_listed=not sums)
+    findings += (finding for finding in others if finding.place not in unread)
     num_others = sum(path in path_to_contents for path in (*layout.METADATA, layout.MANIFEST))
     return FilesChecked(len(listed) + num_others, tuple(foreign), findings)
 
@@ -91,24 +96,31 @@ def _may_hold_records(path: str) -> bool:
     return any(suffix in name for suffix in RECORD_SUFFIXES)
 
 
-def _read_small_files(directory: str) -> tuple[dict[str, bytes], list[Finding]]:
-    """Returns the contents of the files beside the shards, by name, and what is wrong with these files as files."""
-    path_to_contents, findings = {}, []
+def _read_small_files(directory: str) -> tuple[dict[str, bytes], dict[str, Finding]]:
+    """Returns the contents of the files beside the shards, by name, and why those that are there cannot be read."""
+    path_to_contents, path_to_finding = {}, {}
     for path in OWN_FILES:
         try:
             contents = filesystem.read_bytes(filesystem.join(directory, path))
         except (OSError, UserError) as error:
-            findings.append(_about_file(path, f"it cannot be read: {filesystem.describe_error(error)}"))
-            continue
-        if contents is not None:
-            path_to_contents[path] = contents
-        elif path == layout.SUCCESS:
-            findings.append(_about_file(path, "it is missing; the dataset is not finished"))
-        elif path == layout.CHECKSUMS:
-            findings.append(_about_file(path, "it is missing"))
+            path_to_finding[path] = _about_file(path, f"it cannot be read: {filesystem.describe_error(error)}")
+        else:
+            if contents is not None:
+                path_to_contents[path] = contents
+    return path_to_contents, path_to_finding
+
+
+def _check_marks(path_to_contents: Mapping[str, bytes], unread: Collection[str]) -> list[Finding]:
+    """Returns what is wrong with the checksums as a file and with the mark of success."""
+    present = {*path_to_contents, *unread}
+    findings = []
+    if layout.CHECKSUMS not in present:
+        findings.append(_about_file(layout.CHECKSUMS, "it is missing"))
+    if layout.SUCCESS not in present:
+        findings.append(_about_file(layout.SUCCESS, "it is missing; the dataset is not finished"))
     if path_to_contents.get(layout.SUCCESS):
         findings.append(_about_file(layout.SUCCESS, "it must be empty"))
-    return path_to_contents, findings
+    return findings
 
 
 def _about_file(path: str, reason: str) -> Finding:
@@ -140,14 +152,21 @@ def _compare_file(shard: str, info: FileInfo, found: list[Any], listed: Mapping[
     return f"{info.path} has the SHA-256 {sha256[:12]}…, the manifest says {info.sha256[:12]}…: it was changed"
 
 
-def _check_checksums(path_to_contents: Mapping[str, bytes], listed: Mapping[str, _Listed]) -> list[Finding]:
-    """Returns where `SHA256SUMS` is not, byte by byte, that of the shards in the manifest and of the files beside."""
+def _check_checksums(
+    path_to_contents: Mapping[str, bytes], listed: Mapping[str, _Listed], unseen: Collection[str]
+) -> list[Finding]:
+    """Returns where `SHA256SUMS` is not, byte by byte, that of the shards in the manifest and of the files beside.
+
+    What it says of `unseen`, files that could not be read, is taken as it is.
+    """
     contents = path_to_contents.get(layout.CHECKSUMS)
     if contents is None:
         return []
     path_to_sha256 = {path: info.sha256 for path, (_, info) in listed.items()}
     others = {path: path_to_contents[path] for path in (*layout.METADATA, layout.MANIFEST) if path in path_to_contents}
     path_to_sha256 |= {path: hashlib.sha256(data).hexdigest() for path, data in others.items()}
+    lines = map(CHECKSUM_LINE.fullmatch, contents.decode(errors="replace").split("\n"))
+    path_to_sha256 |= {match[2]: match[1] for match in lines if match and match[2] in unseen}
     if contents == render_checksums(path_to_sha256):
         return []
     findings = list(_explain_checksums(contents, path_to_sha256, listed))
@@ -177,6 +196,6 @@ def _explain_checksums(
                 "files", path, f"its SHA-256 differs from the one in {layout.CHECKSUMS}: it was changed", paths=paths
             )
     for path in found:
-        # That metadata are missing is said of them.
-        if path not in path_to_sha256 and path not in layout.METADATA:
-            yield _about_file(layout.CHECKSUMS, f"it lists {path}, which is not a file of the dataset")
+        if path not in path_to_sha256:
+            reason = "which is missing" if path in layout.METADATA else "which is not a file of the dataset"
+            yield _about_file(layout.CHECKSUMS, f"it lists {path}, {reason}")

@@ -31,7 +31,7 @@ def check_metadata(manifest: Manifest, path_to_contents: Mapping[str, bytes], *,
             yield Finding("files", path, reason, paths=(path,))
     for path, expected in path_to_expected.items():
         if path not in path_to_contents:
-            yield Finding("files", path, "it is missing", paths=(path, layout.CHECKSUMS))
+            yield Finding("files", path, "it is missing", paths=(path,))
         elif path_to_contents[path] != expected and is_listed:
             reason = f"it is not what {layout.MANIFEST} gives: it was changed"
             yield Finding("files", path, reason, paths=(path, layout.CHECKSUMS))

@@ -178,7 +178,7 @@ def _explain_repair(directory: str, paths: tuple[str, ...], findings: Findings) 
     build = f"eqstream build RECIPE --out {directory}"
     if not findings.is_mendable:
         return f"build the dataset anew with `{build} --overwrite`"
-    return f"delete what there is of {_name(paths)} in {directory}, and run `{build}` again"
+    return f"delete or move away what there is of {_name(paths)} in {directory}, and run `{build}` again"
 
 
 def _name(paths: tuple[str, ...]) -> str:

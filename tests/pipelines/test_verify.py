@@ -193,7 +193,7 @@ def test_a_manifest_whose_paths_lead_elsewhere_is_damaged(dataset_dir, path):
 def test_a_dataset_is_repaired_as_the_report_says(dataset_dir, damage):
     damage(dataset_dir)
     report = verify(dataset_dir)
-    assert report.to_text().splitlines()[-1].startswith("to repair: delete what there is of ")
+    assert report.to_text().splitlines()[-1].startswith("to repair: delete or move away what there is of ")
     for path in report.paths_to_delete:
         (dataset_dir / path).unlink(missing_ok=True)
     build(make_recipe({"operands": {"min": 0, "max": 19}}, storage={"shard_size": 130}), dataset_dir)

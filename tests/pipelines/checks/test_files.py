@@ -5,7 +5,7 @@ import os
 import pytest
 
 from eqstream.pipelines.verify import verify
-from tests.damaged_dataset import FIRST, SECOND, parquet, reseal, tfrecord, wrong_lines
+from tests.damaged_dataset import FIRST, SECOND, edit_manifest, parquet, reseal, tfrecord, wrong_lines
 
 NOT_THE_SUMS = "it is not, byte by byte, the checksums of the dataset's files in the order of their paths"
 
@@ -109,12 +109,34 @@ def test_a_mark_of_success_that_holds_something_is_found(dataset_dir):
     assert wrong_lines(dataset_dir) == ["_SUCCESS: it must be empty"]
 
 
-@pytest.mark.parametrize("path", [f"tfrecord/{FIRST}.tfrecord", f"data/{FIRST}.parquet", "README.md", "_SUCCESS"])
-def test_a_pipe_in_the_place_of_a_file_is_not_read(dataset_dir, path):
+@pytest.mark.parametrize("path", [f"tfrecord/{FIRST}.tfrecord", f"data/{FIRST}.parquet"])
+def test_a_pipe_in_the_place_of_a_shard_is_not_read(dataset_dir, path):
     (dataset_dir / path).unlink()
     os.mkfifo(dataset_dir / path)
     lines = wrong_lines(dataset_dir)
     assert any("is a named pipe, where a file is expected; move it away" in line for line in lines)
+
+
+@pytest.mark.parametrize("path", ["README.md", "croissant.json", "_SUCCESS", "SHA256SUMS"])
+def test_a_pipe_in_the_place_of_a_file_beside_the_shards_is_one_finding_and_no_other_file_is_blamed(dataset_dir, path):
+    (dataset_dir / path).unlink()
+    os.mkfifo(dataset_dir / path)
+    report = verify(dataset_dir, is_quick=True)
+    reason = f"it cannot be read: {dataset_dir}/{path} is a named pipe, where a file is expected; move it away"
+    assert [str(finding) for finding in report.findings] == [f"{path}: {reason}"]
+    build = f"eqstream build RECIPE --out {dataset_dir}"
+    assert report.repair == f"delete or move away what there is of {path} in {dataset_dir}, and run `{build}` again"
+
+
+def test_missing_metadata_are_one_finding_each_and_their_checksums_are_not_blamed(dataset_dir):
+    (dataset_dir / "README.md").unlink()
+    report = verify(dataset_dir, is_quick=True)
+    assert [str(finding) for finding in report.findings] == ["README.md: it is missing"]
+    assert report.paths_to_delete == ("README.md",)
+    edit_manifest(dataset_dir, lambda manifest: manifest.update(eqstream_version="0.0.1"), metadata=False)
+    (dataset_dir / "croissant.json").unlink()
+    line = "SHA256SUMS: it lists croissant.json, which is missing"
+    assert wrong_lines(dataset_dir, is_quick=True) == [line]
 
 
 def test_other_files_beside_the_shards_are_mentioned(dataset_dir):
