@@ -178,7 +178,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
     },
     StorageRecipe: {
         "formats": "one or both",
-        "compression": "of TFRecord; Parquet is always compressed",
+        "compression": "of TFRecord; texts in Parquet are always compressed, by zstd",
         "shard_size": "most equations in a shard",
     },
     CodecOptions: {
