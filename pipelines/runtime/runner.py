@@ -209,9 +209,10 @@ def worker_command() -> str:
 def wait_for(work: Callable[[], None], watch: Callable[[], None] | None) -> None:
     """Runs `work` in a thread of its own, and `watch` again and again until it ends and once after.
 
-    The caller's thread stays free for Ctrl-C. An `OSError` of `watch` does not stop the work.
+    The caller's thread stays free for Ctrl-C, which ends the waiting. An `OSError` of `watch` does not stop the work.
 
     Raises:
+        KeyboardInterrupt: after Ctrl-C.
         BaseException: whatever `work` raises.
     """
     ended = threading.Event()
@@ -227,15 +228,36 @@ def wait_for(work: Callable[[], None], watch: Callable[[], None] | None) -> None
         finally:
             ended.set()
 
-    threading.Thread(target=run, name="pipeline", daemon=True).start()
-    has_ended = False
-    while not has_ended:
-        has_ended = ended.wait(POLL_SECONDS)
-        with contextlib.suppress(OSError):
-            if watch is not None:
-                watch()
+    with _noted_interrupts() as interrupts:
+        threading.Thread(target=run, name="pipeline", daemon=True).start()
+        has_ended = False
+        while not has_ended:
+            has_ended = ended.wait(POLL_SECONDS)
+            with contextlib.suppress(OSError):
+                if watch is not None:
+                    watch()
+            if interrupts:
+                raise KeyboardInterrupt
     if errors:
         raise errors[0]
+
+
+@contextlib.contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Yields a list that gets an element for each Ctrl-C, where Python would raise a `KeyboardInterrupt`.
+
+    Raised at any place, it is lost where Python can hand it to nobody: in a finalizer that runs just then, say.
+    """
+    noted: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield noted
+        return
+    signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def to_elements(values: Iterable[Any]) -> list[str]:

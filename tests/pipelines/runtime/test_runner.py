@@ -1,10 +1,14 @@
-"""What a pipeline that is run leaves behind."""
+"""What a pipeline that is run leaves behind, and how its driver waits for it."""
 
+import os
+import signal
 import tempfile
+import threading
 
 import apache_beam as beam
+import pytest
 
-from eqstream.pipelines.runtime.runner import Execution
+from eqstream.pipelines.runtime.runner import Execution, wait_for
 
 
 def test_nothing_lies_in_the_folder_for_temporary_files_before_a_pipeline_runs_or_after(tmp_path, monkeypatch):
@@ -18,3 +22,39 @@ def test_nothing_lies_in_the_folder_for_temporary_files_before_a_pipeline_runs_o
     Execution().run(construct, 1)
     assert found == [[]]
     assert list(tmp_path.iterdir()) == []
+
+
+class Interrupting:
+    """Presses Ctrl-C when it is deleted, where Python drops what is raised."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_no_interrupt_is_lost_in_a_finalizer():
+    is_over = threading.Event()
+    num_calls = 0
+
+    def watch():
+        nonlocal num_calls
+        num_calls += 1
+        thing = Interrupting()
+        del thing
+
+    with pytest.raises(KeyboardInterrupt):
+        wait_for(lambda: is_over.wait(30), watch)
+    is_over.set()
+    assert num_calls == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_waiting_in_another_thread_leaves_signals_alone():
+    handlers = []
+
+    def watch():
+        handlers.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=wait_for, args=(lambda: None, watch))
+    thread.start()
+    thread.join()
+    assert set(handlers) == {signal.getsignal(signal.SIGINT)}
