@@ -21,6 +21,7 @@ condition that has more digits than a float holds is written in quotes, and take
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,6 +60,18 @@ class Operands:
     min: int
     max: int
     decimals: int = 0
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        """Returns the value, which has no shorthand; refuses bounds between whole numbers, and says what to write."""
+        for name, rounded in (("min", math.floor), ("max", math.ceil)):
+            bound = value.get(name) if isinstance(value, Mapping) else None
+            if isinstance(bound, float) and math.isfinite(bound) and not bound.is_integer():
+                raise UserError(
+                    f"`space.operands.{name}` must be a whole number, got {bound}; write {rounded(bound)}, and give "
+                    f"each split `where: {{operands: {{{name}: {bound}}}}}`"
+                )
+        return value
 
     def __post_init__(self) -> None:
         if self.min > self.max:

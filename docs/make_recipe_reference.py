@@ -51,7 +51,12 @@ PARTS = (
         "", Recipe, "The sections `codec`, `model` and `training` are about models alone: no dataset depends on them."
     ),
     Part("space", SpaceRecipe, "Which equations there are."),
-    Part("space.operands", Operands, "The numbers from `min` to `max` in steps of 10 to the power of -`decimals`."),
+    Part(
+        "space.operands",
+        Operands,
+        "The numbers from `min` to `max` in steps of 10 to the power of -`decimals`. For those from 0.01 to 0.99, "
+        "write `{min: 0, max: 1, decimals: 2}` and give each split `where: {operands: {min: 0.01, max: 0.99}}`.",
+    ),
     Part("space.terms", Terms, "How many operands an equation has. `2` is short for `{min: 2, max: 2}`."),
     Part(
         "sampling",

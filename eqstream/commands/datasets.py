@@ -20,7 +20,7 @@ from eqstream.commands.options import (
     set_option,
     workers_option,
 )
-from eqstream.commands.output import is_at_terminal, is_quiet, is_verbose, json_option, output_options, show, show_json
+from eqstream.commands.output import is_quiet, is_verbose, json_option, output_options, show, show_json
 
 if TYPE_CHECKING:
     from eqstream.data.recipe import Recipe
@@ -70,10 +70,10 @@ def _summarize(recipe: "Recipe") -> dict[str, str | None]:
 
 
 def _list_recipes(name_to_recipe: "dict[str, Recipe]") -> str:
-    """Returns a line of each recipe; at a terminal, descriptions that are too long go on below themselves."""
+    """Returns each recipe's name, model and description, which goes on below itself where a line is too long."""
     rows = {name: _summarize(recipe) for name, recipe in name_to_recipe.items()}
     columns = [max(map(len, rows)), max(len(row["model"] or _NO_MODEL) for row in rows.values())]
-    width = shutil.get_terminal_size().columns if is_at_terminal() else 10_000
+    width = shutil.get_terminal_size().columns
     blocks = []
     prefixes = tuple(_RECIPE_GROUPS)
     groups = {"Equation spaces and models of them": [name for name in rows if not name.startswith(prefixes)]}

@@ -131,7 +131,7 @@ def test_misspelt_word_is_refused_with_the_nearest_or_with_all(path, value, mess
         ("space", [], "`space` must be a mapping, got a list"),
         ("space.operands", 9, "`space.operands` must be a range such as {min: 0, max: 999}, got 9"),
         ("space.operands.min", "a", "`space.operands.min` must be a whole number, got the text 'a'"),
-        ("space.operands.max", 2.5, "`space.operands.max` must be a whole number, got 2.5"),
+        ("splits.0.count", 2.5, "`splits.0.count` must be a whole number, got 2.5"),
         ("space.terms", "two", "`space.terms` must be " + RANGE + "the text 'two'"),
         ("space.terms", True, "`space.terms` must be " + RANGE + "true"),
         ("space.brackets", 1, "`space.brackets` must be true or false, got 1"),
@@ -192,6 +192,12 @@ def test_value_of_another_type_is_refused_with_its_place(path, value, message):
         ("space.operands", ..., "`space.operands` is missing"),
         ("space.operands.max", ..., "`space.operands.max` is missing"),
         ("space.operands.min", 100, "`space.operands`: the range is empty: `min` 100 is above `max` 99"),
+        ("space.operands.min", 0.5, "`space.operands.min` must be a whole number, got 0.5; write 0, and give each "
+         "split `where: {operands: {min: 0.5}}`"),
+        ("space.operands.max", 2.5, "`space.operands.max` must be a whole number, got 2.5; write 3, and give each "
+         "split `where: {operands: {max: 2.5}}`"),
+        ("space.operands.max", 99.0, "`space.operands.max` must be a whole number, got 99.0"),
+        ("space.operands.max", float("inf"), "`space.operands.max` must be a whole number, got inf"),
         ("space.operands.decimals", -1, "`space.operands`: `decimals` must be from 0 to 12, got -1"),
         ("space.operands.decimals", 13, "`space.operands`: `decimals` must be from 0 to 12, got 13"),
         ("space.places", 13, "`space`: `places` must be from 0 to 12, got 13"),

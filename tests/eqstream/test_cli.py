@@ -203,7 +203,8 @@ def test_misspelt_command_is_refused_with_the_nearest(capsys):
     assert_refused("build", "biuld", capsys=capsys)
 
 
-def test_recipes_are_listed_in_groups_with_their_descriptions(capsys):
+def test_recipes_are_listed_in_groups_with_their_descriptions(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "1000")
     _, output, _ = call("recipes", capsys=capsys)
     groups = [block.splitlines() for block in output.split("\n\n")]
     assert [group[0].endswith(":") for group in groups] == [True] * 3
@@ -217,6 +218,14 @@ def test_recipes_are_listed_in_groups_with_their_descriptions(capsys):
     assert all(line.endswith(".") for line in lines)
     assert len({line.index(line.split(maxsplit=2)[2]) for line in lines}) == 1
     assert ["addition-3digit-1k", "transformer"] in [line.split()[:2] for line in lines]
+
+
+def test_no_line_of_the_list_of_recipes_is_wider_than_a_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, output, _ = call("recipes", capsys=capsys)
+    assert max(map(len, output.splitlines())) <= 80
+    for name in shipped_recipes():
+        assert " ".join(load_recipe(name).description.split()) in " ".join(output.split())
 
 
 def test_finished_build_has_nothing_to_do(dataset, capsys):
