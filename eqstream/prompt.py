@@ -12,7 +12,7 @@ import click
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import SpaceRecipe
-from eqstream.data.reference.membership import KnownQuestion, read_question
+from eqstream.data.reference.membership import KnownQuestion
 
 if TYPE_CHECKING:
     from eqstream.seq2seq.predict import Predictor, ShippedPredictor
@@ -25,6 +25,8 @@ _QUIT = ("quit", "exit", "q")
 _HELP = ("help", "?")
 
 Report = Callable[[str], None]
+# Returns the question that a text is, or raises a `UserError`.
+Read = Callable[[str], KnownQuestion]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,32 +108,35 @@ def open_questions(path: str) -> TextIO:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def read_arguments(texts: Sequence[str], *spaces: SpaceRecipe) -> Iterator[Asked]:
-    """Yields the questions in order; one of `spaces` must contain those that are to be answered."""
-    return (_read(number, text.strip(), *spaces) for number, text in enumerate(texts, start=1))
+def read_arguments(texts: Sequence[str], read: Read) -> Iterator[Asked]:
+    """Yields the questions in order."""
+    return (_read(number, text.strip(), read) for number, text in enumerate(texts, start=1))
 
 
-def read_lines(lines: Iterable[str], *spaces: SpaceRecipe) -> Iterator[Asked]:
+def read_lines(lines: Iterable[str], read: Read) -> Iterator[Asked]:
     """Yields the question of each line as it is asked for; blank lines and what follows `#` are skipped."""
     for number, line in enumerate(lines, start=1):
         if text := line.partition(_COMMENT)[0].strip():
-            yield _read(number, text, *spaces)
+            yield _read(number, text, read)
 
 
-def _read(number: int, text: str, *spaces: SpaceRecipe) -> Asked:
+def _read(number: int, text: str, read: Read) -> Asked:
     try:
-        return Asked(number=number, text=text, known=read_question(text, *spaces))
+        return Asked(number=number, text=text, known=read(text))
     except UserError as error:
         return Asked(number=number, text=text, error=str(error))
 
 
-def converse(answer: Callable[[list[Asked]], object], report: Report, *spaces: SpaceRecipe) -> None:
+def converse(
+    answer: Callable[[list[Asked]], object], *, read: Read, report: Report, spaces: Sequence[SpaceRecipe]
+) -> None:
     """Asks for questions at a prompt until Ctrl-D, Ctrl-C or `quit`.
 
     Args:
         answer: called with a list of one question.
+        read: returns the question that a text is.
         report: called with each line of help.
-        spaces: of the model.
+        spaces: what can be asked.
     """
     # Importing it gives the prompt line editing and a history; some builds of Python are without.
     with contextlib.suppress(ImportError):
@@ -144,7 +149,7 @@ def converse(answer: Callable[[list[Asked]], object], report: Report, *spaces: S
             report(help_text)
         elif text:
             number += 1
-            answer([_read(number, text, *spaces)])
+            answer([_read(number, text, read)])
 
 
 def describe_questions(space: SpaceRecipe) -> str:

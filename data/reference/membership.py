@@ -44,6 +44,25 @@ class Facts(NamedTuple):
     answer_value: Rational
 
 
+class NotInSpaceError(UserError):
+    """An equation that a space does not contain, or none of several.
+
+    Attributes:
+        question: its text.
+        reasons: why, each once.
+    """
+
+    def __init__(self, question: str, *reasons: str) -> None:
+        super().__init__(question, *reasons)
+        self.question = question
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        """Returns it as one line."""
+        refusal = "the space does not contain" if len(self.reasons) == 1 else "none of the spaces contains"
+        return f"{refusal} `{self.question}`: {'; '.join(self.reasons)}"
+
+
 class KnownQuestion(NamedTuple):
     """A question as the space writes it, and its right answer."""
 
@@ -57,15 +76,17 @@ def read_question(text: str, space: SpaceRecipe, *others: SpaceRecipe) -> KnownQ
     See `normalize_question` for the spellings. What the space does not contain may be of one of the others.
 
     Raises:
-        UserError: `text` is no equation (with the position), or no space contains it (with all reasons).
+        NotInSpaceError: no space contains it.
+        UserError: `text` is no equation (with the position).
     """
-    reasons: list[str] = []
+    refusals: list[NotInSpaceError] = []
     for each in (space, *others):
         try:
             return _read_question(text, each)
-        except UserError as error:
-            reasons.append(str(error))
-    raise UserError("; ".join(dict.fromkeys(reasons)))
+        except NotInSpaceError as error:
+            refusals.append(error)
+    reasons = dict.fromkeys(reason for error in refusals for reason in error.reasons)
+    raise NotInSpaceError(refusals[0].question, *reasons)
 
 
 def _read_question(text: str, space: SpaceRecipe) -> KnownQuestion:
@@ -100,14 +121,14 @@ def find_facts(tree: Tree, question: str, space: SpaceRecipe) -> Facts:
     """Returns the facts of an equation and its text.
 
     Raises:
-        UserError: it has no answer: it divides by zero, or inexactly where the space divides exactly.
+        NotInSpaceError: it has no answer: it divides by zero, or inexactly where the space divides exactly.
     """
     # Rounding and fractions are matters of spaces that divide; elsewhere every answer is a finite decimal.
     division = space.division if "/" in space.operators else "exact"
     try:
         value = evaluate(tree, division, space.operands.decimals)
     except ArithmeticError as error:
-        raise _not_contained(question, str(error)) from error
+        raise NotInSpaceError(question, str(error)) from error
     answer = answer_text(value, division, space.places)
     operators = list_operators(tree)
     return Facts(
@@ -128,25 +149,25 @@ def check_membership(facts: Facts, space: SpaceRecipe) -> None:
     """Refuses an equation that the space does not contain.
 
     Raises:
-        UserError: says why.
+        NotInSpaceError: says why.
     """
     question = facts.question
     if not space.terms.min <= facts.terms <= space.terms.max:
         terms = "1 term" if facts.terms == 1 else f"{facts.terms} terms"
-        raise _not_contained(question, f"it has {terms}, not {_describe_range(space.terms)}")
+        raise NotInSpaceError(question, f"it has {terms}, not {_describe_range(space.terms)}")
     for operator in facts.operators:
         if operator not in space.operators:
-            raise _not_contained(question, f"`{operator}` is none of the operators {' '.join(space.operators)}")
+            raise NotInSpaceError(question, f"`{operator}` is none of the operators {' '.join(space.operators)}")
     if "(" in question and not space.brackets:
-        raise _not_contained(question, "it has brackets")
+        raise NotInSpaceError(question, "it has brackets")
     operands = Range(min=space.operands.min, max=space.operands.max)
     for operand in facts.operands:
         if not operands.contains(operand):
-            raise _not_contained(question, f"operand {decimal_text(operand)} is not {_describe_range(operands)}")
+            raise NotInSpaceError(question, f"operand {decimal_text(operand)} is not {_describe_range(operands)}")
         if (operand * 10**space.operands.decimals) % 1:
-            raise _not_contained(question, f"operand {decimal_text(operand)} {too_fine(space.operands.decimals)}")
+            raise NotInSpaceError(question, f"operand {decimal_text(operand)} {too_fine(space.operands.decimals)}")
     if not space.answer.contains(facts.answer_value):
-        raise _not_contained(question, f"its answer {facts.answer} is not {_describe_range(space.answer)}")
+        raise NotInSpaceError(question, f"its answer {facts.answer} is not {_describe_range(space.answer)}")
 
 
 def _describe_range(limits: Range | Terms) -> str:
@@ -154,7 +175,3 @@ def _describe_range(limits: Range | Terms) -> str:
     if low is None or high is None:
         return f"at least {low}" if high is None else f"at most {high}"
     return str(low) if low == high else f"from {low} to {high}"
-
-
-def _not_contained(question: str, reason: str) -> UserError:
-    return UserError(f"the space does not contain `{question}`: {reason}")

@@ -4,8 +4,9 @@ import functools
 import os
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -40,6 +41,7 @@ from eqstream.data.errors import TrainingInterruptedError, UserError
 
 if TYPE_CHECKING:
     from eqstream.data.recipe import Recipe, SpaceRecipe
+    from eqstream.data.reference.membership import KnownQuestion
     from eqstream.seq2seq.analysis.report import EvaluationReport
     from eqstream.seq2seq.predict import Predictor, ShippedPredictor
     from eqstream.seq2seq.train import TrainingReport
@@ -205,7 +207,7 @@ def predict(arguments: tuple[str, ...], path: str | None, explain: bool, steps: 
         questions, path = (), _STANDARD_INPUT
     from eqstream.prompt import answer_questions, converse, open_questions, read_arguments, read_lines
 
-    spaces = _read_spaces(run, steps=steps)
+    askable = _find_askable(run, steps=steps)
     load = functools.cache(functools.partial(_load_predictor, run))
     answer = functools.partial(
         answer_questions, predictor=load, explain=explain, steps=steps, as_json=as_json, show=show, refuse=warn
@@ -213,12 +215,12 @@ def predict(arguments: tuple[str, ...], path: str | None, explain: bool, steps: 
     if path is not None:
         place = f"{'<stdin>' if path == _STANDARD_INPUT else path}:"
         with open_questions(path) as file:
-            return 0 if answer(read_lines(file, *spaces), place=place) else BAD_DATA_STATUS
+            return 0 if answer(read_lines(file, askable.read), place=place) else BAD_DATA_STATUS
     if questions:
-        return 0 if answer(read_arguments(questions, *spaces), place="question ") else BAD_DATA_STATUS
+        return 0 if answer(read_arguments(questions, askable.read), place="question ") else BAD_DATA_STATUS
     report("loading the model …")
     load()
-    converse(functools.partial(answer, place=""), warn, *spaces)
+    converse(functools.partial(answer, place=""), read=askable.read, report=warn, spaces=askable.spaces)
     return 0
 
 
@@ -233,22 +235,31 @@ def _split_arguments(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str,
     return (None, arguments) if is_question or not arguments else (arguments[0], arguments[1:])
 
 
-def _read_spaces(run: str | None, *, steps: bool) -> "tuple[SpaceRecipe, ...]":
+class _Askable(NamedTuple):
+    """What can be asked: the spaces, and what reads a question that a person typed."""
+
+    spaces: "tuple[SpaceRecipe, ...]"
+    read: "Callable[[str], KnownQuestion]"
+
+
+def _find_askable(run: str | None, *, steps: bool) -> _Askable:
     """Returns what a run, or the models that come with eqstream, can be asked.
 
     Raises:
         UserError: there is no such run, or it has no `steps`.
     """
+    from eqstream.data.reference.membership import read_question
     from eqstream.seq2seq.runs.run_directory import RunDirectory
-    from eqstream.seq2seq.runs.shipped_models import list_shipped_models, list_spaces
+    from eqstream.seq2seq.runs.shipped_models import list_shipped_models, list_spaces, read_shipped_question
 
     if run is None:
-        return list_spaces(list_shipped_models())
+        models = list_shipped_models()
+        return _Askable(list_spaces(models), lambda text: read_shipped_question(text, models))
     directory = RunDirectory(run)
     spaces = directory.read_spaces()
     if steps and not directory.read_codec().options.steps:
         raise UserError(f"{run}: --steps needs a model that was trained on steps (`codec.steps`), this one was not")
-    return spaces
+    return _Askable(spaces, lambda text: read_question(text, *spaces))
 
 
 def _load_predictor(run: str | None) -> "Predictor | ShippedPredictor":

@@ -14,7 +14,7 @@ from typing import Any
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import SpaceRecipe
-from eqstream.data.reference.membership import read_question
+from eqstream.data.reference.membership import KnownQuestion, NotInSpaceError, read_question
 from eqstream.data.space.prepared_space import prepare_space
 from eqstream.seq2seq.runs.run_directory import RunDirectory, write_atomically
 
@@ -73,6 +73,25 @@ def _say_verdict(report: dict[str, Any]) -> str:
 def list_spaces(models: Sequence[ShippedModel]) -> tuple[SpaceRecipe, ...]:
     """Returns the spaces of all models, each once, in their order."""
     return tuple(dict.fromkeys(space for model in models for space in model.spaces))
+
+
+def read_shipped_question(text: str, models: Sequence[ShippedModel]) -> KnownQuestion:
+    """Returns the question that a person typed, as the first model that can be asked it writes it.
+
+    Raises:
+        UserError: `text` is no equation (with the position), or no model has it in its space (with each one's reason).
+    """
+    reason_to_names: dict[str, list[str]] = {}
+    for model in models:
+        try:
+            return read_question(text, *model.spaces)
+        except NotInSpaceError as error:
+            reason_to_names.setdefault("; ".join(error.reasons), []).append(model.name)
+    reasons = "; ".join(f"{reason} ({', '.join(names)})" for reason, names in reason_to_names.items())
+    raise UserError(
+        f"no model that comes with eqstream has `{text}` in its space: {reasons}; train one that has: "
+        "`eqstream run RECIPE --out DIR`"
+    )
 
 
 def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from eqstream import cli, prompt
 from eqstream.commands import models
 from eqstream.data.recipe import Operands, Recipe, Terms
+from eqstream.data.reference.membership import read_question
 from eqstream.pipelines.build import build
 from eqstream.prompt import answer_questions, describe_questions, open_questions, read_lines
 from eqstream.seq2seq.predict import Prediction
@@ -25,6 +26,10 @@ RECIPE = {
     "model": {"kind": "mlp-regression"},
 }
 SPACE = Recipe.from_dict(RECIPE).space
+
+
+def read(text):
+    return read_question(text, SPACE)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +162,7 @@ def answer_all(lines, monkeypatch, capsys, size):
     parrot: Any = Parrot()
     refused = []
     monkeypatch.setattr(prompt, "_QUESTIONS_PER_BATCH", size)
-    asked = read_lines(lines, SPACE)
+    asked = read_lines(lines, read)
     options = {"place": "f:", "explain": False, "steps": False, "as_json": False}
     answer_questions(asked, lambda: parrot, **options, show=print, refuse=refused.append)
     return capsys.readouterr().out.splitlines(), [line.split(":")[1] for line in refused], parrot.sizes
@@ -174,7 +179,7 @@ def test_every_line_is_answered_once_and_in_order_whatever_the_size_of_a_batch(s
 
 def test_lines_are_read_only_as_they_are_asked_for():
     lines = iter(["1+1\n"] * 10)
-    next(read_lines(lines, SPACE))
+    next(read_lines(lines, read))
     assert len(list(lines)) == 9
 
 

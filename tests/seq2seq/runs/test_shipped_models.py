@@ -1,5 +1,6 @@
 """The models that come with eqstream, judged for real, and what makes a run one of them."""
 
+import json
 import shutil
 
 import numpy as np
@@ -47,10 +48,32 @@ def test_questions_without_a_run_are_answered_in_order_by_the_smallest_model_tha
     assert result.exit_code == 0
     assert result.stdout.splitlines() == ["☑ 12 + 30 = 42", "☑ 300 - 5 = 295"]
     assert "addition-subtraction-3digit answers (0 wrong of 1,899,999 equations" in result.stderr
-    refused = CliRunner().invoke(commands, ["predict", "1.5+2"])
-    line = "question 1: the space does not contain `1.5 + 2`: operand 1.5 is not a whole number"
-    assert line in refused.stderr
-    assert not refused.stdout
+
+
+REFUSAL = (
+    "no model that comes with eqstream has `999 - 1000` in its space: operand 1000 is not from 0 to 999 "
+    "(addition-subtraction-3digit); `-` is none of the operators + (addition-10digits, addition-60digits); "
+    "train one that has: `eqstream run RECIPE --out DIR`"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output", "errors"),
+    [
+        (["999 - 1000"], "", f"question 1: {REFUSAL}\n"),
+        (["--json", "999 - 1000"], json.dumps({"line": 1, "question": "999 - 1000", "error": REFUSAL}) + "\n", ""),
+        (["1 +"], "", "question 1: '1 +' is not an equation: a number is missing at position 4\n"),
+    ],
+)
+def test_a_question_that_no_shipped_model_has_is_refused_once_with_the_reason_of_each(arguments, output, errors):
+    refused = CliRunner().invoke(commands, ["predict", *arguments], standalone_mode=False)
+    assert (refused.return_value, refused.stdout, refused.stderr) == (1, output, errors)
+
+
+def test_the_prompt_refuses_what_no_shipped_model_has_in_the_same_words(monkeypatch):
+    monkeypatch.setattr("eqstream.commands.models.is_typed", lambda: True)
+    ended = CliRunner().invoke(commands, ["predict"], input="999 - 1000\n")
+    assert REFUSAL in ended.stderr.replace("question: ", "").splitlines()
 
 
 def test_a_run_becomes_a_shipped_model_once_it_is_evaluated(tmp_path):

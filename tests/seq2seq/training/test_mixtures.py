@@ -242,10 +242,7 @@ def test_model_is_evaluated_and_asked_on_both_datasets(folder, finished):
         assert choose_examples(trained, folder / name, manifest, split=split, unseen=False).about == about
     predictor = Predictor.load(run)
     assert [each.expected for each in predictor.predict(["3 + 4", "15 - 7"])] == ["7", "8"]
-    message = (
-        "the space does not contain `16 + 1`: operand 16 is not from 0 to 12; "
-        "the space does not contain `16 + 1`: operand 16 is not from 0 to 15"
-    )
+    message = "none of the spaces contains `16 + 1`: operand 16 is not from 0 to 12; operand 16 is not from 0 to 15"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         predictor("16 + 1")
 
