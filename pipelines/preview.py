@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eqstream.data.dataset.shard_writer import ShardWriter
-from eqstream.data.recipe import Recipe, SplitRecipe
-from eqstream.data.splits.apportionment import fill_evenly
+from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting_policy import HOPELESS_POSITIONS
 from eqstream.data.splits.enumeration import BLOCK_SIZE
 from eqstream.data.splits.equation_counts import EquationCounts
@@ -22,7 +21,7 @@ from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.count_text import count_of
 from eqstream.pipelines.estimation.samples import NUM_SHOWN, Sample, draw_equations, encode_sample, show_equations
 from eqstream.pipelines.estimation.shares import ShareEstimator, Shares
-from eqstream.pipelines.estimation.sizes import MOST_SOURCES, SizeEstimator, count_classes, count_if_cheap, spread
+from eqstream.pipelines.estimation.sizes import MOST_SOURCES, SizeEstimator, count_classes, count_if_cheap, thin_out
 from eqstream.pipelines.estimation.work import count_sampled
 from eqstream.pipelines.runtime.progress import format_seconds
 
@@ -56,10 +55,10 @@ class SplitPreview:
         size = f"{'' if self.is_exact else 'about '}{count_of(self.num_equations, 'equation')}"
         if self.num_classes is not None:
             size += f" in {count_of(self.num_classes, 'class', 'classes')} of commuted twins"
-        details = [self.shares.to_text()] if self.shares.to_text() else []
-        details += self.samples or [
-            f"none found so far: a build refuses if the first {HOPELESS_POSITIONS:,} candidates have none"
-        ]
+        shares = self.shares.to_text()
+        details = [*([shares] if shares else []), *self.samples]
+        if not self.samples:
+            details = [f"none found so far: a build refuses if the first {HOPELESS_POSITIONS:,} candidates have none"]
         return [f"  {self.name:<{width}}  {size}", *(f"  {'':<{width}}    {detail}" for detail in details)]
 
 
@@ -151,7 +150,7 @@ def _describe(
     splits, samples, shares = [], [], ShareEstimator(counts.sources)
     for split in planned:
         task = next(plan_shards(counts, split))
-        draw = functools.partial(draw_equations, counts, spread([each for each in task.segments if each.count]))
+        draw = functools.partial(draw_equations, counts, thin_out(task.segments))
         samples.append(encode_sample(counts.sources.recipe, writer, draw))
         splits.append(
             SplitPreview(
@@ -171,30 +170,20 @@ def _estimate(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitP
     estimator, shares = SizeEstimator(counts), ShareEstimator(counts.sources)
     sizes, splits, samples = estimator.sizes(), [], []
     for split in counts.sources.recipe.splits:
-        draw = functools.partial(draw_equations, counts, estimator.segments(split))
+        quotas = estimator.quotas(split)
+        draw = functools.partial(draw_equations, counts, estimator.segments(split, quotas))
         samples.append(encode_sample(counts.sources.recipe, writer, draw))
-        quotas = _estimate_quotas(counts, estimator, split, sizes[split.name])
         splits.append(
             SplitPreview(
                 name=split.name,
                 num_equations=sizes[split.name],
                 is_exact=split.count is not None,
-                shares=shares.estimate(quotas),
+                shares=shares.estimate(quotas, is_exact=estimator.knows_quotas(split)),
                 num_classes=None,
                 samples=show_equations(writer, draw()),
             )
         )
     return tuple(splits), samples
-
-
-def _estimate_quotas(counts: EquationCounts, estimator: SizeEstimator, split: SplitRecipe, size: int) -> dict[int, int]:
-    """Returns about how many equations of a split come from each source."""
-    sources = estimator.sources(split)
-    if len(sources) == 1:
-        return {sources[0]: size}
-    capacities = [estimator.capacity(source) for source in sources]
-    weights = [counts.sources.sources[source].weight for source in sources]
-    return dict(zip(sources, fill_evenly(min(size, sum(capacities)), capacities, weights), strict=True))
 
 
 def _count_classes(counts: EquationCounts, split: PlannedSplit) -> int | None:

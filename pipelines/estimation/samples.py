@@ -36,11 +36,12 @@ class Sample:
 def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[EquationBlock]:
     """Returns equations near the beginnings of some segments, from each about as large a part as the segment is."""
     total = sum(segment.count for segment in segments)
+    enumerations = [counts.by_source[segment.source].enumeration for segment in segments]
+    limits = (count_sampled(counts.sources.space, enumeration) for enumeration in enumerations)
+    num_sampled = min(max(limits, default=0), MOST_ENCODED)
     blocks: list[EquationBlock | None] = []
-    for segment in segments:
-        enumeration = counts.by_source[segment.source].enumeration
-        num_sampled = min(count_sampled(counts.sources.space, enumeration), MOST_ENCODED)
-        stop = min(segment.position + max(num_sampled // len(segments), 1), enumeration.size)
+    for segment, enumeration in zip(segments, enumerations, strict=True):
+        stop = min(segment.position + math.ceil(segment.count * num_sampled / total), enumeration.size)
         most = math.ceil(segment.count * num_sampled / max(total, num_sampled))
         for positions in enumeration.position_blocks(segment.position, stop):
             blocks.append(enumeration.equations_at(positions, segment.position, most=most))

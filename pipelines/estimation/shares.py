@@ -3,6 +3,7 @@
 The candidates with few terms are few: uniform sampling gives next to none of them, which is easily overlooked.
 """
 
+import dataclasses
 import functools
 import itertools
 from collections import Counter
@@ -32,7 +33,7 @@ class Shares:
     Attributes:
         terms: number of terms to equations, for each number of terms that the space has.
         operators: operator to equations that have it, for each operator of the space.
-        total: equations in all.
+        total: equations in all; without those of sources that a sample found nothing of.
         is_exact: whether the shares follow from the sizes of shapes, not from a sample.
     """
 
@@ -56,20 +57,36 @@ class Shares:
         for numbers, text in ((self.terms, "{} terms"), (self.operators, "`{}`")):
             missing = [text.format(key) for key, number in numbers.items() if number < 0.5]
             if missing and len(missing) < len(numbers):
+                kinds = " or ".join(missing)
+                reason = f"no equation with {kinds}, too few candidates are of that kind"
+                if not self.is_exact:
+                    reason = f"a sample suggests no equation with {kinds}, few candidates are of that kind"
                 notes.append(
-                    f"note: no equation with {' or '.join(missing)}, too few candidates are of that kind; see "
+                    f"note: {reason}; see "
                     "`sampling: {balance: [terms, operators]}`, or give it a split of its own by `where`"
                 )
         return notes
 
     def to_text(self) -> str:
-        """Returns the shares, such as ``terms 2 1.1 %, 3 99 %; operators + 75 %, - 75 %``; empty if all are alike."""
+        """Returns the shares, such as ``terms 2 1.1 %, 3 99 %; operators + 75 %, - 75 %``; empty if all are alike.
+
+        What was estimated from a sample is said to be so, also that it has nothing.
+        """
         parts = []
+        if not self.total:
+            return (
+                "terms and operators: the sample has no equation" if len(self.terms) + len(self.operators) > 2 else ""
+            )
         for noun, counts in (("terms", self.terms), ("operators", self.operators)):
             if len(counts) > 1:
-                shares = [f"{key} {format_share(count / (self.total or 1))}" for key, count in counts.items()]
+                shares = [f"{key} {self._describe(count)}" for key, count in counts.items()]
                 parts.append(f"{noun} {', '.join(shares)}")
         return "; ".join(parts)
+
+    def _describe(self, count: float) -> str:
+        if self.is_exact:
+            return format_share(count / self.total)
+        return f"about {format_share(count / self.total)}" if count else "none in the sample"
 
 
 def shares_of_manifest(manifest: Manifest) -> Shares:
@@ -99,9 +116,15 @@ class ShareEstimator:
         # Splits share sources.
         self._weigh = functools.cache(functools.partial(_weigh_kinds, sources))
 
-    def estimate(self, source_to_count: Mapping[int, int]) -> Shares:
-        """Returns the shares among equations of which so many come from each source."""
-        return _unite_shares(self._sources, source_to_count, self._weigh)
+    def estimate(self, source_to_count: Mapping[int, int], *, is_exact: bool = True) -> Shares:
+        """Returns the shares among equations of which so many come from each source.
+
+        Args:
+            source_to_count: source to equations.
+            is_exact: whether these numbers are.
+        """
+        shares = _unite_shares(self._sources, source_to_count, self._weigh)
+        return dataclasses.replace(shares, is_exact=is_exact and shares.is_exact)
 
 
 def _unite_shares(
@@ -112,13 +135,14 @@ def _unite_shares(
     space = sources.recipe.space
     terms = dict.fromkeys(range(space.terms.min, space.terms.max + 1), 0.0)
     operators = dict.fromkeys(space.operators, 0.0)
-    is_exact = True
+    is_exact, total = True, 0
     for source, count in source_to_count.items():
         if not count:
             continue
         weights, is_closed = weigh(source)
         is_exact &= is_closed
-        whole = sum(weights.values()) or 1
+        whole = sum(weights.values())
+        total += count if whole else 0
         for (num_terms, operator_set), weight in weights.items():
             # Whole numbers of any size are divided, so that nothing overflows.
             number = count * weight / whole
@@ -126,7 +150,7 @@ def _unite_shares(
             for place, operator in enumerate(OPERATORS):
                 if operator_set >> place & 1:
                     operators[operator] += number
-    return Shares(terms=terms, operators=operators, total=sum(source_to_count.values()), is_exact=is_exact)
+    return Shares(terms=terms, operators=operators, total=total, is_exact=is_exact)
 
 
 def _weigh_kinds(sources: PreparedSources, number: int) -> tuple[Mapping[_Kind, int], bool]:

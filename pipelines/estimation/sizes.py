@@ -1,19 +1,26 @@
 """How many equations each split would have: exact where few candidates have to be counted, else estimated."""
 
+import bisect
+import dataclasses
 import functools
+import itertools
 import math
-from collections.abc import Sequence
+import operator
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from eqstream.data.recipe import SplitRecipe
 from eqstream.data.recipe_values import exact
 from eqstream.data.space.conditions import selection_of
+from eqstream.data.splits.apportionment import divide_proportionally
 from eqstream.data.splits.counting import CountingTask
 from eqstream.data.splits.counting_policy import count_here, next_tasks
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import Part, PlannedSplit, Segment, divide_sources
+from eqstream.data.splits.strata import fill_sources
 from eqstream.pipelines.estimation.work import count_sampled, work_per_position
 
 # Work that is done to make sizes exact, in positions of sums of two numbers.
@@ -48,6 +55,23 @@ def spread(items: Sequence) -> list:
     """Returns at most `MOST_SOURCES` of the items, evenly spread."""
     step = max(len(items) / MOST_SOURCES, 1)
     return [items[math.floor(place * step)] for place in range(min(len(items), MOST_SOURCES))]
+
+
+def thin_out(segments: Sequence[Segment]) -> list[Segment]:
+    """Returns at most `MOST_SOURCES` of the segments, with counts for which they stand in for all; deterministic.
+
+    They are those of equations that are evenly spread over all, so a kind of equations keeps about its share, in
+    however many segments it comes.
+    """
+    if len(segments) <= MOST_SOURCES:
+        return list(segments)
+    ends = list(itertools.accumulate(segment.count for segment in segments))
+    middles = [ends[-1] * (2 * place + 1) // (2 * MOST_SOURCES) for place in range(MOST_SOURCES)]
+    chosen = Counter(bisect.bisect_right(ends, middle) for middle in middles)
+    return [
+        dataclasses.replace(segments[place], count=-(-ends[-1] * number // MOST_SOURCES))
+        for place, number in sorted(chosen.items())
+    ]
 
 
 class SizeEstimator:
@@ -88,16 +112,35 @@ class SizeEstimator:
         num_kept, num_positions = self._probe(source)
         return own.enumeration.size * num_kept // max(num_positions, 1)
 
-    def segments(self, split: SplitRecipe) -> list[Segment]:
+    def quotas(self, split: SplitRecipe) -> dict[int, int]:
+        """Returns about how many equations of a split come from each source, by the rules of the plan."""
+        numbers, sizes = self.sources(split), self.sizes()
+        capacities = [self.capacity(number) for number in numbers]
+        sources = [self._counts.sources.sources[number] for number in numbers]
+        stated = sum(sizes[sharer.name] for sharer in self._sharers(split) if not sharer.rest)
+        filled = fill_sources(min(stated, sum(capacities)), capacities, sources)
+        quotas = filled
+        if split.rest:
+            quotas = list(map(operator.sub, capacities, filled))
+        elif any(filled):
+            quotas = divide_proportionally(min(sizes[split.name], sum(filled)), filled)
+        return dict(zip(numbers, quotas, strict=True))
+
+    def knows_quotas(self, split: SplitRecipe) -> bool:
+        """Returns whether what each source gives does not depend on an estimated capacity."""
+        numbers = self.sources(split)
+        return len(numbers) == 1 or all(self._counts.by_source[number].total is not None for number in numbers)
+
+    def segments(self, split: SplitRecipe, quotas: Mapping[int, int]) -> list[Segment]:
         """Returns the beginnings of some sources, of which each split that shares them gets another part."""
         sharers = self._sharers(split)
         place = sharers.index(split)
         segments = []
-        for source in spread(self.sources(split)):
-            num_kept, num_positions = self._probe(source)
+        for source, count in quotas.items():
+            num_positions = count_sampled(self._counts.sources.space, self._counts.by_source[source].enumeration)
             position = place * num_positions // len(sharers)
-            segments.append(Segment(source, first=0, count=num_kept, position=position, before=0))
-        return [segment for segment in segments if segment.count]
+            segments.append(Segment(source, first=0, count=count, position=position, before=0))
+        return thin_out([segment for segment in segments if segment.count])
 
     def _sharers(self, split: SplitRecipe) -> list[SplitRecipe]:
         """Returns the splits, this one among them, that take from the same sources."""

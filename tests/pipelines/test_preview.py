@@ -1,6 +1,8 @@
 """A preview says what a build then gives, and says it the same every time."""
 
 import dataclasses
+import functools
+import operator
 
 import pytest
 
@@ -8,6 +10,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.pipelines.describe import describe
+from eqstream.pipelines.estimation import sizes
 from eqstream.pipelines.preview import preview
 
 SPACE = {"operands": {"min": 0, "max": 99}, "operators": "+-", "terms": {"min": 2, "max": 3}}
@@ -31,6 +34,35 @@ def test_a_preview_says_what_is_built(sampling, tmp_path):
         assert split.num_equations == built.num_equations
         assert split.samples == tuple(f"{sample.question} = {sample.answer}" for sample in built.samples)
     assert expected.num_left_out == result.num_left_out
+
+
+@pytest.mark.parametrize("weights", [{}, {"terms": {2: 4}}])
+def test_shares_of_balanced_kinds_are_those_of_the_dataset_where_counting_is_not_cheap(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(sizes, "MOST_WORK", 0)
+    space = {**SPACE, "operators": "+-*", "brackets": True}
+    recipe = make_recipe(space=space, sampling={"balance": ["terms", "operators", "tree"], "weights": weights})
+    expected = preview(recipe)
+    assert expected.num_left_out is None
+    shares = functools.reduce(operator.add, [split.shares for split in expected.splits])
+    built = build(recipe, tmp_path / "out").shares
+    assert shares.total == built.total
+    assert shares.terms == pytest.approx(built.terms, abs=2)
+    assert shares.operators == pytest.approx(built.operators, abs=4)
+
+
+def test_bytes_of_balanced_kinds_are_near_those_of_the_dataset_where_counting_is_not_cheap(tmp_path, monkeypatch):
+    monkeypatch.setattr(sizes, "MOST_WORK", 0)
+    space = {**SPACE, "operators": "+-*", "brackets": True, "terms": {"min": 2, "max": 4}}
+    recipe = make_recipe(
+        space=space,
+        splits=[{"name": "train", "count": 2000}],
+        sampling={"balance": ["terms", "operators", "tree", "digits"], "weights": {"terms": {2: 100}}},
+        storage={"formats": ["tfrecord"]},
+    )
+    expected = preview(recipe).format_to_bytes["tfrecord"]
+    build(recipe, tmp_path / "out")
+    (file,) = (tmp_path / "out" / "tfrecord").rglob("*.tfrecord")
+    assert expected == pytest.approx(file.stat().st_size, rel=0.02)
 
 
 def test_one_equation_is_one_in_a_preview_and_in_what_a_build_says(tmp_path):
@@ -69,14 +101,15 @@ def test_splits_of_few_classes_are_noted():
 
 
 def test_a_split_of_which_nothing_was_found_is_told_with_what_a_build_does():
-    splits = [{"name": "train", "count": 300}, {"name": "rare", "count": 5, "where": {"answer": {"max": 1}}}]
-    space = {"operands": {"min": 0, "max": 10**6}, "operators": "+", "terms": 2}
+    where = {"answer": {"min": 7, "max": 7}, "digits": 6}
+    splits = [{"name": "train", "count": 300}, {"name": "rare", "count": 5, "where": where}]
+    space = {"operands": {"min": 0, "max": 10**6}, "operators": "+*", "terms": 2}
     result = dataclasses.replace(preview(make_recipe(space=space, splits=splits)), seconds_of_search=75.0)
     lines = result.to_text().splitlines()
-    assert lines[7:] == [
+    assert lines[8:] == [
         "  rare   5 equations",
         "           none found so far: a build refuses if the first 67,108,864 candidates have none",
-        lines[9],
+        lines[10],
         "to look at so many candidates takes up to 1:15 min in one process",
     ]
 

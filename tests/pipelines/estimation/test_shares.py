@@ -4,6 +4,7 @@ from eqstream.data.dataset.manifest import parse_manifest
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import divide_sources
+from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.build import build
 from eqstream.pipelines.estimation.shares import ShareEstimator, Shares, shares_of_manifest
 
@@ -45,6 +46,31 @@ def test_text_has_what_differs_alone():
     assert Shares(terms={2: 5}, operators={"+": 0, "-": 5}, total=5, is_exact=True).to_text() == (
         "operators + 0 %, - 100 %"
     )
+
+
+def test_text_says_what_comes_from_a_sample_and_that_it_has_nothing():
+    shares = Shares(terms={2: 25, 3: 75, 4: 0}, operators={"+": 100}, total=100, is_exact=False)
+    assert shares.to_text() == "terms 2 about 25 %, 3 about 75 %, 4 none in the sample"
+    nothing = Shares(terms={2: 0}, operators={"+": 0, "-": 0}, total=0, is_exact=False)
+    assert nothing.to_text() == "terms and operators: the sample has no equation"
+    assert nothing.list_notes() == []
+    assert shares.list_notes() == [
+        "note: a sample suggests no equation with 4 terms, few candidates are of that kind; see "
+        "`sampling: {balance: [terms, operators]}`, or give it a split of its own by `where`"
+    ]
+
+
+def test_sources_of_which_a_sample_finds_nothing_have_no_shares():
+    where = {"answer": {"min": 7, "max": 7}, "digits": 6}
+    recipe = Recipe.from_dict(
+        {
+            "name": "sums",
+            "space": {"operands": {"min": 0, "max": 10**6}, "operators": "+*"},
+            "splits": [{"name": "rare", "count": 5, "where": where}],
+        }
+    )
+    shares = ShareEstimator(PreparedSources(recipe)).estimate({0: 5})
+    assert shares == Shares(terms={2: 0}, operators={"+": 0, "*": 0}, total=0, is_exact=False)
 
 
 def test_what_no_equation_is_likely_to_have_is_noted():

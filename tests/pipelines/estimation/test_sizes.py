@@ -4,10 +4,10 @@ from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import parse
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.equation_counts import EquationCounts
-from eqstream.data.splits.plan import divide_sources
+from eqstream.data.splits.plan import Segment, divide_sources
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.estimation import sizes
-from eqstream.pipelines.estimation.sizes import SizeEstimator, count_classes, count_if_cheap
+from eqstream.pipelines.estimation.sizes import SizeEstimator, count_classes, count_if_cheap, thin_out
 from tests.brute_force import make_recipe, pick
 
 BRACKETS = {"operands": {"min": 0, "max": 3}, "operators": "+*", "terms": {"min": 2, "max": 4}, "brackets": True}
@@ -36,6 +36,30 @@ def test_what_is_cheap_is_counted_and_the_rest_estimated(monkeypatch):
     estimated = SizeEstimator(fresh).sizes()["whole"]
     assert estimated == pytest.approx(planned[0].num_equations, rel=0.1)
     assert SizeEstimator(fresh).capacity(0) == estimated
+
+
+@pytest.mark.parametrize("keys", [("terms",), ("terms", "operators", "tree", "digits")])
+def test_quotas_are_those_of_the_plan(keys):
+    sampling = {"balance": list(keys), "weights": {"terms": {2: 3}}}
+    splits = [{"name": "train", "count": 300}, {"name": "rest", "rest": True}]
+    # Without twins nothing is cut off.
+    recipe = make_recipe(BRACKETS, splits, sampling=sampling, commuted="drop")
+    counts = count_for_plan(recipe)
+    estimator = SizeEstimator(counts)
+    for split, planned in zip(recipe.splits, divide_sources(counts), strict=True):
+        quotas = {source: count for source, count in estimator.quotas(split).items() if count}
+        assert quotas == {part.source: part.count for part in planned.parts}
+        assert estimator.knows_quotas(split)
+
+
+def test_some_segments_stand_for_all():
+    counts = [1] * 75 + [25]
+    segments = [Segment(source, first=0, count=count, position=0, before=0) for source, count in enumerate(counts)]
+    thinned = thin_out(segments)
+    assert thinned == thin_out(segments)
+    assert [segment.source for segment in thinned] == [3, 9, 15, 21, 28, 34, 40, 46, 53, 59, 65, 71, 75]
+    assert [segment.count for segment in thinned] == [7] * 12 + [25]
+    assert thin_out(segments[:16]) == segments[:16]
 
 
 def test_sizes_that_are_stated_are_taken_and_the_rest_is_what_they_leave():
