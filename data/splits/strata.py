@@ -188,7 +188,7 @@ def _refuse_more(num_strata: int) -> None:
     if num_strata > MAX_STRATA:
         raise UserError(
             f"`sampling: balanced` finds over {MAX_STRATA:,} combinations of shape and operand lengths; "
-            "use fewer terms or shorter operands, or `sampling: uniform`"
+            "use fewer terms or shorter operands, `sampling: {balance: [terms, digits]}`, or `sampling: uniform`"
         )
 
 

@@ -29,7 +29,11 @@ def test_condition_on_brackets_is_refused_where_twins_stay_together(wanted):
 
 def test_too_many_strata_are_refused():
     space = {"operands": {"min": 0, "max": 10**12}, "terms": 6}
-    with pytest.raises(
-        UserError, match="`sampling: balanced` finds over 20,000 combinations of shape and operand lengths"
-    ):
+    with pytest.raises(UserError) as caught:
         PreparedSources(make_recipe(space, sampling="balanced"))
+    assert str(caught.value) == (
+        "`sampling: balanced` finds over 20,000 combinations of shape and operand lengths; use fewer terms or shorter "
+        "operands, `sampling: {balance: [terms, digits]}`, or `sampling: uniform`"
+    )
+    # What it offers works.
+    assert len(PreparedSources(make_recipe(space, sampling={"balance": ["terms", "digits"]}))) == 13
