@@ -136,8 +136,8 @@ def draw_error_histogram(title: str, errors: Sequence[ErrorCount], num_unreadabl
     figure = Figure(figsize=(bounded(1.2 + 0.85 * len(names), 5.6, 13.0), 3.9), layout="constrained")
     axes = figure.add_subplot()
     _draw_bars(axes, totals, ones)
-    step = -(-len(names) // _MAX_LABELLED_BARS)
-    axes.set_xticks(range(0, len(names), step), names[::step], fontsize="small")
+    named = _choose_named_bars(len(names), [place for place, key in enumerate(keys) if not key[0]], num_unreadable > 0)
+    axes.set_xticks(named, [names[place] for place in named], fontsize="small")
     axes.set(title=title, xlabel="error: the model's answer minus the right one", ylabel="wrong answers")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -146,6 +146,14 @@ def draw_error_histogram(title: str, errors: Sequence[ErrorCount], num_unreadabl
         axes.text(0.5, 0.5, "no wrong answers", transform=axes.transAxes, ha="center", va="center", fontsize="x-large")
         axes.set_yticks([0])
     return figure
+
+
+def _choose_named_bars(num_bars: int, zeros: Sequence[int], is_last_unreadable: bool) -> list[int]:
+    """Returns which bars have a label: ranges of errors at equal distances, and all that are none, in any case."""
+    kept = [*zeros, *([num_bars - 1] if is_last_unreadable else [])]
+    step = -(-num_bars // _MAX_LABELLED_BARS)
+    ranges = [place for place in range(0, num_bars, step) if all(abs(place - other) >= step for other in kept)]
+    return sorted([*ranges, *kept])
 
 
 def _draw_bars(axes: Axes, totals: Sequence[int], ones: Sequence[int]) -> None:

@@ -231,6 +231,17 @@ def test_errors_of_many_magnitudes_keep_their_labels_apart():
     assert axes.get_xticklabels()[-1].get_text() == "$+10^{25}$ …\n$+10^{26}$"
 
 
+def test_what_is_no_range_of_errors_has_its_label_among_many_bars():
+    errors = [
+        ErrorCount(sign=sign, place=place, num_answers=1, num_off_by_one=0) for sign in (-1, 1) for place in range(9)
+    ]
+    errors.append(ErrorCount(sign=0, place=0, num_answers=1, num_off_by_one=0))
+    axes = learning_curves.draw_error_histogram("wide", errors, 1).axes[0]
+    names = dict(zip(axes.get_xticks().tolist(), [label.get_text() for label in axes.get_xticklabels()], strict=True))
+    assert (names[9], names[19]) == ("0, written\notherwise", "no\nnumber")
+    assert list(names) == [0, 2, 4, 6, 9, 12, 14, 16, 19]
+
+
 def places_of(*counts):
     return [
         GroupCount(value=str(number), num_examples=total, num_right=right)
