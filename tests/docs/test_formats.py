@@ -1,0 +1,42 @@
+"""The description of formats names all that is written."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from eqstream.seq2seq.analysis.breakdown import GroupCount
+from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, EvaluationReport
+from eqstream.seq2seq.analysis.wrong_answers import ErrorCount, WrongAnswer
+
+FORMATS = Path(__file__).parents[2] / "docs" / "formats.md"
+
+
+def describe_report() -> dict[str, str]:
+    """Returns what the section on evaluation reports says of each key."""
+    section = FORMATS.read_text(encoding="utf-8").split("## Evaluation reports")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ", 1) for line in section.splitlines() if line.startswith("| `")]
+    return {key: meaning for keys, meaning in rows for key in re.findall("`(.+?)`", keys)}
+
+
+def names_of(cls: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(cls)}
+
+
+def test_each_key_of_a_report_is_described():
+    assert describe_report().keys() == names_of(EvaluationReport) - {"files"} | {"exact_match"}
+
+
+@pytest.mark.parametrize(
+    ("key", "cls"),
+    [
+        ("tables", GroupCount),
+        ("errors", ErrorCount),
+        ("edge_cases", EdgeCaseResult),
+        ("commuting", CommutingCount),
+        ("worst", WrongAnswer),
+    ],
+)
+def test_each_key_inside_of_a_report_is_described(key, cls):
+    assert names_of(cls) <= set(re.findall("`(.+?)`", describe_report()[key]))
