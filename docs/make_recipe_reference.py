@@ -63,8 +63,8 @@ PARTS = (
         Balance,
         "As a mapping: takes equally many equations of each kind as far as they reach, one key within the other. A "
         "build refuses `sampling: balanced` with over 20,000 combinations of shape and operand lengths, and a mapping "
-        "with over 20,000 kinds. It also refuses `operators` and `tree` in `balance` where a number of terms has over 65,536 "
-        "shapes; `{balance: [terms, digits]}` works with any number of shapes.",
+        "with over 20,000 kinds. It also refuses `operators` and `tree` in `balance` where a number of terms has over "
+        "65,536 shapes; `{balance: [terms, digits]}` works with any number of shapes.",
     ),
     Part(
         "splits",
