@@ -180,3 +180,8 @@ def test_users_program_passes_a_strict_type_checker(tmp_path):
     assert [each["message"] for each in found if each["file"].endswith("users.py")] == []
     errors = [each["message"] for each in found if each["file"].endswith("wrong.py")]
     assert '"bild" is not a known attribute of module "eqstream"' in errors
+
+
+def test_the_guide_for_programs_names_each_public_name():
+    guide = (ROOT / "docs/from-python.md").read_text(encoding="utf-8")
+    assert [name for name in eqstream.__all__ if not name.startswith("_") and f"`{name}`" not in guide] == []
