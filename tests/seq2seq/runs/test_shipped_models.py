@@ -53,8 +53,8 @@ def test_questions_without_a_run_are_answered_in_order_by_the_smallest_model_tha
 
 REFUSAL = (
     "no model that comes with eqstream has `999 - 1000` in its space: operand 1000 is not from 0 to 999 "
-    "(addition-subtraction-3digit, arithmetic-4); `-` is none of the operators + (addition-10digits, addition-60digits); "
-    "train one that has: `eqstream run RECIPE --out DIR`"
+    "(addition-subtraction-3digit, arithmetic-4); `-` is none of the operators + "
+    "(addition-10digits, addition-60digits); train one that has: `eqstream run RECIPE --out DIR`"
 )
 
 
