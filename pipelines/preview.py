@@ -19,7 +19,7 @@ from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, plan_shards
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.count_text import count_of
-from eqstream.pipelines.estimation.samples import NUM_SHOWN, Sample, draw_equations, encode_sample, show_equations
+from eqstream.pipelines.estimation.samples import NUM_SHOWN, Sample, draw_equations, encode_samples, show_equations
 from eqstream.pipelines.estimation.shares import ShareEstimator, Shares
 from eqstream.pipelines.estimation.sizes import MOST_SOURCES, SizeEstimator, count_classes, count_if_cheap, thin_out
 from eqstream.pipelines.estimation.work import count_sampled
@@ -146,12 +146,11 @@ def preview(recipe: Recipe) -> Preview:
 def _describe(
     counts: EquationCounts, planned: tuple[PlannedSplit, ...], writer: ShardWriter
 ) -> tuple[tuple[SplitPreview, ...], list[Sample]]:
-    """Returns the splits of a plan, and a sample of each one's first shard."""
-    splits, samples, shares = [], [], ShareEstimator(counts.sources)
+    """Returns the splits of a plan, and a sample for each, of first shards."""
+    splits, draws, shares = [], [], ShareEstimator(counts.sources)
     for split in planned:
         task = next(plan_shards(counts, split))
-        draw = functools.partial(draw_equations, counts, thin_out(task.segments))
-        samples.append(encode_sample(counts.sources.recipe, writer, draw))
+        draws.append(functools.partial(draw_equations, counts, thin_out(task.segments)))
         splits.append(
             SplitPreview(
                 name=split.name,
@@ -162,17 +161,18 @@ def _describe(
                 samples=show_equations(writer, [writer.first_equations(task, NUM_SHOWN)]),
             )
         )
-    return tuple(splits), samples
+    sizes = [split.num_equations for split in planned]
+    return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes)
 
 
 def _estimate(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitPreview, ...], list[Sample]]:
     """Returns the splits and a sample of each, estimated from the beginnings of their sources."""
     estimator, shares = SizeEstimator(counts), ShareEstimator(counts.sources)
-    sizes, splits, samples = estimator.sizes(), [], []
+    sizes, splits, draws = estimator.sizes(), [], []
     for split in counts.sources.recipe.splits:
         quotas = estimator.quotas(split)
         draw = functools.partial(draw_equations, counts, estimator.segments(split, quotas))
-        samples.append(encode_sample(counts.sources.recipe, writer, draw))
+        draws.append(draw)
         splits.append(
             SplitPreview(
                 name=split.name,
@@ -183,6 +183,7 @@ def _estimate(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitP
                 samples=show_equations(writer, draw()),
             )
         )
+    samples = encode_samples(counts.sources.recipe, writer, draws, sizes=[split.num_equations for split in splits])
     return tuple(splits), samples
 
 

@@ -16,6 +16,8 @@ from eqstream.pipelines.estimation.work import count_sampled
 NUM_SHOWN = 3
 # Some row groups of Parquet: more equations hardly change the bytes of one.
 MOST_ENCODED = 1 << 14
+# Each takes some 10 ms.
+MOST_SAMPLED_SPLITS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,24 @@ def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[
     return [block for block in blocks if block is not None]
 
 
-def encode_sample(recipe: Recipe, writer: ShardWriter, draw: Callable[[], list[EquationBlock]]) -> Sample:
+def encode_samples(
+    recipe: Recipe, writer: ShardWriter, draws: Sequence[Callable[[], list[EquationBlock]]], *, sizes: Sequence[int]
+) -> list[Sample]:
+    """Returns a sample for each split: its own, or for all but the largest splits that of the smallest among these.
+
+    Args:
+        recipe: of the splits.
+        writer: of the recipe.
+        draws: for each split, what returns the equations of its sample.
+        sizes: of the splits.
+    """
+    largest = sorted(range(len(sizes)), key=lambda place: -sizes[place])[:MOST_SAMPLED_SPLITS]
+    encoded = {place: _encode_sample(recipe, writer, draws[place]) for place in sorted(largest)}
+    smallest = min(encoded.values(), key=lambda sample: sample.num_equations or math.inf)
+    return [encoded.get(place, smallest) for place in range(len(sizes))]
+
+
+def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Callable[[], list[EquationBlock]]) -> Sample:
     """Returns the equations that `draw` returns, encoded in all formats of the recipe."""
     # The first time builds tables that a build builds once.
     _write(recipe, writer, [block.take(slice(0, 1)) for block in draw()])
