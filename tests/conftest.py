@@ -1,6 +1,7 @@
 """Settings that all tests share."""
 
 import gc
+import signal
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,12 @@ settings.load_profile("eqstream")
 
 # Examples that train first, as others do that always run; `docs/from-python.md`, whose code a test runs, has them, too.
 SLOW_EXAMPLES = {"eqstream.models.evaluate", "eqstream.models.load_model"}
+
+
+def pytest_configure():
+    """Lets tests and what they start take Ctrl-C: a shell's background jobs ignore it, and so does all they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
