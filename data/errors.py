@@ -1,5 +1,22 @@
 """The errors that a user is meant to read."""
 
+_NUM_ENDS = 10
+
+
+def shorten(text: str, *, max_length: int = 80, unit: str = "characters") -> str:
+    r"""Returns a text as an error shows it: escaped where it does not print, without its middle where it is long.
+
+    >>> print(shorten("1 + 2"), shorten("\x1b[31m"), shorten("9" * 100))
+    1 + 2 \x1b[31m 9999999999…9999999999 (100 characters)
+    """
+    if len(text) > max_length:
+        return f"{_escape(text[:_NUM_ENDS])}…{_escape(text[-_NUM_ENDS:])} ({len(text):,} {unit})"
+    return _escape(text)
+
+
+def _escape(text: str) -> str:
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
 
 class UserError(ValueError):
     """A mistake in what the user asked for or in the files at hand.

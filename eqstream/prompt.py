@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import UserError, shorten
 from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.reference.membership import KnownQuestion
 
@@ -164,8 +164,9 @@ def describe_questions(space: SpaceRecipe) -> str:
     operands = space.operands
     decimals = f" with up to {operands.decimals} decimal{'s' if operands.decimals > 1 else ''}"
     operators = " or ".join(filter(None, [", ".join(space.operators[:-1]), space.operators[-1]]))
+    least, most = (shorten(str(end), max_length=30, unit="digits") for end in (operands.min, operands.max))
     return (
-        f"{terms} from {operands.min} to {operands.max}{decimals if operands.decimals else ''}, joined by {operators}"
+        f"{terms} from {least} to {most}{decimals if operands.decimals else ''}, joined by {operators}"
         f"{', with or without brackets' if space.brackets else ''}"
     )
 

@@ -62,8 +62,8 @@ class Prediction:
     def to_text(self, explain: bool = False, *, steps: bool = False) -> str:
         """Returns a line such as `☑ 31 + 87 = 118`.
 
-        With `explain`, one more per character follows, or one with the estimate; with `steps`, the solution's lines, up
-        to the first one that is wrong with what is wrong.
+        With `explain`, one more per character follows, or one with the estimate; with `steps`, the solution's lines,
+        the first one that is wrong with what is wrong, or one that says that there are none.
         """
         line = f"☑ {self.question} = {self.predicted}"
         if not self.is_correct:
@@ -77,6 +77,9 @@ class Prediction:
         return line
 
     def _list_steps(self) -> Iterator[str]:
+        if not self.solution:
+            yield "this model answers at once, without steps"
+            return
         yield f"  {self.question}"
         is_marked = False
         for each in self.solution:
@@ -234,4 +237,5 @@ class ShippedPredictor:
 def _describe_writing(options: CodecOptions) -> str:
     parts = ["last character first"] if options.reverse_answer else []
     parts += ["zeros fill it up"] if options.zero_padding else []
-    return f"as the model writes it: {', '.join([*parts, '∎ ends it'])}"
+    what = "the last line, as" if options.steps else "as"
+    return f"{what} the model writes it: {', '.join([*parts, '∎ ends it'])}"

@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import UserError, shorten
 from eqstream.data.recipe import SpaceRecipe, Terms
 from eqstream.data.recipe_values import Range
 from eqstream.data.reference.evaluation import (
@@ -60,7 +60,7 @@ class NotInSpaceError(UserError):
     def __str__(self) -> str:
         """Returns it as one line."""
         refusal = "the space does not contain" if len(self.reasons) == 1 else "none of the spaces contains"
-        return f"{refusal} `{self.question}`: {'; '.join(self.reasons)}"
+        return f"{refusal} `{shorten(self.question)}`: {'; '.join(self.reasons)}"
 
 
 class KnownQuestion(NamedTuple):
@@ -163,15 +163,23 @@ def check_membership(facts: Facts, space: SpaceRecipe) -> None:
     operands = Range(min=space.operands.min, max=space.operands.max)
     for operand in facts.operands:
         if not operands.contains(operand):
-            raise NotInSpaceError(question, f"operand {decimal_text(operand)} is not {_describe_range(operands)}")
+            raise NotInSpaceError(
+                question, f"operand {_shorten(decimal_text(operand))} is not {_describe_range(operands)}"
+            )
         if (operand * 10**space.operands.decimals) % 1:
-            raise NotInSpaceError(question, f"operand {decimal_text(operand)} {too_fine(space.operands.decimals)}")
+            raise NotInSpaceError(
+                question, f"operand {_shorten(decimal_text(operand))} {too_fine(space.operands.decimals)}"
+            )
     if not space.answer.contains(facts.answer_value):
-        raise NotInSpaceError(question, f"its answer {facts.answer} is not {_describe_range(space.answer)}")
+        raise NotInSpaceError(question, f"its answer {_shorten(facts.answer)} is not {_describe_range(space.answer)}")
 
 
 def _describe_range(limits: Range | Terms) -> str:
-    low, high = limits.min, limits.max
+    low, high = (None if end is None else _shorten(str(end)) for end in (limits.min, limits.max))
     if low is None or high is None:
         return f"at least {low}" if high is None else f"at most {high}"
-    return str(low) if low == high else f"from {low} to {high}"
+    return low if low == high else f"from {low} to {high}"
+
+
+def _shorten(number: str) -> str:
+    return shorten(number, max_length=30, unit="digits")

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 # A value of `evaluate --split`.
 _ALL_SPLITS = "all"
 _STANDARD_INPUT = "-"
+# A question that a model which comes with eqstream solves line by line.
+_SOLVED_QUESTION = "847 / 7 - 12"
 # Questions have none, names of directories nearly always.
 _HAS_LETTER = re.compile("[A-Za-z]").search
 
@@ -177,9 +179,9 @@ def _render_report(result: "EvaluationReport") -> str:
 
 @click.command(
     short_help="Ask a model questions.",
-    epilog="""\b
+    epilog=f"""\b
 Examples:
-  eqstream predict "84138 / 37" --steps          a model that comes with eqstream
+  eqstream predict "{_SOLVED_QUESTION}" --steps        a model that comes with eqstream
   eqstream predict out/run "123+456"
   eqstream predict out/run --file questions.txt --json
   eqstream predict out/run                       a prompt; quit or Ctrl-D ends""",

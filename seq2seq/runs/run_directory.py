@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eqstream.data.configuration import from_mapping
+from eqstream.data.configuration import describe_type, from_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
@@ -33,6 +33,9 @@ from eqstream.data.versions import EQSTREAM_VERSION, tool_versions
 
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
 RUN_VERSION = 1
+# Of `run.json`, what runs of all versions have.
+_KEYS = ("run_version", "recipe", "data_directory", "data_fingerprint", "data_name", "versions")
+_CURE = "put an undamaged copy in its place or train again"
 _FILES = ("run.json", "codec.json", "log.csv", "samples.txt", "model.keras", "last.keras", "state.npz")
 # `verdicts` held what is in `reports` now.
 _FOLDERS = ("logs", "plots", "reports", "verdicts", "tensorboard")
@@ -122,9 +125,14 @@ class RunDirectory:
             raise UserError(f"{self.path} is not a run: it has no run.json")
         try:
             description = json.loads(self.run_json.read_text(encoding="utf-8"))
-            run_version = int(description["run_version"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{self.run_json} is damaged: {error}") from error
+        except OSError as error:
+            raise UserError(f"{self.run_json} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise UserError(f"{self.run_json} is damaged: it is not JSON: {error}; {_CURE}") from error
+        fault = _find_fault(description)
+        if fault is not None:
+            raise UserError(f"{self.run_json} is damaged: {fault}; {_CURE}")
+        run_version = description["run_version"]
         if run_version > RUN_VERSION:
             raise UserError(
                 f"{self.path} has run version {run_version}, known are up to {RUN_VERSION}: update eqstream"
@@ -136,7 +144,11 @@ class RunDirectory:
 
         Runs of the first releases may lack it: at the time that meant `repeat-vector`.
         """
-        recipe = Recipe.from_dict(self.read_description()["recipe"])
+        description = self.read_description()
+        try:
+            recipe = Recipe.from_dict(description["recipe"])
+        except UserError as error:
+            raise UserError(f"{self.run_json} is damaged: in its recipe, {error}; {_CURE}") from error
         return with_kind(recipe, "repeat-vector")
 
     def read_spaces(self) -> tuple[SpaceRecipe, ...]:
@@ -155,6 +167,17 @@ class RunDirectory:
     def read_codec(self) -> Codec:
         """Returns the codec that the model was trained with."""
         return Codec.load(self.codec_json)
+
+
+def _find_fault(description: Any) -> str | None:
+    """Returns what is wrong with the contents of `run.json`, None if its keys are there or it is of a newer version."""
+    if not isinstance(description, dict):
+        return f"it must hold a mapping, got {describe_type(description)}"
+    version = description.get("run_version", RUN_VERSION)
+    if not isinstance(version, int) or version < 1:
+        return f"`run_version` must be a whole number of at least 1, got {describe_type(version)}"
+    missing = [name for name in _KEYS if name not in description]
+    return f"the key `{missing[0]}` is missing" if missing and version <= RUN_VERSION else None
 
 
 def with_kind(recipe: Recipe, kind: str) -> Recipe:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import UserError, shorten
 from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.reference.evaluation import list_operators
 from eqstream.data.reference.membership import KnownQuestion, NotInSpaceError, read_question
+from eqstream.data.reference.parsing import parse
 from eqstream.data.space.prepared_space import prepare_space
 from eqstream.seq2seq.runs.run_directory import RunDirectory, write_atomically
 
@@ -79,18 +81,49 @@ def read_shipped_question(text: str, models: Sequence[ShippedModel]) -> KnownQue
     """Returns the question that a person typed, as the first model that can be asked it writes it.
 
     Raises:
-        UserError: `text` is no equation (with the position), or no model has it in its space (with each one's reason).
+        UserError: `text` is no equation (with the position), or no model has it in its space (with the reasons).
     """
-    reason_to_names: dict[str, list[str]] = {}
+    refusals: list[tuple[ShippedModel, NotInSpaceError]] = []
     for model in models:
         try:
             return read_question(text, *model.spaces)
         except NotInSpaceError as error:
-            reason_to_names.setdefault("; ".join(error.reasons), []).append(model.name)
-    reasons = "; ".join(f"{reason} ({', '.join(names)})" for reason, names in reason_to_names.items())
+            refusals.append((model, error))
     raise UserError(
-        f"no model that comes with eqstream has `{text}` in its space: {reasons}; train one that has: "
-        "`eqstream run RECIPE --out DIR`"
+        f"no model that comes with eqstream has `{shorten(refusals[0][1].question)}` in its space: "
+        f"{_list_reasons(refusals)}; train one that has: `eqstream run RECIPE --out DIR`"
+    )
+
+
+def _list_reasons(refusals: Sequence[tuple[ShippedModel, NotInSpaceError]]) -> str:
+    """Returns the reasons of the models that come nearest to a question, each reason once.
+
+    These are the ones with its operators, if there are any, and of them those that no other one exceeds.
+    """
+    operators = set(list_operators(parse(refusals[0][1].question)))
+    able = [each for each in refusals if any(operators <= set(space.operators) for space in each[0].spaces)]
+    nearest: list[tuple[ShippedModel, NotInSpaceError]] = []
+    for model, error in reversed(able or refusals):
+        if not any(_exceeds(wider, model) for wider, _ in nearest):
+            nearest.insert(0, (model, error))
+    reason_to_names: dict[str, list[str]] = {}
+    for model, error in nearest:
+        reason_to_names.setdefault("; ".join(error.reasons), []).append(model.name)
+    return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in reason_to_names.items())
+
+
+def _exceeds(one: ShippedModel, other: ShippedModel) -> bool:
+    """Returns whether all that a person can ask the other model has a wider space of the first one, answers aside."""
+    return all(any(_covers(wide, narrow) for wide in one.spaces) for narrow in other.spaces)
+
+
+def _covers(wide: SpaceRecipe, narrow: SpaceRecipe) -> bool:
+    return (
+        set(narrow.operators) <= set(wide.operators)
+        and wide.terms.min <= narrow.terms.min <= narrow.terms.max <= wide.terms.max
+        and wide.operands.min <= narrow.operands.min <= narrow.operands.max <= wide.operands.max
+        and narrow.operands.decimals <= wide.operands.decimals
+        and narrow.brackets <= wide.brackets
     )
 
 

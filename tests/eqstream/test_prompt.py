@@ -192,6 +192,10 @@ def test_lines_are_read_only_as_they_are_asked_for():
             "2 to 4 numbers from 0 to 12, joined by +, - or *, with or without brackets",
         ),
         (
+            {"operands": Operands(min=0, max=10**60 - 1)},
+            "2 numbers from 0 to 9999999999…9999999999 (60 digits), joined by +",
+        ),
+        (
             {"operands": Operands(min=-1, max=1, decimals=2), "terms": Terms(min=1, max=1)},
             "1 number from -1 to 1 with up to 2 decimals, joined by +",
         ),

@@ -10,7 +10,7 @@ from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, next_line
 from eqstream.seq2seq.models import solving
 from eqstream.seq2seq.models.decoding import DecodedAnswers
-from eqstream.seq2seq.predict import Predictor
+from eqstream.seq2seq.predict import Prediction, Predictor
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 from tests.brute_force import make_recipe
 
@@ -40,6 +40,8 @@ def test_a_fraction_that_is_answered_by_itself_is_the_answer(monkeypatch):
     predictor = make_predictor(monkeypatch, "fraction", lambda line: line)
     (prediction,) = predictor.predict(["2 / 3"])
     assert prediction.to_text(steps=True) == "☑ 2 / 3 = 2/3\n      2 / 3\n    = 2/3"
+    # Characters are those of the last line alone.
+    assert "\n    the last line, as the model writes it: ∎ ends it\n" in prediction.to_text(explain=True)
 
 
 def test_elsewhere_a_quotient_that_is_answered_by_itself_is_no_answer(monkeypatch):
@@ -57,3 +59,8 @@ def test_lines_behind_one_without_an_answer_have_a_fault_too(monkeypatch):
         "it has no value: it divides by zero",
         "the line before it has no answer: 4 is divided by zero",
     ]
+
+
+def test_a_model_without_steps_says_so():
+    prediction = Prediction(question="1 + 2", predicted="3", expected="3")
+    assert prediction.to_text(steps=True) == "☑ 1 + 2 = 3\n    this model answers at once, without steps"

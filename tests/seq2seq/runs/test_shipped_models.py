@@ -1,6 +1,7 @@
 """The models that come with eqstream, judged for real, and what makes a run one of them."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -8,9 +9,18 @@ import pytest
 from click.testing import CliRunner
 
 from eqstream.cli import commands
+from eqstream.commands import models
 from eqstream.data.errors import UserError
+from eqstream.data.recipe import Operands, SpaceRecipe, Terms
 from eqstream.seq2seq.predict import ShippedPredictor
-from eqstream.seq2seq.runs.shipped_models import DIRECTORY, list_shipped_models, ship
+from eqstream.seq2seq.runs.run_directory import RunDirectory
+from eqstream.seq2seq.runs.shipped_models import (
+    DIRECTORY,
+    ShippedModel,
+    list_shipped_models,
+    read_shipped_question,
+    ship,
+)
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 
 MODELS = list_shipped_models()
@@ -53,8 +63,7 @@ def test_questions_without_a_run_are_answered_in_order_by_the_smallest_model_tha
 
 REFUSAL = (
     "no model that comes with eqstream has `999 - 1000` in its space: operand 1000 is not from 0 to 999 "
-    "(addition-subtraction-3digit, arithmetic-4); `-` is none of the operators + "
-    "(addition-10digits, addition-60digits); train one that has: `eqstream run RECIPE --out DIR`"
+    "(arithmetic-4); train one that has: `eqstream run RECIPE --out DIR`"
 )
 
 
@@ -66,9 +75,64 @@ REFUSAL = (
         (["1 +"], "", "question 1: '1 +' is not an equation: a number is missing at position 4\n"),
     ],
 )
-def test_a_question_that_no_shipped_model_has_is_refused_once_with_the_reason_of_each(arguments, output, errors):
+def test_a_question_that_no_shipped_model_has_is_refused_once_with_the_reason_of_the_nearest(arguments, output, errors):
     refused = CliRunner().invoke(commands, ["predict", *arguments], standalone_mode=False)
     assert (refused.return_value, refused.stdout, refused.stderr) == (1, output, errors)
+
+
+def make_model(name: str, operators: str, *, max_terms: int, most: int) -> ShippedModel:
+    """Returns a model without weights."""
+    space = SpaceRecipe(
+        operands=Operands(min=0, max=most), operators=operators, terms=Terms(min=1, max=max_terms), brackets=False
+    )
+    return ShippedModel(name=name, run=RunDirectory(name), spaces=(space,), verdict="")
+
+
+MADE_UP = [
+    make_model("sums", "+-", max_terms=2, most=999),
+    make_model("all", "+-*/", max_terms=32, most=999),
+    make_model("long", "+", max_terms=2, most=10**9 - 1),
+    make_model("longest", "+", max_terms=2, most=10**60 - 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "reasons"),
+    [
+        ("1.5+2", "1.5 + 2", "operand 1.5 is not a whole number (all, longest)"),
+        ("1000-1", "1000 - 1", "operand 1000 is not from 0 to 999 (all)"),
+        (
+            "1000+1000+1\x1f=",
+            "1000 + 1000 + 1",
+            "operand 1000 is not from 0 to 999 (all); it has 3 terms, not from 1 to 2 (longest)",
+        ),
+        (
+            f"{'1' * 61}+1",
+            f"{'1' * 61} + 1",
+            "operand 1111111111…1111111111 (61 digits) is not from 0 to 999 (all); operand 1111111111…1111111111 "
+            "(61 digits) is not from 0 to 9999999999…9999999999 (60 digits) (longest)",
+        ),
+        (
+            f"{'1+' * 40}1",
+            "1 + 1 + 1 … 1 + 1 + 1 (161 characters)",
+            "it has 41 terms, not from 1 to 32 (all); it has 41 terms, not from 1 to 2 (longest)",
+        ),
+    ],
+    ids=["decimals", "operators", "control character", "digits", "terms"],
+)
+def test_the_refusal_is_short_and_names_the_models_that_come_nearest(text, question, reasons):
+    with pytest.raises(UserError) as refused:
+        read_shipped_question(text, MADE_UP)
+    assert str(refused.value) == (
+        f"no model that comes with eqstream has `{question}` in its space: {reasons}; "
+        "train one that has: `eqstream run RECIPE --out DIR`"
+    )
+
+
+def test_the_examples_of_the_help_are_questions_of_shipped_models():
+    examples = re.findall(r'^  eqstream predict "(.*?)"', str(models.predict.epilog), re.MULTILINE)
+    assert examples
+    assert [example for example in examples if not any(model.holds(example) for model in MODELS)] == []
 
 
 def test_the_prompt_refuses_what_no_shipped_model_has_in_the_same_words(monkeypatch):
