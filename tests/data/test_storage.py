@@ -98,17 +98,19 @@ def failing(times: int, status: str, body: bytes = b"", headers=(), only: str = 
 @pytest.mark.parametrize(
     "fault",
     [
-        failing(2, "503 Slow Down"),
-        failing(2, "500 Internal Server Error"),
+        # Each failure is waited for longer than the one before.
+        failing(1, "503 Slow Down"),
+        pytest.param(failing(2, "503 Slow Down"), marks=pytest.mark.slow),
+        pytest.param(failing(2, "500 Internal Server Error"), marks=pytest.mark.slow),
         failing(
-            2,
+            1,
             "206 Partial Content",
             b"short",
             [("Content-Length", "10000"), ("Content-Range", "bytes 0-9999/20000")],
             "GET",
         ),
     ],
-    ids=["503", "500", "cut off"],
+    ids=["503", "503 twice", "500 twice", "cut off"],
 )
 def test_what_fails_some_times_is_asked_for_again(local, store, fault):
     here, there = open_train(local / "none", "tfrecord"), open_train(store.uri("none"), "tfrecord")
@@ -222,7 +224,7 @@ def test_what_is_not_there_below_gs_is_named(gcs):
 
 def test_a_server_that_goes_away_in_the_middle_ends_in_one_line(local, store, served, monkeypatch):
     # Waits of some seconds between the others.
-    monkeypatch.setattr("eqstream.data.storage._MOST_ATTEMPTS", 2)
+    monkeypatch.setattr("eqstream.data.storage._MOST_ATTEMPTS", 1)
     reader = open_train(store.uri("none"), "tfrecord")
     assert len(reader.read(0)) == 4096
     _, stop = served

@@ -53,12 +53,10 @@ def read_disk(directory: str) -> dict[str, bytes]:
     return {path.removeprefix(prefix): data for path, data in DISK.files.items() if path.startswith(prefix)}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _count_with_beam():
-    # So little would otherwise be counted by the driver, and leave nothing to resume from.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 0)
-        yield
+@pytest.fixture
+def _count_with_beam(monkeypatch):
+    """Counts with Beam: so little would otherwise be counted by the driver, and leave nothing to resume from."""
+    monkeypatch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 0)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +81,9 @@ def copy(built, tmp_path) -> Path:
 @pytest.fixture(scope="module")
 def two_shards(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("two") / "quotients"
-    build(make_recipe(), directory, only="train-00000")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 0)
+        build(make_recipe(), directory, only="train-00000")
     build(make_recipe(), directory, only="rest-00001")
     return directory
 
@@ -111,7 +111,8 @@ def test_second_run_of_a_finished_build_changes_nothing_and_says_so(copy):
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
 
 
-@pytest.mark.parametrize("stride", [17, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.usefixtures("_count_with_beam")
+@pytest.mark.parametrize("stride", [29, pytest.param(1, marks=pytest.mark.slow)])
 def test_power_may_fail_after_any_change_to_a_file(built, disk, stride):
     """Every one of so many file operations is the last one once; what is left must lead to the same bytes."""
     whole = read_tree(built)
@@ -138,6 +139,7 @@ def test_power_may_fail_after_any_change_to_a_file(built, disk, stride):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_count_with_beam")
 def test_power_may_fail_while_another_recipe_is_replaced(built, disk):
     whole = read_tree(built)
     num_operations = 0
@@ -215,7 +217,7 @@ def assert_ends_in_the_same_bytes(directory: Path, whole: Path, *, workers: int,
     assert not (directory / "out" / ".build").exists()
 
 
-@pytest.mark.parametrize(("workers", "stop_at"), [pytest.param(1, 160, marks=pytest.mark.slow), (2, 240)])
+@pytest.mark.parametrize(("workers", "stop_at"), [(1, 160), pytest.param(2, 240, marks=pytest.mark.slow)])
 def test_killed_build_ends_in_the_same_bytes(tmp_path, many_shards, workers, stop_at):
     assert_ends_in_the_same_bytes(tmp_path, many_shards, workers=workers, stop_at=stop_at)
 
@@ -287,10 +289,10 @@ def test_damaged_receipt_is_not_trusted(built, half_built):
     assert read_tree(half_built) == read_tree(built)
 
 
-def test_driver_that_counts_by_itself_gives_the_same_bytes(built, tmp_path, monkeypatch):
-    monkeypatch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 64)
-    build(make_recipe(), tmp_path / "driver")
-    assert read_tree(tmp_path / "driver") == read_tree(built)
+@pytest.mark.usefixtures("_count_with_beam")
+def test_driver_that_counts_by_itself_gives_the_same_bytes(built, tmp_path):
+    build(make_recipe(), tmp_path / "beam")
+    assert read_tree(tmp_path / "beam") == read_tree(built)
 
 
 def test_damaged_count_is_counted_again(built, half_built):
@@ -420,6 +422,7 @@ def test_changed_recipe_is_refused_in_a_half_built_directory(half_built):
     assert read_tree(half_built) == before
 
 
+@pytest.mark.usefixtures("_count_with_beam")
 def test_changed_recipe_is_refused_where_nothing_but_counts_is_left(built, disk):
     disk.capacity = 1200
     with pytest.raises(UserError, match="No space left"):
@@ -436,6 +439,7 @@ def test_changed_recipe_is_refused_where_nothing_but_counts_is_left(built, disk)
     assert read_disk("memtest://disk/out") == read_tree(built)
 
 
+@pytest.mark.usefixtures("_count_with_beam")
 def test_recipe_that_turns_out_impossible_when_counting_goes_on_leaves_nothing(built, disk):
     impossible = make_recipe(splits=[{"name": "train", "count": 10_000}])
     # As a build leaves it that is killed while it counts.
@@ -539,6 +543,7 @@ class Interruption(Progress):
             self._action()
 
 
+@pytest.mark.usefixtures("_count_with_beam")
 @pytest.mark.parametrize("stage", ["counting", "writing"])
 def test_build_that_another_one_took_over_touches_nothing_when_it_ends(built, tmp_path, stage):
     directory = tmp_path / "new" / "out"
@@ -562,6 +567,7 @@ def test_build_that_another_one_took_over_touches_nothing_when_it_ends(built, tm
     assert read_tree(directory) == read_tree(built)
 
 
+@pytest.mark.usefixtures("_count_with_beam")
 def test_build_that_was_taken_over_leaves_what_the_other_one_has_counted(tmp_path, monkeypatch):
     directory = tmp_path / "out"
     other = Workspace.of(str(directory), make_recipe().fingerprint())
@@ -642,13 +648,14 @@ JOB_SERVER = ["--runner=tests.job_server_runner.JobServerRunner", "--environment
 
 
 @pytest.mark.parametrize("options", [(), pytest.param(JOB_SERVER, marks=pytest.mark.slow)])
-def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path, options):
+def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path, many_shards, options):
     status, errors = run_stopped(tmp_path, workers=2, stop_at=300, stop_signal="SIGINT", options=options)
     assert status == 130
     line = "eqstream: interrupted; what is finished is kept, run the same command again to go on"
     # A runner that was named writes its log beside it, and a slow machine has the time to say how far the build is.
     assert line in errors if options else line == errors.strip().splitlines()[-1]
     assert build(Recipe.from_dict(MANY_SHARDS), tmp_path / "out").num_shards_kept > 0
+    assert read_tree(tmp_path / "out") == read_tree(many_shards)
 
 
 def test_broken_seal_reads_as_no_file():
