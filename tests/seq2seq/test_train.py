@@ -19,13 +19,14 @@ from eqstream.data.errors import TrainingInterruptedError, UserError
 from eqstream.data.recipe import Recipe
 from eqstream.datasets import Dataset
 from eqstream.pipelines.build import build
+from eqstream.seq2seq import train as train_module
 from eqstream.seq2seq.config.sections import OptimizerRecipe, TrainingRecipe
 from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
 from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.runs.compatibility import describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import train
-from eqstream.seq2seq.training import callbacks
+from eqstream.seq2seq.training import callbacks, fit
 from eqstream.seq2seq.training.display import Display
 from tests.recipes import SUMS
 
@@ -41,6 +42,7 @@ RECIPE = {
         "samples": 2,
         "save_steps": 1,
         "weights": {"by": "digits"},
+        "optimizer": {"schedule": "cosine"},
     },
 }
 NUM_STEPS = 6  # of an epoch: 100 examples in batches of 16, the rest dropped
@@ -57,6 +59,28 @@ def dataset(tmp_path_factory):
     return directory
 
 
+class Recorder(Display):
+    """Keeps what a display is told."""
+
+    def __init__(self):
+        self.calls = []
+
+    def begin(self, num_steps, num_done):
+        self.calls.append(("begin", list(num_steps), num_done))
+
+    def show(self, epoch, step, num_steps):
+        self.calls.append((epoch, step, num_steps))
+
+    def end(self):
+        self.calls.append("end")
+
+
+@pytest.fixture(scope="module")
+def display():
+    """Is told how far `finished` is."""
+    return Recorder()
+
+
 @pytest.fixture(scope="module")
 def temporary(tmp_path_factory):
     """What the system's temporary directory is for `finished`."""
@@ -64,12 +88,12 @@ def temporary(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(dataset, temporary, tmp_path_factory):
+def finished(dataset, temporary, display, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "whole"
     lines = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(temporary))
-        report = train(recipe_with(), dataset, run, report=lines.append)
+        report = train(recipe_with(), dataset, run, report=lines.append, display=display)
     return run, report, lines
 
 
@@ -215,34 +239,22 @@ def test_without_a_model_in_the_recipe_it_says_what_is_trained(dataset, tmp_path
     assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["model"] == {"kind": "transformer"}
 
 
-class Recorder(Display):
-    """Keeps what a display is told."""
-
-    def __init__(self):
-        self.calls = []
-
-    def begin(self, num_steps, num_done):
-        self.calls.append(("begin", list(num_steps), num_done))
-
-    def show(self, epoch, step, num_steps):
-        self.calls.append((epoch, step, num_steps))
-
-    def end(self):
-        self.calls.append("end")
+def test_every_step_is_displayed(finished, display):
+    steps = [(epoch, step, NUM_STEPS) for epoch in range(3) for step in range(NUM_STEPS + 1)]
+    assert display.calls == [("begin", [NUM_STEPS] * 3, 0), *steps, "end"]
 
 
-def test_the_same_recipe_gives_the_same_weights_bit_for_bit_and_every_step_is_displayed(finished, dataset, tmp_path):
+# The training that Ctrl-C stops within it goes on with the same weights, too.
+@pytest.mark.slow
+def test_the_same_recipe_gives_the_same_weights_bit_for_bit(finished, dataset, tmp_path):
     """Also where Ctrl-C comes too late: at the end of the last epoch."""
 
     def interrupt(line):
         if line.startswith("epoch 3/3"):
             os.kill(os.getpid(), signal.SIGINT)
 
-    display = Recorder()
-    assert train(recipe_with(), dataset, tmp_path / "again", report=interrupt, display=display).num_epochs == 3
+    assert train(recipe_with(), dataset, tmp_path / "again", report=interrupt).num_epochs == 3
     assert_same_state(finished[0], tmp_path / "again")
-    steps = [(epoch, step, NUM_STEPS) for epoch in range(3) for step in range(NUM_STEPS + 1)]
-    assert display.calls == [("begin", [NUM_STEPS] * 3, 0), *steps, "end"]
 
 
 def test_another_seed_over_a_run_gives_other_weights_and_leaves_alone_what_is_not_of_the_run(
@@ -250,20 +262,24 @@ def test_another_seed_over_a_run_gives_other_weights_and_leaves_alone_what_is_no
 ):
     run = shutil.copytree(finished[0], tmp_path / "run")
     (run / "notes.txt").write_text("mine")
-    random.seed(5)
-    np.random.seed(5)
-    train(recipe_with(seed=1, epochs=1), dataset, run, overwrite=True, report=silently)
-    # The generators of the caller are not the training's.
-    assert random.random() == random.Random(5).random()
-    assert np.random.random() == np.random.RandomState(5).random()
-    assert (run / "notes.txt").read_text() == "mine"
-    assert state_of(run)[1]["epoch"] == 1
-    rows = [(path / "log.csv").read_text().splitlines()[1] for path in (finished[0], run)]
-    assert rows[0].split(",")[1] != rows[1].split(",")[1]
+    arrays = []
+    for seed in (0, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            # With the weights that it begins with.
+            patch.setattr(train_module, "fit", die)
+            with pytest.raises(KilledError):
+                train(recipe_with(seed=seed), dataset, run, overwrite=True, report=silently)
+        assert (run / "notes.txt").read_text() == "mine"
+        arrays.append(state_of(run)[0])
+    assert any(np.any(values != arrays[1][name]) for name, values in arrays[0].items() if values.ndim == 2)
+
+
+def die(*arguments, **options):
+    raise KilledError
 
 
 # One on a mixture, in `training/test_mixtures.py`, is killed within an epoch always.
-# The end of an epoch is where the training that saves each epoch alone goes on, and the one that Ctrl-C stops.
+# The end of an epoch is where the one that Ctrl-C stops goes on.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "nums_steps",
@@ -284,6 +300,7 @@ def test_a_training_killed_after_any_step_ends_with_the_weights_of_an_uninterrup
     assert_same_state(finished[0], tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_training_that_saves_each_epoch_alone_resumes_from_the_last_one(
     finished, dataset, tmp_path, killed_after, monkeypatch
 ):
@@ -315,8 +332,13 @@ def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path):
         train(recipe_with(), dataset, tmp_path / "run", report=interrupt)
     assert lines[-1] == "stopping after this step (Ctrl-C again: at once)"
     assert signal.getsignal(signal.SIGINT) is before
+    random.seed(5)
+    np.random.seed(5)
     train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
     assert_same_state(finished[0], tmp_path / "run")
+    # The generators of the caller are not the training's.
+    assert random.random() == random.Random(5).random()
+    assert np.random.random() == np.random.RandomState(5).random()
 
 
 def test_each_epoch_is_one_line_that_tells_training_from_validation(finished):
@@ -328,6 +350,12 @@ def test_each_epoch_is_one_line_that_tells_training_from_validation(finished):
     )
 
 
+def test_several_steps_in_one_call_never_run_over_the_end_of_an_epoch():
+    assert [fit._divisor(6, limit) for limit in range(1, 9)] == [1, 2, 3, 3, 3, 6, 6, 6]
+    assert fit._divisor(7, 6) == 1
+
+
+@pytest.mark.slow
 def test_several_steps_in_one_call_give_the_same_result(dataset, finished, tmp_path):
     train(recipe_with(steps_per_execution=4), dataset, tmp_path / "run", report=silently)  # 3 is used: it divides 6
     arrays, progress = state_of(tmp_path / "run")
@@ -342,6 +370,36 @@ def test_resuming_a_finished_training_does_nothing(finished, dataset):
     assert report == finished[1]
     assert lines[-1] == f"{finished[0]} is finished; nothing to do"
     assert {path: path.stat().st_mtime_ns for path in finished[0].iterdir()} == before
+
+
+def forget_order(path):
+    """Makes a state what a version with the first order would have written."""
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    progress = json.loads(str(arrays["progress"]))
+    assert progress.pop("order_version") == 2
+    np.savez(path, **{**arrays, "progress": np.array(json.dumps(progress))})
+
+
+def test_a_run_can_be_trained_longer_and_says_so_itself(finished, dataset, tmp_path):
+    run = Path(shutil.copytree(finished[0], tmp_path / "run"))
+    description = json.loads((run / "run.json").read_text())
+    description["versions"]["keras"] = "3.0.0"
+    (run / "run.json").write_text(json.dumps(description))
+    forget_order(run / "state.npz")
+    lines = []
+    assert train(recipe_with(epochs=4), dataset, run, resume=True, report=lines.append).num_epochs == 4
+    assert (
+        f"begun with keras 3.0.0, now {keras.__version__}: the weights may differ from an uninterrupted run's" in lines
+    )
+    assert (
+        "begun with a version of eqstream that gave the examples in another order: the weights are not those of an "
+        "uninterrupted run" in lines
+    )
+    assert any(line.startswith("4 epochs now, 3 when it was begun") for line in lines)
+    description = json.loads((run / "run.json").read_text())
+    assert description["recipe"]["training"]["epochs"] == 4
+    assert description["versions"]["keras"] == "3.0.0"
 
 
 def test_more_epochs_than_planned_change_a_falling_rate_and_that_is_said():

@@ -85,8 +85,9 @@ def test_a_stage_too_small_for_the_data_is_refused_and_nothing_written(dataset, 
     assert not (tmp_path / "run").exists()
 
 
-# Each number of steps in a call is a graph of its own, and each stage has another one.
-@pytest.mark.parametrize("steps_per_execution", [1, pytest.param(5, marks=pytest.mark.slow)])
+# The training that `training/test_resume.py` kills has steps of two sizes, too.
+@pytest.mark.slow
+@pytest.mark.parametrize("steps_per_execution", [1, 5])
 def test_steps_are_counted_as_they_are_made_and_the_last_has_the_last_learning_rate(
     dataset, tmp_path, steps_per_execution
 ):

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
@@ -21,51 +20,6 @@ def dataset(tmp_path_factory):
     directory = tmp_path_factory.mktemp("data") / "sums"
     build(Recipe.from_dict(RECIPE), directory)
     return directory
-
-
-class KilledError(Exception):
-    pass
-
-
-def scalars(folder, tag):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.util.tensor_util import make_ndarray
-
-    events = EventAccumulator(str(folder)).Reload()
-    return {(event.step, float(make_ndarray(event.tensor_proto))) for event in events.Tensors(tag)}
-
-
-def test_event_files_say_what_the_log_says_also_after_a_death_between_both_and_the_state(
-    dataset, tmp_path, monkeypatch
-):
-    run = tmp_path / "run"
-
-    def die(self, epoch, logs=None):
-        raise KilledError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(callbacks.StateKeeper, "on_epoch_end", die)
-        with pytest.raises(KilledError):
-            train(Recipe.from_dict(RECIPE), dataset, run, report=lambda line: None)
-    train(Recipe.from_dict(RECIPE), dataset, run, resume=True, report=lambda line: None)
-    names, *rows = [line.split(",") for line in (run / "log.csv").read_text().splitlines()]
-    for folder, tag, name in (
-        ("train", "epoch_loss", "loss"),
-        ("train", "epoch_learning_rate", "learning_rate"),
-        ("validation", "epoch_loss", "val_loss"),
-        ("validation", "epoch_exact_match", "val_exact_match"),
-    ):
-        logged = {(step, float(np.float32(row[names.index(name)]))) for step, row in enumerate(rows)}
-        # Each step has one value, however often it was written.
-        assert scalars(run / "tensorboard" / folder, tag) == logged, tag
-    recipe = Recipe.from_dict({**RECIPE, "training": {**RECIPE["training"], "tensorboard": False}})
-
-    def stop(line):
-        raise KilledError
-
-    with pytest.raises(KilledError):
-        train(recipe, dataset, run, overwrite=True, report=stop)
-    assert not (run / "tensorboard").exists()
 
 
 def test_without_the_package_nothing_begins(dataset, tmp_path, monkeypatch):

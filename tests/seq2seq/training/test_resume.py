@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import yaml
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq import train as train_module
+from eqstream.seq2seq.config.sections import OptimizerRecipe
+from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
 from eqstream.seq2seq.runs import run_directory
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.trained_model import load_trained_model
@@ -42,6 +45,7 @@ RECIPE = {
         "curriculum": [{"epochs": 1, "digits": 1}],
         "weights": {"by": "lengths", "balance": 0.5},
         "early_stopping": {"monitor": "val_loss", "patience": 1, "min_delta": 50.0},
+        "tensorboard": True,
     },
 }
 NUM_EPOCHS = 3  # an easy one, then the first that counts, then one without gain
@@ -95,6 +99,22 @@ def assert_same_run(run, other):
         assert ours.files == theirs.files
         for name in set(ours.files) - {"progress"}:
             assert ours[name].tobytes() == theirs[name].tobytes(), name
+
+
+def assert_events_are_those_of_the_log(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    for folder, tag, name in (
+        ("train", "epoch_loss", "loss"),
+        ("train", "epoch_learning_rate", "learning_rate"),
+        ("validation", "epoch_loss", "val_loss"),
+        ("validation", "epoch_exact_match", "val_exact_match"),
+    ):
+        logged = {(step, float(np.float32(row[name]))) for step, row in enumerate(log_of(run))}
+        events = EventAccumulator(str(run / "tensorboard" / folder)).Reload().Tensors(tag)
+        # Each step has one value, however often it was written.
+        assert {(event.step, float(make_ndarray(event.tensor_proto))) for event in events} == logged, tag
 
 
 def begin(recipe, dataset, run, *options):
@@ -232,10 +252,12 @@ def _train_dying_at(dataset, run, monkeypatch, number):
 
 
 def test_a_training_that_dies_at_a_write_comes_out_as_if_nothing_had_been(dataset, whole, tmp_path, monkeypatch):
-    # An epoch writes state (within), log, samples, perhaps model, state; before the first come run.json and state.
+    # Before the first epoch come run.json and state; it writes state (within), perhaps model, log, samples, state.
+    # At the end of an epoch, which TensorBoard has been told and the state not.
     _train_dying_at(dataset, tmp_path / "run", monkeypatch, 6)
     resume(dataset, tmp_path / "run")
     assert_same_run(tmp_path / "run", whole)
+    assert_events_are_those_of_the_log(tmp_path / "run")
 
 
 # In parts, so that none takes as long as a test that hangs.
@@ -286,35 +308,26 @@ def test_early_stopping_ends_the_training_for_good(dataset, whole, lines):
     assert lines[-1] == f"{whole} is finished; nothing to do"
 
 
-def _forget_order(path: Path) -> None:
-    """Makes a state what a version with the first order would have written."""
-    with np.load(path) as saved:
-        arrays = dict(saved)
-    progress = json.loads(str(arrays["progress"]))
-    assert progress.pop("order_version") == 2
-    np.savez(path, **{**arrays, "progress": np.array(json.dumps(progress))})
+def test_steps_are_counted_as_they_are_made(whole, lines):
+    assert lines[0].endswith("100 examples, 8 steps an epoch")
+    num_examples = int(lines[1].split(", ")[1].split()[0])
+    assert lines[1] == f"epochs 1 to 1: 1 digits, {num_examples} examples, {num_examples // 12} steps an epoch"
+    num_steps = [num_examples // 12, *[8] * 8]
+    schedule = make_optimizer(OptimizerRecipe(**RECIPE["training"]["optimizer"]), sum(num_steps)).get_config()
+    rate = WarmupSchedule.from_config(schedule["learning_rate"]["config"])
+    # The rate after an epoch is that of the next step.
+    rates = [float(rate(int(step))) for step in np.cumsum(num_steps[:NUM_EPOCHS])]
+    assert [float(row["learning_rate"]) for row in log_of(whole)] == pytest.approx(rates)
 
 
-def test_a_run_can_be_trained_longer_and_says_so_itself(dataset, tmp_path):
-    def recipe(epochs):
-        training = {**RECIPE["training"], "epochs": epochs, "early_stopping": None}
-        return Recipe.from_dict({**RECIPE, "training": training})
+def test_a_training_over_another_one_leaves_none_of_its_events(dataset, whole, tmp_path):
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    recipe = Recipe.from_dict({**RECIPE, "training": {**RECIPE["training"], "tensorboard": False}})
 
-    train(recipe(2), dataset, tmp_path / "run", report=silently)
-    description = json.loads((tmp_path / "run" / "run.json").read_text())
-    description["versions"]["keras"] = "3.0.0"
-    (tmp_path / "run" / "run.json").write_text(json.dumps(description))
-    _forget_order(tmp_path / "run" / "state.npz")
-    lines = []
-    assert train(recipe(3), dataset, tmp_path / "run", resume=True, report=lines.append).num_epochs == 3
-    assert (
-        f"begun with keras 3.0.0, now {keras.__version__}: the weights may differ from an uninterrupted run's" in lines
-    )
-    assert (
-        "begun with a version of eqstream that gave the examples in another order: the weights are not those of an "
-        "uninterrupted run" in lines
-    )
-    assert any(line.startswith("3 epochs now, 2 when it was begun") for line in lines)
-    description = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert description["recipe"]["training"]["epochs"] == 3
-    assert description["versions"]["keras"] == "3.0.0"
+    def die(line):
+        raise DeadError
+
+    assert (run / "tensorboard").is_dir()
+    with pytest.raises(DeadError):
+        train(recipe, dataset, run, overwrite=True, report=die)
+    assert not (run / "tensorboard").exists()
