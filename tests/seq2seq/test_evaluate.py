@@ -1,6 +1,7 @@
 """Evaluation and prediction: what a trained model is said to be able to do."""
 
 import csv
+import functools
 import io
 import json
 import math
@@ -26,6 +27,7 @@ from eqstream.data.loading.token_alphabet import END, PAD
 from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.reference.membership import read_question
 from eqstream.pipelines.build import build
+from eqstream.seq2seq import evaluate as evaluate_module
 from eqstream.seq2seq.analysis.examples import Examples
 from eqstream.seq2seq.analysis.report import wilson_interval
 from eqstream.seq2seq.analysis.report_text import render_brief_report, render_report
@@ -36,6 +38,7 @@ from eqstream.seq2seq.runs.compatibility import check_fits
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.share_text import share_text
 from eqstream.seq2seq.train import train
+from tests.loaded_models import load_models_once
 from tests.recipes import fake_manifest
 from tests.untrained_run import make_untrained_run
 
@@ -54,24 +57,36 @@ def place(tmp_path_factory):
     recipe = Recipe.from_dict(RECIPE)
     build(recipe, place / "data")
     train(recipe, place / "data", place / "run", report=lambda line: None)
-    return place
+    with pytest.MonkeyPatch.context() as patch:
+        load_models_once(patch, place, evaluate_module)
+        yield place
+
+
+@pytest.fixture(scope="module")
+def predictor(place):
+    return Predictor.load(place / "run")
+
+
+@pytest.fixture(scope="module")
+def examples_of(place, predictor):
+    """The examples of a split as (question, answer, expected, carries), in plain Python."""
+
+    @functools.cache
+    def read(split):
+        table = load_tokens(place / "data", split, predictor.trained.codec)
+        questions = predictor.trained.codec.decode_questions(table.questions)
+        predictions = predictor.predict(questions)
+        carries = table.numbers["carries"].tolist()
+        return [
+            (each.question, each.predicted, each.expected, number)
+            for each, number in zip(predictions, carries, strict=True)
+        ]
+
+    return read
 
 
 def test_the_report_is_on_a_split_that_the_best_epoch_was_not_chosen_on(place):
     assert evaluate(place / "run", limit=3).split == "unseen"
-
-
-def examples_of(place, split):
-    """The examples of a split as (question, answer, expected, carries), in plain Python."""
-    trained = load_trained_model(place / "run")
-    table = load_tokens(place / "data", split, trained.codec)
-    questions = trained.codec.decode_questions(table.questions)
-    predictions = Predictor(trained).predict(questions)
-    carries = table.numbers["carries"].tolist()
-    return [
-        (each.question, each.predicted, each.expected, number)
-        for each, number in zip(predictions, carries, strict=True)
-    ]
 
 
 def group_by(examples, key):
@@ -81,8 +96,8 @@ def group_by(examples, key):
     return {value: (len(rights), sum(rights)) for value, rights in groups.items()}
 
 
-def test_the_report_counts_what_plain_python_counts(place):
-    examples = examples_of(place, "test")
+def test_the_report_counts_what_plain_python_counts(place, examples_of):
+    examples = examples_of("test")
     evaluation = evaluate(place / "run", split="test")
     wrong = [example for example in examples if example[1] != example[2]]
     assert 0 < evaluation.num_right == 50 - len(wrong) < evaluation.num_examples == 50
@@ -99,18 +114,18 @@ def test_the_report_counts_what_plain_python_counts(place):
         assert counted == group_by(examples, key), name
 
 
-def test_right_characters_are_counted_with_ends_and_pads(place):
-    trained = load_trained_model(place / "run")
+def test_right_characters_are_counted_with_ends_and_pads(place, predictor):
+    trained = predictor.trained
     table = load_tokens(place / "data", "test", trained.codec)
-    tokens = trained.model.predict(table.questions.astype(np.int32), verbose=0)
+    tokens = np.asarray(trained.model.greedy_logits(table.questions.astype(np.int32))).argmax(axis=-1)
     is_after_end = np.cumsum(tokens == END, axis=1) - (tokens == END) > 0
     share = (np.where(is_after_end, PAD, tokens) == table.answers).mean()
     assert evaluate(place / "run", split="test").characters_right == pytest.approx(share)
     assert 0.5 < share < 1
 
 
-def test_the_mistakes_are_what_plain_python_finds(place):
-    examples = examples_of(place, "test")
+def test_the_mistakes_are_what_plain_python_finds(place, examples_of):
+    examples = examples_of("test")
     evaluation = evaluate(place / "run", split="test")
     wrong = [example[:3] for example in examples if example[1] != example[2]]
     errors = [int(answer) - int(right) for _, answer, right, _ in examples if re.fullmatch("-?[0-9]+", answer)]
@@ -139,8 +154,8 @@ def test_the_mistakes_are_what_plain_python_finds(place):
     assert sizes == sorted(map(abs, errors), reverse=True)[: len(sizes)]
 
 
-def test_every_equation_that_was_not_trained_on_is_evaluated_once(place, tmp_path):
-    trained_on = {example[0] for example in examples_of(place, "train")}
+def test_every_equation_that_was_not_trained_on_is_evaluated_once(place, examples_of, tmp_path):
+    trained_on = {example[0] for example in examples_of("train")}
     evaluation = evaluate(place / "run", unseen=True, wrong_file=tmp_path / "wrong.csv")
     unseen = {f"{a} {sign} {b}" for a in range(13) for sign in "+-" for b in range(13)} - trained_on
     assert evaluation.split == "all-unseen"
@@ -156,8 +171,8 @@ def test_every_equation_that_was_not_trained_on_is_evaluated_once(place, tmp_pat
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_edge_cases_say_whether_they_were_trained_on(place):
-    trained_on = {example[0] for example in examples_of(place, "train")}
+def test_edge_cases_say_whether_they_were_trained_on(place, examples_of):
+    trained_on = {example[0] for example in examples_of("train")}
     evaluation = evaluate(place / "run", split="test")
     assert (
         {"trained", "unseen"} <= {case.seen for case in evaluation.edge_cases} <= {"trained", "twin trained", "unseen"}
@@ -177,11 +192,11 @@ def test_edge_cases_say_whether_they_were_trained_on(place):
         assert (unseen.num_examples if unseen else 0) == len(mine)
 
 
-def test_swapped_sides_are_compared_pair_by_pair(place):
-    examples = [each for each in examples_of(place, "test") if "+" in each[0]]
+def test_swapped_sides_are_compared_pair_by_pair(place, predictor, examples_of):
+    examples = [each for each in examples_of("test") if "+" in each[0]]
     pairs = [each for each in examples if each[0].split()[0] != each[0].split()[2]]
     twins = [" ".join(each[0].split()[::-1]) for each in pairs]
-    others = [each.predicted for each in Predictor.load(place / "run").predict(twins)]
+    others = [each.predicted for each in predictor.predict(twins)]
     commuting = evaluate(place / "run", split="test").commuting
     assert commuting.num_pairs == len(pairs) > 0
     assert commuting.num_same == sum(each[1] == other for each, other in zip(pairs, others, strict=True))
@@ -243,7 +258,7 @@ def test_the_report_says_what_its_examples_are(place, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"terms": 3}, "terms"),
+        pytest.param({"terms": 3}, "terms", marks=pytest.mark.slow),
         ({"operators": "+*"}, "operators"),
         ({"terms": {"min": 1, "max": 2}}, "terms"),
         ({"brackets": True}, "brackets"),
@@ -258,8 +273,12 @@ def test_a_dataset_of_another_kind_of_equations_is_refused_with_the_reason(place
             command(place / "run", data_directory=tmp_path / "data", split="test")
 
 
-@pytest.mark.parametrize("places", ["relative", pytest.param("absolute", marks=pytest.mark.slow)])
-def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_evaluated(tmp_path, places):
+every_way_to_know_places = pytest.mark.parametrize(
+    "places", ["relative", pytest.param("absolute", marks=pytest.mark.slow)]
+)
+
+
+def make_run_of_short_numbers(tmp_path, places):
     splits = [
         {"name": "train", "count": 80, "where": {"digits": 1}},
         {"name": "test", "rest": True, "where": {"digits": 1}},
@@ -271,12 +290,22 @@ def test_longer_numbers_than_any_it_was_trained_on_can_be_asked_and_evaluated(tm
     recipe = Recipe.from_dict({**RECIPE, "space": space, "splits": splits, **sections})
     build(recipe, tmp_path / "data")
     make_untrained_run(recipe, tmp_path / "data", tmp_path / "run")
-    evaluation = evaluate(tmp_path / "run", split="test_length")
-    assert evaluation.num_examples == 30
-    assert any(group.value.endswith("x 2") for group in evaluation.tables["lengths"])
-    prediction = Predictor.load(tmp_path / "run").predict(["19+19"])[0]
+    return tmp_path / "run"
+
+
+@every_way_to_know_places
+def test_longer_numbers_than_any_it_was_trained_on_can_be_asked(tmp_path, places):
+    prediction = Predictor.load(make_run_of_short_numbers(tmp_path, places)).predict(["19+19"])[0]
     assert prediction.expected == "38"
     assert all(math.isfinite(share) for _, share in prediction.characters)
+
+
+@pytest.mark.slow
+@every_way_to_know_places
+def test_longer_numbers_than_any_it_was_trained_on_can_be_evaluated(tmp_path, places):
+    evaluation = evaluate(make_run_of_short_numbers(tmp_path, places), split="test_length")
+    assert evaluation.num_examples == 30
+    assert any(group.value.endswith("x 2") for group in evaluation.tables["lengths"])
 
 
 def test_division_must_mean_the_same(tmp_path):
@@ -480,15 +509,15 @@ def test_a_damaged_run_is_refused(place, tmp_path):
         load_trained_model(run)
 
 
-def test_questions_may_be_written_in_either_spacing(place):
-    one, other = Predictor.load(place / "run").predict(["3+4", " 3 +  4"])
+def test_questions_may_be_written_in_either_spacing(predictor):
+    one, other = predictor.predict(["3+4", " 3 +  4"])
     assert one == other
     assert one.question == "3 + 4"
     assert one.expected == "7"
 
 
-def test_what_is_no_question_or_no_list_of_them_is_refused(place):
-    model = Predictor.load(place / "run")
+def test_what_is_no_question_or_no_list_of_them_is_refused(predictor):
+    model = predictor
     for call, message in (
         (lambda: model(cast("Any", ["3 + 4"])), "`question` must be a text, got a list"),
         (lambda: model.predict("3 + 4"), "`questions` must be a list, got the text '3 + 4'"),
@@ -499,8 +528,7 @@ def test_what_is_no_question_or_no_list_of_them_is_refused(place):
         assert str(caught.value) == message
 
 
-def test_an_explanation_shows_each_character_and_the_end(place):
-    predictor = Predictor.load(place / "run")
+def test_an_explanation_shows_each_character_and_the_end(place, predictor):
     manifest = load_manifest(place / "data")
     codec = predictor.trained.codec
     codec.check_dataset(manifest)

@@ -4,11 +4,13 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.pipelines.build import build
+from eqstream.seq2seq import evaluate as evaluate_module
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.evaluate import evaluate
 from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.train import train
 from tests.brute_force import make_recipe
+from tests.loaded_models import load_models_once
 
 SPACE = {"operands": {"min": 0, "max": 30}, "operators": "+*", "terms": {"min": 2, "max": 3}}
 SPLITS = [{"name": "train", "count": 300}, {"name": "test", "count": 40}]
@@ -24,7 +26,9 @@ def run(tmp_path_factory):
     recipe = make_recipe(SPACE, SPLITS, codec=CODEC, model=MODEL, training=TRAINING)
     build(recipe, directory / "data")
     train(recipe, directory / "data", directory / "run", report=lambda _: None)
-    return directory / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        load_models_once(patch, directory, evaluate_module)
+        yield directory / "run"
 
 
 def test_a_model_is_trained_on_steps_and_judged_by_the_last_lines(run):

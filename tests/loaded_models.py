@@ -1,0 +1,38 @@
+"""Models of runs that many tests of a module evaluate: loaded once, and asked in small batches by one graph."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from eqstream.seq2seq.models import solving
+from eqstream.seq2seq.models.solving import Decoder
+from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
+
+_BATCH_SIZE = 64
+
+
+def load_models_once(patch: pytest.MonkeyPatch, directory: Path, *modules: ModuleType) -> None:
+    """Lets modules that evaluate runs do so; runs outside `directory` are loaded anew each time, as they are."""
+    models: dict[Path, TrainedModel] = {}
+    decoders: dict[int, Decoder] = {}
+
+    def load(run_directory: str | Path) -> TrainedModel:
+        path = Path(run_directory)
+        if not path.is_relative_to(directory):
+            return load_trained_model(path)
+        if path not in models:
+            models[path] = load_trained_model(path)
+        return models[path]
+
+    def make_decoder(trained: TrainedModel, num_questions: int) -> Decoder:
+        del num_questions
+        if trained not in models.values():
+            return solving.make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+        if id(trained) not in decoders:
+            decoders[id(trained)] = solving.make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+        return decoders[id(trained)]
+
+    for module in modules:
+        patch.setattr(module, "load_trained_model", load)
+        patch.setattr(module, "make_decoder", make_decoder)
