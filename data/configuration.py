@@ -117,6 +117,15 @@ def to_mapping(config: Any) -> Any:
     return config
 
 
+def drop_nothing(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Returns a mapping without the keys, at any depth of mappings, that hold None."""
+    return {
+        key: drop_nothing(typing.cast(dict[str, Any], value)) if isinstance(value, dict) else value
+        for key, value in mapping.items()
+        if value is not None
+    }
+
+
 def is_number(value: Any) -> bool:
     """Returns whether a value is a finite number, or a text of decimals that stands for one.
 

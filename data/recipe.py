@@ -47,6 +47,8 @@ MAX_TERMS = 32
 MAX_DECIMALS = 12
 # Of an answer and of every value on the way to it. Python refuses to write numbers of more than 4,300 digits.
 MAX_ANSWER_DIGITS = 4_000
+# Keys of `where` that came later: a recipe without them has the fingerprint that it had before.
+_LATER_CONDITIONS = ("longest_carry_chain", "zero_borrows", "equal_operands", "repeated_digits", "quotient_digits")
 # A shard's file name, with its number and suffixes, must stay below the 255 bytes of most file systems.
 MAX_SPLIT_NAME_LENGTH = 100
 
@@ -144,6 +146,11 @@ class Where:
     `contains` asks for at least one of the values, `excludes` forbids them all; `carries` counts the carries and
     borrows of written addition and subtraction; `operators` allows no others; `brackets` is about the text: see
     `SplitRecipe` for where it cannot be used.
+
+    `longest_carry_chain`, `zero_borrows` and `quotient_digits` are about hard cases of written arithmetic: see
+    `eqstream.data.space.written_digits`. `equal_operands` says whether all of two or more operands are equal,
+    `repeated_digits` counts the operands of two or more digits that are all the same; zeros at either end that are not
+    written do not count. Of `quotient_digits` at least one occurs in a quotient.
     """
 
     terms: Range | None = None
@@ -152,6 +159,11 @@ class Where:
     contains: tuple[ExactNumber, ...] | None = None
     excludes: tuple[ExactNumber, ...] | None = None
     carries: Range | None = None
+    longest_carry_chain: Range | None = None
+    zero_borrows: Range | None = None
+    equal_operands: bool | None = None
+    repeated_digits: Range | None = None
+    quotient_digits: tuple[int, ...] | None = None
     operators: str | None = None
     brackets: bool | None = None
     answer: Range | None = None
@@ -162,7 +174,7 @@ class Where:
         if not isinstance(value, dict):
             return value
         value = dict(_join_operators(value))
-        for key in ("contains", "excludes"):
+        for key in ("contains", "excludes", "quotient_digits"):
             if is_number(value.get(key)):
                 value[key] = [value[key]]
         return value
@@ -170,8 +182,30 @@ class Where:
     def __post_init__(self) -> None:
         if self.operators is not None:
             object.__setattr__(self, "operators", check_operators(self.operators))
+        digits = self.quotient_digits
+        if digits is not None and not (digits and all(0 <= digit <= 9 for digit in digits)):
+            raise UserError(f"`quotient_digits` must be digits from 0 to 9, at least one, got {list(digits)}")
         if all(getattr(self, field.name) is None for field in dataclasses.fields(self)):
             raise UserError("a `where` must name at least one condition")
+
+    @property
+    def asks_written_digits(self) -> bool:
+        """Whether the digits of the numbers in each operation decide."""
+        asked = (self.longest_carry_chain, self.zero_borrows, self.quotient_digits)
+        return any(each is not None for each in asked)
+
+    def check_space(self, space: SpaceRecipe) -> None:
+        """Refuses a condition on quotients whose digits do not stand in the equations of a space.
+
+        Raises:
+            UserError: says what is wrong.
+        """
+        is_whole = "/" in space.operators and space.division in ("exact", "quotient") and not space.operands.decimals
+        if self.quotient_digits is not None and not is_whole:
+            raise UserError(
+                "`where.quotient_digits` needs whole operands, the operator `/`, and `space.division` as `exact` or "
+                "`quotient`"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,6 +302,9 @@ class Recipe:
         for name in names:
             if names.count(name) > 1:
                 raise UserError(f"two splits have the name `{name}`")
+        for split in self.splits:
+            if split.where is not None:
+                split.where.check_space(self.space)
 
     @classmethod
     def expand(cls, value: Any) -> Any:
@@ -298,6 +335,10 @@ class Recipe:
         """Returns what the equations and their shards depend on: no model, no choice of formats."""
         mapping = {key: value for key, value in self.to_dict().items() if key not in MODEL_SECTIONS}
         mapping["storage"] = {key: value for key, value in mapping["storage"].items() if key != "formats"}
+        for where in (split["where"] for split in mapping["splits"] if split["where"] is not None):
+            for key in _LATER_CONDITIONS:
+                if where[key] is None:
+                    del where[key]
         return mapping
 
     def fingerprint(self) -> str:

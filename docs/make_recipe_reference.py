@@ -76,7 +76,8 @@ PARTS = (
         "splits.where",
         Where,
         "A condition on equations. All keys that are given must hold. A build goes straight to the equations, however "
-        "rare they are, and only searches among the candidates for those that meet `carries` and `answer`, and "
+        "rare they are, and only searches among the candidates for those that meet `carries`, `longest_carry_chain`, "
+        "`zero_borrows`, `equal_operands`, `quotient_digits` and `answer`, and "
         "`brackets` in spaces of more than 65,536 shapes. It refuses what bounds of the values rule out at once, what "
         "none of the first 67,108,864 candidates meets, and what would take a search of more than 274,877,906,944. "
         "`eqstream preview` says where it has found none and how long the search takes at most.",
@@ -93,10 +94,11 @@ PARTS = (
         "A list of sources, which share every batch by their weights. `[{weight: 3}, {data: out/other, weight: 1}]` "
         "takes three of four examples from the dataset that the training is given, and the fourth from another one. A "
         "weight may change over the steps of the whole training: `weight: [[0, 1], [10000, 0.2]]` falls from 1 to 0.2 "
-        "in 10,000 steps and stays there. The model is validated and evaluated on the splits of the dataset that the "
-        "training is given. What one dataset of the mixture holds out, which is all its splits but the "
-        "trained ones, never comes from another one, nor does a commuted twin of it: such equations are left out, and "
-        "their number is reported.",
+        "in 10,000 steps and stays there. A stream may be narrowed to hard cases: `{source: fresh, where: "
+        "{longest_carry_chain: {min: 3}}, weight: 0.1}`. The model is validated and evaluated on the splits of the "
+        "dataset that the training is given. What one dataset of the mixture holds out, which is all its splits but "
+        "the trained ones, never comes from another one, nor does a commuted twin of it: such equations are left out, "
+        "and their number is reported.",
     ),
     Part(
         "training.curriculum",
@@ -180,6 +182,13 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "contains": "operands of which at least one occurs; a sign counts: 27 is not -27",
         "excludes": "operands of which none occurs",
         "carries": "carries and borrows of written addition and subtraction",
+        "longest_carry_chain": "places that one carry, or one borrow, runs through: 3 in `999 + 1` and `1000 - 1`, 1 "
+        "in `555 + 555`, where each place carries by itself",
+        "zero_borrows": "zeros of the larger number that a borrow comes to: 2 in `1000 - 1`",
+        "equal_operands": "whether all of two or more operands are equal",
+        "repeated_digits": "operands of two or more digits that are all the same, such as 77",
+        "quotient_digits": "digits of which at least one stands in a quotient, such as `[0, 9]`; needs `/` between "
+        "whole operands, `exact` or `quotient`",
         "operators": "no other operators occur",
         "brackets": "whether the text has brackets; not with `commuted: together`",
         "answer": "range of the answer",
@@ -257,6 +266,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "recipe": "instead of `data`: a recipe, whose equations come fresh; its path, or the name of a shipped one",
         "split": "of that dataset; by default `training.train_split`",
         "source": "its files or an endless stream, see `training.source`, which is the default",
+        "where": "a condition on the equations of an endless stream besides that of the split, see `splits.where`",
         "weight": "a number, or a list of steps, at least 0 and rising, each with the weight there; "
         "before the first and after the last it stays",
     },

@@ -9,6 +9,7 @@ from eqstream.data.loading.data_source import DataSource
 from eqstream.data.loading.epoch_order import ORDER_VERSION
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
+from eqstream.data.space.conditions import Selection
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.optimizers import make_optimizer
@@ -112,7 +113,8 @@ def _describe_source(source: DataSource, num_left_out: int | None) -> str:
     if num_left_out:
         less = f", without {num_left_out:,} equation{'s' * (num_left_out > 1)} that another dataset holds out"
     place = f"recipe {source.recipe.name}" if source.files is None else source.files.directory
-    return f"mixture: {kind}`{source.split}` of {place}{less}"
+    narrowed = "" if source.where is None else f", {Selection(source.where, None).to_text()}"
+    return f"mixture: {kind}`{source.split}` of {place}{narrowed}{less}"
 
 
 def _describe_roles(roles: SplitRoles, num_examples: int) -> str:

@@ -29,6 +29,12 @@ from eqstream.data.reference.evaluation import (
     list_operators,
 )
 from eqstream.data.reference.parsing import Number, Operation, decimal_text, parse, render
+from eqstream.data.reference.written_digits import (
+    WrittenDigits,
+    count_repeated,
+    find_written_digits,
+    has_equal_operands,
+)
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import SplitPlan, plan_splits
@@ -49,6 +55,7 @@ class Equation:
     value: int | Fraction = field(repr=False)
     class_key: str = field(repr=False)
     tree: Any = field(repr=False)
+    division: str = field(repr=False)
 
     @property
     def record(self) -> dict:
@@ -145,6 +152,7 @@ def examine(tree, space: SpaceRecipe) -> Equation | None:
         value=value,
         class_key=canonical_key(tree),
         tree=tree,
+        division=division,
     )
 
 
@@ -198,7 +206,16 @@ _TESTS = {
     "excludes": lambda equation, values: not _has_any(equation, values),
     "operators": lambda equation, allowed: all(operator in allowed for operator in equation.operators),
     "brackets": lambda equation, wanted: ("(" in equation.question) == wanted,
+    "longest_carry_chain": lambda equation, bounds: in_range(_written(equation).longest_carry_chain, bounds),
+    "zero_borrows": lambda equation, bounds: in_range(_written(equation).zero_borrows, bounds),
+    "equal_operands": lambda equation, wanted: has_equal_operands(equation.tree) == wanted,
+    "repeated_digits": lambda equation, bounds: in_range(count_repeated(equation.tree), bounds),
+    "quotient_digits": lambda equation, digits: not _written(equation).quotient_digits.isdisjoint(digits),
 }
+
+
+def _written(equation: Equation) -> WrittenDigits:
+    return find_written_digits(equation.tree, equation.division)
 
 
 def fill_one_by_one(total: int, capacities: dict) -> dict:

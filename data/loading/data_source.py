@@ -12,7 +12,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.mixture_schedule import Knots
-from eqstream.data.recipe import Recipe
+from eqstream.data.recipe import Recipe, Where
 from eqstream.data.streams.shared_equations import HeldOut, hold_out
 
 
@@ -36,6 +36,7 @@ class DataSource:
         knots: its weight; see `eqstream.data.loading.mixture_schedule`.
         files: of its dataset; None if it has none.
         is_fresh: whether a stream takes the place of the split's files.
+        where: narrows the stream.
     """
 
     key: str
@@ -45,6 +46,7 @@ class DataSource:
     knots: Knots
     files: DatasetFiles | None = None
     is_fresh: bool = True
+    where: Where | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -14,6 +14,7 @@ from eqstream.data.loading.selected_source import SelectedSource, Selection, sel
 from eqstream.data.loading.split_source import open_split
 from eqstream.data.loading.steps_source import StepsSource
 from eqstream.data.recipe import Where
+from eqstream.data.streams.narrowed import intersect
 from eqstream.data.streams.shared_equations import HeldOut
 
 
@@ -52,7 +53,10 @@ class FreshExamples:
         self._seed, self._held_out, self._steps_in_group = seed, held_out, steps_in_group
 
     def open(self, stage: Where | None = None) -> ExampleSource:
-        """Returns the examples that meet a condition; None for all."""
+        """Returns the examples that meet a condition, besides that of the source; None for all."""
+        where = self._source.where or stage
+        if where is not None and stage is not None and where is not stage:
+            where = intersect(where, stage)
         make = FreshSource
         if self._steps_in_group is not None:
             make = functools.partial(StepsSource, group_size=self._steps_in_group)
@@ -62,7 +66,7 @@ class FreshExamples:
             split=self._source.split,
             epoch_examples=self._epoch_examples,
             seed=self._seed,
-            where=stage,
+            where=where,
             held_out=self._held_out,
         )
 

@@ -24,6 +24,7 @@ from eqstream.data.space.digits import count_carries
 from eqstream.data.space.shapes import MINUS, OVER, TIMES, ShapeColumns
 from eqstream.data.space.trees import Slots, find_rows
 from eqstream.data.space.value_bounds import bound_space
+from eqstream.data.space.written_digits import WrittenDigits
 
 _SAFE = 1 << 62
 _MOST_NATIVE_DECIMALS = 18
@@ -44,6 +45,7 @@ class Answers:
         denominators: of fractions in lowest terms, positive, shape (n,); None in a space whose answers are decimals.
         is_valid: whether every division is defined, shape (n,); the other columns mean nothing where it isn't.
         carries: carries and borrows of all additions and subtractions, shape (n,).
+        written: what is hard about the digits; None unless it is asked for.
     """
 
     numerators: np.ndarray
@@ -51,6 +53,7 @@ class Answers:
     denominators: np.ndarray | None
     is_valid: np.ndarray
     carries: np.ndarray
+    written: WrittenDigits | None = None
 
     def take(self, rows: np.ndarray) -> "Answers":
         """Returns the answers at `rows`."""
@@ -61,6 +64,7 @@ class Answers:
             denominators=denominators,
             is_valid=self.is_valid[rows],
             carries=self.carries[rows],
+            written=self.written and self.written.take(rows),
         )
 
     def replace(self, rows: np.ndarray, others: "Answers") -> "Answers":
@@ -74,6 +78,7 @@ class Answers:
             denominators=denominators,
             is_valid=_replace(self.is_valid, rows, others.is_valid),
             carries=_replace(self.carries, rows, others.carries),
+            written=self.written and others.written and self.written.replace(rows, others.written),
         )
 
 
@@ -110,24 +115,26 @@ class Arithmetic:
         """Whether answers are fractions in lowest terms."""
         return self.space.division == "fraction" and "/" in self.space.operators
 
-    def evaluate(self, columns: ShapeColumns, operands: np.ndarray, *, with_carries: bool = True) -> Answers:
+    def evaluate(
+        self, columns: ShapeColumns, operands: np.ndarray, *, with_carries: bool = True, with_written: bool = False
+    ) -> Answers:
         """Returns the answers of equations.
 
         Args:
             columns: their shapes.
             operands: grid integers, of shape (num_terms, n).
             with_carries: whether carries are wanted; they are all zero otherwise.
+            with_written: whether what is hard about the digits is wanted.
         """
+        make = functools.partial(self._run, self, with_carries=with_carries, with_written=with_written)
         if not self._has_native_operands:
-            return self._run(self, columns, operands.astype(object), with_carries=with_carries).evaluate()
+            return make(columns, operands.astype(object)).evaluate()
         operands = operands.astype(np.int64, copy=False)
-        run = self._run(self, columns, operands, with_carries=with_carries, is_checked=not self.is_native)
-        answers = run.evaluate()
-        wide = np.flatnonzero(run.is_wide)
+        run = make(columns, operands, is_checked=not self.is_native)
+        answers, wide = run.evaluate(), np.flatnonzero(run.is_wide)
         if not len(wide):
             return answers
-        exact = self._run(self, columns.take(wide), operands[:, wide].astype(object), with_carries=with_carries)
-        return answers.replace(wide, exact.evaluate())
+        return answers.replace(wide, make(columns.take(wide), operands[:, wide].astype(object)).evaluate())
 
     def _choose_run(self) -> "type[_OneGrid]":
         operators, division = self.space.operators, self.space.division
@@ -145,6 +152,7 @@ class _OneGrid:
         columns: the shapes.
         operands: int64 or object, (num_terms, n).
         with_carries: whether carries are wanted.
+        with_written: whether what is hard about the digits is.
         is_checked: whether numbers could become too large.
     """
 
@@ -155,6 +163,7 @@ class _OneGrid:
         operands: np.ndarray,
         *,
         with_carries: bool,
+        with_written: bool = False,
         is_checked: bool = False,
     ) -> None:
         self._arithmetic = arithmetic
@@ -166,6 +175,7 @@ class _OneGrid:
         self.is_wide = np.zeros(self._num_rows, dtype=bool)
         self.is_valid = np.ones(self._num_rows, dtype=bool)
         self.carries = np.zeros(self._num_rows, dtype=np.int64)
+        self.written = WrittenDigits.of_nothing(self._num_rows) if with_written else None
 
     def evaluate(self) -> Answers:
         """Returns the answers; those of rows that are `is_wide` then mean nothing."""
@@ -182,6 +192,7 @@ class _OneGrid:
             denominators=denominators,
             is_valid=self.is_valid,
             carries=self.carries,
+            written=self.written,
         )
 
     def _apply(self, operator: np.ndarray, left: Value, right: Value) -> Value:
@@ -223,8 +234,12 @@ class _OneGrid:
     def _divide(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
         divisor = self._divisor(rows, right[0])
         if self._arithmetic.space.division == "quotient":
-            return (left[0] // divisor,)
-        return (self._divide_exactly(rows, self._times(rows, left[0], self._arithmetic.grid), divisor),)
+            quotient = left[0] // divisor
+        else:
+            quotient = self._divide_exactly(rows, self._times(rows, left[0], self._arithmetic.grid), divisor)
+        if self.written is not None:
+            self.written.note_quotients(rows, quotient)
+        return (quotient,)
 
     def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | None]:
         """Returns the numerators of the answers and, where these are fractions, the denominators."""
@@ -263,16 +278,19 @@ class _OneGrid:
             result = left + np.where(operator == MINUS, -right, right)
         if self._is_checked:
             self._mark(rows, np.abs(result) >= _SAFE, result)
-        if not self._with_carries:
-            return result
         if is_counted is None:
-            self.carries[rows] += count_carries(left, right, result)
-        elif is_counted.any():
+            self._note_carries(rows, left, right, result)
+        elif (self._with_carries or self.written is not None) and is_counted.any():
             counted = np.flatnonzero(is_counted)
-            self.carries[counted if isinstance(rows, slice) else rows[counted]] += count_carries(
-                left[counted], right[counted], result[counted]
-            )
+            rows = counted if isinstance(rows, slice) else rows[counted]
+            self._note_carries(rows, left[counted], right[counted], result[counted])
         return result
+
+    def _note_carries(self, rows: Rows, left: np.ndarray, right: np.ndarray, result: np.ndarray) -> None:
+        if self._with_carries:
+            self.carries[rows] += count_carries(left, right, result)
+        if self.written is not None:
+            self.written.note_sums(rows, left, right, result)
 
     def _divisor(self, rows: Rows, values: np.ndarray) -> np.ndarray:
         is_zero = (values == 0).astype(bool)
@@ -356,8 +374,7 @@ class _Rational(_OneGrid):
     def _divide(self, rows: Rows, operator: np.ndarray, left: Value, right: Value) -> Value:
         divisor = self._divisor(rows, right[0])
         sign = np.where((divisor < 0).astype(bool), -1, 1)
-        numerator = self._times(rows, left[0], right[1]) * sign
-        denominator = self._times(rows, divisor * sign, left[1])
+        numerator, denominator = self._times(rows, left[0], right[1]) * sign, self._times(rows, divisor * sign, left[1])
         return numerator, denominator, np.zeros_like(left[2])
 
     def _finish(self, value: Value) -> tuple[np.ndarray, np.ndarray | None]:

@@ -9,23 +9,27 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
 
 import numpy as np
 import yaml
 
-from eqstream.data.configuration import to_mapping
+from eqstream.data.configuration import drop_nothing, to_mapping
 from eqstream.data.recipe import SpaceRecipe, SplitRecipe, Where
 from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
 from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.digits import digit_count
 from eqstream.data.space.domains import Box, Domain, count_operands
 from eqstream.data.space.literals import has_brackets
+from eqstream.data.space.plain_operands import are_equal, count_repeated, split_by_repetition
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeColumns, ShapeSubset, TermShapes
+from eqstream.data.space.written_digits import WrittenDigits
 
-_RANGES = ("terms", "digits", "operands", "carries", "answer")
+_RANGES = (
+    *("terms", "digits", "operands", "carries", "longest_carry_chain", "zero_borrows", "repeated_digits"),
+    "answer",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Selection:
         parts: list[str] = []
         if self.where is not None:
             flow = yaml.safe_dump(
-                _drop_nothing(to_mapping(self.where)), default_flow_style=True, sort_keys=False, width=math.inf
+                drop_nothing(to_mapping(self.where)), default_flow_style=True, sort_keys=False, width=math.inf
             )
             parts.append(f"where {flow.strip()}")
         if self.hash is not None:
@@ -63,15 +67,6 @@ class Selection:
         return ", ".join(parts) or "everything"
 
 
-def _drop_nothing(mapping: dict[str, Any]) -> dict[str, Any]:
-    """Returns a mapping without the keys, at any depth, that hold None."""
-    return {
-        key: _drop_nothing(cast(dict[str, Any], value)) if isinstance(value, dict) else value
-        for key, value in mapping.items()
-        if value is not None
-    }
-
-
 def selection_of(split: SplitRecipe) -> Selection:
     """Returns what a split takes from."""
     return Selection(split.where, split.hash)
@@ -87,6 +82,7 @@ def are_disjoint(first: Selection, second: Selection, space: SpaceRecipe) -> boo
     return (
         any(_exclude_by_range(getattr(first.where, key), getattr(second.where, key)) for key in _RANGES)
         or {where.brackets for where in wheres} == {True, False}
+        or {where.equal_operands for where in wheres} == {True, False}
         or _exclude_by_operators(*wheres, space)
         or _excludes_contained(*wheres)
         or _excludes_contained(*reversed(wheres))
@@ -175,7 +171,11 @@ def _split_domains(where: Where, space: PreparedSpace, num_terms: int) -> Iterat
         needed.append(_values_domain(where.contains, scale))
     if where.digits is not None and where.digits.min is not None and exact(where.digits.min) > 1:
         needed.append(base.without(length_domain(1, min(int(exact(where.digits.min)) - 1, longest), scale)))
-    yield from _require((base,) * num_terms, needed)
+    for box in _require((base,) * num_terms, needed):
+        if where.repeated_digits is None:
+            yield box
+        else:
+            yield from split_by_repetition(box, where.repeated_digits, scale)
 
 
 def _require(domains: Box, needed: list[Domain]) -> Iterator[Box]:
@@ -218,7 +218,8 @@ def fits(where: Where, columns: ShapeColumns, operands: np.ndarray, answers: Ans
         where: the condition.
         columns: the shapes.
         operands: of shape (num_terms, n).
-        answers: may be missing where the condition asks for neither answers nor carries.
+        answers: may be missing where the condition asks for neither answers nor carries; has `written` where it asks
+            for that.
         scale: grid steps in 1.
     """
     if where.terms is not None and not where.terms.contains(columns.num_terms):
@@ -237,6 +238,24 @@ def fits(where: Where, columns: ShapeColumns, operands: np.ndarray, answers: Ans
         result &= _in_range(answers.carries, 1, where.carries)
     if where.answer is not None and answers is not None:
         result &= in_answer_range(answers, where.answer)
+    if where.equal_operands is not None:
+        result &= are_equal(operands) == where.equal_operands
+    if where.repeated_digits is not None:
+        result &= _in_range(count_repeated(operands, scale), 1, where.repeated_digits)
+    if answers is not None and answers.written is not None:
+        result &= _fits_written(where, answers.written)
+    return result
+
+
+def _fits_written(where: Where, written: WrittenDigits) -> np.ndarray:
+    """Returns whether what is hard about the digits of each equation meets `where`, shape (n,)."""
+    result = np.ones(len(written.zero_borrows), dtype=bool)
+    if where.longest_carry_chain is not None:
+        result &= _in_range(written.longest_carry_chains, 1, where.longest_carry_chain)
+    if where.zero_borrows is not None:
+        result &= _in_range(written.zero_borrows, 1, where.zero_borrows)
+    if where.quotient_digits is not None:
+        result &= written.quotient_digits & sum(1 << digit for digit in set(where.quotient_digits)) != 0
     return result
 
 

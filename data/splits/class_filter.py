@@ -42,8 +42,9 @@ class ClassFilter:
         self._needs_hash = any(each.hash for each in (selection, *others))
         conditions = [each.where for each in (selection, *others) if each.where is not None]
         self._needs_carries = any(where.carries is not None for where in conditions)
+        self._needs_written = any(where.asks_written_digits for where in conditions)
         is_answer_asked = any(where.answer is not None for where in conditions)
-        self._needs_answers = space.is_bounded or self._needs_carries or is_answer_asked
+        self._needs_answers = space.is_bounded or self._needs_carries or self._needs_written or is_answer_asked
 
     def keeps_all(self, candidates: SectionUnion) -> bool:
         """Returns whether all equations of a space are known to be kept, without a look at them."""
@@ -55,7 +56,10 @@ class ClassFilter:
         answers = None
         if self._needs_answers or self._space.has_division:
             answers = self._space.arithmetic.evaluate(
-                classes.columns, classes.operands, with_carries=self._needs_carries
+                classes.columns,
+                classes.operands,
+                with_carries=self._needs_carries,
+                with_written=self._needs_written,
             )
             is_valid = answers.is_valid & in_answer_range(answers, self._space.recipe.answer)
             classes = dataclasses.replace(classes, answers=answers).take(is_valid)

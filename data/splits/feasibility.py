@@ -15,8 +15,10 @@ from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeColumns, TermShapes
 
-# Conditions on whole numbers that every equation has; 0 is the least that any of them can be.
-_WHOLE_NUMBERS = ("terms", "digits", "carries")
+# Conditions on whole numbers that every equation has, from 0 or 1 on.
+_FROM_ZERO = ("carries", "longest_carry_chain", "zero_borrows", "repeated_digits")
+_WHOLE_NUMBERS = ("terms", "digits", *_FROM_ZERO)
+_UP_TO_CARRIES = ("carries", "longest_carry_chain", "zero_borrows")
 # Boxes of a section that are looked at: nothing is proven of larger ones.
 _MOST_LOOKED_AT = 1 << 12
 
@@ -59,9 +61,21 @@ class Feasibility:
         return [self._space.recipe.answer, *asked]
 
     @property
+    def _asked_carries(self) -> list[Range]:
+        """The ranges of numbers of which no equation has more than it has carries."""
+        asked = [] if self._where is None else [getattr(self._where, key) for key in _UP_TO_CARRIES]
+        return [bounds for bounds in asked if bounds is not None]
+
+    @property
+    def _asks_borrows_of_sums(self) -> bool:
+        """Whether zero borrows are asked for where nothing is ever taken away."""
+        asked = None if self._where is None else self._where.zero_borrows
+        has_no_difference = "-" not in self._space.recipe.operators and not self._space.has_negative_operands
+        return has_no_difference and asked is not None and not _can_meet(asked, 0, 0)
+
+    @property
     def _narrows_values(self) -> bool:
-        asks_carries = self._where is not None and self._where.carries is not None
-        return asks_carries or any(bounds != Range() for bounds in self._answers)
+        return bool(self._asked_carries) or any(bounds != Range() for bounds in self._answers)
 
     def _is_taken(self, shapes: TermShapes, place: int, box: Box) -> bool:
         return any(
@@ -75,15 +89,16 @@ class Feasibility:
         """Returns whether values or carries of a shape with these operands are known to be out of range."""
         if not self._narrows_values:
             return False
-        answers, carries = self._answers, None if self._where is None else self._where.carries
         bounds = _bound(shapes.columns(np.array([place])), box, self._space.recipe)
-        if carries is not None and not _can_meet(carries, 0, bounds.max_carries):
+        if not all(_can_meet(asked, 0, bounds.max_carries) for asked in self._asked_carries):
+            return True
+        if self._asks_borrows_of_sums:
             return True
         rounds = self._space.has_division and self._space.recipe.division == "decimal"
         margin = Fraction(1, 10**self._space.recipe.places) if rounds else 0
         low = None if bounds.low is None else bounds.low - margin
         high = None if bounds.high is None else bounds.high + margin
-        return not all(_can_meet(answer, low, high) for answer in answers)
+        return not all(_can_meet(answer, low, high) for answer in self._answers)
 
 
 @dataclass(frozen=True)
@@ -180,7 +195,8 @@ def _is_told_by_sections(where: Where) -> bool:
     # They are those of two digits and more where 2.5 are asked for.
     least = None if where.digits is None else where.digits.min
     has_whole_digits = least is None or exact(least).denominator == 1
-    return where.carries is None and where.answer is None and has_whole_digits
+    searched = (where.carries, where.answer, where.equal_operands, where.repeated_digits)
+    return all(each is None for each in searched) and not where.asks_written_digits and has_whole_digits
 
 
 def _is_within(box: Box, other: Box) -> bool:
@@ -201,7 +217,7 @@ def _take_everything(others: Sequence[Selection]) -> bool:
                 bounds = getattr(where, key)
                 low = 0 if bounds.min is None else math.ceil(exact(bounds.min))
                 ranges.append((low, math.inf if bounds.max is None else math.floor(exact(bounds.max))))
-        if _cover(ranges, 0 if key == "carries" else 1, math.inf, step=1):
+        if _cover(ranges, 0 if key in _FROM_ZERO else 1, math.inf, step=1):
             return True
     return False
 

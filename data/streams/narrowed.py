@@ -6,13 +6,14 @@ and places are other than those of the whole: what is held out is known by its p
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe, SplitRecipe, Where
-from eqstream.data.recipe_values import ExactNumber, Range, exact
+from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
@@ -27,6 +28,9 @@ _MOST_HELD_OUT = 1 << 26
 # Positions that are looked at to estimate the number of equations at all of them: more until so many are found.
 _FIRST_LOOK, _LAST_LOOK = 1 << 20, 1 << 26
 _ENOUGH_FOUND = 1000
+_ENDS = ((max, "min"), (min, "max"))
+# No equation meets it.
+_NOTHING = Where(terms=Range(max=0))
 # Says of classes which of them it is about, bool (n,).
 _Test = Callable[[TwinClasses], np.ndarray]
 
@@ -56,10 +60,8 @@ def narrow_ranges(
     own = next(each for each in recipe.splits if each.name == split)
     others = _list_others(recipe, own)
     if where is not None:
-        both = _intersect(own.where, where)
-        if both is None:
-            return SplitRanges((), found.num_equations, found.space)
-        own = dataclasses.replace(own, where=both)
+        where.check_space(recipe.space)
+        own = dataclasses.replace(own, where=where if own.where is None else intersect(own.where, where))
     alone = SplitRecipe(name=split, rest=True, where=own.where, hash=own.hash)
     twins = TwinFinder(found.space, recipe.commuted)
     is_omitted = _join([_find_taken(found), _find_held_out(held_out, found.space.decimals)])
@@ -147,22 +149,37 @@ def _estimate(enumeration: Enumeration) -> int:
     return num_found * size // looked_at
 
 
-def _intersect(first: Where | None, second: Where) -> Where | None:
-    """Returns the condition that both hold, of which the second is about ranges of terms, digits and carries.
+def intersect(first: Where, second: Where) -> Where:
+    """Returns the condition that both hold.
 
-    None if there is none.
+    Raises:
+        UserError: both have values of which one must occur, which no condition says of two lists.
     """
-    if first is None:
-        return second
-    ranges: dict[str, Range] = {}
-    for name in ("terms", "digits", "carries"):
-        bounds = [each for each in (getattr(first, name), getattr(second, name)) if each is not None]
-        if len(bounds) == 2 and not bounds[0].overlaps(bounds[1]):
-            return None
-        if bounds:
-            low = _best(max, [each.min for each in bounds])
-            ranges[name] = Range(min=low, max=_best(min, [each.max for each in bounds]))
-    return dataclasses.replace(first, **ranges)
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(Where):
+        mine, theirs = getattr(first, field.name), getattr(second, field.name)
+        if mine is None or theirs is None or mine == theirs:
+            found[field.name] = theirs if mine is None else mine
+        elif isinstance(mine, Range):
+            if not mine.overlaps(theirs):
+                return _NOTHING
+            found[field.name] = _intersect_ranges(mine, theirs)
+        elif field.name == "excludes":
+            found[field.name] = tuple(sorted({*mine, *theirs}, key=exact))
+        elif field.name in ("contains", "quotient_digits"):
+            raise UserError(
+                f"`{field.name}` stands in the `where` of a split and in one that narrows it: leave one out"
+            )
+        elif field.name == "operators" and (shared := "".join(sorted({*mine} & {*theirs}, key=OPERATORS.index))):
+            found[field.name] = shared
+        else:
+            return _NOTHING
+    return Where(**found)
+
+
+def _intersect_ranges(first: Range, second: Range) -> Range:
+    low, high = (_best(choose, (getattr(first, end), getattr(second, end))) for choose, end in _ENDS)
+    return Range(min=low, max=high)
 
 
 def _best(choose: Callable, ends: Iterable[ExactNumber | None]) -> ExactNumber | None:

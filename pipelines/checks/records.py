@@ -60,6 +60,8 @@ class RecordCheck:
         self.tally = Tally()
         self._recipe = recipe
         self._claims = list_claims(recipe, split)
+        wheres = [each.where for each in (self._claims.own, *self._claims.rivals) if each is not None]
+        self._asks_written = any(where is not None and where.asks_written_digits for where in wheres)
         self._reference = SplitMembership(recipe, split)
         self._known_kinds: set[int] = set()
 
@@ -69,7 +71,9 @@ class RecordCheck:
             return
         first = self.tally.num_records
         self.tally.num_records += columns.num_records
-        facts = bulk.find_facts(columns.question, self._recipe.space, self._recipe.hash_salt)
+        facts = bulk.find_facts(
+            columns.question, self._recipe.space, self._recipe.hash_salt, with_written=self._asks_written
+        )
         is_right = self._are_right(facts, columns)
         is_counted, hashes = is_right.copy(), facts.values.hashes
         for row in self._choose_rows(facts, is_right).tolist():

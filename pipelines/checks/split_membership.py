@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Recipe, SplitRecipe, Where
+from eqstream.data.recipe import Recipe, SpaceRecipe, SplitRecipe, Where
 from eqstream.data.recipe_values import Range, exact
 from eqstream.data.reference.hash_bucket import hash_bucket
 from eqstream.data.reference.membership import Facts, check_membership, read_facts
 from eqstream.data.reference.parsing import Rational
+from eqstream.data.reference.written_digits import count_repeated, find_written_digits, has_equal_operands
 
 
 class Claims(NamedTuple):
@@ -36,8 +37,8 @@ class SplitMembership:
     def __init__(self, recipe: Recipe, split: str) -> None:
         self._space = recipe.space
         claims = list_claims(recipe, split)
-        self._own = [(each.name, _compile_selection(each, recipe.hash_salt)) for each in [claims.own] if each]
-        self._rivals = [(each.name, _compile_selection(each, recipe.hash_salt)) for each in claims.rivals]
+        self._own = [(each.name, _compile_selection(each, recipe)) for each in [claims.own] if each]
+        self._rivals = [(each.name, _compile_selection(each, recipe)) for each in claims.rivals]
 
     def check(self, question: str) -> Facts:
         """Returns the facts of an equation that may stand in the split.
@@ -56,12 +57,14 @@ class SplitMembership:
         return facts
 
 
-def _compile_selection(split: SplitRecipe, salt: str) -> Callable[[Facts], bool]:
+def _compile_selection(split: SplitRecipe, recipe: Recipe) -> Callable[[Facts], bool]:
     """Returns the test of a split's `where` and `hash`."""
-    tests = list(_list_tests(split.where)) if split.where is not None else []
+    tests = []
+    if split.where is not None:
+        tests += [*_list_tests(split.where), *_list_tests_of_digits(split.where, recipe.space)]
     if split.hash is not None:
         low, high = map(exact, split.hash)
-        tests.append(lambda facts: low <= hash_bucket(facts.tree, salt) < high)
+        tests.append(lambda facts: low <= hash_bucket(facts.tree, recipe.hash_salt) < high)
     return lambda facts: all(test(facts) for test in tests)
 
 
@@ -85,3 +88,21 @@ def _list_tests(where: Where) -> Iterable[Callable[[Facts], bool]]:
         yield lambda facts: operators.issuperset(facts.operators)
     if where.brackets is not None:
         yield lambda facts: ("(" in facts.question) == where.brackets
+
+
+def _list_tests_of_digits(where: Where, space: SpaceRecipe) -> Iterable[Callable[[Facts], bool]]:
+    if where.equal_operands is not None:
+        yield lambda facts: has_equal_operands(facts.tree) == where.equal_operands
+    if where.repeated_digits is not None:
+        is_number = _compile_range(where.repeated_digits)
+        yield lambda facts: is_number(count_repeated(facts.tree))
+    if where.asks_written_digits:
+        is_chain, is_zeros = map(_compile_range, (where.longest_carry_chain, where.zero_borrows))
+        division = space.division if "/" in space.operators else "exact"
+
+        def meets(facts: Facts) -> bool:
+            written = find_written_digits(facts.tree, division, space.operands.decimals)
+            has_digit = where.quotient_digits is None or not written.quotient_digits.isdisjoint(where.quotient_digits)
+            return has_digit and is_chain(written.longest_carry_chain) and is_zeros(written.zero_borrows)
+
+        yield meets

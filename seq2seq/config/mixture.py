@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from eqstream.data.configuration import is_number
 from eqstream.data.errors import UserError
 from eqstream.data.loading.mixture_schedule import Knots, check_knots, check_weights
+from eqstream.data.recipe import Where
 from eqstream.data.recipe_values import ExactNumber, exact
 
 
@@ -16,9 +17,10 @@ class MixtureSource:
     """One source of a mixture.
 
     `data` is the directory of a dataset, by default the one that the training is given; `recipe` names a recipe, whose
-    equations come fresh, without files. `split` and `source` are by default those of the training. `weight` says how
-    many examples come from it, as against the weights of the others; a list such as ``[[0, 1], [10000, 0.2]]`` gives it
-    at some steps, between which it changes evenly.
+    equations come fresh, without files. `split` and `source` are by default those of the training. `where` narrows a
+    fresh stream, besides what the split's own condition does. `weight` says how many examples come from it, as against
+    the weights of the others; a list such as ``[[0, 1], [10000, 0.2]]`` gives it at some steps, between which it
+    changes evenly.
     """
 
     form: ClassVar[str] = "a mapping such as {data: out/other, weight: 2}"
@@ -27,6 +29,7 @@ class MixtureSource:
     recipe: str | None = None
     split: str | None = None
     source: Literal["shards", "fresh"] | None = None
+    where: Where | None = None
     weight: tuple[tuple[ExactNumber, ...], ...] = ((0, 1),)
 
     @classmethod
@@ -41,6 +44,8 @@ class MixtureSource:
             raise UserError("a source has `data` or `recipe`, got both")
         if self.recipe is not None and self.source == "shards":
             raise UserError("`source: shards` needs a dataset: a `recipe` has no files")
+        if self.where is not None and self.source == "shards":
+            raise UserError("`where` needs `source: fresh`: the files of a split are read as they are")
         for knot in self.weight:
             if len(knot) != 2 or not isinstance(knot[0], int):
                 raise UserError(

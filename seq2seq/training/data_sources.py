@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eqstream.data.configuration import nearest
+from eqstream.data.configuration import drop_nothing, nearest, to_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.manifest_maker import describe_space
@@ -53,6 +53,7 @@ def _load_source(
             return _make_stream(f"`{key}`", entry, training, load_recipe(entry.recipe))
         own = load_manifest(entry.data) if entry.data else manifest
         own.split(entry.split or training.train_split)
+        _check_where(entry, own.recipe, is_fresh=(entry.source or training.source) == "fresh")
     except UserError as error:
         raise UserError(f"`{key}`: {error}") from error
     return _make_source(f"`{key}`", entry, training, directory=entry.data or directory, manifest=own)
@@ -64,7 +65,17 @@ def _make_stream(key: str, entry: MixtureSource, training: TrainingRecipe, recip
         raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
     if training.weights is not None:
         raise UserError("`training.weights` counts the examples of a dataset: give `data` in the place of `recipe`")
-    return DataSource(key=key, recipe=recipe, facts=describe_space(recipe), split=split, knots=entry.knots)
+    _check_where(entry, recipe, is_fresh=True)
+    facts = describe_space(recipe)
+    return DataSource(key=key, recipe=recipe, facts=facts, split=split, knots=entry.knots, where=entry.where)
+
+
+def _check_where(entry: MixtureSource, recipe: Recipe, *, is_fresh: bool) -> None:
+    if entry.where is None:
+        return
+    if not is_fresh:
+        raise UserError("`where` needs `source: fresh`: the files of a split are read as they are")
+    entry.where.check_space(recipe.space)
 
 
 def _make_source(
@@ -78,6 +89,7 @@ def _make_source(
         knots=entry.knots,
         files=DatasetFiles(directory, manifest),
         is_fresh=(entry.source or training.source) == "fresh",
+        where=entry.where,
     )
 
 
@@ -109,6 +121,7 @@ def describe_sources(sources: Sequence[DataSource]) -> list[dict[str, Any]]:
             "data_name": f"{source.recipe.name} {source.recipe.version}",
             "split": source.split,
             "source": "fresh" if source.is_fresh else "shards",
+            **({} if source.where is None else {"where": drop_nothing(to_mapping(source.where))}),
             "space": source.recipe.to_dict()["space"],
         }
         for source in sources

@@ -129,7 +129,8 @@ def _mix(
     """Returns the mixture of the examples of some sources, in their order."""
     for source, examples in zip(sources, opened, strict=True):
         if not examples.num_examples:
-            raise UserError(f"{source.key} has no example that no other dataset holds out")
+            narrowed = "" if source.where is None else "that meets its `where` and "
+            raise UserError(f"{source.key} has no example {narrowed}that no other dataset holds out")
     num_examples = recipe.epoch_examples or _manifest_of(own).split(own.split).num_equations
     if num_examples < recipe.batch_size:
         raise UserError(

@@ -22,16 +22,21 @@ from eqstream.data.reference import hash_bucket
 from eqstream.pipelines.checks.bulk import ratios
 from eqstream.pipelines.checks.bulk.ratios import Ratios
 from eqstream.pipelines.checks.bulk.tokens import CLOSE, END, MINUS, NUMBER, OPEN, OVER, PLUS, TIMES, Tokens
+from eqstream.pipelines.checks.bulk.written_digits import find_digits, measure_carries
 
 _ATOM = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arithmetic:
-    """How a space computes: its `division` (`exact` where there is none), and `decimals` of the operands' grid."""
+    """How a space computes: its `division` (`exact` where there is none), and `decimals` of the operands' grid.
+
+    `with_written` says whether `Values.written` is wanted.
+    """
 
     division: str
     decimals: int
+    with_written: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +48,15 @@ class Values:
         carries: int64 (n,).
         hashes: of the trees, uint64 (n,).
         is_right: whether the equation is in its one text and everything above is right, bool (n,).
+        written: the longest chain of carries, the zero borrows, and a bit for each digit of a quotient, int64 (3, n);
+            zeros where they are not wanted.
     """
 
     answers: Ratios
     carries: np.ndarray
     hashes: np.ndarray
     is_right: np.ndarray
+    written: np.ndarray
 
 
 def evaluate(tokens: Tokens, arithmetic: Arithmetic, salt: str) -> Values:
@@ -69,13 +77,15 @@ def evaluate(tokens: Tokens, arithmetic: Arithmetic, salt: str) -> Values:
     is_right[rows] = found.is_right
     answers = Ratios(_spread(found.answers.num, rows, num_texts), np.ones(num_texts, np.int64))
     answers.den[rows] = found.answers.den
-    carries, hashes = _spread(found.carries, rows, num_texts), _spread(found.hashes, rows, num_texts)
-    return Values(answers, carries, hashes, is_right)
+    carries, hashes, written = (
+        _spread(column, rows, num_texts) for column in (found.carries, found.hashes, found.written)
+    )
+    return Values(answers, carries, hashes, is_right, written)
 
 
 def _spread(values: np.ndarray, rows: np.ndarray, num_rows: int) -> np.ndarray:
-    result = np.zeros(num_rows, values.dtype)
-    result[rows] = values
+    result = np.zeros((*values.shape[:-1], num_rows), values.dtype)
+    result[..., rows] = values
     return result
 
 
@@ -105,13 +115,15 @@ class _Machine:
         self._num_values = np.zeros(num_rows, np.int64)
         self._num_waiting = np.zeros(num_rows, np.int64)
         self._carries = np.zeros(num_rows, np.int64)
+        self._written = np.zeros((3, num_rows), np.int64)
         self._is_right = np.ones(num_rows, bool)
 
     def values(self) -> Values:
         """Returns what is left on the stacks."""
         end = slice(0, self._num_rows)
         is_right = self._is_right & ~self._is_bracketed[end]
-        return Values(Ratios(self._num[end], self._den[end]), self._carries, mix(self._hash[end]), is_right)
+        answers = Ratios(self._num[end], self._den[end])
+        return Values(answers, self._carries, mix(self._hash[end]), is_right, self._written)
 
     def run(self) -> None:
         """Takes all tokens."""
@@ -198,15 +210,24 @@ class _Machine:
             carries, is_counted = ratios.count_carries(first, second)
             self._carries[rows] += np.where(is_decimal, carries, 0)
             is_right &= is_counted | ~is_decimal
+            if self._arithmetic.with_written:
+                self._note_carries(rows[is_decimal], first.take(is_decimal), second.take(is_decimal))
         elif operator == TIMES:
             result, is_right = ratios.multiply(first, second)
         else:
             result, is_right = self._divide(first, second)
             is_decimal &= self._arithmetic.division in ("exact", "quotient")
+            if self._arithmetic.with_written:
+                self._written[2, rows] |= find_digits(result.num)
         self._num[left], self._den[left] = result
         self._is_decimal[left] = is_decimal
         if not is_right.all():
             self._is_right[rows[~is_right]] = False
+
+    def _note_carries(self, rows: np.ndarray, first: Ratios, second: Ratios) -> None:
+        chains, zeros = measure_carries(*ratios.align(first, second)[:2], (first.num < 0) == (second.num < 0))
+        self._written[0, rows] = np.maximum(self._written[0, rows], chains)
+        self._written[1, rows] += zeros
 
     def _divide(self, first: Ratios, second: Ratios) -> tuple[Ratios, np.ndarray]:
         if self._arithmetic.division == "quotient":

@@ -45,17 +45,19 @@ class Facts:
         return np.repeat(np.arange(len(self.terms)), self.terms)
 
 
-def find_facts(questions: Texts, space: SpaceRecipe, salt: str) -> Facts:
+def find_facts(questions: Texts, space: SpaceRecipe, salt: str, *, with_written: bool = False) -> Facts:
     """Returns what is true of equations whose texts are `questions`.
 
     Args:
         questions: n texts.
         space: says how texts are spaced, what a division gives and how answers are rounded.
         salt: of the hash.
+        with_written: whether `Values.written` is wanted.
     """
     division = _division(space)
     tokens = read_tokens(questions, spacing=space.spacing)
-    values = evaluate(tokens, Arithmetic(division=division, decimals=space.operands.decimals), salt)
+    arithmetic = Arithmetic(division=division, decimals=space.operands.decimals, with_written=with_written)
+    values = evaluate(tokens, arithmetic, salt)
     answers, is_known = values.answers, values.is_right
     if division == "decimal":
         answers, is_rounded = round_to_places(answers, space.places)

@@ -14,6 +14,7 @@ from eqstream.data.recipe_values import ExactNumber, Range, exact
 from eqstream.pipelines.checks.bulk.facts import Facts
 from eqstream.pipelines.checks.bulk.ratios import Ratios, negate
 from eqstream.pipelines.checks.bulk.tokens import OPERATORS
+from eqstream.pipelines.checks.bulk.written_digits import are_repeated
 
 _LARGEST = np.iinfo(np.int64).max
 
@@ -30,7 +31,10 @@ def are_in_space(facts: Facts, space: SpaceRecipe) -> np.ndarray:
 
 
 def are_selected(facts: Facts, split: SplitRecipe) -> np.ndarray:
-    """Returns which equations meet the `where` and the `hash` of a split, bool (n,)."""
+    """Returns which equations meet the `where` and the `hash` of a split, bool (n,).
+
+    The facts have what is written in each operation if the `where` asks for that.
+    """
     is_selected = np.ones(len(facts.terms), bool)
     for is_met in _list_tests(facts, split):
         is_selected &= is_met
@@ -52,6 +56,25 @@ def _list_tests(facts: Facts, split: SplitRecipe) -> Iterator[np.ndarray]:
         yield _have_only(facts, where.operators)
     if where.brackets is not None:
         yield facts.has_brackets == where.brackets
+    yield from _list_tests_of_digits(facts, where)
+
+
+def _list_tests_of_digits(facts: Facts, where: Where) -> Iterator[np.ndarray]:
+    if where.equal_operands is not None:
+        steps, places = facts.tokens.steps, facts.tokens.places
+        first = facts.tokens.first_number[:-1][facts.row_of_number]
+        is_other = _any_operand(facts, (steps != steps[first]) | (places != places[first]))
+        yield (~is_other & (facts.terms > 1)) == where.equal_operands
+    if where.repeated_digits is not None:
+        is_such = are_repeated(facts.tokens.steps, facts.tokens.places)
+        yield _lie_in(np.bincount(facts.row_of_number[is_such], minlength=len(facts.terms)), where.repeated_digits)
+    chains, zeros, digits = facts.values.written
+    if where.longest_carry_chain is not None:
+        yield _lie_in(chains, where.longest_carry_chain)
+    if where.zero_borrows is not None:
+        yield _lie_in(zeros, where.zero_borrows)
+    if where.quotient_digits is not None:
+        yield digits & sum(1 << digit for digit in set(where.quotient_digits)) != 0
 
 
 def _list_range_tests(facts: Facts, where: Where) -> Iterator[np.ndarray]:

@@ -104,7 +104,7 @@ def count_carries(left: Ratios, right: Ratios) -> tuple[np.ndarray, np.ndarray]:
     if left.are_whole and right.are_whole:
         first, second, is_right = np.abs(left.num), np.abs(right.num), np.ones(len(left.num), bool)
     else:
-        first, second, is_right = _align(left, right)
+        first, second, is_right = align(left, right)
     has_same_sign = (left.num < 0) == (right.num < 0)
     larger, smaller = np.maximum(first, second), np.minimum(first, second)
     # The two numbers that are added, one way or the other.
@@ -113,7 +113,7 @@ def count_carries(left: Ratios, right: Ratios) -> tuple[np.ndarray, np.ndarray]:
     return lost // 9, is_right
 
 
-def _align(left: Ratios, right: Ratios) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def align(left: Ratios, right: Ratios) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns both magnitudes as numbers of one unit, a power of ten, and where there is such a unit."""
     unit = np.ones_like(left.den)
     for _ in range(18):

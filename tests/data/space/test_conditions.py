@@ -68,6 +68,14 @@ WHERES = [
     {"contains": [2, 4, 9.1], "excludes": [2, 3], "operands": {"max": 10}},
     {"digits": {"min": 2, "max": 2}, "operands": {"min": -1}, "excludes": 11, "carries": {"min": 0}},
     {"terms": {"min": 2}, "operators": "+-", "contains": 1, "answer": {"max": 3}},
+    {"longest_carry_chain": 1},
+    {"longest_carry_chain": {"min": 2}, "digits": {"min": 2}},
+    {"zero_borrows": {"min": 1}},
+    {"equal_operands": True},
+    {"equal_operands": False, "contains": [3, 11]},
+    {"repeated_digits": 1},
+    {"repeated_digits": {"max": 0}},
+    {"repeated_digits": {"min": 1.5}, "carries": {"min": 1}},
 ]
 
 
@@ -124,7 +132,7 @@ def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
     chosen = set()
     for candidates in boxed.locate(np.arange(boxed.size)):
         columns, operands = candidates.columns(), candidates.operands()
-        answers = prepared.arithmetic.evaluate(columns, operands)
+        answers = prepared.arithmetic.evaluate(columns, operands, with_written=True)
         is_chosen = fits(condition, columns, operands, answers, prepared.scale) & answers.is_valid
         chosen |= {questions[row] for row in candidates.rows[is_chosen].tolist()}
     assert chosen == {equation.question for equation in examine_space(recipe.space) if meets(equation, where)}
@@ -140,6 +148,8 @@ def test_boxes_are_no_larger_than_operands_need_them_to_be():
         {"excludes": [7, 99]},
         {"operands": {"min": 3.5, "max": 9}},
         {"contains": [7, 101], "digits": 3, "excludes": [8], "operators": "+"},
+        {"repeated_digits": 1},
+        {"repeated_digits": {"min": 1}, "digits": 2},
     ):
         condition = make_recipe({"operands": {"min": 0, "max": 0}}, [{"name": "a", "rest": True, "where": where}])
         sections = sections_of(condition.splits[0].where, prepared)
@@ -155,7 +165,10 @@ bounds = st.one_of(
 )
 conditions = st.dictionaries(
     st.sampled_from(
-        ["terms", "digits", "operands", "carries", "answer", "contains", "excludes", "operators", "brackets"]
+        [
+            *("terms", "digits", "operands", "carries", "answer", "contains", "excludes", "operators", "brackets"),
+            *("longest_carry_chain", "zero_borrows", "equal_operands", "repeated_digits"),
+        ]
     ),
     st.none(),
     min_size=1,
@@ -168,6 +181,7 @@ conditions = st.dictionaries(
                 "excludes": st.lists(NUMBERS, max_size=3),
                 "operators": st.sampled_from(["+", "-", "*", "/", "+-", "-*", "+*/"]),
                 "brackets": st.booleans(),
+                "equal_operands": st.booleans(),
             }.get(key, bounds)
             for key in keys
         }
@@ -224,6 +238,10 @@ DISJOINT = [
     ({"digits": {"max": 2.5}}, {"contains": [-100, 527.5]}),
     ({"digits": 1, "excludes": [3, 4]}, {"contains": [3, 10]}),
     ({"digits": 1, "operands": {"min": 4}}, {"contains": [3, -10]}),
+    ({"longest_carry_chain": {"max": 2}}, {"longest_carry_chain": 3}),
+    ({"zero_borrows": 0}, {"zero_borrows": {"min": 1}}),
+    ({"repeated_digits": 0}, {"repeated_digits": {"min": 1}}),
+    ({"equal_operands": True}, {"equal_operands": False}),
 ]
 SHARING = [
     ({"digits": 1}, {"carries": 1}),
@@ -240,6 +258,7 @@ SHARING = [
     ({"digits": {"max": 1}}, {"contains": [9.5]}),
     ({"digits": {"max": 1}}, {"contains": [527, -9]}),
     ({"digits": {"min": 2}}, {"contains": [3]}),
+    ({"equal_operands": True}, {"repeated_digits": 1}),
 ]
 
 

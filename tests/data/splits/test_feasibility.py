@@ -32,6 +32,10 @@ WHERES = [
     *({"answer": {"min": low, "max": low + size}} for low in (-121, -30, -4, 0, 0.5, 21, 82) for size in (0, 0.4, 9)),
     *({"carries": {"min": number}} for number in range(5)),
     *({"carries": 0, "operators": operators} for operators in "+-*"),
+    *({"longest_carry_chain": {"min": number}} for number in range(3)),
+    {"zero_borrows": {"min": 2}},
+    {"equal_operands": True},
+    {"repeated_digits": 0},
     {"digits": 2},
     {"digits": {"min": 1.5}},
     {"operators": "+*"},
@@ -70,6 +74,8 @@ IMPOSSIBLE = {
     "operators take all": (BIG, [{"operators": "+"}, None], "b"),
     "numbers take all": (BIG, [{"digits": {"max": 20}}, None], "b"),
     "carries take all": (FIVE, [{"carries": 0}, {"carries": {"min": 1}}, None], "c"),
+    "borrows of sums": (FIVE, [{"zero_borrows": {"min": 1}}], "a"),
+    "chains take all": (FIVE, [{"longest_carry_chain": 0}, {"longest_carry_chain": {"min": 1}}, None], "c"),
 }
 
 

@@ -9,6 +9,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Where
 from eqstream.data.recipe_values import Range
 from eqstream.data.streams.equation_stream import EquationStream
+from eqstream.data.streams.narrowed import intersect
 from tests.brute_force import by_question, examine_space, make_recipe, meets
 from tests.covering import cover_pairs
 from tests.data.streams.test_equation_stream import (
@@ -28,6 +29,9 @@ CONDITIONS = {
     "easy": {"carries": {"max": 0}},
     "two terms": {"terms": 2},
     "hard and long": {"carries": {"min": 1}, "digits": {"min": 2}},
+    "chains": {"longest_carry_chain": {"min": 1}},
+    "equal": {"equal_operands": True},
+    "repeated": {"repeated_digits": {"min": 1}},
 }
 
 
@@ -82,3 +86,52 @@ def test_condition_that_next_to_nothing_meets_is_refused():
     )
     with pytest.raises(UserError, match=f"^{message}$"):
         EquationStream(recipe, num_examples=10**10, where=Where(carries=Range(max=0)))
+
+
+def read(where):
+    return from_mapping(Where, where)
+
+
+INTERSECTIONS = [
+    ({"digits": {"min": 2}}, {"carries": 1}, {"digits": {"min": 2}, "carries": 1}),
+    ({"digits": {"min": 2}}, {"digits": {"min": 1, "max": 3}}, {"digits": {"min": 2, "max": 3}}),
+    ({"operators": "+*"}, {"operators": "*-"}, {"operators": "*"}),
+    ({"excludes": [1]}, {"excludes": [2]}, {"excludes": [1, 2]}),
+    ({"contains": [1]}, {"contains": [1], "equal_operands": True}, {"contains": [1], "equal_operands": True}),
+    ({"digits": 1}, {"digits": 2}, {"terms": {"max": 0}}),
+    ({"operators": "+"}, {"operators": "-"}, {"terms": {"max": 0}}),
+    ({"equal_operands": True}, {"equal_operands": False}, {"terms": {"max": 0}}),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "both"), INTERSECTIONS)
+def test_intersection_is_what_both_conditions_take(first, second, both):
+    assert intersect(read(first), read(second)) == read(both)
+    assert intersect(read(second), read(first)) == read(both)
+
+
+def test_two_lists_of_which_one_value_must_occur_are_refused():
+    message = "`contains` stands in the `where` of a split and in one that narrows it: leave one out"
+    with pytest.raises(UserError, match=f"^{message}$"):
+        intersect(read({"contains": [1]}), read({"contains": [2]}))
+
+
+def test_condition_on_quotients_is_refused_where_there_are_none():
+    recipe = make_recipe(space(0, 9), [{"name": "train", "count": 9}, TEST])
+    message = (
+        "`where.quotient_digits` needs whole operands, the operator `/`, and `space.division` as `exact` or `quotient`"
+    )
+    with pytest.raises(UserError, match=f"^{message}$"):
+        EquationStream(recipe, where=Where(quotient_digits=(0, 9)))
+
+
+def test_quotients_with_certain_digits_come_alone():
+    dividing = {"operands": {"min": 0, "max": 99}, "operators": "/"}
+    recipe = make_recipe(dividing, [{"name": "train", "count": 20}, TEST])
+    stream = EquationStream(recipe, num_examples=10**6, where=Where(quotient_digits=(0, 9)))
+    known = {equation.question: equation.answer for equation in examine_space(recipe.space)}
+    given = set(questions_of(recipe, stream, 0))
+    assert all(set(known[question]) & {"0", "9"} for question in given)
+    # What is missing is held out.
+    others = {question for question, answer in known.items() if set(answer) & {"0", "9"}} - given
+    assert 0 < len(others) < len(given)

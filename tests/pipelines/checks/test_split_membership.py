@@ -19,7 +19,7 @@ class BothWays:
         self._claims = list_claims(self._recipe, split)
 
     def check(self, question):
-        facts = find_facts(join_texts([question]), self._recipe.space, self._recipe.hash_salt)
+        facts = find_facts(join_texts([question]), self._recipe.space, self._recipe.hash_salt, with_written=True)
         assert facts.is_known.all()
         is_wanted = self._claims.own is None or are_selected(facts, self._claims.own)[0]
         is_wanted = is_wanted and not any(are_selected(facts, rival)[0] for rival in self._claims.rivals)

@@ -36,6 +36,10 @@ def test_weight_is_a_number_or_a_list_of_steps():
             [{"recipe": "b", "source": "shards"}],
             "`training.mixture.0`: `source: shards` needs a dataset: a `recipe` has no files",
         ),
+        (
+            [{"source": "shards", "where": {"digits": 2}}],
+            "`training.mixture.0`: `where` needs `source: fresh`: the files of a split are read as they are",
+        ),
         ([{"weight": -1}], "`training.mixture.0`: `weight` must not be below 0, got -1"),
         ([{"weight": []}], "`training.mixture.0`: `weight` must have at least one step, got an empty list"),
         (

@@ -154,6 +154,50 @@ def test_stage_that_a_source_has_nothing_of_is_refused(folder):
         source.select(stages[0], 0)
 
 
+def test_stream_is_narrowed_to_hard_cases_in_every_stage(folder):
+    mixture = [{"source": "fresh", "where": {"longest_carry_chain": {"min": 1}, "digits": {"min": 2}}}]
+    curriculum = [{"epochs": 1, "digits": {"max": 2}}, {"epochs": 1, "terms": 2}]
+    source, codec, stages = open_mixture(folder, mixture=mixture, weights=None, curriculum=curriculum)
+    held_out = {
+        key_of(question) for split in ("validation", "test") for question in questions_of(folder, "sums", split)
+    }
+    sums = [(f"{one} + {other}", one % 10 + other % 10) for one in range(13) for other in range(13)]
+    hard = {text for text, last in sums if last > 9 and len(text) > 5}
+    expected = {text for text in hard if key_of(text) not in held_out}
+    assert expected
+    for each in (source, *(source.select(stage, 0) for stage in stages)):
+        assert set(list_questions(each, codec, 8)) == expected
+
+
+def list_questions(source, codec, count):
+    """Returns the questions of the first batches."""
+    batches = source.batches(first_epoch=0, first_batch=0).take(count).as_numpy_iterator()
+    return [question for batch in batches for question in codec.decode_questions(batch["question"])]
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (
+            {"where": {"terms": 2}},
+            "`training.mixture.0`: `where` needs `source: fresh`: the files of a split are read as they are",
+        ),
+        (
+            {"source": "fresh", "where": {"digits": 3}},
+            "`training.mixture.0` has no example that meets its `where` and that no other dataset holds out",
+        ),
+        (
+            {"source": "fresh", "where": {"quotient_digits": 0}},
+            "`training.mixture.0`: `where.quotient_digits` needs whole operands, the operator `/`, and "
+            "`space.division` as `exact` or `quotient`",
+        ),
+    ],
+)
+def test_condition_that_a_source_cannot_meet_is_refused(folder, part, message):
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        open_mixture(folder, mixture=[part], weights=None, curriculum=[])
+
+
 def test_epoch_without_a_full_batch_is_refused(folder):
     message = (
         "an epoch of 15 examples has no full batch of 16: raise `training.epoch_examples`, or lower "
