@@ -18,7 +18,8 @@ test test-slow coverage: export TF_NUM_INTRAOP_THREADS ?= 1
 .PHONY: help install demo test test-slow coverage lint format docs bench growth reach lock
 
 help:
-	@echo 'make demo       build, train and evaluate three-digit additions (out/demo)'
+	@echo 'make demo       build, train and evaluate three-digit additions (out/demo), and ask shipped models; run again, it'
+	@echo '                goes on where it was interrupted, and begins anew with DEMO=--overwrite'
 	@echo 'make test       the tests'
 	@echo 'make test-slow  the tests that take minutes, and ten times as many examples of each property'
 	@echo 'make coverage   the tests with branch coverage; fails below the floor in pyproject.toml'
@@ -49,7 +50,10 @@ $(BIN)/python:
 	$(PYTHON) -m venv --clear $(VENV)
 
 demo: $(INSTALLED)
-	$(BIN)/eqstream run addition-3digit --out out/demo
+	$(BIN)/eqstream run addition-3digit --out out/demo $(DEMO)
+	@echo 'Three questions to models that come with eqstream:'
+	$(BIN)/eqstream predict --steps "131 + 83 - 744 * 33" "847 / 7 - 12" \
+	  "123456789012345678901234567890 + 987654321098765432109876543210"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile

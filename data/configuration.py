@@ -87,7 +87,7 @@ def from_mapping(cls: type[Config], mapping: Any, path: str = "") -> Config:
     hints, required = _read_form(cls)
     for key in mapping:
         if key not in hints:
-            raise UserError(f"unknown key `{_join(path, key)}`{nearest(key, hints)}")
+            raise UserError(f"unknown key `{_join(path, key)}`{_find_below(key, hints, path) or nearest(key, hints)}")
     for name in required:
         if name not in mapping:
             raise UserError(f"`{_join(path, name)}` is missing")
@@ -96,6 +96,15 @@ def from_mapping(cls: type[Config], mapping: Any, path: str = "") -> Config:
         return cls(**values)
     except UserError as error:
         raise UserError(f"`{path}`: {error}" if path else str(error)) from error
+
+
+def _find_below(key: Any, hints: dict[str, Any], path: str) -> str | None:
+    """Returns `; did you mean …?` for a key that is known one level below, None if there is none."""
+    for name, hint in hints.items():
+        for each in (hint, *typing.get_args(hint)):
+            if dataclasses.is_dataclass(each) and key in _read_form(typing.cast(type, each))[0]:
+                return f"; did you mean `{_join(_join(path, name), key)}`?"
+    return None
 
 
 @functools.cache

@@ -40,6 +40,11 @@ class _CommandGroup(click.Group):
             return super().invoke(ctx)
         except UserError as error:
             message, cause = str(error), error
+        except OSError as error:
+            # One without a file's name is of a pipe or a socket.
+            if error.filename is None:
+                raise
+            message, cause = f"{error.filename} cannot be read or written: {error.strerror}", error
         except ModuleNotFoundError as error:
             if error.name not in _MODEL_LIBRARIES:
                 raise

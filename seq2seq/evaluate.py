@@ -85,7 +85,7 @@ def evaluate_all(
 
 def _load(run_directory: str | Path, data_directory: str | Path | None) -> tuple[TrainedModel, str | Path, Manifest]:
     trained = load_trained_model(run_directory)
-    directory = data_directory or trained.description["data_directory"]
+    directory = data_directory or trained.data_directory
     manifest = load_manifest(directory)
     check_fits(trained.spaces, trained.codec, manifest)
     return trained, directory, manifest

@@ -1,5 +1,6 @@
 """Pictures of a run, as PNG and SVG: how it was trained, where it errs, what it looks at."""
 
+import contextlib
 import csv
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -81,9 +82,11 @@ def plot(
         pictures["learning-curves"] = learning_curves.draw_learning_curves(
             f"training of {_name(trained)}", rows, _best_epoch(rows)
         )
-        data = data_directory or trained.description["data_directory"]
-        pictures.update(_draw_errors(trained, data, split=split, limit=limit or _MAX_EXAMPLES, report=report))
+        data = data_directory or trained.data_directory
         directory = Path(out) if out is not None else trained.run.path / "plots"
+        with _writing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        pictures.update(_draw_errors(trained, data, split=split, limit=limit or _MAX_EXAMPLES, report=report))
         return list(_save(directory, pictures))
 
 
@@ -110,8 +113,7 @@ def _best_epoch(rows: list[dict[str, float]]) -> float | None:
 
 
 def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
+    with _writing(directory):
         for name, figure in pictures.items():
             # Laid out and measured once for both files.
             figure.draw_without_rendering()
@@ -121,6 +123,12 @@ def _save(directory: Path, pictures: dict[str, Figure]) -> Iterator[Path]:
                 path = directory / f"{name}.{kind}"
                 figure.savefig(path, format=kind, dpi=_RESOLUTION, metadata=metadata, bbox_inches=box)
                 yield path
+
+
+@contextlib.contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{directory} cannot be written: {error.strerror}") from error
 

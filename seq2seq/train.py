@@ -88,13 +88,16 @@ def train(
         UserError: the recipe, the dataset or the directory is not as it must be.
         TrainingInterruptedError: the user pressed Ctrl-C; the state is saved.
     """
-    task = prepare(recipe, data_directory, RunDirectory(run_directory), resume=resume, report=report)
+    run = RunDirectory(run_directory)
     if not resume:
-        task.run.create(overwrite=overwrite)
+        run.check_free(overwrite=overwrite)
+    task = prepare(recipe, data_directory, run, resume=resume, report=report)
+    if not resume:
+        run.create(overwrite=overwrite)
     model = _make_model(task)
     progress = restore_state(task.run.state_npz, model) if task.run.state_npz.is_file() else TrainingProgress()
     if task.is_over(progress) and task.run.read_description()["is_finished"]:
-        report(f"{task.run.path} is finished; nothing to do")
+        report(f"{task.run.path} is finished; nothing to do (`--overwrite` begins anew)")
         return _make_report(task, model, progress)
     _open_run(task, model, progress, report=report)
     try:

@@ -82,6 +82,7 @@ def train(
     advice = f"the same command with --resume{' in place of --overwrite' if overwrite else ''}"
     loaded = load_training_recipe(recipe, data, overrides)
     _check_sections(loaded)
+    _check_run(run, resume=resume, overwrite=overwrite)
     result = _train(loaded, data, run, resume=resume, overwrite=overwrite, advice=advice)
     if as_json:
         show_json(asdict(result))
@@ -97,6 +98,16 @@ def _check_sections(recipe: "Recipe") -> None:
         ModelRecipe.from_recipe(recipe)
     else:  # the kind is that of the run that is resumed, or the default one
         ModelRecipe.from_dict({**recipe.sections, "model": {}})
+
+
+def _check_run(path: str, *, resume: bool, overwrite: bool) -> None:
+    """Refuses a run's directory before TensorFlow is loaded."""
+    from eqstream.seq2seq.runs.run_directory import RunDirectory
+
+    if resume:
+        RunDirectory(path).read_description()
+    else:
+        RunDirectory(path).check_free(overwrite=overwrite)
 
 
 @click.command(

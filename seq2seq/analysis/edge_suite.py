@@ -45,8 +45,8 @@ def _find_seen(trained: TrainedModel, cases: list[EdgeCase]) -> dict[str, Seen]:
     """Returns for each question whether it, or a twin of it, was trained on; read off the dataset itself."""
     twins = {case.question: list_twins(case.question) for case in cases}
     everything = set(twins).union(*twins.values())
-    directory = trained.description["data_directory"]
     try:
+        directory = trained.data_directory
         manifest = load_manifest(directory)
         if manifest.fingerprint != trained.description["data_fingerprint"]:
             raise UserError("another dataset")

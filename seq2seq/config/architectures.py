@@ -1,6 +1,6 @@
 """What a recipe's section `model` may say, kind by kind. Imports no TensorFlow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from eqstream.data.configuration import (
@@ -210,11 +210,21 @@ def read_architecture(section: dict[str, Any]) -> ArchitectureRecipe:
     if not isinstance(kind, str) or kind not in ARCHITECTURES:
         raise UserError(f"`model.kind` is unknown: {describe_type(kind)}{nearest(str(kind), ARCHITECTURES)}")
     try:
+        _check_keys(section, kind)
         return from_mapping(ARCHITECTURES[kind], section, "model")
     except UserError as error:
         if "kind" in section:
             raise
         raise UserError(f"without `model.kind` the model is a {kind}: {error}") from error
+
+
+def _check_keys(section: dict[str, Any], kind: str) -> None:
+    """Refuses keys of other kinds, which stay in a recipe of which only the kind is changed."""
+    kind_to_names = {each: {field.name for field in fields(cls)} for each, cls in ARCHITECTURES.items()}
+    for key in section.keys() - kind_to_names[kind]:
+        others = [each for each, names in kind_to_names.items() if key in names]
+        if others:
+            raise UserError(f"unknown key `model.{key}`: it is one of `kind: {others[0]}`, not of `kind: {kind}`")
 
 
 def check_regression_space(model: RegressionRecipe, space: SpaceRecipe) -> None:

@@ -67,11 +67,11 @@ class RunDirectory:
         """Whether a training was begun here."""
         return self.run_json.is_file()
 
-    def create(self, *, overwrite: bool) -> None:
-        """Makes an empty run's directory.
+    def check_free(self, *, overwrite: bool) -> None:
+        """Refuses a place at which no run can be made.
 
         Raises:
-            UserError: something is there already that may not be replaced.
+            UserError: something is there already that may not be replaced, or nothing may be written there.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file, a run needs a directory")
@@ -84,6 +84,19 @@ class RunDirectory:
                     f"{self.path} holds a run already: go on with it by `--resume`, replace it by `--overwrite`, "
                     "or choose another directory"
                 )
+        above = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            reason = "is not writable" if above.is_dir() else "is a file"
+            raise UserError(f"{self.path} cannot be written: {above} {reason}; choose another directory")
+
+    def create(self, *, overwrite: bool) -> None:
+        """Makes an empty run's directory.
+
+        Raises:
+            UserError: see `check_free`.
+        """
+        self.check_free(overwrite=overwrite)
+        if self.exists:
             self._remove_own_files()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -122,7 +135,7 @@ class RunDirectory:
             UserError: this is no run, a damaged one, or of a newer eqstream.
         """
         if not self.exists:
-            raise UserError(f"{self.path} is not a run: it has no run.json")
+            raise UserError(self._explain_no_run())
         try:
             description = json.loads(self.run_json.read_text(encoding="utf-8"))
         except OSError as error:
@@ -138,6 +151,13 @@ class RunDirectory:
                 f"{self.path} has run version {run_version}, known are up to {RUN_VERSION}: update eqstream"
             )
         return description
+
+    def _explain_no_run(self) -> str:
+        if not self.path.exists():
+            return f"{self.path} does not exist"
+        inner = sorted(self.path.glob("*/run.json")) if self.path.is_dir() else []
+        hint = f"; did you mean {inner[0].parent}?" if inner else ""
+        return f"{self.path} is not a run: it has no run.json{hint}"
 
     def read_recipe(self) -> Recipe:
         """Returns the recipe that the run was trained by; its model always has a `kind`.

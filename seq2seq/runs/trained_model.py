@@ -42,6 +42,18 @@ class TrainedModel:
     model: EquationModel
 
     @property
+    def data_directory(self) -> str:
+        """Where the dataset was when the model was trained on it.
+
+        Raises:
+            UserError: the run does not say so, as those of models that come with eqstream do not.
+        """
+        directory = self.description["data_directory"]
+        if not directory:
+            raise UserError(f"{self.run.path} does not say where its dataset is: name one (--data)")
+        return directory
+
+    @property
     def trained_splits(self) -> set[tuple[str, str]]:
         """The splits that it was trained on: fingerprint of the dataset, name of the split."""
         sources = self.description.get("mixture", ())

@@ -105,6 +105,10 @@ def refuse(mapping: dict) -> str:
             "`quotient`",
         ),
         ("splits.0.where.carries.mni", 9, "unknown key `splits.0.where.carries.mni`; did you mean `min`?"),
+        ("max", 9, "unknown key `max`; there are `name`, `space`, `splits`, `version`, `description`, `seed`, "
+         "`commuted`, `sampling`, `hash_salt`, `storage`, `codec`, `model`, `training`"),
+        ("operators", "+", "unknown key `operators`; did you mean `space.operators`?"),
+        ("space.max", 9, "unknown key `space.max`; did you mean `space.operands.max`?"),
         ("storage.zzz", 9, "unknown key `storage.zzz`; there are `formats`, `compression`, `shard_size`"),
         ("storage.compression", "gzp", "`storage.compression` is unknown: the text 'gzp'; did you mean `gzip`?"),
         ("space.division", "floor", "`space.division` is unknown: the text 'floor'; there are `exact`, `quotient`, "

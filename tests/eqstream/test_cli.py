@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import resource
@@ -386,6 +387,25 @@ def test_address_without_a_bucket_is_refused(capsys):
 def test_wrong_sections_for_models_are_refused_before_tensorflow_starts(change, message, dataset, tmp_path, capsys):
     place = ["--data", dataset, "--out", tmp_path / "run"]
     assert_refused(message, "train", "addition-10", *place, "--set", change, capsys=capsys)
+
+
+def test_a_directory_in_which_nothing_can_be_trained_is_refused_before_tensorflow_starts(dataset, capsys):
+    message = f"error: {dataset} is not empty and not a run: choose another directory\n"
+    assert_refused(message, "train", "addition-10", "--data", dataset, "--out", dataset, capsys=capsys)
+    message = f"error: {dataset} is not a run: it has no run.json\n"
+    resumed = ["train", "addition-10", "--data", dataset, "--out", dataset, "--resume"]
+    assert_refused(message, *resumed, capsys=capsys)
+    message = f"error: {dataset / 'README.md'} is a file, a run needs a directory\n"
+    assert_refused(message, "train", "addition-10", "--data", dataset, "--out", dataset / "README.md", capsys=capsys)
+
+
+def test_a_file_that_cannot_be_written_is_named_in_one_line(monkeypatch, capsys):
+    def fail(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/there/state.npz")
+
+    monkeypatch.setattr("eqstream.pipelines.preview.preview", fail)
+    message = "error: /there/state.npz cannot be read or written: Permission denied\n"
+    assert_refused(message, "preview", "addition-10", capsys=capsys)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("run.json", "a run"), ("manifest.json", "a dataset")])

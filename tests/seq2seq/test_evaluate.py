@@ -334,6 +334,10 @@ def test_without_its_dataset_nobody_knows_what_was_trained_on(place, tmp_path):
     assert "unseen       wrong" not in render_report(evaluation)
     with pytest.raises(UserError, match=r"gone does not exist$"):
         evaluate(run)
+    (run / "run.json").write_text(json.dumps({**description, "data_directory": ""}))
+    with pytest.raises(UserError) as refused:
+        evaluate(run)
+    assert str(refused.value) == f"{run} does not say where its dataset is: name one (--data)"
 
 
 def test_the_other_format_gives_the_same_report(place, tmp_path):

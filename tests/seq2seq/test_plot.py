@@ -181,8 +181,12 @@ def test_mistakes_are_named_and_nothing_is_drawn(run, run_of_three_terms, tmp_pa
         plot.plot(run, out=tmp_path / "out", question="99 + 1")
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UserError, match="cannot be written"):
-        plot.plot(run, out=tmp_path / "file")
+    lines: list[str] = []
+    with pytest.raises(UserError) as refused:
+        plot.plot(run, out=tmp_path / "file", report=lines.append)
+    assert str(refused.value) == f"{tmp_path / 'file'} cannot be written: File exists"
+    # Not behind an evaluation, which may take long.
+    assert lines == []
     log = run_of_three_terms / "log.csv"
     text = log.read_text()
     for damaged in ("", "epoch,loss\n1,high\n", text.rstrip().rpartition(",")[0]):

@@ -368,7 +368,7 @@ def test_resuming_a_finished_training_does_nothing(finished, dataset):
     before, lines = {path: path.stat().st_mtime_ns for path in finished[0].iterdir()}, []
     report = train(recipe_with(), dataset, finished[0], resume=True, report=lines.append)
     assert report == finished[1]
-    assert lines[-1] == f"{finished[0]} is finished; nothing to do"
+    assert lines[-1] == f"{finished[0]} is finished; nothing to do (`--overwrite` begins anew)"
     assert {path: path.stat().st_mtime_ns for path in finished[0].iterdir()} == before
 
 
@@ -469,7 +469,7 @@ def test_a_directory_that_is_in_use_is_refused(finished, dataset, tmp_path):
 
 
 def test_what_cannot_be_resumed_is_refused_with_the_reason(finished, dataset, tmp_path):
-    with pytest.raises(UserError, match=r"is not a run: it has no run\.json"):
+    with pytest.raises(UserError, match=r"none does not exist$"):
         train(recipe_with(), dataset, tmp_path / "none", resume=True, report=silently)
     with pytest.raises(UserError, match=r"`training\.batch_size` was 16 when .* was begun and is 8 now"):
         train(recipe_with(batch_size=8), dataset, finished[0], resume=True, report=silently)

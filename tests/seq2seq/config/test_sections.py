@@ -86,7 +86,14 @@ def test_every_recipe_that_is_shipped_can_be_trained(name):
             {"model": {"wdith": 3}},
             r"^without `model.kind` the model is a transformer: unknown key `model.wdith`; did you mean `width`\?$",
         ),
-        ({"model": {"kind": "transformer", "encoder_width": 3}}, "unknown key `model.encoder_width`"),
+        (
+            {"model": {"kind": "transformer", "encoder_width": 3}},
+            "^unknown key `model.encoder_width`: it is one of `kind: repeat-vector`, not of `kind: transformer`$",
+        ),
+        (
+            {"training": {"learning_rate": 0.1}},
+            r"^unknown key `training.learning_rate`; did you mean `training.optimizer.learning_rate`\?$",
+        ),
         ({"model": {"kind": "transformer", "width": 10, "heads": 3}}, "`width` must be a multiple of `heads`"),
         ({"model": {"kind": "transformer", "places": "relativ"}}, "`model.places` is unknown: the text 'relativ'"),
         (

@@ -45,3 +45,29 @@ def test_what_is_no_description_of_a_run_is_refused_in_words(tmp_path, text, fau
 def test_a_newer_run_asks_for_a_newer_eqstream_whatever_its_keys_are(tmp_path):
     message = refuse(tmp_path, '{"run_version": 2}')
     assert message == f"{tmp_path} has run version 2, known are up to 1: update eqstream"
+
+
+def test_of_a_directory_that_holds_a_run_the_run_is_named(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{}")
+    with pytest.raises(UserError) as refused:
+        RunDirectory(tmp_path).read_description()
+    assert str(refused.value) == f"{tmp_path} is not a run: it has no run.json; did you mean {tmp_path / 'run'}?"
+    with pytest.raises(UserError) as refused:
+        RunDirectory(tmp_path / "none").read_description()
+    assert str(refused.value) == f"{tmp_path / 'none'} does not exist"
+
+
+def test_a_place_that_cannot_be_written_is_refused_and_left_alone(tmp_path, monkeypatch):
+    run, wanted = RunDirectory(tmp_path / "above" / "run"), "; choose another directory"
+    with monkeypatch.context() as patched:
+        # Whoever runs the tests may be allowed everything.
+        patched.setattr("os.access", lambda *_: False)
+        with pytest.raises(UserError) as refused:
+            run.create(overwrite=False)
+    assert str(refused.value) == f"{run.path} cannot be written: {tmp_path} is not writable{wanted}"
+    (tmp_path / "above").write_text("mine")
+    with pytest.raises(UserError) as refused:
+        run.create(overwrite=True)
+    assert str(refused.value) == f"{run.path} cannot be written: {tmp_path / 'above'} is a file{wanted}"
+    assert [path.name for path in tmp_path.iterdir()] == ["above"]

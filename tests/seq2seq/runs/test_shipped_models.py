@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,9 +130,13 @@ def test_the_refusal_is_short_and_names_the_models_that_come_nearest(text, quest
     )
 
 
-def test_the_examples_of_the_help_are_questions_of_shipped_models():
+def test_the_examples_of_help_and_demo_are_questions_of_shipped_models():
     examples = re.findall(r'^  eqstream predict "(.*?)"', str(models.predict.epilog), re.MULTILINE)
-    assert examples
+    makefile = Path(__file__).parents[3].joinpath("Makefile").read_text(encoding="utf-8")
+    demo = re.findall(r'"(.*?)"', makefile[makefile.index("\ndemo:") : makefile.index("\ntest:")])
+    assert len(examples) == 1
+    assert len(demo) == 3
+    examples += demo
     assert [example for example in examples if not any(model.holds(example) for model in MODELS)] == []
 
 

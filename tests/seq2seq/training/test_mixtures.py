@@ -311,7 +311,7 @@ def test_run_goes_on_wherever_its_datasets_are_but_not_with_others(folder, finis
     ]
     lines = []
     train(recipe_with(folder, mixture=mixture), folder / "sums", finished[0], resume=True, report=lines.append)
-    assert lines[-1].endswith("is finished; nothing to do")
+    assert lines[-1].endswith("is finished; nothing to do (`--overwrite` begins anew)")
     build(Recipe.from_dict({**BOTH, "seed": 1}), tmp_path / "other")
     mixture[1] = {"data": str(tmp_path / "other")}
     message = f"{finished[0]} was trained on other data (both 1.0.0): it cannot be resumed"
@@ -376,7 +376,7 @@ def test_recipe_may_take_the_place_of_a_dataset(folder, tmp_path, is_trained):
     if is_trained:
         assert evaluate(tmp_path / "run", data_directory=folder / "both", split="test").num_examples == 60
         train(recipe, folder / "sums", tmp_path / "run", resume=True, report=lines.append)
-        assert lines[-1].endswith("is finished; nothing to do")
+        assert lines[-1].endswith("is finished; nothing to do (`--overwrite` begins anew)")
     (tmp_path / "both.yaml").write_text(yaml.safe_dump({**BOTH, "seed": 7}))
     message = f"{tmp_path / 'run'} was trained on other data (both 1.0.0): it cannot be resumed"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):

@@ -305,7 +305,7 @@ def test_best_and_last_weights_can_both_be_had(whole):
 def test_early_stopping_ends_the_training_for_good(dataset, whole, lines):
     assert lines[-1] == "training ends early: val_loss has not improved for 1 epoch"
     train(Recipe.from_dict(RECIPE), dataset, whole, resume=True, report=lines.append)
-    assert lines[-1] == f"{whole} is finished; nothing to do"
+    assert lines[-1] == f"{whole} is finished; nothing to do (`--overwrite` begins anew)"
 
 
 def test_steps_are_counted_as_they_are_made(whole, lines):
