@@ -111,16 +111,32 @@ def find_held_out(
     if len(datasets) == 1:
         return [None] * len(sources)
     trained = {*also_trained, *(source.split for source in sources)}
-    hashes: dict[str, np.ndarray] = {}
-    for fingerprint, source in datasets.items():
-        check_known(source, "a mixture")
-        names = [split.name for split in source.recipe.splits if split.name not in trained]
-        hashes[fingerprint] = hold_out(source.recipe, names)
+    hashes = {fingerprint: _hash_held_out(source, trained) for fingerprint, source in datasets.items()}
     found = [
         HeldOut(np.concatenate([each for fingerprint, each in hashes.items() if fingerprint != source.fingerprint]))
         for source in sources
     ]
     return [held_out if len(held_out) else None for held_out in found]
+
+
+def find_all_held_out(sources: Sequence[DataSource], *, own: DataSource) -> HeldOut:
+    """Returns what all datasets hold out, for lines of worked solutions, which may be equations of any of them.
+
+    Args:
+        sources: of a mixture.
+        own: of a dataset that it need not have.
+
+    Raises:
+        UserError: a dataset was built by a version that held out who knows what.
+    """
+    trained = {own.split, *(source.split for source in sources)}
+    datasets = _list_datasets([own, *sources])
+    return HeldOut(np.concatenate([_hash_held_out(source, trained) for source in datasets.values()]))
+
+
+def _hash_held_out(source: DataSource, trained: Collection[str]) -> np.ndarray:
+    check_known(source, "a mixture")
+    return hold_out(source.recipe, [split.name for split in source.recipe.splits if split.name not in trained])
 
 
 def check_known(source: DataSource, what: str) -> None:

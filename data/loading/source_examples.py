@@ -1,6 +1,5 @@
 """The examples of one source of a mixture, and those of them that meet a condition."""
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from eqstream.data.loading.example_source import ExampleSource
 from eqstream.data.loading.fresh_source import FreshSource
 from eqstream.data.loading.selected_source import SelectedSource, Selection, select_records
 from eqstream.data.loading.split_source import open_split
-from eqstream.data.loading.steps_source import StepsSource
+from eqstream.data.loading.steps_source import SolvedStream
 from eqstream.data.recipe import Where
 from eqstream.data.streams.narrowed import intersect
 from eqstream.data.streams.shared_equations import HeldOut
@@ -27,7 +26,6 @@ class FreshExamples:
         seed: of the order.
         epoch_examples: of an epoch; None for as many as the split has.
         held_out: what must not come, as another dataset holds it out.
-        steps_in_group: size of the groups of equally long steps, if the examples are the steps of solutions.
 
     Attributes:
         num_left_out: None, as nobody counts it.
@@ -46,21 +44,14 @@ class FreshExamples:
         seed: int,
         epoch_examples: int | None = None,
         held_out: HeldOut | None = None,
-        steps_in_group: int | None = None,
     ) -> None:
         check_known(source, f"`source: fresh` of {source.key}")
         self._source, self._encoder, self._epoch_examples = source, encoder, epoch_examples
-        self._seed, self._held_out, self._steps_in_group = seed, held_out, steps_in_group
+        self._seed, self._held_out = seed, held_out
 
     def open(self, stage: Where | None = None) -> ExampleSource:
         """Returns the examples that meet a condition, besides that of the source; None for all."""
-        where = self._source.where or stage
-        if where is not None and stage is not None and where is not stage:
-            where = intersect(where, stage)
-        make = FreshSource
-        if self._steps_in_group is not None:
-            make = functools.partial(StepsSource, group_size=self._steps_in_group)
-        return make(
+        return FreshSource(
             self._source.recipe,
             self._encoder,
             split=self._source.split,
@@ -69,6 +60,23 @@ class FreshExamples:
             where=where,
             held_out=self._held_out,
         )
+
+    def open_solved(self, stage: Where | None = None) -> SolvedStream:
+        """Returns the worked solutions of the examples that `open` would return."""
+        return SolvedStream(
+            self._source.recipe,
+            self._encoder,
+            split=self._source.split,
+            seed=self._seed,
+            where=self._narrow(stage),
+            held_out=self._held_out,
+        )
+
+    def _narrow(self, stage: Where | None) -> Where | None:
+        where = self._source.where or stage
+        if where is not None and stage is not None and where is not stage:
+            where = intersect(where, stage)
+        return where
 
 
 class ShardExamples:

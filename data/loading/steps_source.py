@@ -1,6 +1,7 @@
-"""The steps of worked solutions of a recipe's endless stream, without files."""
+"""The steps of worked solutions of the endless streams of one recipe or several, without files."""
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,42 +12,36 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ALL
+from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.recipe import Recipe, Where
 from eqstream.data.solutions.solving import BlockSolver, Steps, join_steps
+from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.streams.equation_stream import EquationStream
-from eqstream.data.streams.shared_equations import HeldOut, hold_out
+from eqstream.data.streams.shared_equations import HeldOut
 
 # Groups of examples that are computed together.
 _GROUPS_AT_ONCE = 64
-# Equations from which the number of steps of one is estimated.
+# Equations from which the number of steps of one is estimated, and among which one with a short line must be.
 _NUM_SAMPLED = 1024
-# Units in memory: the one that is read, and the one before it, which a window of a mixture may still need.
+# Units in memory: the one that is read, and the one before it, which a window may still need.
 _UNITS_KEPT = 2
 
 
-class StepsSource:
-    """Steps of the solutions of fresh equations; see `eqstream.data.loading.example_source`.
-
-    An epoch is cut into units of `_GROUPS_AT_ONCE` groups. Each unit has equations of its own, as many as have about
-    so many steps: a few steps too many are left out at random, of too few some come twice. Steps with a line that is an
-    equation of another split, or a twin of one, never come. In a group all steps are
-    about equally long, so that a batch of that size has few pads; groups come in random order. What is at a position
-    depends on the recipe, the seed, the group's size and the epoch's.
+class SolvedStream:
+    """The solutions of a recipe's endless stream, of as many equations as have a wanted number of steps.
 
     Args:
         recipe: the recipe.
         encoder: from lines to rows of a table.
-        group_size: examples of a group, those of a batch.
         split: the split in whose place the stream stands.
-        epoch_examples: steps in an epoch; by default as many as the split has equations.
         seed: of the order.
         where: what the equations must meet.
-        held_out: equations of other datasets that must not come.
+        held_out: equations that no line may be, nor a twin of one.
 
     Attributes:
-        num_examples: steps in an epoch.
+        num_equations: in an epoch of the stream.
         encoder: as given.
 
     Raises:
@@ -59,37 +54,118 @@ class StepsSource:
         recipe: Recipe,
         encoder: ExampleEncoder,
         *,
-        group_size: int,
         split: str = "train",
-        epoch_examples: int | None = None,
         seed: int = 0,
         where: Where | None = None,
         held_out: HeldOut | None = None,
     ) -> None:
-        self.encoder, self._seed, self._group_size = encoder, derive_seed(seed, "steps"), group_size
-        self._unit_size = group_size * _GROUPS_AT_ONCE
-        make_stream = functools.partial(EquationStream, recipe, split, seed=seed, where=where, held_out=held_out)
-        stream = make_stream()
-        self._solver = BlockSolver(stream.space)
-        others = [each.name for each in recipe.splits if each.name != split]
-        self._held_out = HeldOut(hold_out(recipe, others)).joined(held_out)
-        self.num_examples = epoch_examples or stream.num_examples
-        num_units = -(-self.num_examples // self._unit_size)
-        num_sampled = min(_NUM_SAMPLED, stream.num_examples)
-        per_equation = len(self._solve(stream, 0, 0, num_sampled).lengths) / max(num_sampled, 1)
-        if not per_equation:
+        self.encoder, self._seed, self._held_out = encoder, derive_seed(seed, "steps"), held_out
+        self._stream = EquationStream(recipe, split, seed=seed, where=where)
+        self.num_equations = self._stream.num_examples
+        self._solver = BlockSolver(self._stream.space)
+        # Where the blocks go on; -1 for nowhere.
+        self._position = -1
+        self._blocks: Iterator[EquationBlock] = iter(())
+        num_sampled = min(_NUM_SAMPLED, self.num_equations)
+        self._per_equation = len(self._solve(0, num_sampled).lengths) / max(num_sampled, 1)
+        if not self._per_equation:
             raise UserError("no line of the worked solutions is short enough: raise `codec.line_length`")
-        self._equations_at_once = int(self._unit_size / per_equation) + 1
-        self._stream = make_stream(num_examples=num_units * self._equations_at_once)
+
+    def steps(self, first: int, count: int) -> "EncodedSteps":
+        """Returns `count` steps, those `first` and following of an endless sequence, in random order.
+
+        They are of equations of their own, as many as have about so many steps: a few too many are left out at random,
+        of too few some come twice.
+
+        Raises:
+            UserError: these equations have no line that is short enough.
+        """
+        begin = int(first / self._per_equation)
+        num_equations = max(int((first + count) / self._per_equation) - begin, 1)
+        steps = self._solve(begin, num_equations)
+        while not len(steps.table):
+            if num_equations > _NUM_SAMPLED:
+                raise UserError("no line of some solutions is short enough: raise `codec.line_length`")
+            num_equations *= 2
+            steps = self._solve(begin, num_equations)
+        order = Permutation(len(steps.table), derive_seed(self._seed, first))
+        return steps.take(order.forward(np.arange(count) % len(steps.table)))
+
+    def _solve(self, first: int, count: int) -> "EncodedSteps":
+        """Returns the steps of so many equations from `first` on, those that are short enough."""
+        steps = join_steps(
+            [self._solver.solve(block, self._held_out, keep_first=False) for block in self._read(first, count)]
+        )
+        lengths = np.maximum(_count_characters(steps.question), _count_characters(steps.answer))
+        rows = np.flatnonzero(lengths <= self.encoder.widths["question"])
+        table = self.encoder.reserve(len(rows), ())
+        self.encoder.fill(table, 0, _to_columns(steps, rows))
+        return EncodedSteps(table, lengths[rows])
+
+    def _read(self, first: int, count: int) -> Iterator[EquationBlock]:
+        """Yields so many equations from `first` on; what was computed beyond them is kept for the next call."""
+        if first != self._position:
+            self._position, self._blocks = first, self._list_blocks(first)
+        while count:
+            block = next(self._blocks)
+            if len(block) > count:
+                self._blocks = itertools.chain([block.take(slice(count, None))], self._blocks)
+                block = block.take(slice(0, count))
+            self._position += len(block)
+            count -= len(block)
+            yield block
+
+    def _list_blocks(self, first: int) -> Iterator[EquationBlock]:
+        """Yields all equations from `first` on, epoch after epoch, without end."""
+        epoch, place = divmod(first, self._stream.num_examples)
+        while True:
+            yield from self._stream.equations(epoch, place)
+            epoch, place = epoch + 1, 0
+
+
+class EncodedSteps(NamedTuple):
+    """Steps as tokens, and the characters of the longer line of each, int64 (n,)."""
+
+    table: TokenTable
+    lengths: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "EncodedSteps":
+        """Returns some steps; `rows` is int64 (m,)."""
+        return EncodedSteps(self.table.take(rows, ()), self.lengths[rows])
+
+
+class StepsSource:
+    """Steps of the solutions of fresh equations; see `eqstream.data.loading.example_source`.
+
+    An epoch is cut into units of `_GROUPS_AT_ONCE` groups, each of the size of a batch. Each unit has steps of its own,
+    from each stream as many as its weight says. In a group all steps are about equally long, so that a batch has few
+    pads; groups come in random order. What is at a position depends on the recipes, the seeds, the schedule and the
+    number of groups.
+
+    Args:
+        streams: of the solutions; all encoders have one codec.
+        schedule: has a weight of each stream, and the size of a group.
+        num_examples: steps in an epoch.
+
+    Attributes:
+        num_examples: as given.
+        encoder: from lines to rows of a table.
+    """
+
+    def __init__(self, streams: Sequence[SolvedStream], schedule: MixtureSchedule, num_examples: int) -> None:
+        self._streams, self._schedule = streams, schedule
+        self.num_examples, self.encoder = num_examples, streams[0].encoder
+        self._num_groups = -(-num_examples // schedule.batch_size)
         self._unit = functools.lru_cache(maxsize=_UNITS_KEPT)(self._make_unit)
 
     def read(
         self, runs: Iterable[np.ndarray], *, columns: Sequence[str] = (), reader: tuple[int, int] = ALL
     ) -> Iterator[TokenTable]:
         """Yields the examples at each array of positions, in their order; `columns` must be empty."""
+        unit_size = _GROUPS_AT_ONCE * self._schedule.batch_size
         for positions in runs:
             epochs, places = np.divmod(positions, self.num_examples)
-            units, rows = np.divmod(places, self._unit_size)
+            units, rows = np.divmod(places, unit_size)
             table, begin = self.encoder.reserve(len(positions)), 0
             while begin < len(positions):
                 epoch, unit = int(epochs[begin]), int(units[begin])
@@ -101,41 +177,27 @@ class StepsSource:
 
     def _make_unit(self, epoch: int, number: int) -> TokenTable:
         """Returns the steps of a unit, in their order."""
-        steps = self._solve(self._stream, epoch, number * self._equations_at_once, self._equations_at_once)
-        if not len(steps.table):
-            raise UserError(f"epoch {epoch + 1} has no step whose lines are short enough: raise `codec.line_length`")
-        seed = derive_seed(self._seed, epoch, number)
-        # Shuffled, cut or filled up, then sorted by length: equally long ones stay shuffled.
-        rows = Permutation(len(steps.table), seed).forward(np.arange(self._unit_size) % len(steps.table))
-        rows = rows[np.argsort(steps.lengths[rows], kind="stable")]
-        groups = Permutation(_GROUPS_AT_ONCE, derive_seed(seed, "groups")).forward(np.arange(_GROUPS_AT_ONCE))
-        rows = rows.reshape(_GROUPS_AT_ONCE, self._group_size)[groups].reshape(-1)
-        return steps.table.take(rows, ())
-
-    def _solve(self, stream: EquationStream, epoch: int, first: int, count: int) -> "_EncodedSteps":
-        """Returns the steps of so many equations of a stream, those that are short enough."""
-        parts: list[Steps] = []
-        for block in stream.equations(epoch, first):
-            parts.append(self._solver.solve(block.take(slice(0, count)), self._held_out))
-            count -= min(count, len(block))
-            if not count:
-                break
-        steps = join_steps(parts)
-        lengths = np.maximum(_count_characters(steps.question), _count_characters(steps.answer))
-        rows = np.flatnonzero(lengths <= self.encoder.widths["question"])
-        question, answer = (
-            ByteRows(texts.matrix[rows], texts.lengths[rows]) for texts in (steps.question, steps.answer)
-        )
-        table = self.encoder.reserve(len(rows), ())
-        self.encoder.fill(table, 0, EquationColumns(question, answer, {}))
-        return _EncodedSteps(table, lengths[rows])
+        num_groups = min(_GROUPS_AT_ONCE, self._num_groups - number * _GROUPS_AT_ONCE)
+        first = epoch * self._num_groups + number * _GROUPS_AT_ONCE
+        before, after = (self._schedule.counts_before(group) for group in (first, first + num_groups))
+        parts = [
+            stream.steps(start, end - start)
+            for stream, start, end in zip(self._streams, before, after, strict=True)
+            if end > start
+        ]
+        lengths = np.concatenate([part.lengths for part in parts])
+        # Shuffled, then sorted by length: equally long ones stay shuffled.
+        seed = derive_seed(self._schedule.seed, "steps", epoch, number)
+        rows = Permutation(len(lengths), seed).forward(np.arange(len(lengths)))
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        groups = Permutation(num_groups, derive_seed(seed, "groups")).forward(np.arange(num_groups))
+        rows = rows.reshape(num_groups, -1)[groups].reshape(-1)
+        return TokenTable.join([part.table for part in parts]).take(rows, ())
 
 
-class _EncodedSteps(NamedTuple):
-    """Steps as tokens, and the characters of the longer line of each, int64 (n,)."""
-
-    table: TokenTable
-    lengths: np.ndarray
+def _to_columns(steps: Steps, rows: np.ndarray) -> EquationColumns:
+    question, answer = (ByteRows(texts.matrix[rows], texts.lengths[rows]) for texts in (steps.question, steps.answer))
+    return EquationColumns(question, answer, {})
 
 
 def _count_characters(texts: ByteRows) -> np.ndarray:

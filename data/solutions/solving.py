@@ -59,21 +59,23 @@ class BlockSolver:
             LineEncoder(prepare_space(replace(space.recipe, spacing=False))) if space.has_fractions else None
         )
 
-    def solve(self, block: EquationBlock, held_out: HeldOut | None = None) -> Steps:
+    def solve(self, block: EquationBlock, held_out: HeldOut | None = None, *, keep_first: bool = True) -> Steps:
         """Returns the first steps of all equations of a block, then the second ones, and so on.
 
         Those of one number are in the order of the equations. Equations that are plain numbers have no steps.
 
         Args:
             block: of the space.
-            held_out: equations that no line but the first of a solution may be, nor a twin of one.
+            held_out: equations that no line of a solution may be, nor a twin of one.
+            keep_first: whether the first lines, the equations themselves, are known to be none of these.
         """
         parts = self._list_lines(block)
         texts, is_held_out = self._write(parts, held_out)
         is_open = np.concatenate([~part.is_last for part in parts])
         # An equation's second line is a line of the second part, and so on, so that the next lines are in order, too.
         questions, answers = np.flatnonzero(is_open), np.arange(len(block), len(is_open))
-        is_held_out[: len(block)] = False
+        if keep_first:
+            is_held_out[: len(block)] = False
         is_kept = ~(is_held_out.take(questions) | is_held_out.take(answers))
         questions, answers = questions[is_kept], answers[is_kept]
         numbers = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.lines) for part in parts])

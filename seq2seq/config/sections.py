@@ -131,8 +131,12 @@ class TrainingRecipe:
 def _check_steps(model: ArchitectureRecipe, training: TrainingRecipe) -> None:
     if not isinstance(model, TransformerRecipe) or model.places != "pairs":
         raise UserError("`codec.steps` needs `model.kind: transformer` with `model.places: pairs`")
-    if training.mixture or training.source != "fresh":
-        raise UserError("`codec.steps` needs `training.source: fresh`, without a `mixture`")
+    if training.mixture:
+        for number, source in enumerate(training.mixture):
+            if source.recipe is None and (source.source or training.source) != "fresh":
+                raise UserError(f"`codec.steps` needs `source: fresh` or a `recipe` in `training.mixture.{number}`")
+    elif training.source != "fresh":
+        raise UserError("`codec.steps` needs `training.source: fresh`")
     if training.weights is not None:
         raise UserError("`codec.steps` does not go with `training.weights`, which weigh whole equations")
 

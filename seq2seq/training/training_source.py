@@ -10,13 +10,14 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.data_source import DataSource, find_held_out
+from eqstream.data.loading.data_source import DataSource, find_all_held_out, find_held_out
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ExampleSource
 from eqstream.data.loading.mixed_source import MixedSource
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.source_examples import FreshExamples, ShardExamples
 from eqstream.data.loading.split_source import MEMORY_BUDGET
+from eqstream.data.loading.steps_source import SolvedStream, StepsSource
 from eqstream.data.permutation import derive_seed
 from eqstream.data.streams.shared_equations import HeldOut
 from eqstream.seq2seq.config.curriculum import StageRecipe
@@ -56,11 +57,18 @@ def mix_sources(
             holds out.
     """
     weights = None if recipe.weights is None else [_count_weights(recipe, recipe.weights, source) for source in sources]
-    held_out = find_held_out(sources, others=[own], also_trained=[own.split])
+    held_out: Sequence[HeldOut | None]
+    if codec.options.steps:
+        held_out = [find_all_held_out(sources, own=own)] * len(sources)
+    else:
+        held_out = find_held_out(sources, others=[own], also_trained=[own.split])
     examples = _list_examples(recipe, codec, sources, weights=weights, held_out=held_out)
 
     def narrow(stage: StageRecipe | None) -> ExampleSource:
         where = None if stage is None else stage.to_where()
+        if codec.options.steps:
+            streams = [each.open_solved(where) for each in examples if isinstance(each, FreshExamples)]
+            return _solve(recipe, sources, streams, own=own)
         opened = [each.open(where) for each in examples]
         return _mix(recipe, sources, opened, own=own) if recipe.mixture else opened[0]
 
@@ -94,16 +102,7 @@ def _list_examples(
         seed = derive_seed(recipe.seed, "mixture", number) if recipe.mixture else recipe.seed
         if source.is_fresh:
             size = None if recipe.mixture else recipe.epoch_examples
-            found.append(
-                FreshExamples(
-                    source,
-                    encoder,
-                    seed=seed,
-                    epoch_examples=size,
-                    held_out=left_out,
-                    steps_in_group=recipe.batch_size if codec.options.steps else None,
-                )
-            )
+            found.append(FreshExamples(source, encoder, seed=seed, epoch_examples=size, held_out=left_out))
             continue
         found.append(
             ShardExamples(
@@ -127,18 +126,39 @@ def _mix(
     recipe: TrainingRecipe, sources: Sequence[DataSource], opened: Sequence[ExampleSource], *, own: DataSource
 ) -> MixedSource:
     """Returns the mixture of the examples of some sources, in their order."""
-    for source, examples in zip(sources, opened, strict=True):
-        if not examples.num_examples:
+    _refuse_the_empty(sources, [examples.num_examples for examples in opened])
+    return MixedSource(_make_schedule(recipe, sources), opened, _count_batches(recipe, own))
+
+
+def _solve(
+    recipe: TrainingRecipe, sources: Sequence[DataSource], streams: Sequence[SolvedStream], *, own: DataSource
+) -> StepsSource:
+    """Returns the steps of the solutions of some sources, in their order."""
+    _refuse_the_empty(sources, [stream.num_equations for stream in streams])
+    num_examples = recipe.batch_size * _count_batches(recipe, own)
+    return StepsSource(streams, _make_schedule(recipe, sources), num_examples)
+
+
+def _refuse_the_empty(sources: Sequence[DataSource], sizes: Sequence[int]) -> None:
+    for source, size in zip(sources, sizes, strict=True):
+        if not size:
             narrowed = "" if source.where is None else "that meets its `where` and "
             raise UserError(f"{source.key} has no example {narrowed}that no other dataset holds out")
+
+
+def _make_schedule(recipe: TrainingRecipe, sources: Sequence[DataSource]) -> MixtureSchedule:
+    return MixtureSchedule(tuple(source.knots for source in sources), recipe.batch_size, recipe.seed)
+
+
+def _count_batches(recipe: TrainingRecipe, own: DataSource) -> int:
+    """Returns the batches of an epoch of streams or of a mixture, which no number of records says."""
     num_examples = recipe.epoch_examples or _manifest_of(own).split(own.split).num_equations
     if num_examples < recipe.batch_size:
         raise UserError(
             f"an epoch of {num_examples:,} examples has no full batch of {recipe.batch_size:,}: raise "
             "`training.epoch_examples`, or lower `training.batch_size`"
         )
-    schedule = MixtureSchedule(tuple(source.knots for source in sources), recipe.batch_size, recipe.seed)
-    return MixedSource(schedule, opened, num_examples // recipe.batch_size)
+    return num_examples // recipe.batch_size
 
 
 def _count_weights(recipe: TrainingRecipe, weights: WeightsRecipe, source: DataSource) -> ExampleWeights:

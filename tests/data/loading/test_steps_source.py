@@ -1,4 +1,5 @@
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -6,9 +7,11 @@ import pytest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.example_encoder import ExampleEncoder
-from eqstream.data.loading.steps_source import StepsSource
+from eqstream.data.loading.mixture_schedule import MixtureSchedule
+from eqstream.data.loading.steps_source import SolvedStream, StepsSource
 from eqstream.data.reference.parsing import parse, render
 from eqstream.data.reference.solution import next_line
+from eqstream.data.streams.shared_equations import HeldOut, hold_out
 from tests.brute_force import by_question, examine_space, make_recipe, pick
 
 SPACE = {"operands": {"min": 0, "max": 14}, "operators": "+-*/", "terms": {"min": 2, "max": 3}, "brackets": True}
@@ -16,10 +19,15 @@ SPLITS = [{"name": "test", "count": 60}, {"name": "train", "count": 500}]
 OPTIONS = CodecOptions(reverse_question=True, reverse_answer=True, steps=True, line_length=30)
 
 
-def make(*, group_size=8, spacing=False, options=OPTIONS, **arguments):
+def held_out(recipe):
+    return HeldOut(hold_out(recipe, ["test"]))
+
+
+def make(*, group_size=8, spacing=False, options=OPTIONS, epoch_examples=500):
     recipe = make_recipe(SPACE | {"spacing": spacing}, SPLITS)
     codec = Codec.for_recipe(recipe, options)
-    return StepsSource(recipe, ExampleEncoder.for_recipe(recipe, codec), group_size=group_size, **arguments), codec
+    stream = SolvedStream(recipe, ExampleEncoder.for_recipe(recipe, codec), held_out=held_out(recipe))
+    return StepsSource([stream], MixtureSchedule(([(0, Fraction(1))],), group_size), epoch_examples), codec
 
 
 def read(source, codec, positions, size=13):
@@ -75,6 +83,35 @@ def test_the_steps_of_a_group_are_about_equally_long():
     assert sum(before > after for before, after in itertools.pairwise(firsts)) > 10
 
 
+def test_streams_share_the_groups_by_their_weights_and_hold_their_own_splits_out():
+    recipes = [
+        make_recipe(SPACE | {"operators": "+", "brackets": False}, SPLITS),
+        make_recipe(
+            SPACE | {"operands": {"min": 500, "max": 540}, "operators": "+"},
+            [{"name": "test", "count": 20}, {"name": "train", "count": 50}],
+        ),
+    ]
+    codec = Codec.for_recipe(recipes[0], OPTIONS)
+    knots = ([(0, Fraction(3)), (64, Fraction(1))], [(0, Fraction(1))])
+
+    def source():
+        streams = [
+            SolvedStream(each, ExampleEncoder.for_recipe(each, codec), held_out=held_out(each)) for each in recipes
+        ]
+        return StepsSource(streams, MixtureSchedule(knots, 8), 8 * 64)
+
+    pairs = read(source(), codec, np.arange(8 * 128))
+    is_second = np.array([int(answer.split("+")[0]) >= 500 for _, answer in pairs])
+    # The weights are 3 : 1 in the first group and 1 : 1 from the 64th one on.
+    schedule = MixtureSchedule(knots, 8)
+    counts = [schedule.counts_before(step)[1] for step in (0, 64, 128)]
+    assert [is_second[:512].sum(), is_second[512:].sum()] == np.diff(counts).tolist()
+    assert is_second[512:].sum() == 256
+    test = pick(recipes[1])["test"]
+    assert not set(test) & {question for question, _ in pairs}
+    assert read(source(), codec, np.arange(700, 1024)) == pairs[700:]
+
+
 def test_lines_that_are_too_long_are_left_out_or_refused():
     line = r"^questions have up to 10 characters, and `codec.line_length` is 9: raise it$"
     with pytest.raises(UserError, match=line):
@@ -88,4 +125,4 @@ def test_what_has_no_worked_solution_is_refused():
     with pytest.raises(
         UserError, match=r"^steps with `division: fraction` need operands without `decimals`, got 1; leave them out$"
     ):
-        StepsSource(recipe, encoder, group_size=4)
+        SolvedStream(recipe, encoder)

@@ -60,7 +60,7 @@ def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
             {"model": {"kind": "transformer"}},
             "`codec.steps` needs `model.kind: transformer` with `model.places: pairs`",
         ),
-        ({"training": {}}, "`codec.steps` needs `training.source: fresh`, without a `mixture`"),
+        ({"training": {}}, "`codec.steps` needs `training.source: fresh`"),
         (
             {"training": {"source": "fresh", "weights": {"by": "terms"}}},
             "`codec.steps` does not go with `training.weights`, which weigh whole equations",
