@@ -59,7 +59,8 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "slow or hypothesis" --hypothesis-profile thorough
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "slow or hypothesis" --hypothesis-profile thorough \
+	  -o faulthandler_timeout=3600
 
 coverage: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --cov --cov-report=term:skip-covered

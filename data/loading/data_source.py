@@ -111,7 +111,7 @@ def find_held_out(
     if len(datasets) == 1:
         return [None] * len(sources)
     trained = {*also_trained, *(source.split for source in sources)}
-    hashes = {fingerprint: _hash_held_out(source, trained) for fingerprint, source in datasets.items()}
+    hashes = {fingerprint: _hash_held_out(source, trained, "a mixture") for fingerprint, source in datasets.items()}
     found = [
         HeldOut(np.concatenate([each for fingerprint, each in hashes.items() if fingerprint != source.fingerprint]))
         for source in sources
@@ -131,11 +131,13 @@ def find_all_held_out(sources: Sequence[DataSource], *, own: DataSource) -> Held
     """
     trained = {own.split, *(source.split for source in sources)}
     datasets = _list_datasets([own, *sources])
-    return HeldOut(np.concatenate([_hash_held_out(source, trained) for source in datasets.values()]))
+    return HeldOut(
+        np.concatenate([_hash_held_out(source, trained, "training on solutions") for source in datasets.values()])
+    )
 
 
-def _hash_held_out(source: DataSource, trained: Collection[str]) -> np.ndarray:
-    check_known(source, "a mixture")
+def _hash_held_out(source: DataSource, trained: Collection[str], what: str) -> np.ndarray:
+    check_known(source, what)
     return hold_out(source.recipe, [split.name for split in source.recipe.splits if split.name not in trained])
 
 

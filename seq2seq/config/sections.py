@@ -133,7 +133,7 @@ def _check_steps(model: ArchitectureRecipe, training: TrainingRecipe) -> None:
         raise UserError("`codec.steps` needs `model.kind: transformer` with `model.places: pairs`")
     if training.mixture:
         for number, source in enumerate(training.mixture):
-            if source.recipe is None and (source.source or training.source) != "fresh":
+            if (source.source or training.source) != "fresh" and source.recipe is None:
                 raise UserError(f"`codec.steps` needs `source: fresh` or a `recipe` in `training.mixture.{number}`")
     elif training.source != "fresh":
         raise UserError("`codec.steps` needs `training.source: fresh`")

@@ -16,6 +16,7 @@ SPACE = {"operands": {"min": 0, "max": 30}, "operators": "+*", "terms": {"min": 
 SPLITS = [{"name": "train", "count": 300}, {"name": "test", "count": 40}]
 CODEC = {"steps": True, "line_length": 30, "reverse_question": True, "reverse_answer": True}
 MODEL = {"kind": "transformer", "width": 8, "heads": 1, "feed_forward": 8, "places": "pairs"}
+MIXTURE = {"mixture": [{"weight": 3}, {"recipe": "addition-10"}]}
 TRAINING = {"source": "fresh", "epochs": 1, "epoch_examples": 128, "batch_size": 16, "validation_examples": 16}
 
 
@@ -23,7 +24,7 @@ TRAINING = {"source": "fresh", "epochs": 1, "epoch_examples": 128, "batch_size":
 def run(tmp_path_factory):
     """The directory of a model that was trained on steps, a little."""
     directory = tmp_path_factory.mktemp("steps")
-    recipe = make_recipe(SPACE, SPLITS, codec=CODEC, model=MODEL, training=TRAINING)
+    recipe = make_recipe(SPACE, SPLITS, codec=CODEC, model=MODEL, training=TRAINING | MIXTURE)
     build(recipe, directory / "data")
     train(recipe, directory / "data", directory / "run", report=lambda _: None)
     with pytest.MonkeyPatch.context() as patch:
@@ -61,6 +62,10 @@ def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
             "`codec.steps` needs `model.kind: transformer` with `model.places: pairs`",
         ),
         ({"training": {}}, "`codec.steps` needs `training.source: fresh`"),
+        (
+            {"training": {"source": "fresh", "mixture": [{}, {"source": "shards"}]}},
+            "`codec.steps` needs `source: fresh` or a `recipe` in `training.mixture.1`",
+        ),
         (
             {"training": {"source": "fresh", "weights": {"by": "terms"}}},
             "`codec.steps` does not go with `training.weights`, which weigh whole equations",
