@@ -57,7 +57,7 @@ class FreshExamples:
             split=self._source.split,
             epoch_examples=self._epoch_examples,
             seed=self._seed,
-            where=where,
+            where=self._narrow(stage),
             held_out=self._held_out,
         )
 
