@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 from eqstream.data.errors import UserError
 from eqstream.data.formats import tfrecord_frames, tfrecord_reader
 from eqstream.data.formats.columns import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns
-from eqstream.data.formats.example_proto import parse_example
+from eqstream.data.formats.example_proto import int64_entry, parse_example
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
+from eqstream.data.formats.tfrecord_reader import decode_records, read_tfrecord_shard
 from eqstream.data.formats.tfrecord_writer import FRAME_BYTES, masked_checksum
 from tests.brute_force import make_recipe, write
 
@@ -133,6 +134,15 @@ def test_a_file_cut_anywhere_is_short_or_refused_at_its_last_record(small, tmp_p
             read_tfrecord_shard(cut)
 
 
+def test_a_cut_among_records_of_the_middle_names_the_record_by_its_number_in_the_shard(small):
+    contents = small.path.read_bytes()
+    ends = list_ends(contents)
+    for length, record in ((ends[3] - 1, 102), (ends[2] + 1, 102), (ends[2], 102), (ends[1] - 1, 100), (0, 100)):
+        message = f"shard train-0, record {record}: {small.path} is damaged or cut there"
+        with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+            decode_records(contents[:length], 3, small, first=100)
+
+
 def test_bytes_that_are_added_or_lost_are_found(small, tmp_path):
     contents = small.path.read_bytes()
     for place in range(0, len(contents), 3):
@@ -213,6 +223,12 @@ def with_answer(feature: tf.train.Feature) -> bytes:
     return example.SerializeToString()
 
 
+def with_carries(value: bytes) -> bytes:
+    """Ours but for the byte that says how many carries there are."""
+    entry = int64_entry("carries", 0)
+    return example_of("3 + 4", "7").replace(entry, entry[:-1] + value)
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -223,8 +239,16 @@ def with_answer(feature: tf.train.Feature) -> bytes:
         with_answer(tf.train.Feature(int64_list=tf.train.Int64List(value=[7]))),
         with_answer(tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"7", b"8"]))),
         with_answer(tf.train.Feature()),
+        # Laid out as ours: a number that goes on in a byte that is not there, and texts that numpy would cut.
+        with_carries(b"\x80"),
+        example_of("3\0+ 4", "7"),
+        example_of("3 + \0", "7"),
+        example_of("3 + 4", "\0"),
     ],
-    ids=["text", "nothing", "cut", "no answer", "number for a text", "two answers", "no value"],
+    ids=[
+        *("text", "nothing", "cut", "no answer", "number for a text", "two answers", "no value"),
+        *("unended number", "zero in a question", "zero at its end", "zero for an answer"),
+    ],
 )
 def test_records_that_are_no_examples_are_refused_with_their_number(payload, small, tmp_path):
     path = str(tmp_path / "b.tfrecord")
