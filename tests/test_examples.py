@@ -53,6 +53,7 @@ def test_equations_come_without_files(tmp_path, monkeypatch, capsys):
 
 
 def test_a_recipes_model_is_trained_evaluated_and_asked(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("eqstream.seq2seq.train.train", train_uncompiled)
     options = ("--recipe", "addition-10", "--out", tmp_path, "--epochs", 2, "3 + 4", "10+10")
     lines = run("train_and_ask_a_model", *options, monkeypatch=monkeypatch, capsys=capsys)
     start = next(number for number, line in enumerate(lines) if line.startswith("best epoch: "))
@@ -62,10 +63,16 @@ def test_a_recipes_model_is_trained_evaluated_and_asked(tmp_path, monkeypatch, c
     assert [line[2:].partition(" = ")[0] for line in lines[start + 3 :]] == ["3 + 4", "10 + 10"]
 
 
+def train_uncompiled(recipe: Recipe, *given: Any, **options: Any) -> TrainingReport:
+    """Trains without XLA, which takes longer to begin with."""
+    training = {**recipe.to_dict()["training"], "jit_compile": False}
+    return train(Recipe.from_dict({**recipe.to_dict(), "training": training}), *given, **options)
+
+
 def train_briefly(recipe: Recipe, *given: Any, **options: Any) -> TrainingReport:
     """Trains one epoch, uncompiled."""
-    training = {**recipe.to_dict()["training"], "epochs": 1, "jit_compile": False}
-    return train(Recipe.from_dict({**recipe.to_dict(), "training": training}), *given, **options)
+    training = {**recipe.to_dict()["training"], "epochs": 1}
+    return train_uncompiled(Recipe.from_dict({**recipe.to_dict(), "training": training}), *given, **options)
 
 
 class DeadError(BaseException):

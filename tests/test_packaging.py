@@ -100,7 +100,7 @@ def installed(wheel, tmp_path_factory) -> Path:
     return target
 
 
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=["module", pytest.param("folder", marks=pytest.mark.slow), "package"])
 def project(request, tmp_path) -> Path:
     for name, text in {**LAYOUTS[request.param], "pipelines.py": FOREIGN, "seq2seq.py": FOREIGN}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -447,21 +447,18 @@ def test_description_is_given_as_text_and_as_json(dataset, capsys):
     assert json.loads(output)["name"] == "addition-10"
 
 
-def test_file_that_grows_too_large_ends_in_one_line(tmp_path):
+def test_file_that_grows_too_large_ends_in_one_line(tmp_path, capsys):
     """The nearest that a test gets to a full disk of the real filesystem."""
-    command = [sys.executable, "-m", "eqstream", "build", "addition-10", "--out", tmp_path / "out"]
-    ended = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000)),
-    )
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("eqstream: error: shard ")
-    assert "File too large" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        status, _, errors = call("build", "addition-10", "--out", tmp_path / "out", capsys=capsys)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert status == 2
+    assert errors.startswith("eqstream: error: shard ")
+    assert "File too large" in errors
+    assert errors.count("\n") == 1
 
 
 def test_reader_of_the_output_may_leave_early():

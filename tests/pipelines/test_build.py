@@ -100,7 +100,9 @@ def test_manifest_counts_what_the_files_hold(built):
     assert sum(split["num_left_out"] for split in manifest["splits"].values()) == 2500 - len(questions)
 
 
-@pytest.mark.parametrize("workers", [2, pytest.param(5, marks=pytest.mark.slow)])
+# Two that are interrupted write the bytes of one, too: `test_resume.py`.
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [2, 5])
 def test_bytes_do_not_depend_on_the_number_of_worker_processes(built, tmp_path, workers):
     build(make_recipe(), tmp_path / "out", workers=workers)
     assert read_tree(tmp_path / "out") == read_tree(built)

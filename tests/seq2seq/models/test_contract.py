@@ -101,9 +101,9 @@ def scrambled(model, seed=5):
     return model
 
 
-def inputs_of(model):
-    question = model.codec.encode_questions(QUESTIONS).astype(np.int32)
-    return {"question": question, "answer": model.codec.encode_answers(ANSWERS).astype(np.int32)}
+def inputs_of(model, questions=QUESTIONS, answers=ANSWERS):
+    question = model.codec.encode_questions(questions).astype(np.int32)
+    return {"question": question, "answer": model.codec.encode_answers(answers).astype(np.int32)}
 
 
 # They have every layer that the others have; the others are slow.
@@ -146,8 +146,8 @@ def test_cached_decoding_equals_the_full_forward_pass_and_has_a_row_for_each_tok
 
 @every_model
 def test_a_position_does_not_see_its_own_or_later_tokens_of_the_answer(architecture):
-    model = make_scrambled(architecture)
-    inputs = inputs_of(model)
+    model = scrambled(make_small(architecture))
+    inputs = inputs_of(model, SMALL_QUESTIONS, SMALL_ANSWERS)
     before = keras.ops.convert_to_numpy(model(inputs, training=False))
     positions = range(model.codec.answer_width)
     changed = np.stack([inputs["answer"]] * len(positions))
@@ -178,8 +178,8 @@ def test_a_saved_model_loads_in_safe_mode_and_answers_the_same(architecture, cod
 
 @every_model
 def test_every_weight_learns(architecture):
-    model = scrambled(make(architecture))
-    inputs = inputs_of(model)
+    model = scrambled(make_small(architecture))
+    inputs = inputs_of(model, SMALL_QUESTIONS, SMALL_ANSWERS)
     with tf.GradientTape() as tape:
         loss = token_loss()(
             inputs["answer"], model(inputs, training=True), token_weights(inputs["answer"], mask_pads=True)
@@ -190,11 +190,9 @@ def test_every_weight_learns(architecture):
         assert np.isfinite(keras.ops.convert_to_numpy(gradient)).all(), weight.path
 
 
-# A recurrent one is trained wherever a run is evaluated.
-@pytest.mark.parametrize(
-    "architecture",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name != "transformer pairs")) for name in ARCHITECTURES],
-)
+# Others are trained wherever a run is evaluated.
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_tiny_task_is_learned_by_heart(architecture):
     model = make_small(architecture)
     inputs = {
