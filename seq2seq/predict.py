@@ -14,7 +14,7 @@ from eqstream.data.reference.membership import KnownQuestion
 from eqstream.data.reference.parsing import parse
 from eqstream.seq2seq.models.decoding import estimate_answers
 from eqstream.seq2seq.models.solving import Decoder, SolvingDecoder, make_decoder
-from eqstream.seq2seq.runs.shipped_models import ShippedModel, list_shipped_models
+from eqstream.seq2seq.runs.shipped_models import ShippedModel, choose_model, list_shipped_models
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
@@ -206,7 +206,7 @@ class Predictor:
 
 
 class ShippedPredictor:
-    """The models that come with eqstream; each question is answered by the one of the smallest space that has it.
+    """The models that come with eqstream; `choose_model` says which one answers a question.
 
     Args:
         report: called with a line on each model, when it first answers.
@@ -219,11 +219,13 @@ class ShippedPredictor:
 
     def answer(self, known: Sequence[KnownQuestion]) -> list[Prediction]:
         """Returns the answers to questions that `read_question` has found in the space of a model."""
-        chosen = [next(model for model in self._models if model.holds(each.question)) for each in known]
+        chosen = [choose_model(self._models, each.question) for each in known]
         answers: dict[int, Prediction] = {}
         for model in {each.name: each for each in chosen}.values():
             rows = [row for row, each in enumerate(chosen) if each is model]
             predictions = self._load(model).answer([known[row] for row in rows])
+            if beyond := sum(not model.was_judged_by(known[row].question) for row in rows):
+                self._report(_describe_beyond(model.name, beyond))
             answers |= dict(zip(rows, predictions, strict=True))
         return [answers[row] for row in range(len(known))]
 
@@ -232,6 +234,11 @@ class ShippedPredictor:
             self._report(f"{model.name} answers ({model.verdict})")
             self._predictors[model.name] = Predictor.load(model.run.path)
         return self._predictors[model.name]
+
+
+def _describe_beyond(name: str, count: int) -> str:
+    questions = "1 question is" if count == 1 else f"{count:,} questions are"
+    return f"{questions} beyond the equations that {name} was judged by: longer numbers, or more of them"
 
 
 def _describe_writing(options: CodecOptions) -> str:

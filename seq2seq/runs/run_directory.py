@@ -27,9 +27,10 @@ from eqstream.data.configuration import describe_type, from_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
-from eqstream.data.recipe import MAX_TERMS, Recipe, SpaceRecipe, Terms
+from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.storage import normalize
 from eqstream.data.versions import EQSTREAM_VERSION, tool_versions
+from eqstream.seq2seq.runs.askable_spaces import drop_covered, widen
 
 # Raised by any change in what a run's directory holds; readers refuse newer ones.
 RUN_VERSION = 1
@@ -174,15 +175,12 @@ class RunDirectory:
     def read_spaces(self) -> tuple[SpaceRecipe, ...]:
         """Returns the spaces of what the model can be asked, each once, that of the run's recipe first.
 
-        These are the spaces of the datasets that it was trained on. Where it was trained on steps, it is asked line by
-        line, and may be asked for more terms.
+        These are the spaces of the datasets that it was trained on; wider ones where it was trained on steps.
         """
         recipe = self.read_recipe()
         others = [from_mapping(SpaceRecipe, each["space"]) for each in self.read_description().get("mixture", ())]
-        spaces = dict.fromkeys([recipe.space, *others])
-        if not recipe.sections["codec"].get("steps"):
-            return tuple(spaces)
-        return tuple(dataclasses.replace(each, terms=Terms(min=1, max=MAX_TERMS)) for each in spaces)
+        spaces = tuple(dict.fromkeys([recipe.space, *others]))
+        return drop_covered([widen(each) for each in spaces]) if recipe.sections["codec"].get("steps") else spaces
 
     def read_codec(self) -> Codec:
         """Returns the codec that the model was trained with."""

@@ -18,6 +18,7 @@ from eqstream.data.reference.evaluation import list_operators
 from eqstream.data.reference.membership import KnownQuestion, NotInSpaceError, read_question
 from eqstream.data.reference.parsing import parse
 from eqstream.data.space.prepared_space import prepare_space
+from eqstream.seq2seq.runs.askable_spaces import covers
 from eqstream.seq2seq.runs.run_directory import RunDirectory, write_atomically
 
 DIRECTORY = Path(__file__).parents[1] / "trained"
@@ -33,21 +34,31 @@ class ShippedModel:
         name: of its recipe.
         run: its directory.
         spaces: what it can be asked.
+        judged: those of the equations that it was judged by.
         verdict: what it gets right, for a person.
     """
 
     name: str
     run: RunDirectory
     spaces: tuple[SpaceRecipe, ...]
+    judged: tuple[SpaceRecipe, ...]
     verdict: str
 
     def holds(self, question: str) -> bool:
         """Returns whether it can be asked a question."""
-        try:
-            read_question(question, *self.spaces)
-        except UserError:
-            return False
-        return True
+        return _contains(self.spaces, question)
+
+    def was_judged_by(self, question: str) -> bool:
+        """Returns whether a question is of the kind that it was judged by."""
+        return _contains(self.judged, question)
+
+
+def _contains(spaces: Sequence[SpaceRecipe], question: str) -> bool:
+    try:
+        read_question(question, *spaces)
+    except UserError:
+        return False
+    return True
 
 
 def list_shipped_models(directory: Path = DIRECTORY) -> list[ShippedModel]:
@@ -63,6 +74,7 @@ def _describe(run: RunDirectory) -> ShippedModel:
         name=run.read_recipe().name,
         run=run,
         spaces=run.read_spaces(),
+        judged=(run.read_recipe().space,),
         verdict="; ".join(map(_say_verdict, reports)),
     )
 
@@ -70,6 +82,12 @@ def _describe(run: RunDirectory) -> ShippedModel:
 def _say_verdict(report: dict[str, Any]) -> str:
     num_wrong = report["num_examples"] - report["num_right"]
     return f"{num_wrong:,} wrong of {report['num_examples']:,} equations, {report['about']}"
+
+
+def choose_model(models: Sequence[ShippedModel], question: str) -> ShippedModel:
+    """Returns the first model that was judged by such questions, or else the first that can be asked this one."""
+    able = [model for model in models if model.holds(question)]
+    return next((model for model in able if model.was_judged_by(question)), able[0])
 
 
 def list_spaces(models: Sequence[ShippedModel]) -> tuple[SpaceRecipe, ...]:
@@ -114,17 +132,7 @@ def _list_reasons(refusals: Sequence[tuple[ShippedModel, NotInSpaceError]]) -> s
 
 def _exceeds(one: ShippedModel, other: ShippedModel) -> bool:
     """Returns whether all that a person can ask the other model has a wider space of the first one, answers aside."""
-    return all(any(_covers(wide, narrow) for wide in one.spaces) for narrow in other.spaces)
-
-
-def _covers(wide: SpaceRecipe, narrow: SpaceRecipe) -> bool:
-    return (
-        set(narrow.operators) <= set(wide.operators)
-        and wide.terms.min <= narrow.terms.min <= narrow.terms.max <= wide.terms.max
-        and wide.operands.min <= narrow.operands.min <= narrow.operands.max <= wide.operands.max
-        and narrow.operands.decimals <= wide.operands.decimals
-        and narrow.brackets <= wide.brackets
-    )
+    return all(any(covers(wide, narrow) for wide in one.spaces) for narrow in other.spaces)
 
 
 def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:

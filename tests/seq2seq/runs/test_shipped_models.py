@@ -18,6 +18,7 @@ from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.shipped_models import (
     DIRECTORY,
     ShippedModel,
+    choose_model,
     list_shipped_models,
     read_shipped_question,
     ship,
@@ -71,7 +72,7 @@ def test_questions_without_a_run_are_answered_in_order_by_the_smallest_model_tha
 
 
 REFUSAL = (
-    "no model that comes with eqstream has `999 - 1000` in its space: operand 1000 is not from 0 to 999 "
+    "no model that comes with eqstream has `0.5 - 1` in its space: operand 0.5 is not a whole number "
     "(arithmetic-4); train one that has: `eqstream run RECIPE --out DIR`"
 )
 
@@ -79,8 +80,8 @@ REFUSAL = (
 @pytest.mark.parametrize(
     ("arguments", "output", "errors"),
     [
-        (["999 - 1000"], "", f"question 1: {REFUSAL}\n"),
-        (["--json", "999 - 1000"], json.dumps({"line": 1, "question": "999 - 1000", "error": REFUSAL}) + "\n", ""),
+        (["0.5 - 1"], "", f"question 1: {REFUSAL}\n"),
+        (["--json", "0.5 - 1"], json.dumps({"line": 1, "question": "0.5 - 1", "error": REFUSAL}) + "\n", ""),
         (["1 +"], "", "question 1: '1 +' is not an equation: a number is missing at position 4\n"),
     ],
 )
@@ -89,12 +90,19 @@ def test_a_question_that_no_shipped_model_has_is_refused_once_with_the_reason_of
     assert (refused.return_value, refused.stdout, refused.stderr) == (1, output, errors)
 
 
+def test_a_model_of_steps_may_be_asked_beyond_what_it_was_judged_by_unless_another_one_was():
+    divided = choose_model(MODELS, "84138 / 37")
+    assert (divided.name, divided.was_judged_by("84138 / 37")) == ("arithmetic-4", False)
+    added = choose_model(MODELS, "84138 + 37")
+    assert (added.name, added.was_judged_by("84138 + 37")) == ("addition-10digits", True)
+
+
 def make_model(name: str, operators: str, *, max_terms: int, most: int) -> ShippedModel:
     """Returns a model without weights."""
     space = SpaceRecipe(
         operands=Operands(min=0, max=most), operators=operators, terms=Terms(min=1, max=max_terms), brackets=False
     )
-    return ShippedModel(name=name, run=RunDirectory(name), spaces=(space,), verdict="")
+    return ShippedModel(name=name, run=RunDirectory(name), spaces=(space,), judged=(space,), verdict="")
 
 
 MADE_UP = [
@@ -150,7 +158,7 @@ def test_the_examples_of_help_and_demo_are_questions_of_shipped_models():
 
 def test_the_prompt_refuses_what_no_shipped_model_has_in_the_same_words(monkeypatch):
     monkeypatch.setattr("eqstream.commands.models.is_typed", lambda: True)
-    ended = CliRunner().invoke(commands, ["predict"], input="999 - 1000\n")
+    ended = CliRunner().invoke(commands, ["predict"], input="0.5 - 1\n")
     assert REFUSAL in ended.stderr.replace("question: ", "").splitlines()
 
 
