@@ -14,8 +14,8 @@ settings.register_profile("eqstream", deadline=None, derandomize=True, max_examp
 settings.register_profile("thorough", settings.get_profile("eqstream"), max_examples=500)
 settings.load_profile("eqstream")
 
-# Examples that train first, as others do that always run; `docs/from-python.md`, whose code a test runs, has them, too.
-SLOW_EXAMPLES = {"eqstream.models.evaluate", "eqstream.models.load_model"}
+# Examples that train; `docs/from-python.md`, whose code a test runs, has them, too.
+SLOW_EXAMPLES = {"eqstream.models.train", "eqstream.models.evaluate", "eqstream.models.load_model"}
 
 
 def pytest_configure():

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("data", "pipelines", "seq2seq")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -156,6 +158,8 @@ def test_data_loads_neither_beam_nor_tensorflow_indirectly():
     assert loaded_by(*dotted("data")) & heavy == set()
 
 
+# A build, a preview and what workers load are looked at in `eqstream/test_public_api.py`, too.
+@pytest.mark.slow
 def test_beam_worker_that_loads_the_pipelines_has_no_tensorflow():
     assert loaded_by(*dotted("pipelines")) & {"keras", "tensorflow", "eqstream.seq2seq"} == set()
 

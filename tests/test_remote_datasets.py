@@ -9,9 +9,12 @@ import eqstream
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.pipelines.describe import describe
+from eqstream.seq2seq import evaluate as evaluate_module
 from eqstream.seq2seq.evaluate import evaluate
 from eqstream.seq2seq.train import train
+from tests.loaded_models import load_models_once
 from tests.s3_server import run_store, set_credentials, upload
+from tests.untrained_run import make_untrained_run
 
 RECIPE = {
     "name": "sums",
@@ -47,6 +50,25 @@ def test_the_description_is_that_of_the_local_copy(places):
     assert local == remote
 
 
+class DeadError(BaseException):
+    """Nothing catches it: what comes after never happens."""
+
+
+def test_a_training_begins_and_a_model_is_judged_as_on_the_local_copy(places, tmp_path):
+    def die(line):
+        raise DeadError
+
+    local, remote = places
+    with pytest.raises(DeadError):
+        train(Recipe.from_dict(RECIPE), remote, tmp_path / "begun", report=die)
+    assert json.loads((tmp_path / "begun" / "run.json").read_text())["data_directory"] == remote
+    make_untrained_run(Recipe.from_dict(RECIPE), remote, tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        load_models_once(patch, tmp_path, evaluate_module)
+        assert evaluate(tmp_path / "run").to_dict() == evaluate(tmp_path / "run", data_directory=local).to_dict()
+
+
+@pytest.mark.slow
 def test_a_run_remembers_where_its_dataset_is(places, tmp_path):
     local, remote = places
     train(Recipe.from_dict(RECIPE), remote, tmp_path / "run", report=lambda line: None)

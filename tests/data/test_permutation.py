@@ -89,7 +89,7 @@ def chi_square(counts: np.ndarray) -> float:
 
 
 def test_where_a_position_goes_is_uniform_over_seeds():
-    size, seeds = 12, 6000
+    size, seeds = 12, 2500
     counts = np.zeros((size, size), dtype=np.int64)
     for seed in range(seeds):
         counts[np.arange(size), Permutation(size, seed).forward(np.arange(size))] += 1

@@ -1,6 +1,7 @@
 """`eqstream predict`: where questions may come from, and what becomes of those that are refused."""
 
 import dataclasses
+import functools
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from eqstream.data.recipe import Operands, Recipe, Terms
 from eqstream.data.reference.membership import read_question
 from eqstream.pipelines.build import build
 from eqstream.prompt import answer_questions, describe_questions, open_questions, read_lines
-from eqstream.seq2seq.predict import Prediction
+from eqstream.seq2seq.predict import Prediction, Predictor
 from tests.recipes import SUMS
 from tests.untrained_run import make_untrained_run
 
@@ -38,7 +39,10 @@ def run(tmp_path_factory):
     recipe = Recipe.from_dict(RECIPE)
     build(recipe, place / "data")
     make_untrained_run(recipe, place / "data", place / "run")
-    return str(place / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        # Loaded and traced once, for all the commands.
+        patch.setattr(Predictor, "load", functools.cache(Predictor.load))
+        yield str(place / "run")
 
 
 def call(*arguments, typed=None):

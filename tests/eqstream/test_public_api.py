@@ -83,7 +83,7 @@ def test_a_build_says_nothing_loads_no_tensorflow_and_leaves_names_and_logging_a
         "names = [getattr(eqstream, name) for name in eqstream.__all__]\n"
         "print(eqstream.data.__name__, eqstream.pipelines.__name__, eqstream.seq2seq.__name__)\n"
         f"print(eqstream.build('addition-10', {str(tmp_path / 'ten')!r}).state)\n"
-        "import eqstream.pipelines.verify, eqstream.pipelines.runtime.worker\n"
+        "import eqstream.pipelines.verify, eqstream.pipelines.preview, eqstream.pipelines.runtime.worker\n"
         "print(callable(eqstream.build), callable(eqstream.verify))\n"
         "print(logging.getLogger().handlers)\n"
         "print([name for name in ('tensorflow', 'keras', 'tensorflow_datasets', 'torch') if name in sys.modules])"

@@ -151,7 +151,7 @@ FAULT = r"^shard train-00001-of-00003, record \d+: .+"
 UNREAD = {"parquet": 4, "tfrecord": 0, "gzip": 10}
 
 
-@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 47])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 97])
 def test_a_flip_in_any_byte_is_found_before_a_record_of_its_block_is_read(copy, storage, step):
     path = second_file(copy, storage)
     contents = path.read_bytes()

@@ -70,7 +70,7 @@ spaces = st.builds(
 )
 
 
-@examples(60)
+@examples(30)
 @given(spaces, st.data())
 def test_texts_of_a_block_are_those_printed_one_by_one(mapping, data):
     space = make_recipe(mapping).space

@@ -56,7 +56,7 @@ def test_order_is_that_of_all_without_the_others_from_any_position_on(name, is_k
     assert 3 * source.num_examples == len(whole)
     positions = np.arange(len(whole))
     assert read(source, [positions]) == [whole]
-    for start in range(0, len(whole), 5):
+    for start in range(0, len(whole), 13):
         runs = np.array_split(positions[start:], max(len(whole[start:]) // 7, 1))
         assert [*chain.from_iterable(read(source, runs))] == whole[start:]
     assert read(source, [positions[1::4], positions[:0]]) == [whole[1::4], []]

@@ -74,7 +74,7 @@ small_spaces = st.builds(
 )
 
 
-@examples(100)
+@examples(50)
 @given(small_spaces, st.data())
 def test_values_are_exact_in_every_kind_of_space(mapping, data):
     space = make_recipe(mapping).space
@@ -99,7 +99,7 @@ def number_leaves(tree):
     return walk(tree)
 
 
-@examples(80)
+@examples(40)
 @given(deep_trees, st.sampled_from(DIVISIONS), st.integers(0, 2), st.data())
 def test_values_are_exact_in_deep_trees(tree, division, decimals, data):
     tree = number_leaves(tree)
@@ -159,7 +159,7 @@ def test_decimals_of_answers_are_those_that_products_need():
 
 @pytest.mark.parametrize("subtract", [False, True])
 def test_carries_and_borrows_of_every_small_pair_are_those_on_paper(subtract):
-    numbers = [*range(-115, 116), 899, 900, 999, 1000, -999, -1000]
+    numbers = [*range(-35, 36), *range(95, 116), -99, -100, -101, 899, 900, 999, 1000, -999, -1000]
     left, right = map(np.array, zip(*itertools.product(numbers, repeat=2), strict=True))
     expected = [
         oracle_carries(Operation("-" if subtract else "+", Number(one), Number(other)))

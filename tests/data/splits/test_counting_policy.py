@@ -94,7 +94,7 @@ def test_ordinals_are_located_and_classes_begin_where_they_do(space, commuted, b
     position_to_before = dict(zip(edges, itertools.accumulate(numbers, initial=0), strict=True))
     members = np.concatenate([enumeration.kept_at(block).counts for block in enumeration.position_blocks(0, edges[-1])])
     starts = np.cumsum(members) - members
-    for ordinal in range(0, total, 7 if block_size == TINY else 97):
+    for ordinal in range(0, total, 17 if block_size == TINY else 97):
         position, before = counts.locate(ordinal)
         assert before == position_to_before[position] <= ordinal
         assert ordinal < position_to_before[min(position + enumeration.block_size, enumeration.size)]

@@ -275,7 +275,7 @@ def test_plan_depends_on_the_recipe_alone(commuted, sampling):
 # Balanced sampling, by brute force.
 
 WIDE = {"operands": {"min": 0, "max": 120}}
-DEEP = {"operands": {"min": 0, "max": 10}, "operators": "+-*", "terms": {"min": 2, "max": 3}}
+DEEP = {"operands": {"min": 5, "max": 11}, "operators": "+-*", "terms": {"min": 2, "max": 3}}
 SIGNED = {"operands": {"min": -12, "max": 11}, "operators": "*/", "division": "exact"}
 GRID = {"operands": {"min": 8, "max": 11, "decimals": 1}, "operators": "+-"}
 FORKED = {"operands": {"min": 7, "max": 11}, "operators": "+*", "terms": 3, "brackets": True}

@@ -4,6 +4,7 @@ It built sums.yaml as TFRecord and trained it for two epochs (`repeat-vector`), 
 `model={kind: transformer, width: 4, heads: 2, feed_forward: 4, places: relative}`, `codec.reverse_answer=true`.
 """
 
+import contextlib
 import csv
 import json
 import zipfile
@@ -51,14 +52,28 @@ def test_it_is_evaluated_on_what_no_epoch_was_chosen_on(release):
     assert (report.about, report.num_examples) == ("`near`", 40)
 
 
-def test_it_is_trained_on_and_says_that_its_examples_come_in_another_order(release):
+class DeadError(BaseException):
+    """Nothing catches it: what comes after never happens."""
+
+
+@pytest.mark.parametrize("is_trained", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_it_is_trained_on_and_says_that_its_examples_come_in_another_order(release, is_trained):
     recipe, lines = load_recipe(release / "sums.yaml", ["training.epochs=3"]), []
-    train(recipe, release / "data", release / "repeat-vector", resume=True, report=lines.append)
+
+    def note(line):
+        lines.append(line)
+        if line.startswith("validation: ") and not is_trained:
+            raise DeadError
+
+    with contextlib.suppress(DeadError):
+        train(recipe, release / "data", release / "repeat-vector", resume=True, report=note)
     assert (
         "begun with a version of eqstream that gave the examples in another order: the weights are not those of an "
         "uninterrupted run" in lines
     )
     assert "validation: 10 of `far` (the best epoch is chosen on it); report: `near`" in lines
+    if not is_trained:
+        return
     rows = list(csv.DictReader((release / "repeat-vector" / "log.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert float(rows[2]["loss"]) == pytest.approx(2.620680332183838, rel=1e-5)
