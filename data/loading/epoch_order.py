@@ -11,7 +11,6 @@ less than a window is permuted uniformly.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -49,14 +48,19 @@ class Window:
     seed: int | None
     is_dealt: bool
 
-    @cached_property
-    def rows(self) -> np.ndarray:
-        """The row at each place, int64 (size,): rows count through all blocks, one block behind the other."""
-        if self.seed is None:
-            return np.arange(self.size)
-        num_lanes = len(self.blocks) if self.is_dealt else 1
-        lanes = _shuffle_lanes(num_lanes, self.size // num_lanes, self.seed)
-        return (lanes + np.arange(num_lanes)[:, None] * lanes.shape[1]).T.reshape(-1)
+    def find_rows(self, starts: np.ndarray | None = None) -> np.ndarray:
+        """Returns the row at each place, int64 (size,), for blocks of which each has its rows one behind the other.
+
+        Args:
+            starts: the first row of each block, int64 (num_blocks,); None if blocks lie one behind the other, too.
+        """
+        usual = np.arange(len(self.blocks)) * self.block_size
+        starts = usual if starts is None else starts
+        if self.is_dealt and self.seed is not None:
+            return _shuffle_lanes(starts, self.block_size, self.seed)
+        rows = np.arange(self.size) if self.seed is None else _shuffle_lanes(np.zeros(1), self.size, self.seed)
+        moves = starts - usual
+        return rows + (moves[0] if (moves == moves[0]).all() else moves[rows // self.block_size])
 
     def lane_size(self, lane: int) -> int:
         """Returns the number of records of a block."""
@@ -108,7 +112,7 @@ class EpochOrder:
         numbers = positions // self._window_records(epoch)
         for number in np.unique(numbers).tolist():
             window, is_in = self.window(epoch, number), numbers == number
-            records[is_in] = window.records(window.rows[positions[is_in] - window.start])
+            records[is_in] = window.records(window.find_rows()[positions[is_in] - window.start])
         return records
 
     def find_window(self, epoch: int, position: int) -> int:
@@ -158,12 +162,22 @@ class EpochOrder:
         return blocks
 
 
-def _shuffle_lanes(num_lanes: int, size: int, seed: int) -> np.ndarray:
-    """Returns a permutation of 0 to `size` - 1 for each lane, int64 (num_lanes, size)."""
+def _shuffle_lanes(starts: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Returns the rows of lanes that take turns, int64 (num_lanes * size,), each with an order of its own.
+
+    Args:
+        starts: the first row of each lane, (num_lanes,).
+        size: rows of a lane.
+        seed: of the orders.
+    """
     # Sorting random numbers is several times as fast here as a `Permutation`; with the place in the lowest bits no two
-    # are equal, so every way of sorting gives the same.
+    # are equal, so every way of sorting gives the same. What is made of one lane stays in the cache.
     shift = np.uint64((size - 1).bit_length())
-    keys = draw_bits(0, num_lanes * size, seed).reshape(num_lanes, size) << shift
-    keys |= np.arange(size, dtype=np.uint64)
-    keys.sort(axis=1)
-    return (keys & np.uint64((1 << int(shift)) - 1)).astype(np.int64)
+    places, mask = np.arange(size, dtype=np.uint64), np.uint64((1 << int(shift)) - 1)
+    rows = np.empty((size, len(starts)), np.int64)
+    for lane, start in enumerate(starts):
+        keys = draw_bits(lane * size, size, seed) << shift
+        keys |= places
+        keys.sort()
+        rows[:, lane] = (keys & mask) + np.uint64(start)
+    return rows.reshape(-1)

@@ -182,4 +182,4 @@ class SelectedSource:
     def _find_places(self, epoch: int, number: int) -> np.ndarray:
         """Returns the places in the epoch of the examples of a window, int64 (n,), rising."""
         window = self._order.window(epoch, number)
-        return window.start + np.flatnonzero(self._selection.contains(window.records(window.rows)))
+        return window.start + np.flatnonzero(self._selection.contains(window.records(window.find_rows())))

@@ -1,5 +1,6 @@
 """The examples of a split of a dataset, read in the order of its epochs; what fits a budget is kept."""
 
+import functools
 import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -81,6 +82,8 @@ class SplitSource:
     ) -> None:
         self.num_examples, self.encoder = order.num_records, encoder
         self._blocks, self._order, self._kept = blocks, order, kept
+        # One window after the other is divided among many arrays of positions.
+        self._window = functools.lru_cache(maxsize=2)(order.window)
 
     def read(
         self, runs: Iterable[np.ndarray], *, columns: Sequence[str] = (), reader: tuple[int, int] = ALL
@@ -127,7 +130,7 @@ class SplitSource:
         begin = 0
         while begin < len(positions):
             epoch, place = divmod(int(positions[begin]), self.num_examples)
-            window = self._order.window(epoch, self._order.find_window(epoch, place))
+            window = self._window(epoch, self._order.find_window(epoch, place))
             first = epoch * self.num_examples
             end = int(np.searchsorted(positions, first + window.start + window.size))
             yield window, positions[begin:end] - first

@@ -88,13 +88,10 @@ class WindowBuffer:
     @cached_property
     def _rows(self) -> np.ndarray:
         """The row of the table for each place of the window that the reader has, int64 (size,)."""
-        size, rows = self.window.block_size, self.window.rows
-        if self._step == 1 and np.array_equal(self._starts, np.arange(len(self._starts)) * size):
-            return rows
-        lanes = rows // size
-        records = rows - lanes * size
         if self._step == 1:
-            return self._starts[lanes] + records
+            return self.window.find_rows(self._starts)
+        # Only in the order of the files does a reader have a part of each block.
+        lanes, records = np.divmod(np.arange(self.window.size), self.window.block_size)
         return self._starts[lanes] + (records - self._firsts[lanes]) // self._step
 
 

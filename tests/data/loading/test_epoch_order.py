@@ -50,12 +50,12 @@ def test_windows_cover_an_epoch(epoch):
         edges = [0, *itertools.accumulate(window.size for window in windows)]
         assert [window.start for window in windows] == edges[:-1]
         assert edges[-1] == order.num_records
-        records = np.concatenate([window.records(window.rows) for window in windows])
+        records = np.concatenate([window.records(window.find_rows()) for window in windows])
         assert records.tolist() == whole(order, epoch).tolist()
         for number, window in enumerate(windows):
             assert order.find_window(epoch, window.start) == number
             assert order.find_window(epoch, window.start + window.size - 1) == number
-            assert set((window.records(window.rows) // order.block_size).tolist()) == set(window.blocks.tolist())
+            assert set((window.records(window.find_rows()) // order.block_size).tolist()) == set(window.blocks.tolist())
 
 
 def test_neighbours_come_from_different_blocks_and_readers_need_their_own_ones_alone():
