@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -182,7 +183,13 @@ def _is_inside(lengths: np.ndarray, width: int) -> np.ndarray:
     if width > _SHORT:
         return np.arange(width) < lengths[:, None]
     # Rows of a table are copied several times as fast as short rows are compared.
-    return np.tri(width + 1, width, -1, dtype=bool).take(lengths, axis=0)
+    return _make_insides(width).take(lengths, axis=0)
+
+
+@lru_cache(maxsize=_SHORT)
+def _make_insides(width: int) -> np.ndarray:
+    """Returns for each length of a text which of `width` cells are inside it, bool (width + 1, width)."""
+    return np.tri(width + 1, width, -1, dtype=bool)
 
 
 def _count(is_true: np.ndarray) -> np.ndarray:
