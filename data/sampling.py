@@ -11,7 +11,18 @@ from typing import Any, Literal
 from eqstream.data.errors import UserError
 from eqstream.data.recipe_values import OPERATORS, ExactNumber, exact
 
-BALANCED = ("terms", "operators", "tree", "digits")
+HARD_CASES = ("longest_carry_chain", "zero_borrows", "equal_operands", "repeated_digits")
+BALANCED = ("terms", "operators", "tree", "digits", *HARD_CASES)
+Key = Literal[
+    "terms",
+    "operators",
+    "tree",
+    "digits",
+    "longest_carry_chain",
+    "zero_borrows",
+    "equal_operands",
+    "repeated_digits",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +33,15 @@ class Balance:
     commuting; `digits`: of the longest operand, before the point. ``balance: [terms, digits]`` takes as many equations
     of each number of terms, and among those of one number of terms as many of each number of digits.
 
+    Of two operands, hard cases make kinds, too: `longest_carry_chain` or `zero_borrows`: how long, or how many;
+    `equal_operands`: ``true`` or ``false``; and of any number of them `repeated_digits`: how many. See `Where`.
+
     `weights` gives some kinds more than others, by key and value: with ``{terms: {2: 3}}`` equations of two terms
     are three times as many as those of three. Kinds that are not named weigh 1. Operators are named as often as they
     stand in an equation, in the order ``+-*/``: ``++*``.
     """
 
-    balance: tuple[Literal["terms", "operators", "tree", "digits"], ...]
+    balance: tuple[Key, ...]
     weights: dict[str, dict[str, ExactNumber]] | None = None
 
     form = "`uniform`, `balanced` or a mapping such as {balance: [terms, operators, digits]}"
@@ -38,7 +52,7 @@ class Balance:
         if not isinstance(value, dict) or not isinstance(value.get("weights"), dict):
             return value
         weights = {
-            key: {str(kind): weight for kind, weight in kinds.items()} if isinstance(kinds, dict) else kinds
+            key: {str(kind).lower(): weight for kind, weight in kinds.items()} if isinstance(kinds, dict) else kinds
             for key, kinds in value["weights"].items()
         }
         return {**value, "weights": weights}
@@ -47,13 +61,14 @@ class Balance:
         if not self.balance or len(set(self.balance)) < len(self.balance):
             raise UserError(f"`balance` must name some of {', '.join(BALANCED)}, each once, got {list(self.balance)}")
         object.__setattr__(self, "balance", tuple(key for key in BALANCED if key in self.balance))
+        if {"longest_carry_chain", "zero_borrows"} <= {*self.balance}:
+            raise UserError("`balance` must name one of longest_carry_chain and zero_borrows, got both")
         for key, kinds in (self.weights or {}).items():
             if key not in self.balance or key == "tree":
                 raise UserError(f"`weights` must be of keys in `balance` other than `tree`, got `{key}`")
             for kind, weight in kinds.items():
-                is_known = kind == "".join(sorted(kind, key=OPERATORS.find)) if key == "operators" else kind.isdecimal()
-                if not is_known:
-                    example = "++*" if key == "operators" else "2"
+                if not _is_known(key, kind):
+                    example = {"operators": "++*", "equal_operands": "true"}.get(key, "2")
                     raise UserError(f"`weights.{key}` must name kinds such as `{example}`, got `{kind}`")
                 if exact(weight) <= 0:
                     raise UserError(f"`weights.{key}.{kind}` must be above 0, got {weight}")
@@ -66,3 +81,10 @@ class Balance:
         weights = {name: exact(weight) for name, weight in (self.weights or {}).get(key, {}).items()}
         unit = math.lcm(*(weight.denominator for weight in weights.values()))
         return int(weights.get(kind, Fraction(1)) * unit)
+
+
+def _is_known(key: str, kind: str) -> bool:
+    """Returns whether a kind of a key, as a recipe names it, may exist."""
+    if key == "operators":
+        return kind == "".join(sorted(kind, key=OPERATORS.find))
+    return kind in ("true", "false") if key == "equal_operands" else kind.isdecimal()

@@ -64,7 +64,11 @@ PARTS = (
         "As a mapping: takes equally many equations of each kind as far as they reach, one key within the other. A "
         "build refuses `sampling: balanced` with over 20,000 combinations of shape and operand lengths, and a mapping "
         "with over 20,000 kinds. It also refuses `operators` and `tree` in `balance` where a number of terms has over "
-        "65,536 shapes; `{balance: [terms, digits]}` works with any number of shapes.",
+        "65,536 shapes; `{balance: [terms, digits]}` works with any number of shapes. Hard cases make kinds, too: "
+        "`longest_carry_chain` or `zero_borrows`, and `equal_operands`, of two terms, and `repeated_digits`; see "
+        "`splits.where`. `{balance: [digits, longest_carry_chain]}` takes equally many sums of each length, and among "
+        "those of one length equally many with chains of 0, 1, 2, … places. Each kind is counted exactly and "
+        "enumerated without a search, however rare it is; `eqstream preview` shows the share of each.",
     ),
     Part(
         "splits",
@@ -76,8 +80,8 @@ PARTS = (
         "splits.where",
         Where,
         "A condition on equations. All keys that are given must hold. A build goes straight to the equations, however "
-        "rare they are, and only searches among the candidates for those that meet `carries`, `longest_carry_chain`, "
-        "`zero_borrows`, `equal_operands`, `quotient_digits` and `answer`, and "
+        "rare they are, and only searches among the candidates for those that meet `carries`, `quotient_digits` and "
+        "`answer`, `longest_carry_chain` and `zero_borrows` of more than two terms, or both of them, and "
         "`brackets` in spaces of more than 65,536 shapes. It refuses what bounds of the values rule out at once, what "
         "none of the first 67,108,864 candidates meets, and what would take a search of more than 274,877,906,944. "
         "`eqstream preview` says where it has found none and how long the search takes at most.",
@@ -164,7 +168,8 @@ MEANINGS: dict[Any, dict[str, str]] = {
     Balance: {
         "balance": "what makes a kind, always in this order; operators by how often each occurs, `tree` up to "
         "commuting",
-        "weights": 'of kinds, by keys of `balance`, such as `{terms: {2: 3}, operators: {"++*": 0.5}}`; others weigh 1',
+        "weights": 'of kinds, by keys of `balance`, such as `{terms: {2: 3}, operators: {"++*": 0.5}, equal_operands: '
+        "{true: 0.1}}`; others weigh 1",
     },
     SplitRecipe: {
         "name": "lower-case letters, digits and `_`",

@@ -8,7 +8,7 @@ express is checked equation by equation; to be safe the whole condition is.
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import yaml
@@ -20,6 +20,7 @@ from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.digits import digit_count
 from eqstream.data.space.domains import Box, Domain, count_operands
 from eqstream.data.space.literals import has_brackets
+from eqstream.data.space.pattern_sections import can_narrow, narrow, pattern_of
 from eqstream.data.space.plain_operands import are_equal, count_repeated, split_by_repetition
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
@@ -132,8 +133,13 @@ def sections_of(where: Where | None, space: PreparedSpace) -> tuple[Section, ...
             subset = _choose_shapes(where, shapes)
             boxes = tuple(box for box in _split_domains(where, space, terms) if count_operands(box))
             if subset.count and boxes:
-                sections.append(Section(subset, boxes))
+                sections += _narrow(where, Section(subset, boxes))
     return tuple(sections)
+
+
+def _narrow(where: Where, section: Section) -> Iterable[Section]:
+    pattern = pattern_of(where)
+    return narrow(section, pattern) if pattern is not None and can_narrow(section, pattern) else [section]
 
 
 def _choose_shapes(where: Where, shapes: TermShapes) -> ShapeSubset:

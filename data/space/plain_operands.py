@@ -8,7 +8,7 @@ import numpy as np
 from eqstream.data.recipe_values import Range, exact
 from eqstream.data.space.domains import Box, Domain
 
-# A box is not parted into more than so many: those of which its other equations are found are looked for among it.
+# A box is not parted into more than so many.
 _MOST_PARTS = 1 << 8
 
 
@@ -51,18 +51,27 @@ def list_repeated(bound: int, scale: int) -> Domain:
     return Domain(tuple((sign * value, sign * value) for sign in (-1, 1) for value in sorted(values)[::sign]))
 
 
+def can_split(box: Box, wanted: Range) -> bool:
+    """Returns whether the parts that `split_by_repetition` finds hold nothing else."""
+    low, high = _read_counts(box, wanted)
+    return sum(math.comb(len(box), count) for count in range(low, high + 1)) <= _MOST_PARTS
+
+
 def split_by_repetition(box: Box, wanted: Range, scale: int) -> Iterator[Box]:
     """Yields disjoint parts of a box that hold all its equations with so many operands of `list_repeated`.
 
-    They hold others, too, where there would be too many parts.
+    Where they would be too many (see `can_split`), it is the whole box.
     """
-    low = 0 if wanted.min is None else max(math.ceil(exact(wanted.min)), 0)
-    high = len(box) if wanted.max is None else min(math.floor(exact(wanted.max)), len(box))
-    if sum(math.comb(len(box), count) for count in range(low, high + 1)) > _MOST_PARTS:
+    if not can_split(box, wanted):
         yield box
         return
     repeated = list_repeated(max(domain.bound for domain in box), scale)
-    yield from _choose(box, repeated, low, high)
+    yield from _choose(box, repeated, *_read_counts(box, wanted))
+
+
+def _read_counts(box: Box, wanted: Range) -> tuple[int, int]:
+    low = 0 if wanted.min is None else max(math.ceil(exact(wanted.min)), 0)
+    return low, len(box) if wanted.max is None else min(math.floor(exact(wanted.max)), len(box))
 
 
 def _choose(box: Box, repeated: Domain, low: int, high: int) -> Iterator[Box]:

@@ -66,7 +66,7 @@ class SectionUnion:
         return found
 
     def rank(self, shapes: TermShapes, places: np.ndarray, operands: np.ndarray) -> np.ndarray:
-        """Returns the index of each equation; the inverse of `locate` where no box has a shape of its own.
+        """Returns the index of each equation; the inverse of `locate` where no box has a shape of its own or a pattern.
 
         Args:
             shapes: the shapes with so many terms.

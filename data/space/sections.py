@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqstream.data.permutation import index_dtype
+from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.domains import Box, Domain, count_operands, is_in_box
+from eqstream.data.space.patterns import OperandSet, Pattern, find_operands
 from eqstream.data.space.shapes import ShapeColumns, ShapeSubset, TermShapes
 
 # Numbers below this are int64, and their sums with each other, too.
@@ -30,11 +32,14 @@ class Section:
         boxes: of which none is empty.
         box_shapes: where each box goes with a shape of its own, the place of that, int64 (boxes,); all boxes together
             then count for one shape.
+        pattern: which of the operands in the boxes are meant; None for all. It may depend on the operator where there
+            is one shape, or `box_shapes`.
     """
 
     subset: ShapeSubset
     boxes: tuple[Box, ...]
     box_shapes: np.ndarray | None = None
+    pattern: Pattern | None = None
 
     @property
     def shapes(self) -> TermShapes:
@@ -49,7 +54,23 @@ class Section:
     @cached_property
     def box_starts(self) -> tuple[int, ...]:
         """Number of equations of one shape before each box, and of all boxes."""
-        return tuple(itertools.accumulate(map(count_operands, self.boxes), initial=0))
+        return tuple(itertools.accumulate(self.box_sizes, initial=0))
+
+    @property
+    def box_sizes(self) -> list[int]:
+        """Number of equations of each box, of one shape."""
+        return [*map(count_operands, self.boxes)] if self.pattern is None else [each.size for each in self._sets]
+
+    @cached_property
+    def _sets(self) -> list[OperandSet]:
+        """What the pattern means of each box."""
+        assert self.pattern is not None
+        places = self.subset.places(np.zeros(len(self.boxes), dtype=np.int64))
+        if self.box_shapes is not None:
+            places = self.box_shapes
+        codes = np.broadcast_to(self.shapes.columns(places).operators[1], len(places)).tolist()
+        pairs = zip(codes, self.boxes, strict=True)
+        return [find_operands(self.pattern, OPERATORS[code], box) for code, box in pairs]
 
     @property
     def shape_size(self) -> int:
@@ -93,6 +114,12 @@ class Section:
     def unrank_operands(self, boxes: np.ndarray | None, places: np.ndarray) -> np.ndarray:
         """Returns the operands at places (n,) of boxes (n,), or of the only box; shape (num_terms, n)."""
         operands = np.empty((self.shapes.num_terms, len(places)), dtype=self._operand_dtype)
+        if self.pattern is not None:
+            numbers = np.zeros(len(places), dtype=np.int64) if boxes is None else boxes
+            for number in np.unique(numbers).tolist():
+                rows = np.flatnonzero(numbers == number)
+                operands[:, rows] = self._sets[number].unrank(places[rows])
+            return operands
         for run in reversed(self._runs):
             low = places
             if run.start:
@@ -105,7 +132,10 @@ class Section:
         return operands
 
     def rank_operands(self, operands: np.ndarray) -> np.ndarray:
-        """Returns the index of operands (num_terms, n) within the equations of one shape, -1 where it has none."""
+        """Returns the index of operands (num_terms, n) within the equations of one shape, -1 where it has none.
+
+        There is no pattern.
+        """
         ranks = np.full(operands.shape[1], -1, dtype=index_dtype(self.shape_size))
         for box, start in zip(self.boxes, self.box_starts, strict=False):
             inside = np.flatnonzero(is_in_box(box, operands))

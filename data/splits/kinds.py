@@ -1,9 +1,10 @@
 """The kinds of equations that `sampling.balance` takes equally many of: few, however many shapes and lengths there are.
 
 Commuted twins are of one kind: they have the same number of terms, the same operators equally often, trees that differ
-in the order of sides alone, and the same operands.
+in the order of sides alone, the same operands, and the same carries.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from eqstream.data.space.domains import Box, Domain, count_operands
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeSubset
+from eqstream.data.splits.hard_cases import split_hard_cases
 from eqstream.data.splits.twin_classes import TwinFinder
 
 MAX_KINDS = 20_000
@@ -36,14 +38,16 @@ def list_kinds(
         terms = f"{section.shapes.num_terms:02}"
         for operators, tree, subset in _split_shapes(sampling, space, twins, section):
             for digits, boxes in _split_boxes(sampling, space, section):
-                values = {"terms": terms, "operators": operators, "tree": tree, "digits": digits}
-                kind = tuple(values[key] for key in sampling.balance)
-                kinds.setdefault(kind, []).append(Section(subset, boxes))
-                if len(kinds) > MAX_KINDS:
-                    raise UserError(
-                        f"`sampling.balance` finds over {MAX_KINDS:,} kinds of equations; leave `tree` out, or use "
-                        "fewer terms"
-                    )
+                part = dataclasses.replace(section, subset=subset, boxes=boxes)
+                for hard, narrowed in split_hard_cases(sampling, space, part):
+                    values = {"terms": terms, "operators": operators, "tree": tree, "digits": digits, **hard}
+                    kind = tuple(values[key] for key in sampling.balance)
+                    kinds.setdefault(kind, []).append(narrowed)
+                    if len(kinds) > MAX_KINDS:
+                        raise UserError(
+                            f"`sampling.balance` finds over {MAX_KINDS:,} kinds of equations; leave `tree` out, or use "
+                            "fewer terms"
+                        )
     return [
         (tuple(str(int(value)) if value.isdigit() else value for value in kind), tuple(parts))
         for kind, parts in sorted(kinds.items())

@@ -23,6 +23,7 @@ from eqstream.data.space.conditions import (
     selection_of,
 )
 from eqstream.data.space.domains import Box, Domain
+from eqstream.data.space.patterns import Pattern
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeSubset, TermShapes
@@ -156,17 +157,18 @@ def _divide(
 
 
 class _Part(NamedTuple):
-    """The operands of certain lengths in a box of a shape, the shape given by its place."""
+    """The operands of certain lengths in a box of a shape, the shape given by its place; see `Section.pattern`."""
 
     shapes: TermShapes
     place: int
     box: Box
+    pattern: Pattern | None
 
 
 def _unite(parts: Sequence[_Part]) -> Section:
-    """Returns the equations of some parts, all with equally many terms."""
-    subset = ShapeSubset(parts[0].shapes)
-    return Section(subset, tuple(part.box for part in parts), np.array([part.place for part in parts]))
+    """Returns the equations of some parts, all with equally many terms and one pattern."""
+    subset, places = ShapeSubset(parts[0].shapes), np.array([part.place for part in parts])
+    return Section(subset, tuple(part.box for part in parts), places, parts[0].pattern)
 
 
 def _list_strata(
@@ -228,7 +230,7 @@ def _list_parts(
                 own = itertools.product(*options)
                 for choice, known in zip(own, first[row * count : (row + 1) * count], strict=True):
                     lengths, domains = zip(*choice, strict=True)
-                    yield known, (number, lengths), _Part(shapes, int(places[row]), domains)
+                    yield known, (number, lengths), _Part(shapes, int(places[row]), domains, section.pattern)
 
 
 def _first_of_twins(

@@ -8,13 +8,13 @@ import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.recipe_values import OPERATORS
-from eqstream.data.space.domains import count_operands
+from eqstream.data.sampling import HARD_CASES, Balance
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -35,12 +35,15 @@ class Shares:
         operators: operator to equations that have it, for each operator of the space.
         total: equations in all; without those of sources that a sample found nothing of.
         is_exact: whether the shares follow from the sizes of shapes, not from a sample.
+        hard_cases: key of `sampling.balance` that names hard cases, to kind, to equations; always exact. Empty for a
+            dataset that is there.
     """
 
     terms: Mapping[int, float]
     operators: Mapping[str, float]
     total: float
     is_exact: bool
+    hard_cases: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __add__(self, other: "Shares") -> "Shares":
         """Returns the shares of both together."""
@@ -49,6 +52,9 @@ class Shares:
             operators={key: number + other.operators[key] for key, number in self.operators.items()},
             total=self.total + other.total,
             is_exact=self.is_exact and other.is_exact,
+            hard_cases={
+                key: Counter(counts) + Counter(other.hard_cases[key]) for key, counts in self.hard_cases.items()
+            },
         )
 
     def list_notes(self) -> list[str]:
@@ -81,6 +87,11 @@ class Shares:
             if len(counts) > 1:
                 shares = [f"{key} {self._describe(count)}" for key, count in counts.items()]
                 parts.append(f"{noun} {', '.join(shares)}")
+        for key, counts in self.hard_cases.items():
+            whole = sum(counts.values())
+            parts.append(
+                f"{key} {', '.join(f'{kind} {format_share(count / whole)}' for kind, count in counts.items())}"
+            )
         return "; ".join(parts)
 
     def _describe(self, count: float) -> str:
@@ -124,7 +135,23 @@ class ShareEstimator:
             is_exact: whether these numbers are.
         """
         shares = _unite_shares(self._sources, source_to_count, self._weigh)
-        return dataclasses.replace(shares, is_exact=is_exact and shares.is_exact)
+        hard_cases = _count_hard_cases(self._sources, source_to_count)
+        return dataclasses.replace(shares, is_exact=is_exact and shares.is_exact, hard_cases=hard_cases)
+
+
+def _count_hard_cases(
+    sources: PreparedSources, source_to_count: Mapping[int, int]
+) -> Mapping[str, Mapping[str, float]]:
+    """Returns how many equations are of each kind of hard cases, if so many come from each source."""
+    sampling = sources.recipe.sampling
+    found: dict[str, Counter[str]] = {}
+    for place, key in enumerate(sampling.balance if isinstance(sampling, Balance) else ()):
+        if key in HARD_CASES:
+            found[key] = Counter()
+            for source, count in source_to_count.items():
+                if count:
+                    found[key][sources.sources[source].levels[place][0]] += count
+    return found
 
 
 def _unite_shares(
@@ -178,7 +205,7 @@ def _weigh_section(space: PreparedSpace, section: Section, weights: Counter[_Kin
         places = section.subset.places(np.arange(section.num_shapes))
         sizes = itertools.repeat(section.shape_size)
     else:
-        places, sizes = section.box_shapes, map(count_operands, section.boxes)
+        places, sizes = section.box_shapes, section.box_sizes
     for kind, size in zip(_list_kinds(space, space.shapes.numbers(section.shapes, places)), sizes, strict=False):
         weights[kind] += size
 

@@ -116,9 +116,14 @@ def refuse(mapping: dict) -> str:
         ("commuted", "togehter", "`commuted` is unknown: the text 'togehter'; did you mean `together`?"),
         ("sampling", None, "`sampling` is unknown: nothing; there are `uniform`, `balanced`"),
         ("sampling", {"balance": ["terms", "length"]}, "`sampling.balance.1` is unknown: the text 'length'; there are "
-         "`terms`, `operators`, `tree`, `digits`"),
-        ("sampling", {"balance": []}, "`sampling`: `balance` must name some of terms, operators, tree, digits, each "
-         "once, got []"),
+         "`terms`, `operators`, `tree`, `digits`, `longest_carry_chain`, `zero_borrows`, `equal_operands`, "
+         "`repeated_digits`"),
+        ("sampling", {"balance": []}, "`sampling`: `balance` must name some of terms, operators, tree, digits, "
+         "longest_carry_chain, zero_borrows, equal_operands, repeated_digits, each once, got []"),
+        ("sampling", {"balance": ["zero_borrows", "longest_carry_chain"]},
+         "`sampling`: `balance` must name one of longest_carry_chain and zero_borrows, got both"),
+        ("sampling", {"balance": ["equal_operands"], "weights": {"equal_operands": {"yes": 2}}},
+         "`sampling`: `weights.equal_operands` must name kinds such as `true`, got `yes`"),
         ("sampling", {"balance": ["terms"], "weights": {"digits": {1: 2}}},
          "`sampling`: `weights` must be of keys in `balance` other than `tree`, got `digits`"),
         ("sampling", {"balance": ["operators"], "weights": {"operators": {"*+": 2}}},
@@ -409,6 +414,7 @@ recipes = st.fixed_dictionaries(
                 "balanced",
                 {"balance": ["digits", "terms"]},
                 {"balance": ["terms"], "weights": {"terms": {2: 3}}},
+                {"balance": ["equal_operands"], "weights": {"equal_operands": {True: 3}}},
             ]
         ),
         "hash_salt": texts,

@@ -139,7 +139,7 @@ def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
 
 
 def test_boxes_are_no_larger_than_operands_need_them_to_be():
-    """Conditions on operands alone are walked without a single miss."""
+    """Conditions on operands, and on carry chains of two of them, are walked without a single miss."""
     space = make_recipe({"operands": {"min": -12, "max": 25}, "operators": "+-"})
     prepared = prepare_space(space.space)
     for where in (
@@ -150,6 +150,9 @@ def test_boxes_are_no_larger_than_operands_need_them_to_be():
         {"contains": [7, 25], "digits": 2, "excludes": [8], "operators": "+"},
         {"repeated_digits": 1},
         {"repeated_digits": {"min": 1}, "digits": 2},
+        {"equal_operands": True, "contains": [7, 19]},
+        {"longest_carry_chain": {"min": 2}},
+        {"longest_carry_chain": 1, "digits": 2, "equal_operands": True},
     ):
         condition = make_recipe({"operands": {"min": 0, "max": 0}}, [{"name": "a", "rest": True, "where": where}])
         sections = sections_of(condition.splits[0].where, prepared)
