@@ -37,15 +37,19 @@ def list_cases(repeats: int, limit: int) -> Iterator[tuple[str, int, Case]]:
                 f"space.operands.max={most}",
                 "space.operators='+-*'",
             )
-            yield series, terms, _make_case(recipe, overrides, EQUATIONS_OF_TERMS, repeats)
+            yield series, terms, _make_case(recipe, overrides, num_records=EQUATIONS_OF_TERMS, repeats=repeats)
     for num_equations in EQUATIONS:
         if num_equations <= limit:
             times = repeats if num_equations <= MOST_REPEATED else 1
             overrides = ("space.operands.max=9999",)
-            yield "a + b, four digits", num_equations, _make_case("addition-3digit", overrides, num_equations, times)
+            yield (
+                "a + b, four digits",
+                num_equations,
+                _make_case("addition-3digit", overrides, num_records=num_equations, repeats=times),
+            )
 
 
-def _make_case(recipe: str, overrides: tuple[str, ...], num_records: int, repeats: int) -> Case:
+def _make_case(recipe: str, overrides: tuple[str, ...], *, num_records: int, repeats: int) -> Case:
     return Case(
         data="growth",
         format="tfrecord",

@@ -56,7 +56,7 @@ def prepare_eqstream(spec: Spec, *, is_kept: bool = True) -> Epoch:
             blocks = BlockReader(spec["source"], manifest, SPLIT, storage=spec["format"])
             order = EpochOrder(num_records=blocks.num_records, shuffle=not is_kept)
             encoder = ExampleEncoder(codec, manifest.space)
-            source = open_split(blocks, encoder, order, MEMORY_BUDGET if is_kept else 0)
+            source = open_split(blocks, encoder, order, memory_budget=MEMORY_BUDGET if is_kept else 0)
             plan = BatchPlan(num_examples=blocks.num_records, batch_size=BATCH_SIZE)
             datasets.append(make_batches(source, plan, plan.list_epochs(None, 0).__next__))
         return as_pairs(datasets[0])

@@ -135,7 +135,7 @@ class EquationSpace:
         (left_size, left, before), (right_size, right, after) = (
             self._describe(side, operands) for side in (tree.left, tree.right)
         )
-        number = int(rank_tree(left_size, left, right_size, right))
+        number = int(rank_tree(left_size=left_size, left=left, right_size=right_size, right=right))
         return left_size + right_size, number, f"{before}{tree.operator}{after}"
 
     def _equations(self, indices: Iterable[int]) -> Iterator[Equation]:

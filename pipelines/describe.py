@@ -136,16 +136,16 @@ def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: 
         num_shards=len(manifest.list_shards()),
         num_bytes=_add_up((file_format, file.num_bytes) for _, file_format, file in manifest.list_files()),
         num_left_out=sum(split.num_left_out for split in manifest.splits.values()),
-        splits={name: _describe_split(source, manifest, name, num_samples) for name in names},
+        splits={name: _describe_split(source, manifest, name=name, num_samples=num_samples) for name in names},
     )
 
 
-def _describe_split(directory: str, manifest: Manifest, name: str, num_samples: int) -> SplitDescription:
+def _describe_split(directory: str, manifest: Manifest, *, name: str, num_samples: int) -> SplitDescription:
     split, recipe = manifest.splits[name], manifest.recipe
     (asked,) = (each for each in recipe.splits if each.name == name)
     first = split.shards[0]
     try:
-        samples = read_sample(directory, first.files, recipe.storage.compression, num_samples)
+        samples = read_sample(directory, first.files, compression=recipe.storage.compression, count=num_samples)
     except (UserError, OSError) as error:
         raise DamagedShardError(f"shard {first.shard} cannot be read: {filesystem.describe_error(error)}") from error
     files = (file for shard in split.shards for file in shard.files.items())

@@ -25,7 +25,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         final_share: share of `peak` that is left at the end.
     """
 
-    def __init__(self, peak: float, warmup_steps: int, num_steps: int, shape: str, final_share: float) -> None:
+    def __init__(self, peak: float, *, warmup_steps: int, num_steps: int, shape: str, final_share: float) -> None:
         self.peak, self.warmup_steps, self.num_steps = peak, warmup_steps, num_steps
         self.shape, self.final_share = shape, final_share
 

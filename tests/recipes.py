@@ -93,7 +93,7 @@ def _make_split(name: str, recipe: Recipe) -> SplitInfo:
 def _make_shard(split: str, index: int, recipe: Recipe) -> ShardInfo:
     storage = recipe.storage
     paths = {
-        file_format: shard_path(file_format, split, index, 2, compression=storage.compression)
+        file_format: shard_path(file_format, split, shard_index=index, num_shards=2, compression=storage.compression)
         for file_format in storage.formats
     }
     files = {

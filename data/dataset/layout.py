@@ -35,7 +35,7 @@ def shard_name(split: str, shard_index: int, num_shards: int) -> str:
     return f"{split}-{shard_index:05d}-of-{num_shards:05d}"
 
 
-def shard_path(file_format: str, split: str, shard_index: int, num_shards: int, *, compression: str) -> str:
+def shard_path(file_format: str, split: str, *, shard_index: int, num_shards: int, compression: str) -> str:
     """Returns the path of a shard within the dataset, with forward slashes.
 
     >>> shard_path("tfrecord", "train", 0, 2, compression="gzip")

@@ -235,7 +235,9 @@ def _check_shards(split: str, info: SplitInfo, storage: StorageRecipe) -> None:
     for index, shard in enumerate(info.shards):
         place = f"splits.{split}.shards.{index}"
         paths = {
-            file_format: shard_path(file_format, split, index, len(info.shards), compression=storage.compression)
+            file_format: shard_path(
+                file_format, split, shard_index=index, num_shards=len(info.shards), compression=storage.compression
+            )
             for file_format in storage.formats
         }
         _check_equal(f"{place}.shard", shard.shard, shard_name(split, index, len(info.shards)))

@@ -60,7 +60,11 @@ def _describe_shard(recipe: Recipe, task: ShardTask, receipt: ShardReceipt) -> S
     files = {}
     for file_format in recipe.storage.formats:
         path = shard_path(
-            file_format, task.split, task.shard_index, task.num_shards, compression=recipe.storage.compression
+            file_format,
+            task.split,
+            shard_index=task.shard_index,
+            num_shards=task.num_shards,
+            compression=recipe.storage.compression,
         )
         files[file_format] = from_mapping(FileInfo, {"path": path, **receipt.files[file_format]})
     return ShardInfo(shard=task.name, num_equations=task.num_equations, first_ordinal=task.first_ordinal, files=files)

@@ -150,11 +150,11 @@ def read_row_group(
         table = parquet.read_row_group(group, columns=[*TEXT_COLUMNS, *numbers], use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise explain_unreadable(shard, first, error) from error
-    return _to_columns(table, shard, first, numbers)
+    return _to_columns(table, shard, first=first, numbers=numbers)
 
 
 def _to_columns(
-    table: pa.Table, shard: ShardFile, first: int = 0, numbers: Sequence[str] = NUMBER_COLUMNS
+    table: pa.Table, shard: ShardFile, *, first: int = 0, numbers: Sequence[str] = NUMBER_COLUMNS
 ) -> EquationColumns:
     """Returns the rows of a table, with these numbers; the first row is record `first` of the shard.
 

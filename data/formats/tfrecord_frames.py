@@ -27,7 +27,9 @@ def read_chunks(file: BinaryIO, shard: ShardFile) -> Iterator[tuple[np.ndarray, 
         end = int(starts[-1])
         # The length of a record that is not whole decides how much more is read, so it must be right.
         if len(chunk) - end >= HEADER_BYTES:
-            _check_length(chunk[end : end + HEADER_BYTES], shard, num_before + len(starts) - 1, len(starts) == 1)
+            _check_length(
+                chunk[end : end + HEADER_BYTES], shard, num_before + len(starts) - 1, is_first_of_chunk=len(starts) == 1
+            )
         if len(starts) > 1:
             yield np.frombuffer(chunk, np.uint8), starts
         rest, num_before = chunk[end:], num_before + len(starts) - 1
@@ -118,7 +120,7 @@ def _walk_starts(chunk: bytes) -> np.ndarray:
     return np.array(starts, np.int64)
 
 
-def _check_length(header: bytes, shard: ShardFile, record: int, is_first_of_chunk: bool) -> None:
+def _check_length(header: bytes, shard: ShardFile, record: int, *, is_first_of_chunk: bool) -> None:
     """Refuses a wrong length where it would make the reader wait for bytes that never come."""
     is_right = masked_checksum(header[:8]) == int.from_bytes(header[8:], "little")
     # Records before it in the chunk are looked at first: the first fault is the one to name.

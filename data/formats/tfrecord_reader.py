@@ -51,7 +51,7 @@ def read_tfrecord_shard(shard: ShardFile) -> EquationColumns:
     try:
         with shard.path.open("rb") as file:
             for chunk, starts in read_chunks(open_uncompressed(file, compression), shard):
-                parts.append(_read_records(chunk, starts, shard, num_records))
+                parts.append(_read_records(chunk, starts, shard, first=num_records))
                 num_records += len(starts) - 1
     except (OSError, EOFError, zlib.error) as error:
         raise DamagedShardError(f"shard {shard.name} cannot be read after record {num_records}: {error}") from error
@@ -86,33 +86,35 @@ def decode_records(
     if num_found:
         chunk = np.frombuffer(data, np.uint8)
         if is_whole and is_checked:
-            return _decode(chunk, starts, shard, range(first, first + num_records), rows, is_checked=True)
-        columns = _read_records(chunk, starts[: num_found + 1], shard, first, rows if is_whole else slice(None))
+            return _decode(chunk, starts, shard, records=range(first, first + num_records), rows=rows, is_checked=True)
+        columns = _read_records(
+            chunk, starts[: num_found + 1], shard, first=first, rows=rows if is_whole else slice(None)
+        )
         if is_whole:
             return columns
     raise damage(shard, first + num_found)
 
 
 def _read_records(
-    chunk: np.ndarray, starts: np.ndarray, shard: ShardFile, first: int, rows: slice = slice(None)
+    chunk: np.ndarray, starts: np.ndarray, shard: ShardFile, *, first: int, rows: slice = slice(None)
 ) -> EquationColumns:
     """Returns the columns of `rows` of the records at `starts`; `first` is the number of the first record."""
     num_right = count_right(chunk, starts)
     if num_right < len(starts) - 1:
         # Behind a wrong length there is no telling where records start.
         if num_right:
-            _read_records(chunk, starts[: num_right + 1], shard, first)
+            _read_records(chunk, starts[: num_right + 1], shard, first=first)
         raise damage(shard, first + num_right)
-    return _decode(chunk, starts, shard, range(first, first + len(starts) - 1), rows)
+    return _decode(chunk, starts, shard, records=range(first, first + len(starts) - 1), rows=rows)
 
 
 def _decode(
     chunk: np.ndarray,
     starts: np.ndarray,
     shard: ShardFile,
+    *,
     records: range,
     rows: slice,
-    *,
     is_checked: bool = False,
 ) -> EquationColumns:
     """Returns the columns of `rows` of the records at `starts`, whose numbers are `records`."""

@@ -111,7 +111,7 @@ class ShardExamples:
     ) -> None:
         blocks = source.open(storage)
         self._order = EpochOrder(num_records=blocks.num_records, seed=seed)
-        self._all = open_split(blocks, encoder, self._order, memory_budget)
+        self._all = open_split(blocks, encoder, self._order, memory_budget=memory_budget)
         self._selections: dict[Where | None, Selection] = select_records(blocks, stages)
         records = np.zeros(0, np.int64) if held_out is None else held_out.find_records(source.recipe, source.split)
         self.num_left_out = len(records)

@@ -189,7 +189,7 @@ def _take(request: _Request, encoder: ExampleEncoder, columns: Sequence[str]) ->
 
 
 def open_split(
-    blocks: BlockReader, encoder: ExampleEncoder, order: EpochOrder, memory_budget: int = MEMORY_BUDGET
+    blocks: BlockReader, encoder: ExampleEncoder, order: EpochOrder, *, memory_budget: int = MEMORY_BUDGET
 ) -> SplitSource:
     """Returns the examples of a split, which are kept if they fit into `memory_budget` bytes."""
     is_kept = blocks.num_records * encoder.num_bytes <= memory_budget
@@ -216,4 +216,4 @@ def load_tokens(
     manifest = manifest or load_manifest(directory)
     codec.check_dataset(manifest)
     blocks, encoder = BlockReader(directory, manifest, split, storage=storage), ExampleEncoder(codec, manifest.space)
-    return open_split(blocks, encoder, EpochOrder(num_records=blocks.num_records), sys.maxsize).load()
+    return open_split(blocks, encoder, EpochOrder(num_records=blocks.num_records), memory_budget=sys.maxsize).load()

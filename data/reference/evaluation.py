@@ -98,10 +98,10 @@ def evaluate(tree: Tree, division: str = "exact", decimals: int = 0) -> Rational
         return left - right
     if operator == "*":
         return left * right
-    return _divide(left, right, division, decimals)
+    return _divide(left, right, division=division, decimals=decimals)
 
 
-def _divide(dividend: Rational, divisor: Rational, division: str, decimals: int) -> Rational:
+def _divide(dividend: Rational, divisor: Rational, *, division: str, decimals: int) -> Rational:
     if divisor == 0:
         raise ZeroDivisionError(f"{dividend} is divided by zero")
     if division == "quotient":

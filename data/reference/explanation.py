@@ -40,7 +40,7 @@ def explain(tree: Tree, line: str, *, division: str = "exact", places: int = 0, 
     except ArithmeticError as error:
         return f"the line before it has no answer: {error}"
     try:
-        found = _read(line, step, division, spacing)
+        found = _read(line, step, division=division, spacing=spacing)
         found_value = _value(found, division)
     except UserError as error:
         return str(error)
@@ -57,7 +57,7 @@ def explain(tree: Tree, line: str, *, division: str = "exact", places: int = 0, 
     return f"{judgement}: {render(before, spacing)} {verb}{becomes}, the line has {has}"
 
 
-def _read(line: str, step: Tree, division: str, spacing: bool) -> Tree:
+def _read(line: str, step: Tree, *, division: str, spacing: bool) -> Tree:
     # The answer of a `fraction` is written without spaces.
     is_answer = division == "fraction" and isinstance(step, Number)
     return parse_strict(line, spacing and not (is_answer and "/" in line and " " not in line))

@@ -217,7 +217,9 @@ def length_domain(shortest: int, longest: int, scale: int) -> Domain:
     return Domain(((-high, -low), (low, high)))
 
 
-def fits(where: Where, columns: ShapeColumns, operands: np.ndarray, answers: Answers | None, scale: int) -> np.ndarray:
+def fits(
+    where: Where, columns: ShapeColumns, *, operands: np.ndarray, answers: Answers | None, scale: int
+) -> np.ndarray:
     """Returns whether each equation meets `where`, shape (n,); commuted twins can differ only in `brackets`.
 
     Args:

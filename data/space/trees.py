@@ -157,14 +157,14 @@ FIRST_TREES = _first_trees()
 
 
 @overload
-def rank_tree(left_size: int, left: int, right_size: int, right: int) -> int: ...
+def rank_tree(*, left_size: int, left: int, right_size: int, right: int) -> int: ...
 
 
 @overload
-def rank_tree(left_size: np.ndarray, left: np.ndarray, right_size: np.ndarray, right: np.ndarray) -> np.ndarray: ...
+def rank_tree(*, left_size: np.ndarray, left: np.ndarray, right_size: np.ndarray, right: np.ndarray) -> np.ndarray: ...
 
 
-def rank_tree(left_size: Numbers, left: Numbers, right_size: Numbers, right: Numbers) -> Numbers:
+def rank_tree(*, left_size: Numbers, left: Numbers, right_size: Numbers, right: Numbers) -> Numbers:
     """Returns the numbers of trees whose sides have so many leaves and these numbers; all arrays (n,), or numbers."""
     return FIRST_TREES[left_size, right_size] + left * COUNTS[right_size] + right
 

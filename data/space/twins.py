@@ -257,7 +257,7 @@ def swap_sides(
         sequences.put(left, (first * shapes.num_operators + operator) * powers.take(second_size - 1) + second)
         if shapes.brackets:
             first, second = _exchange(swapped, trees.get(left), trees.get(right))
-            trees.put(left, rank_tree(first_size, first, second_size, second))
+            trees.put(left, rank_tree(left_size=first_size, left=first, right_size=second_size, right=second))
     targets = np.cumsum(moves.to_matrix()[:-1], axis=0, dtype=np.int8) + np.arange(num_terms, dtype=np.int8)[:, None]
     result = np.empty_like(operands)
     result[targets, np.arange(num_rows)] = operands

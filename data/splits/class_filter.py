@@ -82,7 +82,7 @@ class ClassFilter:
             if selection.hash is not None and hashes is not None:
                 result &= in_buckets(hashes, selection.hash)
             if selection.where is not None:
-                result &= fits(selection.where, columns, operands, answers, self._space.scale)
+                result &= fits(selection.where, columns, operands=operands, answers=answers, scale=self._space.scale)
             return result
 
         selected = meets(self._selection)

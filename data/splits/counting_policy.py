@@ -60,7 +60,7 @@ def next_tasks(counts: EquationCounts, *, hopeless: int = HOPELESS_POSITIONS) ->
     tasks: list[CountingTask] = []
     for number, needed in enumerate(_equations_needed(counts, hopeless)):
         done = counts.by_source[number].num_blocks_counted
-        wanted = _blocks_wanted(counts, number, needed, hopeless)
+        wanted = _blocks_wanted(counts, number, needed=needed, hopeless=hopeless)
         for first in range(done, wanted, _BLOCKS_PER_TASK):
             tasks.append(CountingTask(number, first, min(_BLOCKS_PER_TASK, wanted - first)))
     return tasks
@@ -85,7 +85,7 @@ def _is_exhausted(counts: SourceCounts, hopeless: int) -> bool:
     return is_hopeless or counts.num_blocks_counted == counts.num_blocks
 
 
-def _blocks_wanted(counts: EquationCounts, source: int, needed: int | None, hopeless: int) -> int:
+def _blocks_wanted(counts: EquationCounts, source: int, *, needed: int | None, hopeless: int) -> int:
     """Returns how many blocks of a source to count, those that are counted included."""
     own = counts.by_source[source]
     enumeration, done, found = own.enumeration, own.num_blocks_counted, own.num_found
@@ -102,7 +102,7 @@ def _blocks_wanted(counts: EquationCounts, source: int, needed: int | None, hope
         return done
     if found:
         wanted = -(-needed * done // found)
-        _refuse_the_endless(counts, source, wanted, hopeless)
+        _refuse_the_endless(counts, source, wanted=wanted, hopeless=hopeless)
     else:
         # Most spaces keep about one equation for each position; rare ones are approached by doubling.
         wanted = max(2 * done, -(-needed // enumeration.block_size))
@@ -112,7 +112,7 @@ def _blocks_wanted(counts: EquationCounts, source: int, needed: int | None, hope
     return min(max(wanted, done + 1), 64 * max(done, 64), own.num_blocks)
 
 
-def _refuse_the_endless(counts: EquationCounts, source: int, wanted: int, hopeless: int) -> None:
+def _refuse_the_endless(counts: EquationCounts, source: int, *, wanted: int, hopeless: int) -> None:
     own = counts.by_source[source]
     size, num_looked_at = own.enumeration.size, own.num_blocks_counted * own.enumeration.block_size
     if num_looked_at >= hopeless and min(wanted * own.enumeration.block_size, size) > _MOST_POSITIONS:

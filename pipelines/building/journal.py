@@ -86,7 +86,9 @@ class Journal:
         """Returns the relative paths of all files that this build may have written under final names."""
         storage = self.storage
         return {*layout.CLOSING, *self.stale} | {
-            layout.shard_path(file_format, split, index, num_shards, compression=storage.compression)
+            layout.shard_path(
+                file_format, split, shard_index=index, num_shards=num_shards, compression=storage.compression
+            )
             for split, num_shards in self.num_shards.items()
             for file_format in storage.formats
             for index in range(num_shards)

@@ -143,7 +143,13 @@ class ShardKeeper:
     def _final_path(self, task: ShardTask, file_format: str) -> str:
         compression = self._recipe.storage.compression
         return self._workspace.path(
-            shard_path(file_format, task.split, task.shard_index, task.num_shards, compression=compression)
+            shard_path(
+                file_format,
+                task.split,
+                shard_index=task.shard_index,
+                num_shards=task.num_shards,
+                compression=compression,
+            )
         )
 
 

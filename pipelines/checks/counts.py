@@ -43,7 +43,11 @@ def _about(place: str, reason: str) -> Finding:
 def _describe_task(task: ShardTask, recipe: Recipe) -> str:
     paths = {
         file_format: shard_path(
-            file_format, task.split, task.shard_index, task.num_shards, compression=recipe.storage.compression
+            file_format,
+            task.split,
+            shard_index=task.shard_index,
+            num_shards=task.num_shards,
+            compression=recipe.storage.compression,
         )
         for file_format in recipe.storage.formats
     }

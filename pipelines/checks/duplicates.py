@@ -78,16 +78,16 @@ def find_pairs(parts: list[np.ndarray], shard_to_split: np.ndarray, commuted: st
     order = np.lexsort((shards, keys["question"], keys["twins"]))
     twins, questions = keys["twins"][order], keys["question"][order]
     is_repeated = (twins[1:] == twins[:-1]) & (questions[1:] == questions[:-1])
-    yield from _list_pairs(keys, shards, order, np.flatnonzero(is_repeated), is_repeated=True)
+    yield from _list_pairs(keys, shards, order=order, rows=np.flatnonzero(is_repeated), is_repeated=True)
     if commuted == "drop":
         is_twin = (twins[1:] == twins[:-1]) & ~is_repeated
-        yield from _list_pairs(keys, shards, order, np.flatnonzero(is_twin), is_repeated=False)
+        yield from _list_pairs(keys, shards, order=order, rows=np.flatnonzero(is_twin), is_repeated=False)
     if commuted == "together":
         splits = shard_to_split[shards]
         order = np.lexsort((splits, keys["twins"]))
         twins, questions, splits = keys["twins"][order], keys["question"][order], splits[order]
         is_leak = (twins[1:] == twins[:-1]) & (splits[1:] != splits[:-1]) & (questions[1:] != questions[:-1])
-        yield from _list_pairs(keys, shards, order, np.flatnonzero(is_leak), is_repeated=False)
+        yield from _list_pairs(keys, shards, order=order, rows=np.flatnonzero(is_leak), is_repeated=False)
 
 
 def _may_have_pairs(parts: list[np.ndarray], shard_to_split: np.ndarray, commuted: str) -> bool:
@@ -116,7 +116,7 @@ def _distinct(columns: list[np.ndarray]) -> np.ndarray:
 
 
 def _list_pairs(
-    keys: np.ndarray, shards: np.ndarray, order: np.ndarray, rows: np.ndarray, *, is_repeated: bool
+    keys: np.ndarray, shards: np.ndarray, *, order: np.ndarray, rows: np.ndarray, is_repeated: bool
 ) -> Iterator[Pair]:
     records = keys["record"]
     for row in rows:

@@ -133,14 +133,14 @@ def _check_shard_files(
     for path, (shard, info) in listed.items():
         reason = None
         if path in path_to_found:
-            reason = _compare_file(shard, info, path_to_found[path], listed)
+            reason = _compare_file(shard, info, found=path_to_found[path], listed=listed)
         elif not filesystem.exists(filesystem.join(directory, path)):
             reason = f"it is missing: there is no file {path}"
         if reason is not None:
             yield Finding("files", shard, reason, paths=(path,))
 
 
-def _compare_file(shard: str, info: FileInfo, found: list[Any], listed: Mapping[str, _Listed]) -> str | None:
+def _compare_file(shard: str, info: FileInfo, *, found: list[Any], listed: Mapping[str, _Listed]) -> str | None:
     num_bytes, sha256 = found
     if sha256 == info.sha256 and num_bytes == info.num_bytes:
         return None

@@ -91,7 +91,7 @@ class RecordCheck:
             if not is_right[row]:
                 self._count_one(expected)
         self._count(facts, columns, is_right & is_counted)
-        self._add_keys(columns, hashes, np.flatnonzero(is_counted), first)
+        self._add_keys(columns, hashes, rows=np.flatnonzero(is_counted), first=first)
 
     def _are_right(self, facts: bulk.Facts, columns: Columns) -> np.ndarray:
         """Returns which records are proven right in bulk, bool (n,); others may be right, too."""
@@ -140,7 +140,7 @@ class RecordCheck:
         histograms["operators"].update(set(facts.operators))
         self.tally.letters[list(facts.question.encode())] = True
 
-    def _add_keys(self, columns: Columns, hashes: np.ndarray, rows: np.ndarray, first: int) -> None:
+    def _add_keys(self, columns: Columns, hashes: np.ndarray, *, rows: np.ndarray, first: int) -> None:
         keys = np.empty(len(rows), KEYS)
         keys["question"] = text_keys(columns.question)[rows]
         keys["twins"] = keys["question"] if self._recipe.commuted == "ignore" else hashes[rows]

@@ -45,7 +45,7 @@ class ShardPlace:
         """The shard's files, relative to the dataset."""
         return tuple(file.path for file in self.info.files.values())
 
-    def finding(self, kind: str, reason: str, record: int | None = None, file_format: str | None = None) -> Finding:
+    def finding(self, kind: str, reason: str, *, record: int | None = None, file_format: str | None = None) -> Finding:
         """Returns a finding about the shard, or about its file of one format."""
         paths = self.paths if file_format is None else (self.info.files[file_format].path,)
         return Finding(kind, self.info.shard, reason, record=record, paths=paths)
@@ -203,14 +203,14 @@ def _check_records(
             differences = _find_differences(blocks)
             if len(differences) and not num_differences:
                 row = int(differences[0])
-                yield place.finding("contents", _describe_difference(blocks, row), check.tally.num_records + row)
+                yield place.finding("contents", _describe_difference(blocks, row), record=check.tally.num_records + row)
             num_differences += len(differences)
             format_to_count.update({file_format: block.num_records for file_format, block in blocks.items()})
             block = blocks["parquet"] if "parquet" in blocks else blocks["tfrecord"]
             if comparison is not None:
                 comparison.compare(block.question)
             for kind, reason, record in check.check(block):
-                yield place.finding(kind, reason, record)
+                yield place.finding(kind, reason, record=record)
     num_problems += len(problems)
     yield from problems
     if num_differences > 1:
@@ -248,7 +248,9 @@ def _guard(
             yield from read_tfrecord_blocks(file, place.recipe.storage.compression, name)
     except (UserError, OSError) as error:
         record = error.record if isinstance(error, DamagedRecordError) else None
-        problems.append(place.finding("contents", filesystem.describe_error(error), record, file_format))
+        problems.append(
+            place.finding("contents", filesystem.describe_error(error), record=record, file_format=file_format)
+        )
 
 
 def _take_all(problems: list[Finding]) -> list[Finding]:

@@ -12,7 +12,7 @@ from eqstream.pipelines.checks.tfrecord_blocks import read_tfrecord_blocks
 from eqstream.pipelines.runtime import filesystem
 
 
-def read_sample(directory: str, files: Mapping[str, FileInfo], compression: str, count: int) -> list[Record]:
+def read_sample(directory: str, files: Mapping[str, FileInfo], *, compression: str, count: int) -> list[Record]:
     """Returns the first records of a shard, Parquet's where there is such a file.
 
     Args:

@@ -167,7 +167,10 @@ def _make_template(length: int, answer_length: int) -> _Template | None:
     if question_length is None:
         return None
     payload = _sample(answer_length, question_length)
-    changed = {name: _find_change(payload, answer_length, question_length, name) for name in Record._fields}
+    changed = {
+        name: _find_change(payload, answer_length=answer_length, question_length=question_length, name=name)
+        for name in Record._fields
+    }
     is_fixed = np.ones(length, bool)
     for places in changed.values():
         is_fixed[places] = False
@@ -190,7 +193,7 @@ def _sample(answer_length: int, question_length: int, **values: str | int) -> np
     return np.frombuffer(encode_record(record), np.uint8)
 
 
-def _find_change(payload: np.ndarray, answer_length: int, question_length: int, name: str) -> slice:
+def _find_change(payload: np.ndarray, *, answer_length: int, question_length: int, name: str) -> slice:
     """Returns where the value of a column stands: the bytes that change with it."""
     lengths = {"answer": answer_length, "question": question_length}
     value = "1" * lengths[name] if name in lengths else 1

@@ -55,7 +55,7 @@ def check_curriculum(stages: Sequence[StageRecipe], num_epochs: int) -> None:
         )
 
 
-def check_stage(stage: StageRecipe, position: int, num_examples: int, batch_size: int) -> None:
+def check_stage(stage: StageRecipe, *, position: int, num_examples: int, batch_size: int) -> None:
     """Refuses a stage that has no full batch.
 
     Args:

@@ -30,7 +30,7 @@ class _Block(keras.layers.Layer):
     """What both blocks share: the feed-forward part and the arguments."""
 
     def __init__(
-        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs: Any
+        self, *, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.width, self.heads, self.feed_forward, self.dropout_rate = width, heads, feed_forward, dropout
@@ -83,11 +83,9 @@ class DecoderBlock(_Block):
     room for the keys and values of all positions, filled up to the one before.
     """
 
-    def __init__(
-        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs: Any
-    ) -> None:
-        super().__init__(width, heads, feed_forward, dropout, num_offsets, **kwargs)
-        self.cross_attention = MultiHeadAttention(width, heads, num_offsets, name="cross_attention")
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cross_attention = MultiHeadAttention(self.width, self.heads, self.num_offsets, name="cross_attention")
         self.cross_norm = keras.layers.LayerNormalization(name="cross_norm")
 
     def build(self, input_shape: object = None) -> None:

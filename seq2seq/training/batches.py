@@ -79,7 +79,7 @@ class TrainingSource:
             examples = self._narrow(stage)
         except UserError as error:
             raise UserError(f"`training.curriculum.{position}` ({stage.to_text()}): {error}") from error
-        check_stage(stage, position, examples.num_examples, self._plan.batch_size)
+        check_stage(stage, position=position, num_examples=examples.num_examples, batch_size=self._plan.batch_size)
         return TrainingSource(examples, self._plan.batch_size, self._narrow, weights=self._weights)
 
     def batches(self, *, first_epoch: int, first_batch: int) -> tf.data.Dataset:

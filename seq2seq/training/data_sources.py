@@ -50,7 +50,7 @@ def _load_source(
 ) -> DataSource:
     try:
         if entry.recipe is not None:
-            return _make_stream(f"`{key}`", entry, training, load_recipe(entry.recipe))
+            return _make_stream(f"`{key}`", entry, training=training, recipe=load_recipe(entry.recipe))
         own = load_manifest(entry.data) if entry.data else manifest
         own.split(entry.split or training.train_split)
         _check_where(entry, own.recipe, is_fresh=(entry.source or training.source) == "fresh")
@@ -59,7 +59,7 @@ def _load_source(
     return _make_source(f"`{key}`", entry, training, directory=entry.data or directory, manifest=own)
 
 
-def _make_stream(key: str, entry: MixtureSource, training: TrainingRecipe, recipe: Recipe) -> DataSource:
+def _make_stream(key: str, entry: MixtureSource, *, training: TrainingRecipe, recipe: Recipe) -> DataSource:
     split, names = entry.split or training.train_split, [each.name for each in recipe.splits]
     if split not in names:
         raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")

@@ -80,7 +80,7 @@ def load_validation_sample(
         UserError: a shard is damaged, or `split` is None and the dataset leaves no equation over.
     """
     if split is None:
-        return _load_spare(recipe, codec, manifest.recipe, manifest.fingerprint)
+        return _load_spare(recipe, codec, data_recipe=manifest.recipe, fingerprint=manifest.fingerprint)
     whole = load_tokens(data_directory, split, codec, manifest=manifest, storage=recipe.storage)
     chosen = np.arange(min(recipe.validation_examples, len(whole)))
     return whole.take(Permutation(len(whole), derive_seed(recipe.seed, "validation")).forward(chosen))
@@ -109,7 +109,7 @@ def to_steps(table: TokenTable, codec: Codec, space: SpaceRecipe) -> TokenTable:
     return encoded.take(chosen)
 
 
-def _load_spare(recipe: TrainingRecipe, codec: Codec, data_recipe: Recipe, fingerprint: str) -> TokenTable:
+def _load_spare(recipe: TrainingRecipe, codec: Codec, *, data_recipe: Recipe, fingerprint: str) -> TokenTable:
     train = recipe.train_split
     others = [f"`{split.name}`" for split in data_recipe.splits if split.name != train]
     verb = "is" if len(others) == 1 else "are"

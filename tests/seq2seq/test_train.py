@@ -488,7 +488,7 @@ def test_a_damaged_state_is_refused(finished, dataset, tmp_path):
 
 def test_the_learning_rate_rises_and_falls_as_the_recipe_says():
     def rates(shape, warmup_steps=4, final_share=0.1):
-        schedule = WarmupSchedule(2.0, warmup_steps, 10, shape, final_share)
+        schedule = WarmupSchedule(2.0, warmup_steps=warmup_steps, num_steps=10, shape=shape, final_share=final_share)
         return [float(schedule(keras.ops.convert_to_tensor(step))) for step in range(12)]
 
     assert rates("constant") == pytest.approx([0.4, 0.8, 1.2, 1.6] + [2.0] * 8)

@@ -83,9 +83,11 @@ def read_tokens(texts: Texts, *, spacing: bool) -> Tokens:
     begins = is_sign | (is_digit & ~goes_on)
     is_token = begins | is_binary | (classes == OPEN) | (classes == CLOSE)
     positions = np.flatnonzero(is_token)
-    is_good = _check_bytes(texts, classes, before, behind, is_binary, spacing=spacing)
+    is_good = _check_bytes(texts, classes=classes, before=before, behind=behind, is_binary=is_binary, spacing=spacing)
     kinds = np.where(begins, np.uint8(NUMBER), classes)[positions]
-    return _assemble(texts, positions, kinds, is_digit, np.flatnonzero(is_inner_point), is_good)
+    return _assemble(
+        texts, positions, kinds=kinds, is_digit=is_digit, points=np.flatnonzero(is_inner_point), is_good=is_good
+    )
 
 
 def _classify(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -121,11 +123,11 @@ def _is_operator(classes: np.ndarray) -> np.ndarray:
 
 def _check_bytes(
     texts: Texts,
+    *,
     classes: np.ndarray,
     before: np.ndarray,
     behind: np.ndarray,
     is_binary: np.ndarray,
-    *,
     spacing: bool,
 ) -> np.ndarray:
     """Returns whether spaces and points of each text stand where they may, and no other character does, bool (n,)."""
@@ -159,6 +161,7 @@ def _sum_by_text(values: np.ndarray, texts: Texts) -> np.ndarray:
 def _assemble(
     texts: Texts,
     positions: np.ndarray,
+    *,
     kinds: np.ndarray,
     is_digit: np.ndarray,
     points: np.ndarray,

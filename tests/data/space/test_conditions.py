@@ -133,7 +133,9 @@ def test_boxes_hold_all_that_a_condition_takes_each_once(where, space):
     for candidates in boxed.locate(np.arange(boxed.size)):
         columns, operands = candidates.columns(), candidates.operands()
         answers = prepared.arithmetic.evaluate(columns, operands, with_written=True)
-        is_chosen = fits(condition, columns, operands, answers, prepared.scale) & answers.is_valid
+        is_chosen = (
+            fits(condition, columns, operands=operands, answers=answers, scale=prepared.scale) & answers.is_valid
+        )
         chosen |= {questions[row] for row in candidates.rows[is_chosen].tolist()}
     assert chosen == {equation.question for equation in examine_space(recipe.space) if meets(equation, where)}
 

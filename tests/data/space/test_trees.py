@@ -50,7 +50,9 @@ def test_ranks_undo_unranking(num_leaves):
     steps = unrank_trees(num_leaves, numbers)
     ranks = Slots(np.zeros((num_leaves, len(numbers)), dtype=np.int64))
     for left, right, left_size, right_size in steps.nodes(len(numbers)):
-        ranks.put(left, rank_tree(left_size, ranks.get(left), right_size, ranks.get(right)))
+        ranks.put(
+            left, rank_tree(left_size=left_size, left=ranks.get(left), right_size=right_size, right=ranks.get(right))
+        )
     assert ranks.roots().tolist() == numbers.tolist()
 
 

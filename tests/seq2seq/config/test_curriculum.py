@@ -57,8 +57,8 @@ def test_a_stage_without_a_full_batch_is_refused_by_name():
         "`training.batch_size`"
     )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
-        check_stage(stage, 1, 1, 2)
-    check_stage(stage, 1, 2, 2)
+        check_stage(stage, position=1, num_examples=1, batch_size=2)
+    check_stage(stage, position=1, num_examples=2, batch_size=2)
 
 
 @pytest.mark.parametrize(
