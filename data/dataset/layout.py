@@ -38,7 +38,7 @@ def shard_name(split: str, shard_index: int, num_shards: int) -> str:
 def shard_path(file_format: str, split: str, *, shard_index: int, num_shards: int, compression: str) -> str:
     """Returns the path of a shard within the dataset, with forward slashes.
 
-    >>> shard_path("tfrecord", "train", 0, 2, compression="gzip")
+    >>> shard_path("tfrecord", "train", shard_index=0, num_shards=2, compression="gzip")
     'tfrecord/train-00000-of-00002.tfrecord.gz'
     """
     suffix = ".gz" if file_format == "tfrecord" and compression == "gzip" else ""
