@@ -59,8 +59,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "slow or hypothesis" --hypothesis-profile thorough \
-	  -o faulthandler_timeout=3600
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "slow or hypothesis" --hypothesis-profile thorough
 
 coverage: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --cov --cov-report=term:skip-covered

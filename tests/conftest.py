@@ -1,9 +1,11 @@
 """Settings that all tests share."""
 
+import faulthandler
 import gc
 import signal
 
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
@@ -14,6 +16,8 @@ settings.register_profile("eqstream", deadline=None, derandomize=True, max_examp
 settings.register_profile("thorough", settings.get_profile("eqstream"), max_examples=500)
 settings.load_profile("eqstream")
 
+# Machines that do other work, too, take long for it.
+_MOST_SLOW_SECONDS = 3600
 # Examples that train; `docs/from-python.md`, whose code a test runs, has them, too.
 SLOW_EXAMPLES = {"eqstream.models.train", "eqstream.models.evaluate", "eqstream.models.load_model"}
 
@@ -30,6 +34,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.name in SLOW_EXAMPLES:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_runtest_setup(item):
+    """Lets a slow test take an hour before its process is ended as one that hangs."""
+    if item.get_closest_marker("slow") is not None:
+        # In the place of `faulthandler_timeout`. (`-o` does not reach the processes of pytest-xdist.)
+        stderr = item.config.stash[fault_handler_stderr_fd_key]
+        faulthandler.dump_traceback_later(_MOST_SLOW_SECONDS, file=stderr, exit=True)
 
 
 def pytest_collection():
