@@ -21,6 +21,9 @@ from eqstream.pipelines.build import build
 from tests.tfrecord_payloads import read_payloads
 
 SPLITS = ("train", "validation", "test", "test_length")
+a_split_of_shards = pytest.mark.parametrize(
+    "split", [pytest.param(split, marks=[pytest.mark.slow] * (split != "train")) for split in SPLITS]
+)
 TEXTS = ("answer", "question")
 NUMBERS = ("carries", "digits", "terms")
 COLUMNS = (*TEXTS, *NUMBERS)
@@ -94,7 +97,7 @@ def test_our_loader_reads_each_format(dataset_dir, split_to_rows, split, storage
     assert rows == split_to_rows[split]
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@a_split_of_shards
 def test_tfds_builder_from_directory_reads_each_split(dataset_dir, split_to_rows, split):
     import tensorflow_datasets as tfds
 
@@ -197,7 +200,7 @@ def test_records_are_what_protocol_buffers_serialise(dataset_dir):
         assert tf.train.Example.FromString(record).SerializeToString(deterministic=True) == record
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@a_split_of_shards
 def test_croissant_reads_each_split_as_a_record_set(dataset_dir, split_to_rows, split):
     import mlcroissant
 

@@ -131,11 +131,12 @@ def test_wheel_and_a_project_with_a_folder_or_module_data_do_not_disturb_each_ot
     assert "addition-10" in run(sys.executable, "-m", "eqstream", "recipes", folder=project, target=installed)
 
 
-def test_two_workers_build_beside_modules_with_the_names_of_our_folders(installed, tmp_path):
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_workers_build_beside_modules_with_the_names_of_our_folders(installed, tmp_path, workers):
     for name in ("data.py", "pipelines.py", "seq2seq.py"):
         (tmp_path / name).write_text(FOREIGN)
     command = [sys.executable, "-m", "eqstream.pipelines.build", "addition-10", "--out", tmp_path / "out"]
-    options = ["--workers", "2", "--format", "parquet", "--set", "storage.shard_size=20"]
+    options = ["--workers", str(workers), "--format", "parquet", "--set", "storage.shard_size=20"]
     output = run(*command, *options, folder=tmp_path, target=installed)
     assert output == f"{tmp_path}/out: 100 equations in 6 shards\n"
 

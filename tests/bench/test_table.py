@@ -38,6 +38,7 @@ def test_ratios_of_ways_that_were_not_repeated_alike_are_those_of_medians():
     assert ours["ratio_to_beam"] == 3
 
 
+@pytest.mark.slow
 def test_same_figures_give_the_same_picture(tmp_path):
     points = [
         {"series": series, "place": place, "cpu_nanoseconds": 1e3 * place, "peak_bytes": 2e8}

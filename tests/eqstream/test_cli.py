@@ -251,6 +251,7 @@ def test_beam_is_given_what_stands_behind_two_dashes(tmp_path, capsys):
     )
 
 
+@pytest.mark.slow
 def test_beam_with_options_logs_no_complaint_about_libraries_that_nothing_needs(tmp_path):
     command = [sys.executable, "-m", "eqstream", "build", "addition-10", "--out", tmp_path / "out"]
     command += ["--", "--runner=BundleBasedDirectRunner"]

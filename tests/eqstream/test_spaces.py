@@ -13,8 +13,8 @@ SPACES = {
     "sums": {"operands": {"min": 0, "max": 5}},
     "signs": {"operands": {"min": -1, "max": 1}, "operators": "+-*", "terms": {"min": 1, "max": 3}},
     "brackets": {"operands": {"min": 0, "max": 1}, "operators": "-*", "terms": {"min": 1, "max": 4}, "brackets": True},
-    "decimals": {"operands": {"min": -1, "max": 1, "decimals": 1}, "operators": "-*", "spacing": False},
-    "exact": {"operands": {"min": -2, "max": 3}, "operators": "+/", "terms": {"min": 1, "max": 3}},
+    "decimals": {"operands": {"min": -1, "max": 0, "decimals": 1}, "operators": "-*", "spacing": False},
+    "exact": {"operands": {"min": -1, "max": 2}, "operators": "+/", "terms": {"min": 1, "max": 3}},
     "fractions": {"operands": {"min": -1, "max": 2}, "operators": "*/", "terms": 3, "division": "fraction"},
     "bounded": {"operands": {"min": 0, "max": 9}, "operators": "-", "answer": {"min": 0}},
 }

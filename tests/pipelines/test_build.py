@@ -114,6 +114,7 @@ def test_bytes_do_not_depend_on_the_runner(built, tmp_path):
     assert read_tree(tmp_path / "out") == read_tree(built)
 
 
+@pytest.mark.slow
 def test_runner_may_start_a_job_server(built, tmp_path):
     program = (
         "import json, sys; from eqstream.data.recipe import Recipe; from eqstream.pipelines.build import build\n"

@@ -112,7 +112,8 @@ def test_splits_of_few_classes_are_noted():
     )
 
 
-def test_a_split_of_which_nothing_was_found_is_told_with_what_a_build_does():
+def test_a_split_of_which_nothing_was_found_is_told_with_what_a_build_does(monkeypatch):
+    monkeypatch.setattr(sizes, "MOST_WORK", 1 << 18)
     where = {"answer": {"min": 7, "max": 7}, "digits": 6}
     splits = [{"name": "train", "count": 300}, {"name": "rare", "count": 5, "where": where}]
     space = {"operands": {"min": 0, "max": 10**6}, "operators": "+*", "terms": 2}

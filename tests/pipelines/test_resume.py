@@ -217,7 +217,9 @@ def assert_ends_in_the_same_bytes(directory: Path, whole: Path, *, workers: int,
     assert not (directory / "out" / ".build").exists()
 
 
-@pytest.mark.parametrize(("workers", "stop_at"), [(1, 160), pytest.param(2, 240, marks=pytest.mark.slow)])
+# One that Ctrl-C ends is killed always.
+@pytest.mark.slow
+@pytest.mark.parametrize(("workers", "stop_at"), [(1, 160), (2, 240)])
 def test_killed_build_ends_in_the_same_bytes(tmp_path, many_shards, workers, stop_at):
     assert_ends_in_the_same_bytes(tmp_path, many_shards, workers=workers, stop_at=stop_at)
 

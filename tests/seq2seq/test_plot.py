@@ -45,6 +45,7 @@ def run(tmp_path_factory):
     make_untrained_run(recipe, place / "data", place / "run")
     with pytest.MonkeyPatch.context() as patch:
         load_models_once(patch, place, plot)
+        patch.setattr(plot, "_RESOLUTION", 30)
         yield place / "run"
 
 

@@ -37,8 +37,15 @@ def expect_steps(recipe, block, keys: set[str]) -> tuple[set, int]:
     return expected, num_left_out
 
 
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    ("name", "commuted"),
+    [
+        # Each space with one, in turn; with the others it is slow.
+        pytest.param(name, commuted, marks=() if number % 3 == place else pytest.mark.slow)
+        for number, name in enumerate(SPACES)
+        for place, commuted in enumerate(["together", "drop", "ignore"])
+    ],
+)
 def test_steps_with_a_line_of_another_split_are_left_out_and_counted(name, commuted):
     splits = [{"name": "test", "fraction": 0.5}, {"name": "train", "rest": True}]
     recipe = make_recipe({"division": "quotient", **SPACES[name]}, splits, commuted=commuted)

@@ -9,14 +9,15 @@ import tensorflow as tf
 
 from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD
 from eqstream.seq2seq.config.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
+from eqstream.seq2seq.models import decoding
 from eqstream.seq2seq.models.decoding import GreedyDecoder
 from eqstream.seq2seq.models.registry import make_model
 from tests.recipes import make_texts
 
-# Long enough for two widths.
+# Long enough for two widths, of which each is as short as they get here.
 LONG = make_texts(
     "+-*0123456789",
-    32,
+    16,
     6,
     operands={"min": 0, "max": 999},
     operators="+-*",
@@ -34,6 +35,11 @@ ARCHITECTURES = {
 }
 # A recurrent one, and a transformer with all its parts.
 QUICK = [("transformer pairs", "left"), ("attention", "right")]
+
+
+@pytest.fixture(autouse=True)
+def _short_widths(monkeypatch):
+    monkeypatch.setattr(decoding, "_LEAST_WIDTH", 8)
 
 
 def make(architecture, seed=3, **options):
@@ -76,7 +82,7 @@ def decode_plainly(model, questions):
 )
 def test_batches_of_mixed_lengths_are_answered_as_by_full_passes(architecture, padding):
     model = make(architecture, padding=padding)
-    questions = make_questions(model.codec, [30, 5, 32, 16, 17, 3, 9, 16, 1, 28])
+    questions = make_questions(model.codec, [15, 2, 16, 8, 9, 1, 4, 8, 1, 14])
     widths = []
     greedy_logits = model.greedy_logits
 
@@ -87,7 +93,7 @@ def test_batches_of_mixed_lengths_are_answered_as_by_full_passes(architecture, p
     model.greedy_logits = watched
     decoded = GreedyDecoder(model, batch_size=4, jit_compile=False).decode(questions)
     # The four shortest are in one batch; the two others share a graph.
-    assert widths == [16, 32]
+    assert widths == [8, 16]
     assert np.array_equal(decoded.tokens, decode_plainly(model, questions))
     assert len(np.unique(decoded.tokens, axis=0)) > 2
 
@@ -98,8 +104,8 @@ SEES_PADS = [{"mask_padding": False}, {"bidirectional": True}]
 @pytest.mark.parametrize("options", SEES_PADS)
 def test_a_model_that_sees_pads_has_one_width(options):
     model = make_model(AttentionRecipe(width=4, **options), LONG.codec(), seed=0)
-    assert GreedyDecoder(model)._widths == [32]
-    assert GreedyDecoder(make_model(AttentionRecipe(width=4), LONG.codec(), seed=0))._widths == [16, 32]
+    assert GreedyDecoder(model)._widths == [16]
+    assert GreedyDecoder(make_model(AttentionRecipe(width=4), LONG.codec(), seed=0))._widths == [8, 16]
 
 
 @pytest.mark.slow
@@ -116,7 +122,7 @@ def test_no_step_follows_the_end_of_the_last_answer(architecture):
     model = make(architecture)
     model.logits.kernel.assign(model.logits.kernel * 0)
     model.logits.bias.assign(np.eye(model.codec.num_tokens)[END])
-    question = keras.ops.convert_to_tensor(make_questions(model.codec, [3, 32]), "int32")
+    question = keras.ops.convert_to_tensor(make_questions(model.codec, [3, 16]), "int32")
     logits = keras.ops.convert_to_numpy(model.greedy_logits(question))
     assert (logits[:, 0].argmax(axis=-1) == END).all()
     assert not logits[:, 1:].any()
@@ -130,7 +136,7 @@ def test_of_equally_probable_characters_the_first_token_is_written():
         ignores_padding=True,
         greedy_logits=lambda question: tf.tile(shares[None, None], [question.shape[0], codec.answer_width, 1]),
     )
-    decoded = GreedyDecoder(model, batch_size=2, jit_compile=False).decode(make_questions(codec, [3, 32]))
+    decoded = GreedyDecoder(model, batch_size=2, jit_compile=False).decode(make_questions(codec, [3, 16]))
     assert (decoded.tokens == 5).all()
 
 
@@ -139,5 +145,5 @@ def test_of_equally_probable_characters_a_transformer_writes_the_first_token():
     model = make("transformer")
     model.logits.kernel.assign(model.logits.kernel * 0)
     model.logits.bias.assign(np.isin(np.arange(model.codec.num_tokens), [5, 7]))
-    decoded = GreedyDecoder(model, batch_size=2, jit_compile=False).decode(make_questions(model.codec, [3, 32]))
+    decoded = GreedyDecoder(model, batch_size=2, jit_compile=False).decode(make_questions(model.codec, [3, 16]))
     assert (decoded.tokens == 5).all()
