@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from eqstream.data.dataset import block_reader
 from eqstream.data.dataset.block_reader import BlockReader
 from eqstream.data.dataset.manifest import MANIFEST, FileInfo, Manifest, parse_manifest, sha256_of
-from eqstream.data.dataset.shard_reader import read_split
+from eqstream.data.dataset.shard_reader import read_split, split_shards
 from eqstream.data.errors import UserError
 from eqstream.data.formats import blocks
 from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.formats.parquet_pieces import CheckedFooters, IndexedParquetPieces
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 
@@ -170,6 +171,17 @@ def test_a_flip_in_any_byte_is_found_before_a_record_of_its_block_is_read(copy, 
             assert found == expected[block] if found else re.match(FAULT, message)
         # At the end of a gzip file stands a checksum of what the manifest has the checksums of.
         assert faults > 0 or place < UNREAD[storage] or (storage == "gzip" and place >= len(contents) - 10)
+
+
+def test_intact_row_groups_of_other_records_than_the_manifest_says_are_refused(datasets):
+    shard = split_shards(datasets["parquet"], manifest_of(datasets["parquet"]), "train", "parquet")[1]
+    # As if the second shard, whose pieces have 14, 16 and 3 records, began with a block.
+    pieces = IndexedParquetPieces(shard, blocks.Cut(0, 33), CheckedFooters())
+    message = f"{shard.path} holds there is not what the manifest says: it was changed or replaced"
+    for piece, record in ((0, 0), (2, 32)):
+        with pytest.raises(UserError, match=f"^shard {shard.name}, record {record}: what {re.escape(message)}$"):
+            pieces.read(piece, slice(None), ())
+    assert len(pieces.read(1, slice(None), ())) == 16
 
 
 @pytest.mark.parametrize("storage", ["tfrecord"])

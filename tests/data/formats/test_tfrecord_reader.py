@@ -273,6 +273,14 @@ def test_any_bytes_are_an_example_or_a_value_error(data, place, byte):
             parse_example(payload)
 
 
+@pytest.mark.parametrize("num_more", [9, 10])
+def test_a_number_of_more_than_64_bits_is_none(num_more):
+    # The field and its ten bytes at most; zeros in the highest bits change no value.
+    data = b"\x08" + b"\x80" * num_more + b"\0"
+    with pytest.raises(ValueError, match="^a message is a number$" if num_more == 9 else "cut off or too long$"):
+        parse_example(data)
+
+
 def test_a_file_without_records_has_none(tmp_path):
     assert listing(read_tfrecord_shard(file_of(tmp_path / "a.tfrecord", b""))) == []
 

@@ -1,6 +1,7 @@
 import gc
 import itertools
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.epoch_order import EpochOrder
-from eqstream.data.loading.split_source import SplitSource
+from eqstream.data.loading.example_encoder import ExampleEncoder
+from eqstream.data.loading.split_source import SplitSource, open_split
 from eqstream.data.loading.token_table import TokenTable
-from tests.data.loading.in_memory import BLOCK_SIZE, CODEC, WINDOW_BLOCKS, BlocksInMemory, make_source
+from tests.data.loading.in_memory import BLOCK_SIZE, CODEC, RECIPE, WINDOW_BLOCKS, BlocksInMemory, make_source
 
 # Three full windows, a part of one, and a shorter block.
 NUM_RECORDS = 3 * WINDOW_BLOCKS * BLOCK_SIZE + 2 * BLOCK_SIZE + 3
@@ -181,6 +183,17 @@ def test_two_readings_at_once_do_not_disturb_each_other(is_kept):
     alone = read(source, plan, 0, 80)
     assert [pair[0] for pair in pairs] == alone[:60]
     assert [pair[1] for pair in pairs] == alone[20:80]
+
+
+@pytest.mark.parametrize(("missing", "is_kept"), [(0, True), (1, False)])
+def test_a_split_is_kept_if_all_of_it_fits_into_the_memory(missing, is_kept):
+    blocks: Any = BlocksInMemory(5)
+    encoder = ExampleEncoder.for_recipe(RECIPE, CODEC)
+    budget = 5 * encoder.num_bytes - missing
+    source = open_split(blocks, encoder, EpochOrder(num_records=5), memory_budget=budget)
+    for _ in range(2):
+        assert [len(table) for table in source.read([np.arange(5)])] == [5]
+    assert len(blocks.reads) == (1 if is_kept else 2)
 
 
 def test_only_kept_examples_can_be_loaded():
