@@ -37,7 +37,7 @@ def expected(epoch, *, size=10):
     return [records[start : start + size] for start in range(0, NUM_RECORDS, size)]
 
 
-@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize("is_kept", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_each_iteration_is_the_next_epoch_and_says_how_many_batches_it_has(is_kept):
     stream = make(is_kept=is_kept)
     assert len(stream) == 11

@@ -71,7 +71,7 @@ def test_greedy_decoding_is_an_lstm_that_goes_on_from_the_encoders_state(depth):
     np.testing.assert_allclose(model.greedy_logits(questions), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("bidirectional", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_masked_padding_changes_nothing_wherever_it_is(bidirectional):
     right = make(bidirectional=bidirectional)
     left = make(padding="left", bidirectional=bidirectional)

@@ -11,6 +11,7 @@ from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.train import train
 from tests.brute_force import make_recipe
 from tests.loaded_models import load_models_once
+from tests.untrained_run import make_untrained_run
 
 SPACE = {"operands": {"min": 0, "max": 30}, "operators": "+*", "terms": {"min": 2, "max": 3}}
 SPLITS = [{"name": "train", "count": 300}, {"name": "test", "count": 40}]
@@ -20,13 +21,27 @@ MIXTURE = {"mixture": [{"weight": 3}, {"recipe": "addition-10"}]}
 TRAINING = {"source": "fresh", "epochs": 1, "epoch_examples": 128, "batch_size": 16, "validation_examples": 16}
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The directory of a model that was trained on steps, a little."""
+class DeadError(BaseException):
+    """Nothing catches it: what comes after never happens."""
+
+
+def die(line):
+    raise DeadError(line)
+
+
+@pytest.fixture(scope="module", params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["begun", "trained"])
+def run(request, tmp_path_factory):
+    """The directory of a model that was trained on steps, a little, or not at all: its training ended as it began."""
     directory = tmp_path_factory.mktemp("steps")
     recipe = make_recipe(SPACE, SPLITS, codec=CODEC, model=MODEL, training=TRAINING | MIXTURE)
     build(recipe, directory / "data")
-    train(recipe, directory / "data", directory / "run", report=lambda _: None)
+    if request.param:
+        train(recipe, directory / "data", directory / "run", report=lambda _: None)
+    else:
+        with pytest.raises(DeadError):
+            train(recipe, directory / "data", directory / "begun", report=die)
+        alone = make_recipe(SPACE, SPLITS, codec=CODEC, model=MODEL, training=TRAINING)
+        make_untrained_run(alone, directory / "data", directory / "run")
     with pytest.MonkeyPatch.context() as patch:
         load_models_once(patch, directory, evaluate_module)
         yield directory / "run"
@@ -45,7 +60,7 @@ def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
     assert prediction.question == "1 + 2 + 3 * 4 + 5"
     assert prediction.expected == "20"
     assert prediction.predicted == prediction.solution[-1].text
-    assert prediction.solution[0].fault is not None, "it has seen eight batches"
+    assert prediction.solution[0].fault is not None, "it has seen eight batches at most"
     lines = prediction.to_text(steps=True).splitlines()
     assert lines[1] == "      1 + 2 + 3 * 4 + 5"
     assert lines[2] == f"    ☒ {prediction.solution[0].text}  ({prediction.solution[0].fault})"
