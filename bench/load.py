@@ -6,7 +6,8 @@ The clock runs from the closed files to the last batch of the first epoch, and t
 one example at a time in Python get fewer examples; their rate does not depend on the number.
 
 Keys of a spec: `method` (one of METHODS), `source` (a dataset), `format`, `num_records`. Keys of a result: `seconds`
-(first epoch, files and checks included), `again_seconds` (second epoch), `digest` (of the first batch).
+(first epoch, files and checks included), `again_seconds` (second epoch), `cpu_seconds` and `again_cpu_seconds` (of all
+threads, which other work on the machine affects less), `digest` (of the first batch).
 """
 
 import functools
@@ -252,17 +253,24 @@ def measure(spec: Spec) -> dict[str, Any]:
         ValueError: there were other than `num_records` examples, give or take a batch.
     """
     epoch = METHODS[spec["method"]](spec)
-    seconds, digest = [], ""
+    seconds, cpu_seconds, digest = [], [], ""
     for _ in range(2):
-        start, seen = time.perf_counter(), 0
+        start, cpu_start, seen = time.perf_counter(), time.process_time(), 0
         for question, answer in epoch():
             if not digest:
                 digest = hashlib.sha256(question.astype("<i4").tobytes() + answer.astype("<i4").tobytes()).hexdigest()
             seen += len(question)
         seconds.append(time.perf_counter() - start)
+        cpu_seconds.append(time.process_time() - cpu_start)
         if not 0 <= seen - spec["num_records"] < BATCH_SIZE:
             raise ValueError(f"{spec['method']} gave {seen} examples, not {spec['num_records']}")
-    return {"seconds": seconds[0], "again_seconds": seconds[1], "digest": digest}
+    return {
+        "seconds": seconds[0],
+        "again_seconds": seconds[1],
+        "cpu_seconds": cpu_seconds[0],
+        "again_cpu_seconds": cpu_seconds[1],
+        "digest": digest,
+    }
 
 
 def run_one(spec_path: str, result_path: str) -> None:

@@ -1,74 +1,75 @@
-"""How long a training waits for its data, as a share: `run_one` measures it in a process of its own.
+"""How long a training waits for its data, as a share: `run_one` measures it in a process of its own, inside `fit`.
 
-A training step is run by itself, compiled as `fit` compiles it, and waited for. Before each step the clock runs while
-the next batch is taken: in turns of `TURN_STEPS` from the loader, which prepares batches in threads of its own while
-steps run, and from a dataset that repeats one ready batch. Taking the ready batch has a price, too (the call, and
-threads of the last step that still hold a core), which no loader can avoid, so it is taken off. What is left is the
-waiting; the share is that over the time of a step with its waiting. The first turns, which compile and fill buffers, do
-not count. Means, as a loader that prepares many batches at once would stall before one of many; medians are told beside
-them, as a single stall of a busy machine outweighs a hundred steps.
+What `fit` is given takes the time right before and right after each batch is taken from the loader, in the thread that
+`fit` waits in; the differences add up in a variable. The share is their sum over the time of all steps, with all that
+`fit` does between steps. The first steps, which compile and fill buffers, do not count.
 
-Keys of a spec: `recipe`, `source` (a dataset of it), `num_steps`. Keys of a result: `share` and `median_share`;
-`step_seconds`, `wait_seconds` (what is left) and `ready_seconds` (taking the ready batch), means for one step.
+Keys of a spec: `recipe`, `overrides` of it, `source` (a dataset of it), `num_steps`. Keys of a result: `share`;
+`step_seconds` (of a step with its waiting) and `wait_seconds`, means for one step.
 """
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-TURN_STEPS = 20
-WARM_UP_TURNS = 4
+WARM_UP_STEPS = 80
 
 
 def measure(spec: dict[str, Any]) -> dict[str, float]:
     """Returns the result of a spec; see the module."""
-    step, stream, ready = prepare(spec)
-    loaded: list[tuple[float, float]] = []
-    repeated: list[tuple[float, float]] = []
-    for turn in range(WARM_UP_TURNS + spec["num_steps"] // TURN_STEPS):
-        if turn == WARM_UP_TURNS:
-            loaded.clear()
-            repeated.clear()
-        loaded += [time_step(step, stream) for _ in range(TURN_STEPS)]
-        repeated += [time_step(step, ready) for _ in range(TURN_STEPS)]
-    return summarise(np.array(loaded), np.array(repeated))
+    import keras
+    import tensorflow as tf
 
+    model, batches = prepare(spec)
+    waited = tf.Variable(tf.zeros((), tf.float64))
+    readings: list[tuple[float, float]] = []
 
-def summarise(loaded: np.ndarray, repeated: np.ndarray) -> dict[str, float]:
-    """Returns the result.
+    class Reader(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+            if batch + 1 in (WARM_UP_STEPS, WARM_UP_STEPS + spec["num_steps"]):
+                readings.append((time.perf_counter(), waited.numpy().item()))
 
-    Args:
-        loaded: seconds of taking a batch of the loader and of the step on it, (num_steps, 2).
-        repeated: the same with the batch that is ready, (num_steps, 2).
-    """
-    taking, ready, step = loaded[:, 0].mean(), repeated[:, 0].mean(), loaded[:, 1].mean()
-    usual = float(np.median(loaded[:, 0]) - np.median(repeated[:, 0]))
+    timed = add_up_waiting(batches, waited, tf.timestamp)
+    num_steps = WARM_UP_STEPS + spec["num_steps"]
+    model.fit(timed, steps_per_epoch=num_steps, epochs=1, callbacks=[Reader()], shuffle=False, verbose=0)
+    (start, waited_before), (end, waited_after) = readings
+    seconds, waiting = end - start, waited_after - waited_before
     return {
-        "share": float((taking - ready) / (taking + step)),
-        "median_share": usual / float(np.median(loaded.sum(axis=1))),
-        "step_seconds": float(step),
-        "wait_seconds": float(taking - ready),
-        "ready_seconds": float(ready),
+        "share": waiting / seconds,
+        "step_seconds": seconds / spec["num_steps"],
+        "wait_seconds": waiting / spec["num_steps"],
     }
 
 
-def time_step(step: Callable, batches: Iterator) -> tuple[float, float]:
-    """Returns the seconds of taking a batch, and those of the step on it."""
-    start = time.perf_counter()
-    batch = next(batches)
-    taken = time.perf_counter()
-    step(batch)["loss"].numpy()
-    return taken - start, time.perf_counter() - taken
+def add_up_waiting(batches: Any, waited: Any, clock: Callable[[], Any]) -> Any:
+    """Returns the same batches; what taking each of them takes is added to a variable.
 
-
-def prepare(spec: dict[str, Any]) -> tuple[Callable, Iterator, Iterator]:
-    """Returns a compiled training step, an endless stream of the loader's batches, and one of a single batch."""
+    Args:
+        batches: a `tf.data.Dataset`.
+        waited: the variable, float64 ().
+        clock: returns the time as a tensor, float64 ().
+    """
     import tensorflow as tf
 
+    @tf.autograph.experimental.do_not_convert
+    def count(before: tf.Tensor, batch: Any, after: tf.Tensor) -> Any:
+        with tf.control_dependencies([waited.assign_add(after - before)]):
+            return tf.nest.map_structure(tf.identity, batch)
+
+    # What is zipped is taken in this order.
+    times = tf.data.Dataset.counter().map(tf.autograph.experimental.do_not_convert(lambda _: clock()))
+    timed = tf.data.Dataset.zip(times, batches, times).map(count)
+    options = tf.data.Options()
+    # What runs ahead of `fit` would wait in its place.
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    return timed.with_options(options)
+
+
+def prepare(spec: dict[str, Any]) -> tuple[Any, Any]:
+    """Returns a compiled model, and an endless `tf.data.Dataset` of the loader's batches for its `fit`."""
     from eqstream.data.dataset.manifest_file import load_manifest
     from eqstream.data.loading.codec import Codec
     from eqstream.data.recipe_files import load_recipe
@@ -78,18 +79,16 @@ def prepare(spec: dict[str, Any]) -> tuple[Callable, Iterator, Iterator]:
     from eqstream.seq2seq.training.batches import with_targets
     from eqstream.seq2seq.training.training_source import make_source
 
-    sections, manifest = ModelRecipe.from_recipe(load_recipe(spec["recipe"])), load_manifest(spec["source"])
+    recipe = load_recipe(spec["recipe"], spec["overrides"])
+    sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(spec["source"])
     training, codec = sections.training, Codec.for_dataset(manifest, sections.codec)
     source = make_source(training, codec, data_directory=spec["source"], manifest=manifest)
     model = make_model(sections.model, codec)
     model.compile(
         optimizer=make_optimizer(training.optimizer, 10**6), loss=model.make_loss(), jit_compile=training.jit_compile
     )
-    model.optimizer.build(model.trainable_variables)
-
-    stream = with_targets(source.batches(first_epoch=0, first_batch=0), model, mask_pads=training.mask_loss)
-    ready = tf.data.Dataset.from_tensors(next(iter(stream))).repeat()
-    return tf.function(model.train_step, jit_compile=training.jit_compile), iter(stream), iter(ready)
+    stream = source.batches(first_epoch=0, first_batch=0)
+    return model, with_targets(stream, model, mask_pads=training.mask_loss)
 
 
 def run_one(spec_path: str, result_path: str) -> None:
