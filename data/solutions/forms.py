@@ -65,16 +65,17 @@ def _number_rows(kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     start, count = 0, _FIRST_DIGITS
     while start < kinds.shape[1]:
         digits = kinds[:, start : start + count]
-        codes = codes * _NUM_KINDS ** digits.shape[1] + digits @ _NUM_KINDS ** np.arange(digits.shape[1])
-        _, rows, codes = np.unique(codes, return_index=True, return_inverse=True)
+        num_digits: int = digits.shape[1]
+        codes = codes * _NUM_KINDS**num_digits + digits @ _NUM_KINDS ** np.arange(num_digits)
+        rows, codes = np.unique(codes, return_index=True, return_inverse=True)[1:]
         start, count = start + count, _MORE_DIGITS
     return rows, codes
 
 
 def _read_postfix(kinds: np.ndarray) -> ShapeColumns:
     """Returns the shapes of lines with equally many tokens, given their kinds, uint8 (n, 2 * num_terms - 1)."""
-    num_rows, num_tokens = kinds.shape
-    num_terms = (num_tokens + 1) // 2
+    num_rows: int = len(kinds)
+    num_terms: int = (kinds.shape[1] + 1) // 2
     rows = np.arange(num_rows)
     operators = np.full((num_terms, num_rows), OPERAND, dtype=np.uint8)
     steps = Steps(*(np.zeros((num_terms - 1, num_rows), dtype=np.uint8) for _ in range(3)))

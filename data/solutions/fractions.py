@@ -190,8 +190,8 @@ def _divide_to_places(lines: Lines, rows: np.ndarray, places: int) -> Iterator[_
     assert totals.places is not None
     total_places = totals.places * is_added
     totals = Decimals(totals.steps * is_added, total_places)
-    finest = np.maximum(total_places, places + 1)
-    grid = np.maximum(finest, dividends.places)
+    finest: np.ndarray = np.maximum(total_places, places + 1)
+    grid: np.ndarray = np.maximum(finest, dividends.places)
     is_last = np.abs(dividends.at(grid)) < divisors.steps * POWERS.take(grid - finest)
     divided = np.flatnonzero(~is_last)
     yield rows[divided], rewrite_at(own.take(divided), 2 + is_added[divided], "exact")

@@ -34,16 +34,15 @@ def rewrite(lines: Lines, division: str) -> Lines:
 
 def rewrite_at(lines: Lines, operator_places: np.ndarray, division: str) -> Lines:
     """Returns lines after a step at the operation whose operator has this place, int64 (n,); its sides are numbers."""
-    num_rows, width = lines.kinds.shape
-    kinds = lines.kinds.reshape(-1)
-    flat_places = operator_places + np.arange(num_rows) * width
+    kinds, width = lines.kinds.reshape(-1), int(lines.kinds.shape[1])
+    flat_places = operator_places + np.arange(len(lines)) * width
     operators, behind = kinds.take(flat_places), kinds.take(flat_places + 1)
     lefts, rights = lines.numbers_at(flat_places - 2), lines.numbers_at(flat_places - 1)
     found = rewrite_operations(operators, lefts, rights, division)
     result = _make_room(lines, operator_places, _NUM_TOKENS.take(found.forms) - 3)
     # What is split off joins a number alone.
     is_joined = (behind <= MINUS) & (kinds.take(flat_places - 3) == OPERAND)
-    starts = operator_places - 2 + np.arange(num_rows) * result.kinds.shape[1]
+    starts = operator_places - 2 + np.arange(len(lines)) * int(result.kinds.shape[1])
     letters = {"v": found.values, "x": found.lefts, "y": found.rights}
     for form, tokens in _TOKENS.items():
         is_form = found.forms == form
