@@ -200,7 +200,7 @@ def _count(is_true: np.ndarray) -> np.ndarray:
     return np.einsum("ij->i", is_true.view(np.uint8)).astype(np.int64)
 
 
-def _describe_foreign_text(texts: Sequence | np.ndarray) -> UserError:
+def _describe_foreign_text(texts: Sequence[str] | Sequence[bytes] | np.ndarray) -> UserError:
     for text in texts:
         for position, character in enumerate(str(text)):
             if not character.isascii():

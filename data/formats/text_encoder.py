@@ -50,7 +50,7 @@ class TextEncoder:
         self._num_operands = recipe.operands.max - recipe.operands.min + 1
         slots = self._literals_of_slots()
         self._literal_texts = {
-            literal: literal_text(literal, spacing=recipe.spacing) for literal in sorted(set().union(*slots))
+            literal: literal_text(literal, spacing=recipe.spacing) for literal in sorted(set[int]().union(*slots))
         }
         behind = {self._literal_texts[literal] for literals in slots[1:] for literal in literals - {ABSENT}}
         # Ids have 32 bits, and operands are added to them.
@@ -157,7 +157,7 @@ class TextEncoder:
 
     def _number_ids(self, values: np.ndarray, decimals: int, bound: int, *, has_sign: bool) -> list[np.ndarray]:
         """Returns the pieces of numbers that are given in steps of 10 ** -decimals."""
-        columns = []
+        columns: list[np.ndarray] = []
         if has_sign:
             is_negative = (values < 0).astype(bool)
             columns.append(is_negative * np.int32(self._id_of["-"]))
@@ -173,7 +173,7 @@ class TextEncoder:
         if bound < self._num_listed:
             return [(values + self._unpadded).astype(np.int32)]
         num_groups = -(-len(str(bound)) // _GROUP)
-        columns = []
+        columns: list[np.ndarray] = []
         rest = values
         for place in range(num_groups):
             above = rest // _BASE
