@@ -11,6 +11,7 @@ A recipe is a YAML file. Its keys, with their defaults:
 | `sampling` | `uniform`, `balanced` over the combinations of operand lengths, or a `Balance` |
 | `hash_salt` | salt of the `hash` buckets |
 | `splits` | a list of `SplitRecipe` |
+| `steps` | makes the examples the steps of worked solutions: see `StepsRecipe`; absent, or ``false``: equations |
 | `storage` | formats, compression and size of shards: see `StorageRecipe` |
 | `codec`, `model`, `training` | for the models; nothing in a dataset depends on them |
 
@@ -41,6 +42,8 @@ MODEL_SECTIONS = ("codec", "model", "training")
 # Raised by any change of enumeration order, permutation, record layout or hash. Version 2 differs from 1 in how shards
 # are cut and checked: the equations and their order are the same, and so are the bytes of TFRecord.
 FORMAT_VERSION = 2
+# Of datasets whose examples are steps; all others stay readable for eqstreams that know version 2.
+STEPS_FORMAT_VERSION = 3
 # Raised only where the equations of a recipe or their order change.
 _EQUATIONS_VERSION = 1
 MAX_TERMS = 32
@@ -51,6 +54,8 @@ MAX_ANSWER_DIGITS = 4_000
 _LATER_CONDITIONS = ("longest_carry_chain", "zero_borrows", "equal_operands", "repeated_digits", "quotient_digits")
 # A shard's file name, with its number and suffixes, must stay below the 255 bytes of most file systems.
 MAX_SPLIT_NAME_LENGTH = 100
+# Tables of writers grow with its square.
+MAX_LINE_LENGTH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,6 +273,27 @@ class StorageRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepsRecipe:
+    """Examples are steps of worked solutions: the question is a line, the answer the next one.
+
+    Steps with a line of more than `line_length` characters, spaces not counted, are left out.
+    """
+
+    form: ClassVar[str] = "true, false or a mapping such as {line_length: 64}"
+
+    line_length: int = 64
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        """Returns the mapping that ``true`` is short for."""
+        return {} if value is True else value
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.line_length <= MAX_LINE_LENGTH:
+            raise UserError(f"`line_length` must be from 1 to {MAX_LINE_LENGTH}, got {self.line_length}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A checked recipe; the module's docstring lists its keys.
 
@@ -286,6 +312,7 @@ class Recipe:
     commuted: Literal["together", "drop", "ignore"] = "together"
     sampling: Literal["uniform", "balanced"] | Balance = "uniform"
     hash_salt: str = ""
+    steps: StepsRecipe | None = None
     storage: StorageRecipe = StorageRecipe()
     codec: dict | None = None
     model: dict | None = None
@@ -308,9 +335,11 @@ class Recipe:
 
     @classmethod
     def expand(cls, value: Any) -> Any:
-        """Returns the mapping unless its `version` is a number, where a text of three is wanted."""
+        """Returns the mapping without ``steps: false``; refuses a `version` that is a number, not a text of three."""
         if isinstance(value, dict) and isinstance(value.get("version"), (int, float)):
             raise UserError(f"`version` must be three numbers such as 1.0.0, got {describe_type(value['version'])}")
+        if isinstance(value, dict) and value.get("steps") is False:
+            return {key: item for key, item in value.items() if key != "steps"}
         return value
 
     @classmethod
@@ -331,9 +360,15 @@ class Recipe:
         """The sections for the models, as given; those that are absent are empty."""
         return {name: getattr(self, name) or {} for name in MODEL_SECTIONS}
 
+    @property
+    def format_version(self) -> int:
+        """Of datasets of the recipe."""
+        return FORMAT_VERSION if self.steps is None else STEPS_FORMAT_VERSION
+
     def dataset_dict(self) -> dict[str, Any]:
         """Returns what the equations and their shards depend on: no model, no choice of formats."""
-        mapping = {key: value for key, value in self.to_dict().items() if key not in MODEL_SECTIONS}
+        absent = MODEL_SECTIONS if self.steps else (*MODEL_SECTIONS, "steps")
+        mapping = {key: value for key, value in self.to_dict().items() if key not in absent}
         mapping["storage"] = {key: value for key, value in mapping["storage"].items() if key != "formats"}
         for where in (split["where"] for split in mapping["splits"] if split["where"] is not None):
             for key in _LATER_CONDITIONS:

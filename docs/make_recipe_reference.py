@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 
 from eqstream.data.configuration import to_mapping
 from eqstream.data.loading.codec import CodecOptions
-from eqstream.data.recipe import MODEL_SECTIONS, Operands, Recipe, SpaceRecipe, SplitRecipe, StorageRecipe, Terms, Where
+from eqstream.data.recipe import (
+    MODEL_SECTIONS,
+    Operands,
+    Recipe,
+    SpaceRecipe,
+    SplitRecipe,
+    StepsRecipe,
+    StorageRecipe,
+    Terms,
+    Where,
+)
 from eqstream.data.recipe_values import Range
 from eqstream.data.sampling import Balance
 from eqstream.seq2seq.config.architectures import ARCHITECTURES, DEFAULT_KIND
@@ -86,6 +96,13 @@ PARTS = (
         "none of the first 67,108,864 candidates meets, and what would take a search of more than 274,877,906,944. "
         "`eqstream preview` says where it has found none and how long the search takes at most.",
     ),
+    Part(
+        "steps",
+        StepsRecipe,
+        "`true` takes all defaults. Each equation gives the steps of its [worked solution](solutions.md): the question "
+        "is a line, the answer is the next line. Sizes of splits and shards still count equations. Steps with a line "
+        "that is an equation of another split, or equal to one up to commuting `+` and `*`, are left out and counted.",
+    ),
     Part("storage", StorageRecipe, "How the dataset is stored."),
     Part("codec", CodecOptions, "How text becomes tokens."),
     *(Part(f"model, `kind: {kind}`", cls, "") for kind, cls in ARCHITECTURES.items()),
@@ -147,6 +164,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "split, all but one of them left out (`drop`), or taken for unrelated (`ignore`)",
         "sampling": "`uniform` over the candidates, `balanced` over shapes with operand lengths, or a mapping",
         "hash_salt": "changes which equations the `hash` of splits selects",
+        "steps": "`true` or a mapping: examples are the steps of worked solutions, not whole equations",
         "storage": "files",
         "codec": "text to tokens",
         "model": "the architecture",
@@ -197,6 +215,9 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "operators": "no other operators occur",
         "brackets": "whether the text has brackets; not with `commuted: together`",
         "answer": "range of the answer",
+    },
+    StepsRecipe: {
+        "line_length": "most characters of a line, spaces not counted, up to 256; steps with a longer one are left out",
     },
     StorageRecipe: {
         "formats": "one or both",
@@ -398,6 +419,8 @@ def _schema_of_mapping(cls: Any) -> dict[str, Any]:
     required = [name for name in required if keys[name][1].default_factory is dataclasses.MISSING]
     if required:
         schema["required"] = required
+    if cls is StepsRecipe:
+        return {"anyOf": [schema, {"type": "boolean"}]}
     return {"anyOf": [schema, {"type": ["number", "string"]}]} if cls in (Range, Terms) else schema
 
 

@@ -100,8 +100,8 @@ class Dataset:
 
     @property
     def splits(self) -> dict[str, int]:
-        """Name of each split to its number of equations, in the order of the recipe."""
-        return {name: split.num_equations for name, split in self.manifest.splits.items()}
+        """Name of each split to its number of examples, in the order of the recipe."""
+        return {name: split.num_records for name, split in self.manifest.splits.items()}
 
     def codec(
         self,

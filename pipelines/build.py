@@ -39,6 +39,7 @@ from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.count_equations import count_equations
+from eqstream.pipelines.building.count_steps import count_steps
 from eqstream.pipelines.building.disk_space import check_disk_space
 from eqstream.pipelines.building.finalize import close_dataset
 from eqstream.pipelines.building.journal import Journal
@@ -62,10 +63,12 @@ class BuildResult:
             `partial`: the one shard that was asked for is there, and the directory is no dataset yet.
         num_shards: of the dataset, or 1.
         num_shards_kept: shards that lay there whole and were kept.
-        num_equations: in all these shards.
+        num_equations: in all these shards, or those whose steps are in them.
         num_left_out: equations in no split although a twin is in one, as the end of a split parts them; of the whole
             dataset, 0 where one shard was written.
-        shares: of the equations by number of terms and by operators; None where one shard was written.
+        shares: of the examples by number of terms and by operators; None where one shard was written.
+        num_steps: in all these shards; None where examples are equations.
+        num_steps_left_out: steps beside them that have a line of another split's, or too long; None likewise.
         format_version: of the dataset, older than this eqstream's where it was complete before.
     """
 
@@ -76,11 +79,16 @@ class BuildResult:
     num_equations: int
     num_left_out: int
     shares: Shares | None
+    num_steps: int | None = None
+    num_steps_left_out: int | None = None
     format_version: int = FORMAT_VERSION
 
     def to_text(self) -> str:
         """Returns the result as a line, and another one of shares if the equations are of several kinds."""
-        contents = f"{count_of(self.num_equations, 'equation')} in {count_of(self.num_shards, 'shard')}"
+        contents = count_of(self.num_equations, "equation")
+        if self.num_steps is not None:
+            contents = f"{count_of(self.num_steps, 'step')} of {contents}"
+        contents += f" in {count_of(self.num_shards, 'shard')}"
         if self.state == "unchanged":
             ending = "; nothing to do: every file has its size (`eqstream verify` checks what is in them)"
             if self.format_version < FORMAT_VERSION:
@@ -94,6 +102,9 @@ class BuildResult:
         if self.num_left_out:
             are = "1 more is" if self.num_left_out == 1 else f"{self.num_left_out:,} more are"
             ending += f"; {are} in no split, as a split's count ends among twins"
+        if self.num_steps_left_out:
+            are = "1 more step is" if self.num_steps_left_out == 1 else f"{self.num_steps_left_out:,} more steps are"
+            ending += f"; {are} left out, with a line of another split or one that is too long"
         finished = " is finished" if self.state == "unchanged" else ""
         lines = [f"{self.directory}{finished}: {contents}{ending}"]
         if self.shares is not None:
@@ -189,6 +200,9 @@ class _Build:
             num_equations=sum(task.num_equations for task in tasks),
             num_left_out=sum(split.num_left_out for split in plan.splits) if only is None else 0,
             shares=shares,
+            num_steps=None if self._recipe.steps is None else sum(task.records.num_records for task in tasks),
+            num_steps_left_out=None if self._recipe.steps is None else sum(task.num_steps_left_out for task in tasks),
+            format_version=self._recipe.format_version,
         )
 
     def _make_plan(self, counts: EquationCounts) -> SplitPlan:
@@ -196,6 +210,16 @@ class _Build:
             counts, self._workspace, self._execution, progress=self._progress, begin=self._begin_counting
         )
         plan = plan_splits(counts)
+        if self._recipe.steps is not None:
+            plan, has_begun_now = count_steps(
+                plan,
+                self._recipe,
+                self._workspace,
+                execution=self._execution,
+                progress=self._progress,
+                begin=None if has_begun else self._begin_counting,
+            )
+            has_begun = has_begun or has_begun_now
         if has_begun:
             # Another build may have taken over while this one counted.
             self._workspace.check_attempt()
@@ -224,7 +248,12 @@ class _Build:
 
     def _journal(self, num_shards: dict[str, int]) -> Journal:
         recipe = self._recipe
-        return Journal(recipe=recipe.to_dict(), fingerprint=recipe.fingerprint(), num_shards=num_shards)
+        return Journal(
+            recipe=recipe.to_dict(),
+            fingerprint=recipe.fingerprint(),
+            format_version=recipe.format_version,
+            num_shards=num_shards,
+        )
 
     def _list_jobs(self, tasks: Sequence[ShardTask]) -> list[ShardJob]:
         """Returns the tasks with what a finished dataset's manifest says of their files, if the tools are the same."""
@@ -322,6 +351,8 @@ def _finish_again(found: OutputDirectory, recipe: Recipe) -> BuildResult:
         num_equations=found.manifest.num_equations,
         num_left_out=sum(split.num_left_out for split in found.manifest.splits.values()),
         shares=shares_of_manifest(found.manifest),
+        num_steps=None if recipe.steps is None else found.manifest.num_records,
+        num_steps_left_out=found.manifest.num_steps_left_out,
         format_version=found.manifest.format_version,
     )
 

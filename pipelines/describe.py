@@ -37,12 +37,14 @@ class SplitDescription:
     """What is in a split.
 
     Attributes:
-        num_equations: how many it holds.
+        num_equations: how many it holds, or how many whose steps it holds.
         num_shards: in how many shards.
         num_bytes: format to size of its files.
         source: `where` and `hash` of the recipe, as far as they are given, of JSON types.
         histograms: by name, value to number of equations.
-        samples: its first equations.
+        samples: its first examples.
+        num_steps: how many it holds; None where examples are equations.
+        num_steps_left_out: steps of its equations that are left out; None likewise.
     """
 
     num_equations: int
@@ -51,6 +53,22 @@ class SplitDescription:
     source: dict[str, Any]
     histograms: Histograms
     samples: tuple[SampleEquation, ...]
+    num_steps: int | None = None
+    num_steps_left_out: int | None = None
+
+    @property
+    def num_records(self) -> int:
+        """Number of examples."""
+        return self.num_equations if self.num_steps is None else self.num_steps
+
+    @property
+    def contents(self) -> str:
+        """What it holds, as text."""
+        equations = count_of(self.num_equations, "equation")
+        if self.num_steps is None:
+            return equations
+        left_out = f"; {self.num_steps_left_out:,} more left out" if self.num_steps_left_out else ""
+        return f"{count_of(self.num_steps, 'step')} of {equations}{left_out}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +80,7 @@ class Description:
         space_size: number of candidates.
         recipe: of the dataset.
         num_equations, num_shards, num_bytes: of the whole dataset; bytes by format.
+        num_steps: of the whole dataset; None where examples are equations.
         num_left_out: equations in no split although a twin is in one, as the end of the split cut them off.
         splits: by name, in the order of the recipe; those that were asked for.
     """
@@ -78,6 +97,7 @@ class Description:
     num_bytes: dict[str, int]
     num_left_out: int
     splits: dict[str, SplitDescription]
+    num_steps: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the description as JSON types; the size of the space is a text."""
@@ -100,7 +120,7 @@ class Description:
             lines.append(self.description)
         lines += ["", *_render_facts(self), "", *_render_sizes(self)]
         for name, split in self.splits.items():
-            lines += ["", f"{name}: {count_of(split.num_equations, 'equation')}", *_render_split(split)]
+            lines += ["", f"{name}: {split.contents}", *_render_split(split)]
         return "\n".join(lines)
 
 
@@ -137,6 +157,7 @@ def describe(directory: str | Path, *, splits: Sequence[str] = (), num_samples: 
         num_bytes=_add_up((file_format, file.num_bytes) for _, file_format, file in manifest.list_files()),
         num_left_out=sum(split.num_left_out for split in manifest.splits.values()),
         splits={name: _describe_split(source, manifest, name=name, num_samples=num_samples) for name in names},
+        num_steps=None if manifest.recipe.steps is None else manifest.num_records,
     )
 
 
@@ -157,6 +178,8 @@ def _describe_split(directory: str, manifest: Manifest, *, name: str, num_sample
         source={key: value for key, value in source.items() if value is not None},
         histograms=sort_histograms(split.histograms),
         samples=tuple(SampleEquation(record.question, record.answer) for record in samples),
+        num_steps=split.num_steps,
+        num_steps_left_out=split.num_steps_left_out,
     )
 
 
@@ -177,8 +200,10 @@ def _render_facts(described: Description) -> list[str]:
     facts += ["brackets"] if space.brackets else []
     facts += [f"{space.division} division"] if "/" in space.operators else []
     sizes = [f"{FORMAT_TO_TITLE[name]} {size / 1e6:,.1f} MB" for name, size in described.num_bytes.items()]
-    contents = f"{count_of(described.num_equations, 'equation')} in {count_of(described.num_shards, 'shard')}"
-    stored = f"{contents}, {', '.join(sizes)}"
+    contents = count_of(described.num_equations, "equation")
+    if described.num_steps is not None:
+        contents = f"{count_of(described.num_steps, 'step')} of the solutions of {contents}"
+    stored = f"{contents} in {count_of(described.num_shards, 'shard')}, {', '.join(sizes)}"
     if described.num_left_out:
         stored += f"; {described.num_left_out:,} in no split, cut off from their twins by a split's end"
     return [
@@ -189,11 +214,12 @@ def _render_facts(described: Description) -> list[str]:
 
 
 def _render_sizes(described: Description) -> list[str]:
-    splits, total = described.splits, described.num_equations
+    splits = described.splits
+    total = described.num_equations if described.num_steps is None else described.num_steps
     name_width = max(map(len, splits))
-    count_width = max(len(f"{split.num_equations:,}") for split in splits.values())
+    count_width = max(len(f"{split.num_records:,}") for split in splits.values())
     return ["splits"] + [
-        f"  {name:{name_width}}  {split.num_equations:>{count_width},}  {split.num_equations / total:6.1%}"
+        f"  {name:{name_width}}  {split.num_records:>{count_width},}  {split.num_records / total:6.1%}"
         f"  {count_of(split.num_shards, 'shard')}"
         for name, split in splits.items()
     ]

@@ -22,6 +22,7 @@ from eqstream.pipelines.count_text import count_of
 from eqstream.pipelines.estimation.samples import NUM_SHOWN, Sample, draw_equations, encode_samples, show_equations
 from eqstream.pipelines.estimation.shares import ShareEstimator, Shares
 from eqstream.pipelines.estimation.sizes import MOST_SOURCES, SizeEstimator, count_classes, count_if_cheap, thin_out
+from eqstream.pipelines.estimation.steps import StepEstimate, StepEstimator
 from eqstream.pipelines.estimation.work import count_sampled
 from eqstream.pipelines.runtime.progress import format_seconds
 
@@ -41,6 +42,7 @@ class SplitPreview:
         num_classes: number of classes of commuted twins; None where every class has at most two equations, or where too
             much would have to be counted for it.
         samples: some `question = answer` of it, the first ones where that is known.
+        steps: how many steps it would have; None where examples are equations.
     """
 
     name: str
@@ -49,10 +51,13 @@ class SplitPreview:
     shares: Shares
     num_classes: int | None
     samples: tuple[str, ...]
+    steps: StepEstimate | None = None
 
     def to_lines(self, width: int) -> list[str]:
         """Returns the split for a terminal; names are `width` wide."""
         size = f"{'' if self.is_exact else 'about '}{count_of(self.num_equations, 'equation')}"
+        if self.steps is not None:
+            size = f"{self.steps.to_text()} of {size}"
         if self.num_classes is not None:
             size += f" in {count_of(self.num_classes, 'class', 'classes')} of commuted twins"
         shares = self.shares.to_text()
@@ -148,9 +153,12 @@ def _describe(
 ) -> tuple[tuple[SplitPreview, ...], list[Sample]]:
     """Returns the splits of a plan, and a sample for each, of first shards."""
     splits, draws, shares = [], [], ShareEstimator(counts.sources)
+    sizes = [split.num_equations for split in planned]
+    steps = StepEstimator(writer, sizes)
     for split in planned:
         task = next(plan_shards(counts, split))
-        draws.append(functools.partial(draw_equations, counts, thin_out(task.segments)))
+        draw = functools.partial(draw_equations, counts, thin_out(task.segments))
+        draws.append(draw)
         splits.append(
             SplitPreview(
                 name=split.name,
@@ -158,10 +166,10 @@ def _describe(
                 is_exact=True,
                 shares=shares.estimate({part.source: part.count for part in split.parts}),
                 num_classes=_count_classes(counts, split),
-                samples=show_equations(writer, [writer.first_equations(task, NUM_SHOWN)]),
+                samples=show_equations(writer, [writer.equations.first(task, NUM_SHOWN)]),
+                steps=steps.count(split.name, split.num_equations, plan_shards(counts, split), draw),
             )
         )
-    sizes = [split.num_equations for split in planned]
     return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes)
 
 
@@ -169,6 +177,7 @@ def _estimate(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitP
     """Returns the splits and a sample of each, estimated from the beginnings of their sources."""
     estimator, shares = SizeEstimator(counts), ShareEstimator(counts.sources)
     sizes, splits, draws = estimator.sizes(), [], []
+    steps = StepEstimator(writer, list(sizes.values()))
     for split in counts.sources.recipe.splits:
         quotas = estimator.quotas(split)
         draw = functools.partial(draw_equations, counts, estimator.segments(split, quotas))
@@ -181,6 +190,7 @@ def _estimate(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitP
                 shares=shares.estimate(quotas, is_exact=estimator.knows_quotas(split)),
                 num_classes=None,
                 samples=show_equations(writer, draw()),
+                steps=steps.count(split.name, sizes[split.name], (), draw),
             )
         )
     samples = encode_samples(counts.sources.recipe, writer, draws, sizes=[split.num_equations for split in splits])

@@ -74,7 +74,7 @@ def verify(
         stage = ShardStage(
             directory=source,
             workspace=workspace,
-            num_partitions=choose_partitions(manifest.num_equations),
+            num_partitions=choose_partitions(manifest.num_records),
             max_findings=max_findings,
             is_quick=is_quick,
         )

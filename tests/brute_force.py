@@ -35,6 +35,7 @@ from eqstream.data.reference.written_digits import (
     find_written_digits,
     has_equal_operands,
 )
+from eqstream.data.solutions.shard_steps import add_step_counts
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import SplitPlan, plan_splits
@@ -301,6 +302,8 @@ def write(recipe: Recipe, formats: tuple[str, ...] = ("parquet",)) -> Written:
     """Plans and writes every shard of a recipe into memory, one after the other."""
     plan = make_plan(recipe)
     writer = ShardWriter(recipe)
+    if writer.steps is not None:
+        plan = add_step_counts(plan, map(writer.steps.count, plan.shards))
     records: dict[str, list[dict]] = {split.name: [] for split in plan.splits}
     receipts, files = {}, {}
     for task in plan.shards:

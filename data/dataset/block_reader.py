@@ -54,13 +54,13 @@ class BlockReader:
     ) -> None:
         storage = choose_format(manifest, storage)
         shards = split_shards(directory, manifest, split, storage)
-        self.num_records = sum(shard.num_equations for shard in shards)
+        self.num_records = sum(shard.num_records for shard in shards)
         self.num_blocks = -(-self.num_records // BLOCK)
         self.num_bytes = sum(shard.num_bytes for shard in shards)
         self.num_threads = _REMOTE_THREADS if is_remote(directory) else min(_LOCAL_THREADS, os.cpu_count() or 1)
         # The number of each shard's first record, and of all records.
-        self._bounds = [0, *itertools.accumulate(shard.num_equations for shard in shards)]
-        self._cuts = [Cut(first, shard.num_equations) for first, shard in zip(self._bounds, shards, strict=False)]
+        self._bounds = [0, *itertools.accumulate(shard.num_records for shard in shards)]
+        self._cuts = [Cut(first, shard.num_records) for first, shard in zip(self._bounds, shards, strict=False)]
         self._shards = _open(storage, shards, self._cuts)
         self._names = [shard.name for shard in shards]
 

@@ -27,7 +27,7 @@ from eqstream.data.dataset.histograms import Histograms, check_histograms
 from eqstream.data.dataset.layout import MANIFEST, shard_name, shard_path
 from eqstream.data.errors import DamagedManifestError, UserError
 from eqstream.data.formats.blocks import BlockIndex, Cut
-from eqstream.data.recipe import FORMAT_VERSION, MODEL_SECTIONS, Recipe, SpaceRecipe, StorageRecipe
+from eqstream.data.recipe import MODEL_SECTIONS, STEPS_FORMAT_VERSION, Recipe, StorageRecipe
 from eqstream.data.recipe_values import OPERATORS
 
 # Of all questions and answers.
@@ -77,18 +77,25 @@ class ShardInfo(_Part):
 
     Attributes:
         shard: its name.
-        num_equations: how many it holds.
+        num_equations: how many it holds, or how many whose steps it holds.
         first_ordinal: of its first equation, within the split.
         files: format to file, a file for each format of the recipe.
+        num_steps: how many it holds; None where examples are equations.
     """
 
     shard: str
     num_equations: int
     first_ordinal: int
     files: dict[str, FileInfo]
+    num_steps: int | None = None
 
     def __post_init__(self) -> None:
-        check_not_negative(self, "num_equations", "first_ordinal")
+        _check_counts(self, "num_equations", "first_ordinal")
+
+    @property
+    def num_records(self) -> int:
+        """Number of records in each of its files."""
+        return self.num_equations if self.num_steps is None else self.num_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +103,14 @@ class SplitInfo(_Part):
     """A split.
 
     Attributes:
-        num_equations: how many it holds.
+        num_equations: how many it holds, or how many whose steps it holds.
         first_ordinal: of its first equation among those of its source.
         num_left_out: equations in no split although a twin of theirs is in this one.
         histograms: see `eqstream.data.dataset.histograms`.
         shards: in the order of their numbers, at least one.
+        num_steps: how many it holds; None where examples are equations.
+        num_steps_left_out: steps that are in no shard, as a line of theirs is an equation of another split, or a twin
+            of one, or too long; None where examples are equations.
     """
 
     num_equations: int
@@ -108,12 +118,19 @@ class SplitInfo(_Part):
     num_left_out: int
     histograms: Histograms
     shards: tuple[ShardInfo, ...]
+    num_steps: int | None = None
+    num_steps_left_out: int | None = None
 
     def __post_init__(self) -> None:
-        check_not_negative(self, "num_equations", "first_ordinal", "num_left_out")
+        _check_counts(self, "num_equations", "first_ordinal", "num_left_out")
         check_histograms(self.histograms)
         if not self.shards:
             raise UserError("`shards` must list at least one shard, got an empty list")
+
+    @property
+    def num_records(self) -> int:
+        """Number of records, which are the examples of a model: equations, or steps."""
+        return self.num_equations if self.num_steps is None else self.num_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +143,8 @@ class SpaceFacts(_Part):
         max_question_length: characters of the longest question, or more.
         max_answer_length: characters of the longest answer, or more.
         alphabet: the characters of questions and answers, sorted.
+        line_length: where questions and answers are lines of solutions, the most characters of one, spaces left out;
+            else None.
     """
 
     size: int
@@ -133,6 +152,7 @@ class SpaceFacts(_Part):
     max_question_length: int
     max_answer_length: int
     alphabet: str
+    line_length: int | None = None
 
     @classmethod
     def expand(cls, value: Any) -> Any:
@@ -173,8 +193,9 @@ class Manifest(_Part):
         # JSON has them sorted by name.
         object.__setattr__(self, "splits", {name: self.splits[name] for name in names})
         object.__setattr__(self, "recipe", dataclasses.replace(self.recipe, **dict.fromkeys(MODEL_SECTIONS)))
-        _check_text_bounds(self.space, self.recipe.space)
+        _check_text_bounds(self.space, self.recipe)
         for name, split in self.splits.items():
+            _check_kind(name, split, self.recipe)
             _check_shards(name, split, self.recipe.storage)
             if self.format_version > 1:
                 _check_blocks(name, split)
@@ -193,6 +214,22 @@ class Manifest(_Part):
     def num_equations(self) -> int:
         """Number of equations in all splits."""
         return sum(split.num_equations for split in self.splits.values())
+
+    @property
+    def num_records(self) -> int:
+        """Number of records in all splits: equations, or steps."""
+        return sum(split.num_records for split in self.splits.values())
+
+    @property
+    def num_steps_left_out(self) -> int | None:
+        """Number of steps that are in no split; None where examples are equations."""
+        counts = [split.num_steps_left_out for split in self.splits.values()]
+        return None if self.recipe.steps is None else sum(count or 0 for count in counts)
+
+    @property
+    def record_noun(self) -> str:
+        """What a record is called: `equation` or `step`."""
+        return "equation" if self.recipe.steps is None else "step"
 
     def split(self, name: str) -> SplitInfo:
         """Returns the split of that name.
@@ -220,11 +257,36 @@ class Manifest(_Part):
         mapping["space"]["size"] = str(self.space.size)
         for section in MODEL_SECTIONS:
             del mapping["recipe"][section]
-        return mapping
+        return mapping if self.recipe.steps else _without_steps(mapping)
 
     def to_bytes(self) -> bytes:
         """Returns the contents of `manifest.json`; equal manifests give equal bytes."""
         return (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _without_steps(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Returns a manifest without the keys of datasets of steps, which readers of format version 2 do not know."""
+    del mapping["recipe"]["steps"], mapping["space"]["line_length"]
+    for split in mapping["splits"].values():
+        del split["num_steps"], split["num_steps_left_out"]
+        for shard in split["shards"]:
+            del shard["num_steps"]
+    return mapping
+
+
+def _check_counts(part: ShardInfo | SplitInfo, *names: str) -> None:
+    """Refuses counts below 0."""
+    counts = [field.name for field in dataclasses.fields(part) if field.name.startswith("num_steps")]
+    check_not_negative(part, *names, *(name for name in counts if getattr(part, name) is not None))
+
+
+def _check_kind(split: str, info: SplitInfo, recipe: Recipe) -> None:
+    """Refuses counts of steps where the recipe asks for none, and missing ones where it does."""
+    counts = {"num_steps": info.num_steps, "num_steps_left_out": info.num_steps_left_out}
+    counts |= {f"shards.{index}.num_steps": shard.num_steps for index, shard in enumerate(info.shards)}
+    for name, count in counts.items():
+        if (count is None) != (recipe.steps is None):
+            raise UserError(f"`splits.{split}.{name}` must be there if, and only if, `recipe.steps` is")
 
 
 def _check_shards(split: str, info: SplitInfo, storage: StorageRecipe) -> None:
@@ -252,7 +314,7 @@ def _check_blocks(split: str, info: SplitInfo) -> None:
     """Refuses files whose index has not an entry for each piece of a block that they hold."""
     first_record = 0
     for index, shard in enumerate(info.shards):
-        num_pieces = Cut(first_record, shard.num_equations).num_pieces
+        num_pieces = Cut(first_record, shard.num_records).num_pieces
         for file_format, file in shard.files.items():
             place = f"splits.{split}.shards.{index}.files.{file_format}.blocks"
             if file.blocks is None:
@@ -261,7 +323,7 @@ def _check_blocks(split: str, info: SplitInfo) -> None:
                 raise UserError(f"`{place}.num_bytes` must be {num_pieces} numbers, got {len(file.blocks.num_bytes)}")
             if (file.blocks.footer_crc32c is None) == (file_format == "parquet"):
                 raise UserError(f"`{place}.footer_crc32c` must be there for Parquet, and for nothing else")
-        first_record += shard.num_equations
+        first_record += shard.num_records
 
 
 def _check_equal(place: str, value: str, expected: str) -> None:
@@ -269,13 +331,19 @@ def _check_equal(place: str, value: str, expected: str) -> None:
         raise UserError(f"`{place}` must be {expected}, got {value!r}")
 
 
-def _check_text_bounds(facts: SpaceFacts, space: SpaceRecipe) -> None:
+def _check_text_bounds(facts: SpaceFacts, recipe: Recipe) -> None:
     """Refuses bounds on texts that no equation of the space can need: readers allocate memory by them."""
+    space = recipe.space
     operand = len(str(max(abs(space.operands.min), abs(space.operands.max)))) + space.operands.decimals + 2
     # Between two operands an operator with spaces and a pair of brackets; an answer may be a fraction of two products,
     # and each division may add as many digits as operands have decimals.
     longest_question = space.terms.max * operand + 5 * (space.terms.max - 1)
     longest_answer = 2 * space.terms.max * (operand + space.operands.decimals) + space.places + 2
+    line_length = recipe.steps.line_length if recipe.steps else None
+    if facts.line_length != line_length:
+        raise UserError(f"`space.line_length` must be {line_length}, as the recipe has it, got {facts.line_length}")
+    if line_length is not None:
+        longest_question = longest_answer = 2 * line_length
     for name, longest in (("question", longest_question), ("answer", longest_answer)):
         length = getattr(facts, f"max_{name}_length")
         if length > longest:
@@ -304,9 +372,9 @@ def parse_manifest(data: bytes, source: str = MANIFEST) -> Manifest:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         got = describe_type(version)
         raise _damage(f"{source} is damaged: `format_version` must be a whole number of at least 1, got {got}")
-    if version > FORMAT_VERSION:
+    if version > STEPS_FORMAT_VERSION:
         raise UserError(
-            f"{source} has format version {version}, this eqstream reads up to {FORMAT_VERSION}; update eqstream"
+            f"{source} has format version {version}, this eqstream reads up to {STEPS_FORMAT_VERSION}; update eqstream"
         )
     try:
         return from_mapping(Manifest, mapping)

@@ -9,7 +9,8 @@ from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceF
 from eqstream.data.dataset.shard_writer import ShardReceipt
 from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.formats.text_encoder import TextEncoder
-from eqstream.data.recipe import FORMAT_VERSION, Recipe
+from eqstream.data.recipe import Recipe
+from eqstream.data.solutions.line_bounds import LINE_CHARACTERS, longest_text
 from eqstream.data.space.literals import most_brackets
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.splits.plan import ShardTask, SplitPlan
@@ -25,12 +26,12 @@ def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardR
         receipts: for each shard's name the receipt of its writer, with all formats of the recipe.
 
     Raises:
-        ValueError: a receipt is missing or reports another number of equations than planned.
+        ValueError: a receipt is missing or reports another number of records than planned.
     """
     for task in plan.shards:
         receipt = receipts.get(task.name)
-        if receipt is None or receipt.num_equations != task.num_equations:
-            raise ValueError(f"shard {task.name} has no receipt for its {task.num_equations} equations")
+        if receipt is None or receipt.num_records != task.records.num_records:
+            raise ValueError(f"shard {task.name} has no receipt for its {task.records.num_records} records")
     splits = {}
     for split in plan.splits:
         tasks = [task for task in plan.shards if task.split == split.name]
@@ -40,9 +41,11 @@ def make_manifest(recipe: Recipe, plan: SplitPlan, receipts: Mapping[str, ShardR
             num_left_out=split.num_left_out,
             histograms=add_histograms(receipts[task.name].histograms for task in tasks),
             shards=tuple(_describe_shard(recipe, task, receipts[task.name]) for task in tasks),
+            num_steps=None if recipe.steps is None else sum(task.records.num_records for task in tasks),
+            num_steps_left_out=None if recipe.steps is None else sum(task.num_steps_left_out for task in tasks),
         )
     return Manifest(
-        format_version=FORMAT_VERSION,
+        format_version=recipe.format_version,
         eqstream_version=EQSTREAM_VERSION,
         tools=build_versions(),
         name=recipe.name,
@@ -67,12 +70,28 @@ def _describe_shard(recipe: Recipe, task: ShardTask, receipt: ShardReceipt) -> S
             compression=recipe.storage.compression,
         )
         files[file_format] = from_mapping(FileInfo, {"path": path, **receipt.files[file_format]})
-    return ShardInfo(shard=task.name, num_equations=task.num_equations, first_ordinal=task.first_ordinal, files=files)
+    return ShardInfo(
+        shard=task.name,
+        num_equations=task.num_equations,
+        first_ordinal=task.first_ordinal,
+        files=files,
+        num_steps=task.num_steps,
+    )
 
 
 def describe_space(recipe: Recipe) -> SpaceFacts:
-    """Returns the size of the recipe's space, and bounds on the text that it holds."""
+    """Returns the size of the recipe's space, and bounds on the texts of its examples."""
     space = prepare_space(recipe.space)
+    if recipe.steps is not None:
+        longest = longest_text(recipe.steps.line_length, recipe.space)
+        return SpaceFacts(
+            size=space.whole.size,
+            num_shapes=space.shapes.count,
+            max_question_length=longest,
+            max_answer_length=longest,
+            alphabet=" " * recipe.space.spacing + LINE_CHARACTERS,
+            line_length=recipe.steps.line_length,
+        )
     text = TextEncoder(space)
     return SpaceFacts(
         size=space.whole.size,

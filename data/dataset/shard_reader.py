@@ -61,7 +61,7 @@ def split_shards(directory: str | DataPath, manifest: Manifest, split: str, stor
         ShardFile(
             name=shard.shard,
             path=path / shard.files[storage].path,
-            num_equations=shard.num_equations,
+            num_records=shard.num_records,
             num_bytes=shard.files[storage].num_bytes,
             sha256=shard.files[storage].sha256,
             blocks=shard.files[storage].blocks,
@@ -92,9 +92,9 @@ def read_shard(
         # Hashing needs neither Python's lock nor what is read.
         digest = pool.submit(_digest, shard.path) if check_sha256 else None
         columns = read(shard)
-    if len(columns) != shard.num_equations:
+    if len(columns) != shard.num_records:
         raise DamagedShardError(
-            f"shard {shard.name} holds {len(columns)} records, the manifest says {shard.num_equations}: "
+            f"shard {shard.name} holds {len(columns)} records, the manifest says {shard.num_records}: "
             f"{shard.path} was cut or replaced"
         )
     if size_of(shard.path) != shard.num_bytes:

@@ -1,15 +1,12 @@
-"""One shard: its equations, written in every format at once.
+"""One shard: its equations, or the steps of their solutions, written in every format at once.
 
 A shard depends on the recipe and its task alone, so any worker can write it, in any order, again and again.
 """
 
-import base64
 import contextlib
-import dataclasses
 import functools
 import gzip
 import hashlib
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,12 +21,12 @@ from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
 from eqstream.data.formats.parquet import ParquetSink, encode_parquet
 from eqstream.data.formats.tfrecord_writer import TFRecordEncoder
 from eqstream.data.recipe import Recipe
+from eqstream.data.solutions.shard_steps import ShardSteps
+from eqstream.data.solutions.step_encoder import StepEncoder
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.splits.apportionment import assign_slots
-from eqstream.data.splits.enumeration import BLOCK_SIZE
-from eqstream.data.splits.interleaving import interleave
-from eqstream.data.splits.plan import Segment, ShardTask
+from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.shard_equations import ShardEquations
 
 _GZIP_LEVEL = 6
 
@@ -40,13 +37,13 @@ class ShardReceipt:
 
     Attributes:
         name: the shard's name.
-        num_equations: how many it holds.
+        num_records: how many it holds.
         files: for each format ``num_bytes``, ``sha256`` (hexadecimal) and ``blocks``, the mapping of a `BlockIndex`.
         histograms: see `eqstream.data.dataset.histograms`.
     """
 
     name: str
-    num_equations: int
+    num_records: int
     files: dict[str, dict[str, Any]]
     histograms: Histograms
 
@@ -156,34 +153,24 @@ class _ParquetFile:
 
 
 class ShardWriter:
-    """Writes the shards of one recipe; make it once a process, as its tables take a while to build."""
+    """Writes the shards of one recipe; make it once a process, as its tables take a while to build.
+
+    Args:
+        recipe: the recipe.
+
+    Attributes:
+        equations: finds those of each shard.
+        steps: finds their steps; None where examples are equations.
+        columns: the encoder of equations.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._sources = PreparedSources(recipe)
         self._space = self._sources.space
+        self.equations = ShardEquations(self._sources)
         self.columns = ColumnEncoder(self._space)
-
-    def equations(self, task: ShardTask) -> Iterator[EquationBlock]:
-        """Yields the equations of a shard in the order of its records, in blocks of at most some 100,000."""
-        if not task.quotas:
-            for segment in task.segments:
-                yield from self._segment(segment)
-            return
-        parts = {segment.part: self._segment(segment) for segment in task.segments}
-        end = task.first_ordinal + task.num_equations
-        edges = itertools.pairwise([*range(task.first_ordinal, end, BLOCK_SIZE), end])
-        turns = (
-            assign_slots(task.quotas, seed=task.slot_seed, start=start, count=stop - start) for start, stop in edges
-        )
-        yield from interleave(parts, turns)
-
-    def first_equations(self, task: ShardTask, number: int) -> EquationBlock:
-        """Returns the first equations of a shard that is not empty, at most so many."""
-        if task.quotas:
-            return next(self.equations(dataclasses.replace(task, num_equations=min(task.num_equations, number))))
-        segment = next(segment for segment in task.segments if segment.count)
-        return next(self._segment(segment, limit=number))
+        self.steps = None if recipe.steps is None else ShardSteps(self._sources)
 
     def write(
         self, task: ShardTask, sinks: Mapping[str, Sink], blocks: Iterable[EquationBlock] | None = None
@@ -201,44 +188,59 @@ class ShardWriter:
         meters = {file_format: _MeteredFile(sink) for file_format, sink in sinks.items()}
         histograms = HistogramCounter(self._space)
         try:
-            blocks = self.equations(task) if blocks is None else blocks
-            num_equations, indexes = self._write(task, blocks, meters, histograms)
+            num_records, indexes = self._write(task, self._encode(task, blocks), meters, histograms)
         except BaseException:
             for meter in meters.values():
                 meter.give_up()
             raise
         reports = {name: {**meter.report(), "blocks": to_mapping(indexes[name])} for name, meter in meters.items()}
-        return ShardReceipt(task.name, num_equations, reports, histograms.histograms())
+        return ShardReceipt(task.name, num_records, reports, histograms.histograms())
 
     def _write(
         self,
         task: ShardTask,
-        blocks: Iterable[EquationBlock],
+        blocks: Iterable[tuple[EquationBlock, EncodedBlock]],
         meters: Mapping[str, _MeteredFile],
         histograms: HistogramCounter,
     ) -> tuple[int, dict[str, BlockIndex]]:
-        """Writes and counts a shard's equations; each file is encoded, hashed and written beside computing them."""
-        num_equations = 0
-        cut = Cut(task.first_ordinal, task.num_equations)
+        """Writes and counts a shard's records; each file is encoded, hashed and written beside computing them."""
+        num_records = 0
         with contextlib.ExitStack() as stack:
-            opened = [self._open(file_format, meter, cut, stack) for file_format, meter in meters.items()]
+            opened = [self._open(file_format, meter, task.records, stack) for file_format, meter in meters.items()]
             files = [(stack.enter_context(Background()), file) for file in opened]
-            for block in blocks:
-                encoded = self.columns.encode(block)
+            for block, encoded in blocks:
                 for background, file in files:
                     background.run(file.write, encoded)
                 histograms.add(block, encoded.lengths("question"), encoded.lengths("answer"))
-                num_equations += len(block)
+                num_records += len(block)
             for background, file in files:
                 background.run(file.close)
             for background, _ in files:
                 background.finish()
-        return num_equations, {name: file.index() for name, (_, file) in zip(meters, files, strict=True)}
+        return num_records, {name: file.index() for name, (_, file) in zip(meters, files, strict=True)}
+
+    def _encode(
+        self, task: ShardTask, blocks: Iterable[EquationBlock] | None
+    ) -> Iterator[tuple[EquationBlock, EncodedBlock]]:
+        """Yields the records of a shard in their order, and the equation of each."""
+        if self.steps is None:
+            for block in self.equations.blocks(task) if blocks is None else blocks:
+                yield block, self.columns.encode(block)
+            return
+        for block, steps in self.steps.blocks(task, blocks):
+            if len(steps):
+                solved = block.take(steps.equation)
+                yield solved, self._step_columns.encode(solved, steps)
+
+    @functools.cached_property
+    def _step_columns(self) -> StepEncoder:
+        assert self._recipe.steps is not None
+        return StepEncoder(self.columns, self._recipe.steps, self._recipe.space)
 
     # Its tables are made when first used: they are not needed without TFRecord files.
     @functools.cached_property
     def _tfrecord(self) -> TFRecordEncoder:
-        return TFRecordEncoder(self.columns)
+        return TFRecordEncoder(self.columns if self.steps is None else self._step_columns)
 
     def _open(
         self, file_format: str, meter: _MeteredFile, cut: Cut, stack: contextlib.ExitStack
@@ -248,11 +250,3 @@ class ShardWriter:
         beside = stack.enter_context(Background())
         compression = self._recipe.storage.compression
         return _TFRecordFile(self._tfrecord, meter, compression=compression, cut=cut, beside=beside)
-
-    def _segment(self, segment: Segment, *, limit: int | None = None) -> Iterator[EquationBlock]:
-        kept = None
-        if segment.kept:
-            kept = np.unpackbits(np.frombuffer(base64.b64decode(segment.kept), dtype=np.uint8)).astype(bool)
-        return self._sources.enumeration(segment.source).equations(
-            segment.first, segment.count, position=segment.position, before=segment.before, kept=kept, limit=limit
-        )

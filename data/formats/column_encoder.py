@@ -1,7 +1,7 @@
 """Blocks of equations to the columns of `eqstream.data.formats.columns`."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -29,6 +29,18 @@ class EncodedBlock(NamedTuple):
         return total_lengths(self.texts[name])
 
 
+class ColumnBounds(Protocol):
+    """Bounds of columns.
+
+    Attributes:
+        most_characters: of each text column an upper bound.
+        largest: of each column of numbers an upper bound.
+    """
+
+    most_characters: dict[str, int]
+    largest: dict[str, int]
+
+
 class ColumnEncoder:
     """Computes the columns of blocks of equations of one space.
 
@@ -50,9 +62,12 @@ class ColumnEncoder:
     def encode(self, block: EquationBlock) -> EncodedBlock:
         """Returns the columns as the writers of shards take them."""
         texts = {"question": self.text.questions(block), "answer": self.text.answers(block)}
+        return EncodedBlock(texts, self.numbers(block))
+
+    def numbers(self, block: EquationBlock) -> dict[str, np.ndarray]:
+        """Returns the columns of numbers, int64 (n,) each."""
         terms = self._space.terms_of(block.shapes).astype(np.int64)
-        numbers = {"terms": terms, "digits": block.digits, "carries": block.carries}
-        return EncodedBlock(texts, numbers)
+        return {"terms": terms, "digits": block.digits, "carries": block.carries}
 
     def to_columns(self, block: EquationBlock) -> EquationColumns:
         """Returns what a reader of the shards gets of a block, row by row its equations."""

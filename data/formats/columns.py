@@ -4,12 +4,13 @@ What else a new column needs is listed in docs/architecture.md, under "Where doe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,26 @@ COLUMNS = (
     Column("digits", "int64", "digits of the integer part of the longest operand"),
     Column("carries", "int64", "carries and borrows of written addition and subtraction"),
 )
+# Of datasets whose examples are steps; types and order are the same.
+_STEP_MEANINGS = {
+    "question": "a line of the worked solution of an equation, such as `214 - 744 * 33`",
+    "answer": "the next line, of the same value, such as `214 - 22320 - 744 * 3`",
+    "terms": "number of operands of the equation that is solved",
+    "digits": "digits of the integer part of its longest operand",
+    "carries": "carries and borrows of its written addition and subtraction",
+}
 COLUMN_TYPES: dict[str, str] = {column.name: column.type for column in COLUMNS}
 # As they stand in a record: `tf.train.Example` sorts its features by name.
 STORED_COLUMNS = tuple(sorted(COLUMNS, key=lambda column: column.name))
 TEXT_COLUMNS = tuple(column.name for column in COLUMNS if column.type == "string")
 NUMBER_COLUMNS = tuple(column.name for column in COLUMNS if column.type == "int64")
+
+
+def list_columns(recipe: Recipe) -> tuple[Column, ...]:
+    """Returns the columns of the datasets of a recipe, in the order in which people want to see them."""
+    if recipe.steps is None:
+        return COLUMNS
+    return tuple(replace(column, meaning=_STEP_MEANINGS[column.name]) for column in COLUMNS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +65,7 @@ class EquationColumns:
     Attributes:
         question: natural text.
         answer: natural text.
-        numbers: any integers (num_equations,) for each of `NUMBER_COLUMNS`, or for those alone that were asked for.
+        numbers: any integers (num_records,) for each of `NUMBER_COLUMNS`, or for those alone that were asked for.
     """
 
     question: ByteRows

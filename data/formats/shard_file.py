@@ -14,7 +14,7 @@ class ShardFile:
     Attributes:
         name: of the shard.
         path: of the file.
-        num_equations: how many it holds.
+        num_records: how many it holds.
         num_bytes: size of the file.
         sha256: of the file, hexadecimal.
         blocks: where its blocks are, None in format version 1.
@@ -22,7 +22,7 @@ class ShardFile:
 
     name: str
     path: DataPath
-    num_equations: int
+    num_records: int
     num_bytes: int
     sha256: str
     blocks: BlockIndex | None = None

@@ -22,7 +22,7 @@ from typing import BinaryIO
 import google_crc32c
 import numpy as np
 
-from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
+from eqstream.data.formats.column_encoder import ColumnBounds, EncodedBlock
 from eqstream.data.formats.columns import STORED_COLUMNS
 from eqstream.data.formats.crc32c import checksum, constants, mask
 from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry
@@ -64,13 +64,13 @@ def _merge(tables: list[PieceTable]) -> PieceTable:
 
 
 class TFRecordEncoder:
-    """Encodes blocks of equations of one space.
+    """Encodes blocks of equations of one space, or of their steps.
 
     Args:
-        columns: the encoder of their columns.
+        columns: the bounds of their columns.
     """
 
-    def __init__(self, columns: ColumnEncoder) -> None:
+    def __init__(self, columns: ColumnBounds) -> None:
         self._first, *others = [column.name for column in STORED_COLUMNS]
         self._first_length = columns.most_characters[self._first]
         # What stands behind the first text: runs of tables, each but the last one before a text.
@@ -142,7 +142,7 @@ class TFRecordEncoder:
         return length + _masked(length) + head
 
 
-def _make_table(name: str, columns: ColumnEncoder) -> PieceTable:
+def _make_table(name: str, columns: ColumnBounds) -> PieceTable:
     """Returns what can stand in a record for a column, by its number, or before it, by the length of its text."""
     if name in columns.most_characters:
         return PieceTable([bytes_entry_head(name, length) for length in range(columns.most_characters[name] + 1)])

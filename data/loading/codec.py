@@ -22,11 +22,11 @@ from eqstream.data.loading.codec_sizes import count_digits, count_question_token
 from eqstream.data.loading.text_side import Texts, TextSide
 from eqstream.data.loading.token_alphabet import END, LAST_ID, PAD, UNKNOWN, TokenAlphabet
 from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.solutions.line_bounds import LINE_CHARACTERS
 
 # Raised by any change in how a text becomes tokens; saved with each codec.
 CODEC_VERSION = 1
-# Of lines of worked solutions.
-LINE_CHARACTERS = "()*+-./0123456789"
+_STEPS_NEEDED = "the dataset's examples are steps of worked solutions: set `codec.steps: true`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,10 +131,14 @@ class Codec:
             options: what the recipe says of the codec.
 
         Raises:
-            UserError: zero padding is asked for where answers are fractions, or some spaces are written with spaces
-                and others without.
+            UserError: zero padding is asked for where answers are fractions, some spaces are written with spaces
+                and others without, or examples are steps and the options are not for lines.
         """
-        options = options or CodecOptions()
+        line_length = max(facts.line_length or 0 for _, facts in spaces)
+        if options is None:
+            options = CodecOptions(steps=True, line_length=line_length) if line_length else CodecOptions()
+        if line_length and not options.steps:
+            raise UserError(_STEPS_NEEDED)
         spacing = spaces[0][0].spacing
         if any(space.spacing != spacing for space, _ in spaces):
             raise UserError("one codec cannot write some equations with spaces and others without: see `space.spacing`")
@@ -188,7 +192,9 @@ class Codec:
             options=options,
         )
         for space, facts in spaces:
-            longest = count_question_tokens(space, facts.max_question_length, fill_up_to=1, drops_spaces=spacing)
+            longest = facts.line_length or count_question_tokens(
+                space, facts.max_question_length, fill_up_to=1, drops_spaces=spacing
+            )
             if longest > length:
                 raise UserError(
                     f"questions have up to {longest} characters, and `codec.line_length` is {length}: raise it"
@@ -289,6 +295,12 @@ class Codec:
         Raises:
             UserError: with the reason.
         """
+        if facts.line_length and not self.options.steps:
+            raise UserError(_STEPS_NEEDED)
+        if facts.line_length and facts.line_length > self.question_width:
+            raise UserError(
+                f"the model takes lines of up to {self.question_width} characters, the dataset has {facts.line_length}"
+            )
         missing = sorted(set(facts.alphabet) - set(self.alphabet) - ({" "} if self._questions.drops_spaces else set()))
         if missing:
             raise UserError(f"the model does not know the dataset's characters {' '.join(map(repr, missing))}")

@@ -9,14 +9,13 @@ import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
-from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ALL
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.recipe import Recipe, Where
-from eqstream.data.solutions.solving import BlockSolver, Steps, join_steps
+from eqstream.data.solutions.solving import BlockSolver, join_steps
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.shared_equations import HeldOut
@@ -62,6 +61,8 @@ class SolvedStream:
         self.encoder, self._seed, self._held_out = encoder, derive_seed(seed, "steps"), held_out
         self._stream = EquationStream(recipe, split, seed=seed, where=where)
         self.num_equations = self._stream.num_examples
+        width = encoder.widths["question"]
+        self._line_length = width if recipe.steps is None else min(width, recipe.steps.line_length)
         self._solver = BlockSolver(self._stream.space)
         # Where the blocks go on; -1 for nowhere.
         self._position = -1
@@ -96,10 +97,11 @@ class SolvedStream:
         steps = join_steps(
             [self._solver.solve(block, self._held_out, keep_first=False) for block in self._read(first, count)]
         )
-        lengths = np.maximum(_count_characters(steps.question), _count_characters(steps.answer))
-        rows = np.flatnonzero(lengths <= self.encoder.widths["question"])
+        lengths = steps.count_characters()
+        rows = np.flatnonzero(lengths <= self._line_length)
+        steps = steps.take(rows)
         table = self.encoder.reserve(len(rows), ())
-        self.encoder.fill(table, 0, _to_columns(steps, rows))
+        self.encoder.fill(table, 0, EquationColumns(steps.question, steps.answer, {}))
         return EncodedSteps(table, lengths[rows])
 
     def _read(self, first: int, count: int) -> Iterator[EquationBlock]:
@@ -193,13 +195,3 @@ class StepsSource:
         groups = Permutation(num_groups, derive_seed(seed, "groups")).forward(np.arange(num_groups))
         rows = rows.reshape(num_groups, -1)[groups].reshape(-1)
         return TokenTable.join([part.table for part in parts]).take(rows, ())
-
-
-def _to_columns(steps: Steps, rows: np.ndarray) -> EquationColumns:
-    question, answer = (ByteRows(texts.matrix[rows], texts.lengths[rows]) for texts in (steps.question, steps.answer))
-    return EquationColumns(question, answer, {})
-
-
-def _count_characters(texts: ByteRows) -> np.ndarray:
-    """Returns how many characters each text has, spaces not counted, int64 (n,)."""
-    return texts.lengths - (texts.matrix == ord(" ")).sum(axis=1)

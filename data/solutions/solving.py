@@ -40,6 +40,25 @@ class Steps:
     def __len__(self) -> int:
         return len(self.equation)
 
+    def take(self, rows: np.ndarray) -> "Steps":
+        """Returns the steps at `rows`, in that order; `num_left_out` stays as it is."""
+        return replace(
+            self,
+            question=_take_texts(self.question, rows),
+            answer=_take_texts(self.answer, rows),
+            equation=self.equation.take(rows),
+            number=self.number.take(rows),
+        )
+
+    def with_left_out(self, num_left_out: int) -> "Steps":
+        """Returns the same steps with another `num_left_out`."""
+        return replace(self, num_left_out=num_left_out)
+
+    def count_characters(self) -> np.ndarray:
+        """Returns how many characters the longer line of each step has, spaces not counted, int64 (n,)."""
+        texts = (self.question, self.answer)
+        return np.maximum(*(each.lengths - (each.matrix == ord(" ")).sum(axis=1) for each in texts))
+
 
 class BlockSolver:
     """Solves blocks of equations of one space, step by step; make it once, as its tables take a while to build.

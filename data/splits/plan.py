@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from eqstream.data.errors import UserError
+from eqstream.data.formats.blocks import Cut
 from eqstream.data.permutation import derive_seed
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.splits.allocation import Pool, allocate
@@ -51,7 +52,8 @@ class ShardTask:
     """All that a worker needs, beside the recipe, to write one shard.
 
     `first_ordinal` counts within the split. A split of several sources has `quotas`, what it takes of each; then
-    `assign_slots` with `slot_seed` says whose equation comes next.
+    `assign_slots` with `slot_seed` says whose equation comes next. Where examples are steps of solutions, `num_steps`
+    are in the shard once they were counted, from the split's step `first_step` on, without those that are left out.
     """
 
     split: str
@@ -62,11 +64,21 @@ class ShardTask:
     segments: tuple[Segment, ...]
     slot_seed: int = 0
     quotas: tuple[int, ...] = ()
+    first_step: int = 0
+    num_steps: int | None = None
+    num_steps_left_out: int = 0
 
     @property
     def name(self) -> str:
         """The shard's name, such as ``train-00000-of-00002``."""
         return f"{self.split}-{self.shard_index:05d}-of-{self.num_shards:05d}"
+
+    @property
+    def records(self) -> Cut:
+        """Which records of the split the shard has."""
+        if self.num_steps is None:
+            return Cut(self.first_ordinal, self.num_equations)
+        return Cut(self.first_step, self.num_steps)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the task as JSON types."""

@@ -3,6 +3,7 @@
 import functools
 
 from eqstream.data.recipe import Recipe
+from eqstream.data.solutions.line_bounds import check_steps
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
@@ -26,12 +27,15 @@ class PreparedSources:
         sources: the sources; one is known by its place here.
 
     Raises:
-        UserError: two splits could share an equation, or there are too many shapes or strata.
+        UserError: two splits could share an equation, there are too many shapes or strata, or the recipe asks for
+            steps of worked solutions, which its equations do not have.
     """
 
     def __init__(self, recipe: Recipe, *, block_size: int | None = None) -> None:
         self.recipe = recipe
         self.space: PreparedSpace = prepare_space(recipe.space)
+        if recipe.steps is not None:
+            check_steps(recipe.steps, self.space)
         self.twins = TwinFinder(self.space, recipe.commuted)
         self.sources: tuple[Source, ...] = list_sources(recipe, self.space, self.twins)
         is_uniform = recipe.sampling == "uniform"

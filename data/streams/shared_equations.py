@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.class_hash import class_hash
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
+from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import plan_splits
+from eqstream.data.splits.shard_equations import ShardEquations
 from eqstream.data.splits.twin_classes import TwinClasses
 
 
@@ -68,11 +68,12 @@ def hold_out(recipe: Recipe, splits: Collection[str]) -> np.ndarray:
 
 def _hash_splits(recipe: Recipe, splits: Collection[str]) -> Iterator[np.ndarray]:
     """Yields the hashes of the equations of some splits, uint64 (n,), in the order of their records."""
-    writer, space = ShardWriter(recipe), prepare_space(recipe.space)
-    for task in plan_splits(count_for_plan(recipe)).shards:
+    counts = count_for_plan(recipe)
+    equations = ShardEquations(counts.sources)
+    for task in plan_splits(counts).shards:
         if task.split in splits:
-            for block in writer.equations(task):
-                yield _hash_block(block, space)
+            for block in equations.blocks(task):
+                yield _hash_block(block, counts.sources.space)
 
 
 def _hash_block(block: EquationBlock, space: PreparedSpace) -> np.ndarray:

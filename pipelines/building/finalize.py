@@ -55,14 +55,14 @@ def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardRecei
 
     Raises:
         RunError: a receipt is missing, is of other versions of tools than this machine has, or tells of another number
-            of equations.
+            of records.
     """
     tools = shard_versions()
     with ThreadPoolExecutor(NUM_READERS) as pool:
         receipts = list(pool.map(lambda task: read_receipt(workspace, task, tools), plan.shards))
     name_to_receipt = {}
     for task, receipt in zip(plan.shards, receipts, strict=True):
-        if receipt is None or receipt["num_equations"] != task.num_equations:
+        if receipt is None or receipt["num_records"] != task.records.num_records:
             _refuse_other_tools(tools, read_receipt_tools(workspace, task), task.name)
             raise RunError(f"the runner ended without shard {task.name}; run the same command again")
         name_to_receipt[task.name] = ShardReceipt.from_dict(receipt)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from eqstream.data.dataset import layout
 from eqstream.data.dataset.manifest import Manifest, parse_manifest
 from eqstream.data.errors import DamagedManifestError, UserError
-from eqstream.data.recipe import FORMAT_VERSION, Recipe
+from eqstream.data.recipe import Recipe
 from eqstream.pipelines.building.journal import DamagedJournalError, Journal
 from eqstream.pipelines.building.recipe_differences import list_differences
 from eqstream.pipelines.metadata.render import list_metadata
@@ -79,16 +79,16 @@ class OutputDirectory:
         if latest is None:
             return
         differences = list_differences(latest.recipe, recipe.to_dict())
-        if latest.format_version != FORMAT_VERSION:
+        if latest.format_version != recipe.format_version:
             if self.is_finished(recipe):
                 return
             if latest.fingerprint == recipe.fingerprint():
                 raise UserError(
                     f"{self.path} holds a build of format version {latest.format_version} that is not finished, and "
-                    f"this eqstream writes version {FORMAT_VERSION}: give --overwrite to write its files anew, or "
-                    "finish it with the eqstream that began it"
+                    f"this eqstream writes version {recipe.format_version}: give --overwrite to write its files anew, "
+                    "or finish it with the eqstream that began it"
                 )
-            differences.insert(0, f"format version: {latest.format_version} -> {FORMAT_VERSION}")
+            differences.insert(0, f"format version: {latest.format_version} -> {recipe.format_version}")
         elif latest.fingerprint == recipe.fingerprint():
             # Formats can be added to a dataset, but dropping one would delete files.
             differences = [line for line in differences if line.startswith("storage.formats:")]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eqstream.data.recipe import FORMAT_VERSION
+from eqstream.data.solutions.shard_steps import StepCounts
 from eqstream.data.splits.counting import CountingResult, CountingTask
 from eqstream.data.splits.plan import ShardTask
 from eqstream.pipelines.building.staging import Workspace
@@ -78,6 +79,20 @@ def write_counts(workspace: Workspace, batch: Sequence[CountingTask], results: S
     """Writes the results of a batch of counting tasks."""
     tasks = [task.to_dict() for task in batch]
     contents = seal([[workspace.fingerprint, tasks], [result.to_dict() for result in results]])
+    filesystem.write_bytes(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), contents)
+
+
+def read_step_counts(workspace: Workspace, task: ShardTask) -> StepCounts | None:
+    """Returns how many steps a shard has, if that was counted."""
+    tasks = [task.to_dict()]
+    counts = _read_answer(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), [workspace.fingerprint, tasks])
+    return None if counts is None else StepCounts(*counts)
+
+
+def write_step_counts(workspace: Workspace, task: ShardTask, counts: StepCounts) -> None:
+    """Writes how many steps a shard has."""
+    tasks = [task.to_dict()]
+    contents = seal([[workspace.fingerprint, tasks], counts])
     filesystem.write_bytes(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), contents)
 
 

@@ -167,7 +167,7 @@ def write_shards(
     Returns:
         The names of those that were kept as they were.
     """
-    name_to_size = {job.task.name: job.task.num_equations for job in jobs}
+    name_to_size = {job.task.name: job.task.records.num_records for job in jobs}
     elements = to_elements(job.to_dict() for job in jobs)
 
     def construct(pipeline: beam.Pipeline) -> None:

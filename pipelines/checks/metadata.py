@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 
 from eqstream.data.dataset import layout
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.recipe import FORMAT_VERSION
 from eqstream.data.versions import EQSTREAM_VERSION
 from eqstream.pipelines.checks.findings import Finding
 from eqstream.pipelines.metadata.render import render_metadata
@@ -39,7 +38,7 @@ def check_metadata(manifest: Manifest, path_to_contents: Mapping[str, bytes], *,
 
 def explain_other_author(manifest: Manifest) -> str | None:
     """Returns why the metadata cannot be compared: another eqstream wrote it; None where this one did."""
-    if manifest.eqstream_version == EQSTREAM_VERSION and manifest.format_version == FORMAT_VERSION:
+    if manifest.eqstream_version == EQSTREAM_VERSION and manifest.format_version == manifest.recipe.format_version:
         return None
     return (
         f"dataset card and descriptions for readers were written by eqstream {manifest.eqstream_version}, this is "

@@ -26,7 +26,7 @@ def plan_questions(writer: ShardWriter, task: ShardTask) -> Iterator[Texts]:
         writer: of the recipe; writes nothing.
         task: the shard.
     """
-    for block in writer.equations(task):
+    for block in writer.equations.blocks(task):
         data, offsets = write_joined(writer.columns.text.questions(block))
         yield Texts(data, offsets.astype(np.int64))
 

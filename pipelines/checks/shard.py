@@ -97,7 +97,7 @@ def check_shard(
     check = RecordCheck(place.recipe, place.split)
     comparison = None if planned is None else PlanComparison(planned)
     records = Findings.collect(_check_records(place, formats, check, comparison), max_findings)
-    tally, expected = check.tally, place.info.num_equations
+    tally, expected = check.tally, place.info.num_records
     parts = [Findings.collect(unreadable, max_findings), records]
     if formats and not sum(part.total for part in parts) and tally.num_records != expected:
         reason = f"it holds {tally.num_records:,} records, the manifest says {expected:,}"
@@ -131,15 +131,15 @@ def check_shard_quickly(place: ShardPlace, *, max_findings: int) -> ShardReport:
     if info is not None and path_to_file.get(info.path) == [info.num_bytes, info.sha256]:
         with filesystem.open_file(place.path("parquet")) as file:
             num_records = count_records(file, info.path)
-        if num_records != place.info.num_equations:
-            reason = f"it holds {num_records:,} records, the manifest says {place.info.num_equations:,}"
+        if num_records != place.info.num_records:
+            reason = f"it holds {num_records:,} records, the manifest says {place.info.num_records:,}"
             findings.append(place.finding("contents", reason))
     if not findings:
         findings.extend(_check_blocks(place, path_to_file))
     return ShardReport(
         findings=Findings.collect(findings, max_findings),
         path_to_file=path_to_file,
-        num_records=place.info.num_equations,
+        num_records=place.info.num_records,
         is_read_whole=False,
         histograms={},
         alphabet="",

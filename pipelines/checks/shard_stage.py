@@ -86,10 +86,10 @@ def check_shards(
 
     def show() -> None:
         done = _list_done(stage)
-        progress.show(len(done), sum(shards[number][1].num_equations for number in done))
+        progress.show(len(done), sum(shards[number][1].num_records for number in done))
 
-    with progress.stage("verifying", len(shards), num_equations=manifest.num_equations):
-        if execution.shares_out or manifest.num_equations > EQUATIONS_FOR_DRIVER:
+    with progress.stage("verifying", len(shards), num_equations=manifest.num_records):
+        if execution.shares_out or manifest.num_records > EQUATIONS_FOR_DRIVER:
             if jobs:
                 execution.run(construct, len(elements), show)
         else:

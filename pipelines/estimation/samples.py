@@ -1,5 +1,6 @@
 """Samples of splits, encoded in memory: bytes, time, and the first equations."""
 
+import dataclasses
 import io
 import math
 import time
@@ -72,9 +73,10 @@ def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Callable[[], list[
     # The first time builds tables that a build builds once.
     _write(recipe, writer, [block.take(slice(0, 1)) for block in draw()])
     begun_at = time.perf_counter()
-    receipt = _write(recipe, writer, draw())
+    drawn = draw()
+    receipt = _write(recipe, writer, drawn)
     return Sample(
-        num_equations=receipt.num_equations,
+        num_equations=sum(map(len, drawn)),
         seconds=time.perf_counter() - begun_at,
         format_to_bytes={file_format: file["num_bytes"] for file_format, file in receipt.files.items()},
     )
@@ -89,6 +91,8 @@ def _write(recipe: Recipe, writer: ShardWriter, blocks: list[EquationBlock]) -> 
         num_equations=sum(map(len, blocks)),
         segments=(),
     )
+    if writer.steps is not None:
+        task = dataclasses.replace(task, num_steps=writer.steps.count(task, blocks).num_steps)
     return writer.write(task, {file_format: io.BytesIO() for file_format in recipe.storage.formats}, blocks)
 
 

@@ -110,7 +110,7 @@ def shares_of_manifest(manifest: Manifest) -> Shares:
     return Shares(
         terms={terms: count("terms", terms) for terms in range(space.terms.min, space.terms.max + 1)},
         operators={operator: count("operators", operator) for operator in space.operators},
-        total=manifest.num_equations,
+        total=manifest.num_records,
         is_exact=True,
     )
 

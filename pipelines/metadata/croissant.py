@@ -13,7 +13,7 @@ from typing import Any
 
 from eqstream.data.dataset.layout import LICENSE
 from eqstream.data.dataset.manifest import FileInfo, Manifest
-from eqstream.data.formats.columns import COLUMNS, Column
+from eqstream.data.formats.columns import Column, list_columns
 
 _TYPE_TO_DATA_TYPE = {"string": "sc:Text", "int64": "sc:Integer"}
 _FORMAT_TO_MEDIA_TYPE = {"parquet": "application/x-parquet", "tfrecord": "application/octet-stream"}
@@ -110,8 +110,8 @@ def _record_set(split: str, manifest: Manifest) -> dict[str, Any]:
         "@type": "cr:RecordSet",
         "@id": split,
         "name": split,
-        "description": f"The {manifest.splits[split].num_equations:,} equations of split {split}.",
-        "field": [_field(split, column) for column in COLUMNS],
+        "description": f"The {manifest.splits[split].num_records:,} {manifest.record_noun}s of split {split}.",
+        "field": [_field(split, column) for column in list_columns(manifest.recipe)],
     }
 
 

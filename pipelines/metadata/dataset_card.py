@@ -6,7 +6,7 @@ import yaml
 
 from eqstream.data.dataset.layout import LICENSE
 from eqstream.data.dataset.manifest import Manifest, SplitInfo
-from eqstream.data.formats.columns import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS
+from eqstream.data.formats.columns import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, list_columns
 from eqstream.data.recipe_values import Range
 
 _TYPE_TO_WORD = {"string": "text", "int64": "int64"}
@@ -26,21 +26,39 @@ def render_card(manifest: Manifest) -> str:
         f"---\n{head}---",
         f"# {manifest.name} {manifest.version}",
         manifest.description,
-        f"{_COMMUTED_TO_SENTENCE[manifest.recipe.commuted]} No equation is in the dataset twice. "
+        f"{_COMMUTED_TO_SENTENCE[manifest.recipe.commuted]} {_say_once(manifest)} "
         f"They are drawn from a space of {manifest.space.size:,} {_members(manifest)}.",
+        _describe_steps(manifest),
         "## Splits",
         _split_table(manifest),
         "## Columns",
-        _column_table(),
+        _column_table(manifest),
         "## Reading",
         _reading_examples(manifest),
         "## Recipe",
         f"Built by eqstream {manifest.eqstream_version}; the same recipe gives the same bytes.\n"
-        f"Fingerprint: `{manifest.fingerprint}`.\n`manifest.json` lists every shard with its number of equations "
+        f"Fingerprint: `{manifest.fingerprint}`.\n`manifest.json` lists every shard with its number of "
+        f"{manifest.record_noun}s "
         "and SHA-256.",
         f"```yaml\n{recipe}```",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _say_once(manifest: Manifest) -> str:
+    return "No equation is in the dataset twice." if manifest.recipe.steps is None else "No equation is solved twice."
+
+
+def _describe_steps(manifest: Manifest) -> str:
+    steps = manifest.recipe.steps
+    if steps is None:
+        return ""
+    return (
+        "Each example is a step of the worked solution of an equation: the question is a line, the answer is the next "
+        "line, of the same value; the last line is the equation's answer. The answer of a step is the question of the "
+        "step after it. Steps are left out of which a line is an equation of another split, or equal to one up to "
+        f"commuting `+` and `*`, or has more than {steps.line_length} characters, spaces not counted."
+    )
 
 
 def _members(manifest: Manifest) -> str:
@@ -70,7 +88,7 @@ def _card_head(manifest: Manifest) -> dict[str, Any]:
         "license": LICENSE.lower(),
         "task_categories": ["text-generation", "question-answering"],
         "tags": ["arithmetic", "synthetic"],
-        "size_categories": [_size_category(manifest.num_equations)],
+        "size_categories": [_size_category(manifest.num_records)],
     }
     if "parquet" not in manifest.formats:
         return head
@@ -83,7 +101,7 @@ def _card_head(manifest: Manifest) -> dict[str, Any]:
     ]
     # The numbers of examples make `datasets` refuse a directory in which a shard is missing.
     splits = [
-        {"name": name, "num_bytes": _memory_bytes(split), "num_examples": split.num_equations}
+        {"name": name, "num_bytes": _memory_bytes(split), "num_examples": split.num_records}
         for name, split in manifest.splits.items()
     ]
     head["dataset_info"] = {
@@ -97,17 +115,17 @@ def _card_head(manifest: Manifest) -> dict[str, Any]:
     return head
 
 
-def _size_category(num_equations: int) -> str:
+def _size_category(num_records: int) -> str:
     """Returns the hub's name for a size.
 
     >>> [_size_category(size) for size in (999, 1000, 10**7, 10**12)]
     ['n<1K', '1K<n<10K', '10M<n<100M', 'n>1T']
     """
-    if num_equations < 1000:
+    if num_records < 1000:
         return "n<1K"
-    if num_equations >= 10**12:
+    if num_records >= 10**12:
         return "n>1T"
-    power = len(str(num_equations)) - 1
+    power = len(str(num_records)) - 1
     low, high = (f"{10 ** (each % 3)}{'_KMBT'[each // 3]}" for each in (power, power + 1))
     return f"{low}<n<{high}"
 
@@ -117,18 +135,33 @@ def _memory_bytes(split: SplitInfo) -> int:
     characters = sum(
         int(length) * count for name in TEXT_COLUMNS for length, count in split.histograms[f"{name}_length"].items()
     )
-    return characters + split.num_equations * (4 * len(TEXT_COLUMNS) + 8 * len(NUMBER_COLUMNS))
+    return characters + split.num_records * (4 * len(TEXT_COLUMNS) + 8 * len(NUMBER_COLUMNS))
 
 
 def _split_table(manifest: Manifest) -> str:
+    if manifest.recipe.steps is not None:
+        return _step_table(manifest)
     rows = ["| split | equations | shards |", "| --- | ---: | ---: |"]
     rows += [f"| `{name}` | {split.num_equations:,} | {len(split.shards)} |" for name, split in manifest.splits.items()]
     return "\n".join(rows)
 
 
-def _column_table() -> str:
+def _step_table(manifest: Manifest) -> str:
+    rows = ["| split | steps | steps left out | equations | shards |", "| --- | ---: | ---: | ---: | ---: |"]
+    rows += [
+        f"| `{name}` | {split.num_steps:,} | {split.num_steps_left_out:,} | {split.num_equations:,} "
+        f"| {len(split.shards)} |"
+        for name, split in manifest.splits.items()
+    ]
+    return "\n".join(rows)
+
+
+def _column_table(manifest: Manifest) -> str:
     rows = ["| column | type | meaning |", "| --- | --- | --- |"]
-    rows += [f"| `{column.name}` | {_TYPE_TO_WORD[column.type]} | {column.meaning} |" for column in COLUMNS]
+    rows += [
+        f"| `{column.name}` | {_TYPE_TO_WORD[column.type]} | {column.meaning} |"
+        for column in list_columns(manifest.recipe)
+    ]
     return "\n".join(rows)
 
 

@@ -39,7 +39,7 @@ def _describe_split(name: str, shards: Sequence[ShardInfo]) -> dict[str, Any]:
         "name": name,
         "filepathTemplate": "tfrecord/{SPLIT}-{SHARD_X_OF_Y}.{FILEFORMAT}",
         "numBytes": str(sum(shard.files["tfrecord"].num_bytes for shard in shards)),
-        "shardLengths": [str(shard.num_equations) for shard in shards],
+        "shardLengths": [str(shard.num_records) for shard in shards],
     }
 
 

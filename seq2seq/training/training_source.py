@@ -152,7 +152,7 @@ def _make_schedule(recipe: TrainingRecipe, sources: Sequence[DataSource]) -> Mix
 
 def _count_batches(recipe: TrainingRecipe, own: DataSource) -> int:
     """Returns the batches of an epoch of streams or of a mixture, which no number of records says."""
-    num_examples = recipe.epoch_examples or _manifest_of(own).split(own.split).num_equations
+    num_examples = recipe.epoch_examples or _manifest_of(own).split(own.split).num_records
     if num_examples < recipe.batch_size:
         raise UserError(
             f"an epoch of {num_examples:,} examples has no full batch of {recipe.batch_size:,}: raise "

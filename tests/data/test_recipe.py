@@ -305,6 +305,7 @@ def test_defaults_are_spelled_out():
         "commuted": "together",
         "sampling": "uniform",
         "hash_salt": "",
+        "steps": None,
         "splits": [{"name": "train", "count": None, "fraction": None, "rest": True, "where": None, "hash": None}],
         "storage": {"formats": ["tfrecord", "parquet"], "compression": "none", "shard_size": 250_000},
         "codec": None,

@@ -286,7 +286,7 @@ def test_damaged_shard_is_not_trusted(built, half_built, damage):
 
 def test_damaged_receipt_is_not_trusted(built, half_built):
     receipt = half_built / ".build" / "receipts" / "train-00000-of-00002.json"
-    receipt.write_bytes(receipt.read_bytes().replace(b'"num_equations":75', b'"num_equations":76', 1))
+    receipt.write_bytes(receipt.read_bytes().replace(b'"num_records":75', b'"num_records":76', 1))
     assert build(make_recipe(), half_built).num_shards_kept == 1
     assert read_tree(half_built) == read_tree(built)
 

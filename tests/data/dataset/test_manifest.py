@@ -45,7 +45,7 @@ def manifest() -> dict:
         task.name: ShardReceipt.from_dict(
             {
                 "name": task.name,
-                "num_equations": 60,
+                "num_records": 60,
                 "histograms": HISTOGRAMS,
                 "files": {"tfrecord": file, "parquet": parquet},
             }

@@ -80,7 +80,7 @@ def test_large_space_is_written_whole_across_blocks():
     writer = ShardWriter(recipe)
     found = make_plan(recipe)
     for task in found.shards:
-        for block in writer.equations(task):
+        for block in writer.equations.blocks(task):
             places = block.operands[0] * 800 + block.operands[1]
             np.add.at(seen, places, 1)
             split_of[places] = 1 + (task.split == "b")

@@ -36,9 +36,9 @@ SPACES = {
 }
 
 
-def file_of(path: Path, contents: bytes, num_equations: int = 0) -> ShardFile:
+def file_of(path: Path, contents: bytes, num_records: int = 0) -> ShardFile:
     path.write_bytes(contents)
-    return ShardFile(name="train-0", path=path, num_equations=num_equations, num_bytes=len(contents), sha256="")
+    return ShardFile(name="train-0", path=path, num_records=num_records, num_bytes=len(contents), sha256="")
 
 
 def write_contents(space: dict, count: int | None = None) -> bytes:

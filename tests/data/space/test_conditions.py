@@ -353,7 +353,7 @@ def test_every_equation_that_contains_527_is_held_out(operators):
     writer = ShardWriter(recipe)
     sizes = {}
     for task in make_plan(recipe).shards:
-        for block in writer.equations(task):
+        for block in writer.equations.blocks(task):
             has_527 = (block.operands[0] == 527) | (block.operands[1] == 527)
             assert (has_527 == (task.split == "test_527")).all()
             sizes[task.split] = sizes.get(task.split, 0) + len(block)

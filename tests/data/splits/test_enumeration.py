@@ -131,9 +131,9 @@ def test_first_equations_are_those_that_all_begin_with(space):
     recipe = make_recipe(space, [{"name": "train", "count": 100}, {"name": "test", "count": 90}])
     writer = ShardWriter(recipe)
     for task in make_plan(recipe).shards:
-        whole = list_columns(writer.equations(task))
+        whole = list_columns(writer.equations.blocks(task))
         for number in (1, 7, 90, 1000):
-            assert list_columns([writer.first_equations(task, number)]) == whole[:number]
+            assert list_columns([writer.equations.first(task, number)]) == whole[:number]
 
 
 def list_columns(blocks):
@@ -167,7 +167,9 @@ def read_blocks(recipe):
     """The operands of each record in turn, for each shard."""
     writer = ShardWriter(recipe)
     for task in make_plan(recipe).shards:
-        yield np.concatenate([np.stack([*block.operands, block.shapes]) for block in writer.equations(task)], axis=1)
+        yield np.concatenate(
+            [np.stack([*block.operands, block.shapes]) for block in writer.equations.blocks(task)], axis=1
+        )
 
 
 @pytest.mark.parametrize(
@@ -328,7 +330,7 @@ def test_any_cut_of_a_split_into_shards_gives_the_same_equations(data):
             num_equations=last - first,
             segments=(segment,),
         )
-        found += [question for block in writer.equations(task) for question in list_questions(recipe, block)]
+        found += [question for block in writer.equations.blocks(task) for question in list_questions(recipe, block)]
     assert Counter(found) == Counter(equation.question for equation in examine_space(recipe.space))
 
 
@@ -337,7 +339,7 @@ def test_blocks_say_what_they_hold():
     known = by_question(examine_space(recipe.space))
     writer = ShardWriter(recipe)
     (task,) = make_plan(recipe).shards
-    for block in writer.equations(task):
+    for block in writer.equations.blocks(task):
         assert {column.shape for column in block.columns()} == {(len(block),)}
         for row, question in enumerate(list_questions(recipe, block)):
             equation = known[question]

@@ -202,7 +202,7 @@ def check_shards(written, shard_size):
         assert max(counts) - min(counts) <= 1
         assert max(counts) <= shard_size
         assert [task.first_ordinal for task in tasks] == [sum(counts[:place]) for place in range(len(counts))]
-        assert [written.receipts[task.name].num_equations for task in tasks] == counts
+        assert [written.receipts[task.name].num_records for task in tasks] == counts
         histograms = add_histograms(written.receipts[task.name].histograms for task in tasks)
         assert histograms == recount(written.records[split.name])
 

@@ -1,0 +1,127 @@
+"""The steps of the solutions of a shard's equations, in the order of its records.
+
+A shard's equations are solved so many at a time, and the steps of these are shuffled, so that those of one solution do
+not lie side by side.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from eqstream.data.errors import UserError
+from eqstream.data.permutation import Permutation, derive_seed
+from eqstream.data.recipe import Recipe
+from eqstream.data.solutions.solving import BlockSolver, Steps
+from eqstream.data.space.equation_block import EquationBlock, join_blocks
+from eqstream.data.splits.plan import ShardTask, SplitPlan
+from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.shard_equations import ShardEquations
+from eqstream.data.streams.shared_equations import HeldOut, hold_out
+
+# The order of records depends on it.
+EQUATIONS_AT_ONCE = 1 << 13
+
+
+class StepCounts(NamedTuple):
+    """How many steps the solutions of a shard's equations have, and how many more are left out."""
+
+    num_steps: int
+    num_left_out: int
+
+
+class ShardSteps:
+    """Finds the steps of the shards of one recipe; make it once a process, as its tables take a while to build.
+
+    What the other splits of the dataset hold is found from the recipe, when it is first needed: eight bytes for each
+    of their equations.
+
+    Args:
+        sources: of the recipe, whose examples are steps.
+    """
+
+    def __init__(self, sources: PreparedSources) -> None:
+        assert sources.recipe.steps is not None
+        self._recipe, self._line_length = sources.recipe, sources.recipe.steps.line_length
+        self._solver = BlockSolver(sources.space)
+        self._equations = ShardEquations(sources)
+        self._held_out = functools.cache(functools.partial(_hold_out_others, sources.recipe))
+
+    def blocks(
+        self, task: ShardTask, blocks: Iterable[EquationBlock] | None = None
+    ) -> Iterator[tuple[EquationBlock, Steps]]:
+        """Yields some equations of a shard, in its order, and the steps of their solutions in the order of the records.
+
+        Args:
+            task: the shard.
+            blocks: its equations, where they were computed before.
+        """
+        first = task.first_ordinal
+        for block in _cut(self._equations.blocks(task) if blocks is None else blocks):
+            steps = self._solve(block, task.split)
+            seed = derive_seed(self._recipe.seed, "steps", task.split, first)
+            yield block, steps.take(Permutation(len(steps), seed).forward(np.arange(len(steps))))
+            first += len(block)
+
+    def count(self, task: ShardTask, blocks: Iterable[EquationBlock] | None = None) -> StepCounts:
+        """Returns how many steps `blocks` gives, and how many it leaves out."""
+        counts = [StepCounts(len(steps), steps.num_left_out) for _, steps in self.blocks(task, blocks)]
+        return StepCounts(*(sum(column) for column in zip((0, 0), *counts, strict=True)))
+
+    def count_each(self, block: EquationBlock, split: str) -> np.ndarray:
+        """Returns how many steps the solution of each equation of a split has, int64 (n,); "" for no split."""
+        return np.bincount(self._solve(block, split).equation, minlength=len(block))
+
+    def _solve(self, block: EquationBlock, split: str) -> Steps:
+        """Returns the steps with no line that is too long, or an equation of another split."""
+        steps = self._solver.solve(block, self._held_out(split))
+        rows = np.flatnonzero(steps.count_characters() <= self._line_length)
+        kept = steps.take(rows)
+        return kept.with_left_out(steps.num_left_out + len(steps) - len(rows))
+
+
+def add_step_counts(plan: SplitPlan, counts: Iterable[StepCounts]) -> SplitPlan:
+    """Returns a plan with the steps of its shards, given in the same order.
+
+    Raises:
+        UserError: a split has none.
+    """
+    split_to_steps: dict[str, int] = {}
+    shards: list[ShardTask] = []
+    for task, (num_steps, num_left_out) in zip(plan.shards, counts, strict=True):
+        first = split_to_steps.setdefault(task.split, 0)
+        shards.append(replace(task, first_step=first, num_steps=num_steps, num_steps_left_out=num_left_out))
+        split_to_steps[task.split] = first + num_steps
+    for split, num_steps in split_to_steps.items():
+        if not num_steps:
+            raise UserError(
+                f"split `{split}` would be empty: its equations are plain numbers, or every step has a line that is an "
+                "equation of another split, or is longer than `steps.line_length`"
+            )
+    return replace(plan, shards=tuple(shards))
+
+
+def _hold_out_others(recipe: Recipe, split: str) -> HeldOut:
+    """Returns what all splits but one hold; nothing for a sample, which is of none."""
+    names = [each.name for each in recipe.splits]
+    return HeldOut(hold_out(recipe, [name for name in names if name != split] if split in names else []))
+
+
+def _cut(blocks: Iterable[EquationBlock]) -> Iterator[EquationBlock]:
+    """Yields equations `EQUATIONS_AT_ONCE` at a time, the last ones may be fewer."""
+    waiting: list[EquationBlock] = []
+    num_waiting = 0
+    for block in blocks:
+        waiting.append(block)
+        num_waiting += len(block)
+        if num_waiting < EQUATIONS_AT_ONCE:
+            continue
+        joined = join_blocks(waiting)
+        end = num_waiting - num_waiting % EQUATIONS_AT_ONCE
+        for start in range(0, end, EQUATIONS_AT_ONCE):
+            yield joined.take(slice(start, start + EQUATIONS_AT_ONCE))
+        waiting, num_waiting = [joined.take(slice(end, None))], num_waiting - end
+    if num_waiting:
+        yield join_blocks(waiting)
