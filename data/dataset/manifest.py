@@ -16,6 +16,7 @@ for `eqstream verify` to say.
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -132,6 +133,11 @@ class SplitInfo(_Part):
         """Number of records, which are the examples of a model: equations, or steps."""
         return self.num_equations if self.num_steps is None else self.num_steps
 
+    def cuts(self) -> list[Cut]:
+        """Returns which records of the split each shard has."""
+        firsts = itertools.accumulate((shard.num_records for shard in self.shards), initial=0)
+        return [Cut(first, shard.num_records) for first, shard in zip(firsts, self.shards, strict=False)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceFacts(_Part):
@@ -194,6 +200,8 @@ class Manifest(_Part):
         object.__setattr__(self, "splits", {name: self.splits[name] for name in names})
         object.__setattr__(self, "recipe", dataclasses.replace(self.recipe, **dict.fromkeys(MODEL_SECTIONS)))
         _check_text_bounds(self.space, self.recipe)
+        if self.recipe.steps is not None and self.format_version < STEPS_FORMAT_VERSION:
+            raise UserError(f"`format_version` must be {STEPS_FORMAT_VERSION} with steps, got {self.format_version}")
         for name, split in self.splits.items():
             _check_kind(name, split, self.recipe)
             _check_shards(name, split, self.recipe.storage)
@@ -312,9 +320,8 @@ def _check_shards(split: str, info: SplitInfo, storage: StorageRecipe) -> None:
 
 def _check_blocks(split: str, info: SplitInfo) -> None:
     """Refuses files whose index has not an entry for each piece of a block that they hold."""
-    first_record = 0
-    for index, shard in enumerate(info.shards):
-        num_pieces = Cut(first_record, shard.num_records).num_pieces
+    for index, (shard, cut) in enumerate(zip(info.shards, info.cuts(), strict=True)):
+        num_pieces = cut.num_pieces
         for file_format, file in shard.files.items():
             place = f"splits.{split}.shards.{index}.files.{file_format}.blocks"
             if file.blocks is None:
@@ -323,7 +330,6 @@ def _check_blocks(split: str, info: SplitInfo) -> None:
                 raise UserError(f"`{place}.num_bytes` must be {num_pieces} numbers, got {len(file.blocks.num_bytes)}")
             if (file.blocks.footer_crc32c is None) == (file_format == "parquet"):
                 raise UserError(f"`{place}.footer_crc32c` must be there for Parquet, and for nothing else")
-        first_record += shard.num_records
 
 
 def _check_equal(place: str, value: str, expected: str) -> None:

@@ -101,6 +101,10 @@ def check_recipe_facts(manifest: Manifest) -> Iterator[Finding]:
         if info.num_equations != num_equations:
             reason = f"its shards hold {num_equations:,} equations, the manifest says {info.num_equations:,}"
             yield _about(f"split {split}", reason)
+        num_steps = sum(shard.num_steps or 0 for shard in info.shards)
+        if info.num_steps is not None and info.num_steps != num_steps:
+            reason = f"its shards hold {num_steps:,} steps, the manifest says {info.num_steps:,}"
+            yield _about(f"split {split}", reason)
         if unknown := sorted(set(info.histograms) - set(HISTOGRAMS)):
             yield _about(f"split {split}", f"there is no histogram of {unknown[0]}")
 
@@ -119,6 +123,10 @@ def _check_space(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _check_split(split: str, info: SplitInfo, reports: list[ShardReport]) -> Iterator[Finding]:
+    num_left_out = sum(report.num_steps_left_out for report in reports)
+    if info.num_steps_left_out is not None and info.num_steps_left_out != num_left_out:
+        reason = f"`num_steps_left_out` is {info.num_steps_left_out}, the recipe leaves out {num_left_out}"
+        yield _about(f"split {split}", reason)
     for name in HISTOGRAMS:
         counted = sum((report.histograms[name] for report in reports), Counter())
         # Values that never occur may be listed or not.

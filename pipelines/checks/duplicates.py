@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 KEYS = np.dtype([("twins", "<u8"), ("question", "<u8"), ("record", "<u4")])
+# Added to `record` of an equation whose steps are in a shard; then it is the equation's number within the shard.
+OF_EQUATION = 1 << 31
 MAX_PARTITIONS = 4096
 
 
@@ -88,6 +90,42 @@ def find_pairs(parts: list[np.ndarray], shard_to_split: np.ndarray, commuted: st
         twins, questions, splits = keys["twins"][order], keys["question"][order], splits[order]
         is_leak = (twins[1:] == twins[:-1]) & (splits[1:] != splits[:-1]) & (questions[1:] != questions[:-1])
         yield from _list_pairs(keys, shards, order=order, rows=np.flatnonzero(is_leak), is_repeated=False)
+
+
+def find_step_pairs(parts: list[np.ndarray], shard_to_split: np.ndarray, commuted: str) -> Iterator[Pair]:
+    """Yields the pairs of one partition that are forbidden where examples are steps; see `find_pairs`.
+
+    Of two equations `is_repeated` is true. Else the first place is that of an equation of one split, and the second
+    that of a step of another split which has a line of the equation's class.
+    """
+    equations, lines = [], []
+    for part in parts:
+        is_equation = part["record"] >= OF_EQUATION
+        own, other = part[is_equation], part[~is_equation]
+        own["record"] -= OF_EQUATION
+        equations.append(own)
+        lines.append(other)
+    for pair in find_pairs(equations, shard_to_split, commuted):
+        yield pair._replace(is_repeated=True)
+    yield from _find_leaks(equations, lines, shard_to_split)
+
+
+def _find_leaks(equations: list[np.ndarray], lines: list[np.ndarray], shard_to_split: np.ndarray) -> Iterator[Pair]:
+    """Yields a pair for each line of a step that is an equation of another split, or a twin of one."""
+    for split in np.unique(shard_to_split):
+        others, own = np.flatnonzero(shard_to_split != split), np.flatnonzero(shard_to_split == split)
+        held = np.concatenate([equations[shard] for shard in others]) if len(others) else np.empty(0, KEYS)
+        if not len(held):
+            continue
+        order = np.argsort(held["twins"])
+        hashes = held["twins"][order]
+        held_shards = np.repeat(others, [len(equations[shard]) for shard in others])
+        for shard in own.tolist():
+            places = np.minimum(np.searchsorted(hashes, lines[shard]["twins"]), len(hashes) - 1)
+            for row in np.flatnonzero(hashes[places] == lines[shard]["twins"]).tolist():
+                found = order[places[row]]
+                equation = Place(int(held_shards[found]), int(held["record"][found]))
+                yield Pair(equation, Place(shard, int(lines[shard]["record"][row])), False)
 
 
 def _may_have_pairs(parts: list[np.ndarray], shard_to_split: np.ndarray, commuted: str) -> bool:

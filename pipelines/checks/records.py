@@ -18,7 +18,7 @@ from eqstream.pipelines.checks.bulk import facts as bulk
 from eqstream.pipelines.checks.bulk.columns import Columns
 from eqstream.pipelines.checks.bulk.keys import text_keys
 from eqstream.pipelines.checks.bulk.membership import are_in_space, are_selected
-from eqstream.pipelines.checks.bulk.tokens import OPERATORS
+from eqstream.pipelines.checks.bulk.tokens import OPERATORS, Tokens
 from eqstream.pipelines.checks.duplicates import KEYS
 from eqstream.pipelines.checks.example_message import NUMBERS, TEXTS, Record
 from eqstream.pipelines.checks.split_membership import SplitMembership, list_claims
@@ -47,6 +47,33 @@ class Tally:
     letters: np.ndarray = field(default_factory=lambda: np.zeros(256, bool))
     keys: list[np.ndarray] = field(default_factory=lambda: [np.empty(0, KEYS)])
 
+    def count_signs(self, facts: bulk.Facts, rows: np.ndarray) -> None:
+        """Counts the signs of the answers and the operators of equations; a row may be there several times."""
+        signs = count_values(np.sign(facts.answers.num[rows]) + 1)
+        self.histograms["answer_sign"].update({_SIGNS[int(sign)]: count for sign, count in signs.items()})
+        operators = facts.operators[rows]
+        counts = {name: int(np.count_nonzero(operators & np.uint8(1 << kind))) for name, kind in OPERATORS.items()}
+        self.histograms["operators"].update({name: count for name, count in counts.items() if count})
+
+
+class KindSample:
+    """Chooses records for the reference to look at: one in `SAMPLE_EVERY`, and the first ones of each kind."""
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+
+    def choose(self, tokens: Tokens) -> np.ndarray:
+        """Returns which records to look at, bool (n,); the kind of one is what its text has but for the numbers."""
+        is_chosen = np.zeros(len(tokens.counts), bool)
+        is_chosen[::SAMPLE_EVERY] = True
+        if len(self._known) < MAX_KINDS:
+            kinds = text_keys(tokens.kind_texts())
+            new = [kind for kind in np.unique(kinds).tolist() if kind not in self._known]
+            for kind in new[: MAX_KINDS - len(self._known)]:
+                self._known.add(kind)
+                is_chosen[np.argmax(kinds == kind)] = True
+        return is_chosen
+
 
 class RecordCheck:
     """Checks the records of one shard, block by block.
@@ -63,7 +90,7 @@ class RecordCheck:
         wheres = [each.where for each in (self._claims.own, *self._claims.rivals) if each is not None]
         self._asks_written = any(where is not None and where.asks_written_digits for where in wheres)
         self._reference = SplitMembership(recipe, split)
-        self._known_kinds: set[int] = set()
+        self._kinds = KindSample()
 
     def check(self, columns: Columns) -> Iterator[tuple[str, str, int]]:
         """Yields what is wrong with the next records: kind of finding, reason, number of the record in the shard."""
@@ -93,6 +120,10 @@ class RecordCheck:
         self._count(facts, columns, is_right & is_counted)
         self._add_keys(columns, hashes, rows=np.flatnonzero(is_counted), first=first)
 
+    def finish(self) -> Iterator[tuple[str, str, int]]:
+        """Yields nothing more."""
+        return iter(())
+
     def _are_right(self, facts: bulk.Facts, columns: Columns) -> np.ndarray:
         """Returns which records are proven right in bulk, bool (n,); others may be right, too."""
         space = self._recipe.space
@@ -105,28 +136,16 @@ class RecordCheck:
 
     def _choose_rows(self, facts: bulk.Facts, is_right: np.ndarray) -> np.ndarray:
         """Returns the rows that the reference is to look at, rising, int64 (num_chosen,)."""
-        is_chosen = ~is_right
-        is_chosen[::SAMPLE_EVERY] = True
-        if len(self._known_kinds) < MAX_KINDS:
-            kinds = text_keys(facts.tokens.kind_texts())
-            new = [kind for kind in np.unique(kinds).tolist() if kind not in self._known_kinds]
-            for kind in new[: MAX_KINDS - len(self._known_kinds)]:
-                self._known_kinds.add(kind)
-                is_chosen[np.argmax(kinds == kind)] = True
-        return np.flatnonzero(is_chosen)
+        return np.flatnonzero(~is_right | self._kinds.choose(facts.tokens))
 
     def _count(self, facts: bulk.Facts, columns: Columns, is_counted: np.ndarray) -> None:
         rows = np.flatnonzero(is_counted)
         histograms = self.tally.histograms
         for name in NUMBERS:
-            histograms[name].update(_count_values(getattr(columns, name)[rows]))
+            histograms[name].update(count_values(getattr(columns, name)[rows]))
         for name in TEXTS:
-            histograms[f"{name}_length"].update(_count_values(np.diff(getattr(columns, name).offsets)[rows]))
-        signs = _count_values(np.sign(facts.answers.num[rows]) + 1)
-        histograms["answer_sign"].update({_SIGNS[int(sign)]: count for sign, count in signs.items()})
-        operators = facts.operators[rows]
-        counts = {name: int(np.count_nonzero(operators & np.uint8(1 << kind))) for name, kind in OPERATORS.items()}
-        histograms["operators"].update({name: count for name, count in counts.items() if count})
+            histograms[f"{name}_length"].update(count_values(np.diff(getattr(columns, name).offsets)[rows]))
+        self.tally.count_signs(facts, rows)
         is_letter = np.repeat(is_counted, np.diff(columns.question.offsets))
         self.tally.letters |= np.bincount(columns.question.data[is_letter], minlength=256) > 0
 
@@ -148,7 +167,7 @@ class RecordCheck:
         self.tally.keys.append(keys)
 
 
-def _count_values(values: np.ndarray) -> Counter[str]:
+def count_values(values: np.ndarray) -> Counter[str]:
     """Returns how often each value, a whole number from 0 on, occurs."""
     counts = np.bincount(values)
     return Counter({str(value): int(counts[value]) for value in np.flatnonzero(counts).tolist()})

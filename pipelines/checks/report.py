@@ -28,11 +28,12 @@ class VerifyReport:
     Attributes:
         directory: of the dataset.
         name: of the dataset, and its version.
-        split_to_count: number of equations in each split, as found.
+        split_to_count: number of records in each split, as found.
         num_shards: shards that the manifest lists.
         findings: the first things that are wrong.
         num_findings: of all.
         proven: what holds without exception, one sentence each.
+        record_noun: what a record is: `equation` or `step`.
         unchecked: what was not checked though nothing is known to be wrong with it, one sentence each.
         repair: how to mend the dataset, empty where nothing is wrong.
         paths_to_delete: the files, relative to the dataset, that are to be deleted before it is built again.
@@ -45,6 +46,7 @@ class VerifyReport:
     findings: tuple[Finding, ...]
     num_findings: int
     proven: tuple[str, ...]
+    record_noun: str = "equation"
     unchecked: tuple[str, ...] = ()
     repair: str = ""
     paths_to_delete: tuple[str, ...] = ()
@@ -55,14 +57,14 @@ class VerifyReport:
         return self.num_findings == 0
 
     @property
-    def num_equations(self) -> int:
-        """How many equations there are."""
+    def num_records(self) -> int:
+        """How many records there are."""
         return sum(self.split_to_count.values())
 
     def to_text(self) -> str:
         """Returns the report as lines: what was read, what holds, what is wrong, how to mend it."""
         splits = ", ".join(f"{split} {count:,}" for split, count in self.split_to_count.items())
-        shards, equations = count_of(self.num_shards, "shard"), count_of(self.num_equations, "equation")
+        shards, equations = count_of(self.num_shards, "shard"), count_of(self.num_records, self.record_noun)
         lines = [f"{self.name} in {self.directory}: {equations} in {shards} ({splits})"]
         lines += [f"proven: {sentence}" for sentence in self.proven]
         lines += [f"not checked: {sentence}" for sentence in self.unchecked]
@@ -118,6 +120,7 @@ def make_report(
         num_shards=len(reports),
         findings=findings.first,
         num_findings=findings.total,
+        record_noun=manifest.record_noun,
         proven=tuple(_list_proofs(manifest, reports, files, findings.kind_to_count, is_quick=is_quick)),
         unchecked=tuple(_list_unchecked(manifest, files, is_quick=is_quick)),
         repair=_explain_repair(directory, paths, findings) if findings.total else "",
@@ -142,21 +145,26 @@ def _list_proofs(
     if is_quick or not all(report.is_read_whole for report in reports):
         return
     if "contents" not in faulty:
-        num_equations = sum(report.num_records for report in reports)
-        yield f"{num_equations:,} answers and their columns, recomputed from the questions, are right"
+        num_records = sum(report.num_records for report in reports)
+        if manifest.recipe.steps is None:
+            yield f"{num_records:,} answers and their columns, recomputed from the questions, are right"
+        else:
+            yield f"{num_records:,} steps keep the value of their line, are the next ones and end in the right answers"
         if len(manifest.formats) > 1 and "files" not in faulty:
             yield "TFRecord and Parquet hold the same records in the same order"
     if "membership" not in faulty:
         yield "every equation is one of the recipe's space and of its split"
     if "twins" not in faulty:
         yield COMMUTED_TO_PROOF[manifest.recipe.commuted]
+        if manifest.recipe.steps is not None:
+            yield "no line of a solution is an equation of another split, or a commuted twin of one"
     if find_split_of_twins(manifest.recipe) is not None:
         return
     if "counts" not in faulty:
         yield "splits and shards are exactly as large as the recipe asks, and the histograms are right"
     # Without a plan, or with a shard that the plan does not know, there is a finding in the counts.
     if not faulty & {"plan", "counts"}:
-        yield "every shard holds, in order, the equations that the recipe plans for it"
+        yield f"every shard holds, in order, the {manifest.record_noun}s that the recipe plans for it"
 
 
 def _list_unchecked(manifest: Manifest, files: FilesChecked, *, is_quick: bool) -> Iterator[str]:

@@ -5,6 +5,7 @@ with what is found.
 """
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from eqstream.data.dataset.manifest import ShardInfo
+from eqstream.data.dataset.manifest import Manifest, ShardInfo
 from eqstream.data.errors import UserError
 from eqstream.data.formats.blocks import Cut
 from eqstream.data.recipe import Recipe
@@ -22,6 +23,7 @@ from eqstream.pipelines.checks.findings import Finding, Findings
 from eqstream.pipelines.checks.parquet_blocks import count_records, read_parquet_blocks
 from eqstream.pipelines.checks.plan import PlanComparison
 from eqstream.pipelines.checks.records import RecordCheck
+from eqstream.pipelines.checks.steps import PlannedSteps, StepCheck
 from eqstream.pipelines.checks.tfrecord_blocks import read_tfrecord_blocks
 from eqstream.pipelines.checks.tfrecord_frames import DamagedRecordError
 from eqstream.pipelines.runtime import filesystem
@@ -29,12 +31,16 @@ from eqstream.pipelines.runtime import filesystem
 
 @dataclass(frozen=True, kw_only=True)
 class ShardPlace:
-    """A shard of a dataset: the `directory` and `recipe` of the dataset, its `split`, and what the manifest says."""
+    """A shard of a dataset: the `directory` and `recipe` of the dataset, its `split`, and what the manifest says.
+
+    `first_record` is the number of the shard's first record within the split.
+    """
 
     directory: str
     recipe: Recipe
     split: str
     info: ShardInfo
+    first_record: int
 
     def path(self, file_format: str) -> str:
         """Returns where the shard's file of a format lies."""
@@ -51,6 +57,15 @@ class ShardPlace:
         return Finding(kind, self.info.shard, reason, record=record, paths=paths)
 
 
+def list_places(directory: str, manifest: Manifest) -> list[ShardPlace]:
+    """Returns the places of all shards of a dataset, in the order of `Manifest.list_shards`."""
+    return [
+        ShardPlace(directory=directory, recipe=manifest.recipe, split=name, info=info, first_record=cut.first_record)
+        for name, split in manifest.splits.items()
+        for info, cut in zip(split.shards, split.cuts(), strict=True)
+    ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ShardReport:
     """What was found in one shard.
@@ -62,6 +77,7 @@ class ShardReport:
         is_read_whole: whether every record was read and is right, so that sums over shards mean something.
         histograms: name to value (a text) to number of equations.
         alphabet: the characters of all questions, sorted.
+        num_steps_left_out: how many steps the recipe leaves out of the shard.
     """
 
     findings: Findings
@@ -70,6 +86,7 @@ class ShardReport:
     is_read_whole: bool
     histograms: dict[str, Counter[str]]
     alphabet: str
+    num_steps_left_out: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the report in JSON types."""
@@ -83,19 +100,18 @@ class ShardReport:
 
 
 def check_shard(
-    place: ShardPlace, planned: Iterator[Texts] | None, *, max_findings: int
+    place: ShardPlace, planned: Iterator[Texts] | Iterator[PlannedSteps] | None, *, max_findings: int
 ) -> tuple[ShardReport, np.ndarray]:
     """Returns what is found in a shard, and one element of `duplicates.KEYS` for each equation that may stand in it.
 
     Args:
         place: the shard.
-        planned: its questions as the recipe plans them, None where the recipe plans no such shard.
+        planned: its questions, or its steps, as the recipe plans them; None where the recipe plans no such shard.
         max_findings: how many findings to describe.
     """
     path_to_file, unreadable = measure_files(place)
     formats = [file_format for file_format, file in place.info.files.items() if file.path in path_to_file]
-    check = RecordCheck(place.recipe, place.split)
-    comparison = None if planned is None else PlanComparison(planned)
+    check, comparison = _make_checks(place, planned)
     records = Findings.collect(_check_records(place, formats, check, comparison), max_findings)
     tally, expected = check.tally, place.info.num_records
     parts = [Findings.collect(unreadable, max_findings), records]
@@ -115,8 +131,20 @@ def check_shard(
         is_read_whole=is_read_whole,
         histograms=tally.histograms,
         alphabet=bytes(np.flatnonzero(tally.letters).tolist()).decode("latin-1"),
+        num_steps_left_out=check.num_left_out if isinstance(check, StepCheck) else 0,
     )
     return report, np.concatenate(tally.keys)
+
+
+def _make_checks(
+    place: ShardPlace, planned: Iterator[Any] | None
+) -> tuple[RecordCheck | StepCheck, PlanComparison | None]:
+    """Returns what checks the records, and what compares their questions with the planned ones."""
+    if place.recipe.steps is None:
+        return RecordCheck(place.recipe, place.split), None if planned is None else PlanComparison(planned)
+    ours, theirs = itertools.tee(planned or iter(()))
+    questions = None if planned is None else PlanComparison(steps.question for steps in theirs)
+    return StepCheck(place.recipe, place.split, ours), questions
 
 
 def check_shard_quickly(place: ShardPlace, *, max_findings: int) -> ShardReport:
@@ -166,7 +194,7 @@ def measure_files(place: ShardPlace) -> tuple[dict[str, list[Any]], list[Finding
 
 def _check_blocks(place: ShardPlace, path_to_file: dict[str, list[Any]]) -> Iterator[Finding]:
     """Yields where the manifest is wrong about the blocks of files that are those of the manifest."""
-    cut = Cut(place.info.first_ordinal, place.info.num_equations)
+    cut = Cut(place.first_record, place.info.num_records)
     for file_format, info in place.info.files.items():
         if path_to_file.get(info.path) == [info.num_bytes, info.sha256]:
             with filesystem.open_file(place.path(file_format)) as file:
@@ -190,7 +218,7 @@ def read_questions(place: ShardPlace, records: set[int]) -> dict[int, str]:
 
 
 def _check_records(
-    place: ShardPlace, formats: list[str], check: RecordCheck, comparison: PlanComparison | None
+    place: ShardPlace, formats: list[str], check: RecordCheck | StepCheck, comparison: PlanComparison | None
 ) -> Iterator[Finding]:
     """Yields what is wrong with the records, Parquet's where there are both formats, and where the formats differ."""
     problems: list[Finding] = []
@@ -211,6 +239,8 @@ def _check_records(
                 comparison.compare(block.question)
             for kind, reason, record in check.check(block):
                 yield place.finding(kind, reason, record=record)
+    for kind, reason, record in check.finish():
+        yield place.finding(kind, reason, record=record)
     num_problems += len(problems)
     yield from problems
     if num_differences > 1:

@@ -16,7 +16,8 @@ from eqstream.data.splits.plan import ShardTask, SplitPlan
 from eqstream.pipelines.checks.bulk.columns import Texts
 from eqstream.pipelines.checks.duplicates import sort_into_partitions
 from eqstream.pipelines.checks.plan import plan_questions
-from eqstream.pipelines.checks.shard import ShardPlace, ShardReport, check_shard, check_shard_quickly
+from eqstream.pipelines.checks.shard import ShardPlace, ShardReport, check_shard, check_shard_quickly, list_places
+from eqstream.pipelines.checks.steps import PlannedSteps, plan_steps
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
@@ -68,11 +69,17 @@ def check_shards(
         progress: is told how far it is.
     """
     name_to_task = {task.name: task.to_dict() for task in plan.shards} if plan else {}
-    shards = manifest.list_shards()
+    places = list_places(stage.directory, manifest)
     jobs = [
-        {"number": number, "split": split, "info": to_mapping(info), "task": name_to_task.get(info.shard)}
-        for number, (split, info) in enumerate(shards)
-        if _load(stage, number, split=split, info=info, recipe=manifest.recipe) is None
+        {
+            "number": number,
+            "split": place.split,
+            "info": to_mapping(place.info),
+            "first_record": place.first_record,
+            "task": name_to_task.get(place.info.shard),
+        }
+        for number, place in enumerate(places)
+        if _load(stage, number, place) is None
     ]
     elements = to_elements(jobs)
 
@@ -86,9 +93,9 @@ def check_shards(
 
     def show() -> None:
         done = _list_done(stage)
-        progress.show(len(done), sum(shards[number][1].num_records for number in done))
+        progress.show(len(done), sum(places[number].info.num_records for number in done))
 
-    with progress.stage("verifying", len(shards), num_equations=manifest.num_records):
+    with progress.stage("verifying", len(places), num_equations=manifest.num_records):
         if execution.shares_out or manifest.num_records > EQUATIONS_FOR_DRIVER:
             if jobs:
                 execution.run(construct, len(elements), show)
@@ -98,10 +105,7 @@ def check_shards(
                 list(check.process(element))
                 show()
         show()
-    loaded = [
-        _load(stage, number, split=split, info=info, recipe=manifest.recipe)
-        for number, (split, info) in enumerate(shards)
-    ]
+    loaded = [_load(stage, number, place) for number, place in enumerate(places)]
     if None in loaded:
         raise UserError("the workers' findings did not arrive: give a --temp_location that driver and workers share")
     return [checked for checked in loaded if checked is not None]
@@ -125,14 +129,16 @@ class CheckShard(beam.DoFn):
         job = json.loads(element)
         stage, recipe = self._stage, Recipe.from_dict(self._recipe)
         info = from_mapping(ShardInfo, job["info"])
-        place = ShardPlace(directory=stage.directory, recipe=recipe, split=job["split"], info=info)
+        place = ShardPlace(
+            directory=stage.directory, recipe=recipe, split=job["split"], info=info, first_record=job["first_record"]
+        )
         with report_failures(f"shard {info.shard}"):
             # Taken before anything is read: what changes meanwhile is looked at again.
             stamps = _take_stamps(place)
             if stage.is_quick:
                 report, edges = check_shard_quickly(place, max_findings=stage.max_findings), [0] * 2
             else:
-                planned = self._plan_questions(recipe, job["task"])
+                planned = self._plan(recipe, job["task"])
                 report, keys = check_shard(place, planned, max_findings=stage.max_findings)
                 keys, edges = sort_into_partitions(keys, stage.num_partitions)
                 filesystem.write_bytes(keys_path(stage.workspace, job["number"]), keys.tobytes())
@@ -140,13 +146,14 @@ class CheckShard(beam.DoFn):
             filesystem.write_bytes(_report_path(stage, job["number"]), json.dumps(contents).encode())
         yield str(job["number"])
 
-    def _plan_questions(self, recipe: Recipe, task: dict[str, Any] | None) -> Iterator[Texts] | None:
+    def _plan(self, recipe: Recipe, task: dict[str, Any] | None) -> Iterator[Texts] | Iterator[PlannedSteps] | None:
         if task is None:
             return None
         if self._writer is None:
             # Its tables are built once a worker, and only where there is a plan.
             self._writer = ShardWriter(recipe)
-        return plan_questions(self._writer, ShardTask.from_dict(task))
+        plan = plan_questions if recipe.steps is None else plan_steps
+        return plan(self._writer, ShardTask.from_dict(task))
 
 
 def keys_path(workspace: str, number: int) -> str:
@@ -164,13 +171,12 @@ def _list_done(stage: ShardStage) -> list[int]:
     return [int(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 
-def _load(stage: ShardStage, number: int, *, split: str, info: ShardInfo, recipe: Recipe) -> CheckedShard | None:
+def _load(stage: ShardStage, number: int, place: ShardPlace) -> CheckedShard | None:
     """Returns what was found in a shard, now or by a verification that was interrupted; None if it is to be checked."""
     contents = filesystem.read_bytes(_report_path(stage, number))
     if contents is None:
         return None
     found = json.loads(contents)
-    place = ShardPlace(directory=stage.directory, recipe=recipe, split=split, info=info)
     if found["stamps"] != _take_stamps(place):
         return None
     return CheckedShard(ShardReport.from_dict(found["report"]), found["edges"])

@@ -1,18 +1,18 @@
 """The search for repeated equations and forbidden twins over the keys of all shards, one partition at a time."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
 
-from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest import Manifest, ShardInfo
 from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import parse
-from eqstream.pipelines.checks.duplicates import KEYS, Pair, Place, confirm_pairs, find_pairs
+from eqstream.pipelines.checks.duplicates import KEYS, Pair, Place, confirm_pairs, find_pairs, find_step_pairs
 from eqstream.pipelines.checks.findings import Finding
-from eqstream.pipelines.checks.shard import ShardPlace, read_questions
+from eqstream.pipelines.checks.shard import list_places, read_questions
 from eqstream.pipelines.checks.shard_stage import ShardStage, keys_path
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
@@ -25,13 +25,15 @@ PARTITIONS_FOR_DRIVER = 4
 class TwinSearch(NamedTuple):
     """Where to look: the split of each shard by number, where its keys' partitions begin, and what is forbidden.
 
-    `commuted` is the recipe's: `together` forbids twins in two splits, `drop` any twins, `ignore` none.
+    `commuted` is the recipe's: `together` forbids twins in two splits, `drop` any twins, `ignore` none. `has_steps`
+    says that the keys are those of steps: see `find_step_pairs`.
     """
 
     workspace: str
     shard_to_split: list[int]
     edges: list[list[int]]
     commuted: str
+    has_steps: bool
     max_pairs: int
 
 
@@ -54,15 +56,20 @@ def check_twins(
         shard_to_split=[splits[split] for split, _ in shards],
         edges=list(edges),
         commuted=manifest.recipe.commuted,
+        has_steps=manifest.recipe.steps is not None,
         max_pairs=2 * stage.max_findings,
     )
     candidates, num_candidates = _search_all(search, stage.num_partitions, execution, progress)
+    places = list_places(stage.directory, manifest)
 
     def read(number: int, records: set[int]) -> dict[int, str]:
-        split, info = shards[number]
-        place = ShardPlace(directory=stage.directory, recipe=manifest.recipe, split=split, info=info)
-        return read_questions(place, records)
+        return read_questions(places[number], records)
 
+    if search.has_steps:
+        yield from _describe_step_pairs(candidates, [info for _, info in shards], read)
+        for _ in range(num_candidates - len(candidates)):
+            yield Finding("twins", "", "")
+        return
     confirmed = confirm_pairs(candidates, read, lambda question: canonical_key(parse(question)))
     for pair, first, second in confirmed:
         info, other = shards[pair.second.shard][1], shards[pair.first.shard][1]
@@ -73,6 +80,22 @@ def check_twins(
     # Keys collide so rarely that the rest may be counted unseen.
     for _ in range(num_candidates - len(candidates)):
         yield Finding("twins", "", "")
+
+
+def _describe_step_pairs(
+    pairs: Sequence[Pair], shards: Sequence[ShardInfo], read: Callable[[int, set[int]], dict[int, str]]
+) -> Iterator[Finding]:
+    """Yields what pairs of `find_step_pairs` mean; hashes of 64 bits are compared, not texts."""
+    for pair in pairs:
+        info, other = shards[pair.second.shard], shards[pair.first.shard]
+        paths = tuple(file.path for file in info.files.values())
+        if pair.is_repeated:
+            reason = f"the plan has one of its equations, or a twin of it, in {other.shard}, too"
+            yield Finding("twins", info.shard, reason, paths=paths)
+            continue
+        question = read(pair.second.shard, {pair.second.record})[pair.second.record]
+        reason = f"a line of the step from `{question}` is an equation of {other.shard}, or a twin of one"
+        yield Finding("twins", info.shard, reason, record=pair.second.record, paths=paths)
 
 
 def _search_all(
@@ -134,7 +157,8 @@ def _search(search: TwinSearch, partition: int) -> tuple[list[Pair], int]:
     parts = [_read_keys(search, number, partition) for number in range(len(search.edges))]
     pairs: list[Pair] = []
     count = 0
-    for pair in find_pairs(parts, np.array(search.shard_to_split), search.commuted):
+    find = find_step_pairs if search.has_steps else find_pairs
+    for pair in find(parts, np.array(search.shard_to_split), search.commuted):
         count += 1
         if len(pairs) < search.max_pairs:
             pairs.append(pair)

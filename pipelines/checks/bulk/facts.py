@@ -54,7 +54,7 @@ def find_facts(questions: Texts, space: SpaceRecipe, salt: str, *, with_written:
         salt: of the hash.
         with_written: whether `Values.written` is wanted.
     """
-    division = _division(space)
+    division = division_of(space)
     tokens = read_tokens(questions, spacing=space.spacing)
     arithmetic = Arithmetic(division=division, decimals=space.operands.decimals, with_written=with_written)
     values = evaluate(tokens, arithmetic, salt)
@@ -85,16 +85,16 @@ def have_right_columns(facts: Facts, columns: Columns, space: SpaceRecipe) -> np
     """
     is_right = facts.is_known & (columns.carries == facts.values.carries)
     is_right &= (columns.digits == facts.digits) & (columns.terms == facts.terms)
-    answers, is_shortest = _read_answers(columns.answer, _division(space))
+    answers, is_shortest = read_answers(columns.answer, division_of(space))
     return is_right & is_shortest & (answers.num == facts.answers.num) & (answers.den == facts.answers.den)
 
 
-def _division(space: SpaceRecipe) -> str:
+def division_of(space: SpaceRecipe) -> str:
     """Returns what a division gives; where there is none, answers are decimals as under `exact`."""
     return space.division if "/" in space.operators else "exact"
 
 
-def _read_answers(texts: Texts, division: str) -> tuple[Ratios, np.ndarray]:
+def read_answers(texts: Texts, division: str) -> tuple[Ratios, np.ndarray]:
     """Returns the numbers that answers stand for, and where an answer is the shortest text of its number, bool (n,)."""
     tokens = read_tokens(texts, spacing=False)
     if not len(tokens.steps):

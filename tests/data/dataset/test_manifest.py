@@ -285,6 +285,6 @@ def test_what_cannot_be_parsed_is_refused(contents):
 
 
 def test_newer_format_is_refused_before_its_keys_are_looked_at():
-    with pytest.raises(UserError, match="has format version 3, this eqstream reads up to 2; update eqstream") as caught:
-        parse_manifest(b'{"format_version": 3}')
+    with pytest.raises(UserError, match="has format version 4, this eqstream reads up to 3; update eqstream") as caught:
+        parse_manifest(b'{"format_version": 4}')
     assert not isinstance(caught.value, DamagedManifestError)
