@@ -126,7 +126,8 @@ class Dataset:
             spaces: whether the spaces of a question become tokens.
 
         Raises:
-            UserError: there is no such side or choice, or zero padding is asked for where answers are fractions.
+            UserError: there is no such side or choice, or zero padding is asked for where answers are fractions, or
+                examples are steps, for which only the directions of reading can be chosen.
         """
         options = CodecOptions(
             padding=padding,
@@ -136,6 +137,8 @@ class Dataset:
             reverse_question=reverse_question,
             reverse_answer=reverse_answer,
             spaces=spaces,
+            steps=self.manifest.recipe.steps is not None,
+            line_length=self.manifest.space.line_length or CodecOptions.line_length,
         )
         return Codec.for_dataset(self.manifest, options)
 

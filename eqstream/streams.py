@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from eqstream.data.arguments import check_batching, check_no_codec_for_texts, check_whole
+from eqstream.data.errors import UserError
 from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.fresh_source import FreshSource
+from eqstream.data.loading.steps_source import StepsSource
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.equation import Equation, list_equations
@@ -95,6 +97,7 @@ def stream(
     """Returns the equations of `equations` in batches (question, answer), without end and of static shape.
 
     They are those that `Dataset.batches` gives of a dataset; `fit` of a Keras model needs `steps_per_epoch` with them.
+    Of a recipe with `steps` they are the steps of the equations' worked solutions, those of a batch about equally long.
 
     >>> batches = stream("addition-10", batch_size=32)
     >>> [tuple(tensor.shape) for question_and_answer in batches.take(1) for tensor in question_and_answer]
@@ -122,7 +125,13 @@ def stream(
 
     checked = as_recipe(recipe)
     codec = None if as_text else codec or Codec.for_recipe(checked)
-    source = FreshSource(checked, ExampleEncoder.for_recipe(checked, codec), split=split, seed=seed)
+    encoder = ExampleEncoder.for_recipe(checked, codec)
+    if checked.steps is None:
+        source = FreshSource(checked, encoder, split=split, seed=seed)
+    elif as_dict:
+        raise UserError("`as_dict` needs a recipe without `steps`: fresh steps come without numbers")
+    else:
+        source = StepsSource(checked, encoder, group_size=batch_size, split=split, seed=seed)
     plan = BatchPlan(num_examples=source.num_examples, batch_size=batch_size, drop_remainder=True, reader=reader)
     batches = make_endless_batches(source, plan, first_batch, columns=NUMBER_COLUMNS if as_dict else ())
     return batches if as_dict else to_pairs(batches)

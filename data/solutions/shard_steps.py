@@ -61,8 +61,10 @@ class ShardSteps:
         first = task.first_ordinal
         for block in _cut(self._equations.blocks(task) if blocks is None else blocks):
             steps = self._solve(block, task.split)
-            seed = derive_seed(self._recipe.seed, "steps", task.split, first)
-            yield block, steps.take(Permutation(len(steps), seed).forward(np.arange(len(steps))))
+            if len(steps):
+                shuffle = Permutation(len(steps), derive_seed(self._recipe.seed, "steps", task.split, first))
+                steps = steps.take(shuffle.forward(np.arange(len(steps))))
+            yield block, steps
             first += len(block)
 
     def count(self, task: ShardTask, blocks: Iterable[EquationBlock] | None = None) -> StepCounts:
