@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -13,9 +14,11 @@ from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.fresh_source import FreshSource
-from eqstream.data.loading.steps_source import StepsSource
+from eqstream.data.loading.mixture_schedule import MixtureSchedule
+from eqstream.data.loading.steps_source import SolvedStream, StepsSource
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.equation_stream import EquationStream
+from eqstream.data.streams.shared_equations import HeldOut, hold_out
 from eqstream.equation import Equation, list_equations
 from eqstream.recipes import as_recipe
 from eqstream.tensorflow_startup import load_tensorflow
@@ -131,7 +134,14 @@ def stream(
     elif as_dict:
         raise UserError("`as_dict` needs a recipe without `steps`: fresh steps come without numbers")
     else:
-        source = StepsSource(checked, encoder, group_size=batch_size, split=split, seed=seed)
+        source = _solve(checked, encoder, split, batch_size=batch_size, seed=seed)
     plan = BatchPlan(num_examples=source.num_examples, batch_size=batch_size, drop_remainder=True, reader=reader)
     batches = make_endless_batches(source, plan, first_batch, columns=NUMBER_COLUMNS if as_dict else ())
     return batches if as_dict else to_pairs(batches)
+
+
+def _solve(recipe: Recipe, encoder: ExampleEncoder, split: str, *, batch_size: int, seed: int) -> StepsSource:
+    """Returns the steps of a split's stream, without lines that another split holds."""
+    others = [each.name for each in recipe.splits if each.name != split]
+    solved = SolvedStream(recipe, encoder, split=split, seed=seed, held_out=HeldOut(hold_out(recipe, others)))
+    return StepsSource([solved], MixtureSchedule((((0, Fraction(1)),),), batch_size, seed), solved.num_equations)

@@ -4,10 +4,10 @@ import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
-from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.whole_equations import read_equations
 from eqstream.seq2seq.analysis.edge_cases import EdgeCase, list_edge_cases, list_twins, swap_sides
 from eqstream.seq2seq.analysis.examples import find_questions, is_from_stream
 from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, Seen
@@ -65,12 +65,12 @@ def _find_seen(trained: TrainedModel, cases: list[EdgeCase]) -> dict[str, Seen]:
 def _find_trained(trained: TrainedModel, directory: str, manifest: Manifest, questions: set[str]) -> set[str]:
     train_split = trained.sections.training.train_split
     if not is_from_stream(trained):
-        return find_questions(read_split(directory, manifest, train_split), questions)
+        return find_questions(read_equations(directory, manifest, train_split), questions)
     # A stream may have given everything but what other splits hold, and their twins.
     held_out: set[str] = set()
     for split in manifest.splits:
         if split != train_split:
-            held_out |= find_questions(read_split(directory, manifest, split), questions)
+            held_out |= find_questions(read_equations(directory, manifest, split), questions)
     if manifest.recipe.commuted != "ignore":
         held_out = held_out.union(*map(list_twins, held_out))
     return questions - held_out

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
-from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.loading.whole_equations import read_equations
 from eqstream.data.streams.unseen import unseen_equations
 from eqstream.seq2seq.runs.split_roles import SplitRoles, roles_of_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel
@@ -113,7 +113,7 @@ def _choose_split(
         about=about,
         total=manifest.splits[name].num_equations,
         is_sample=not split.rest,
-        read=lambda: read_split(directory, manifest, name),
+        read=lambda: read_equations(directory, manifest, name),
     )
 
 
@@ -123,8 +123,11 @@ def _is_own(trained: TrainedModel, manifest: Manifest) -> bool:
 
 
 def is_from_stream(trained: TrainedModel) -> bool:
-    """Returns whether a model was trained on the endless stream of its split instead of the split's files."""
-    return trained.sections.training.source == "fresh"
+    """Returns whether a model may have seen whatever its split may take from, not only the equations of the split.
+
+    So it is if it was trained on the endless stream of the split, or on solutions, whose lines are other equations.
+    """
+    return trained.sections.training.source == "fresh" or trained.sections.codec.steps
 
 
 def find_questions(blocks: Iterator[EquationColumns], questions: set[str]) -> set[str]:

@@ -135,8 +135,6 @@ def _check_steps(model: ArchitectureRecipe, training: TrainingRecipe) -> None:
         for number, source in enumerate(training.mixture):
             if (source.source or training.source) != "fresh" and source.recipe is None:
                 raise UserError(f"`codec.steps` needs `source: fresh` or a `recipe` in `training.mixture.{number}`")
-    elif training.source != "fresh":
-        raise UserError("`codec.steps` needs `training.source: fresh`")
     if training.weights is not None:
         raise UserError("`codec.steps` does not go with `training.weights`, which weigh whole equations")
 
@@ -182,6 +180,7 @@ class ModelRecipe:
         """
         sections = cls.from_dict(recipe.sections)
         sections.check_space(recipe.space)
+        sections.check_examples(recipe, is_dataset=False)
         return sections
 
     def check_space(self, space: SpaceRecipe) -> None:
@@ -194,6 +193,22 @@ class ModelRecipe:
             check_regression_space(self.model, space)
         if isinstance(self.model, TransformerRecipe):
             check_transformer_space(self.model, space)
+
+    def check_examples(self, recipe: Recipe, *, is_dataset: bool = True) -> None:
+        """Refuses examples that are equations where they should be steps, and the other way round.
+
+        Args:
+            recipe: of the examples.
+            is_dataset: whether they are those of a dataset to train on, which need a codec for them.
+
+        Raises:
+            UserError: with the key that must be another one.
+        """
+        training = self.training
+        if is_dataset and recipe.steps is not None and not self.codec.steps:
+            raise UserError("`steps` of the dataset needs `codec.steps: true`: its examples are lines of solutions")
+        if self.codec.steps and recipe.steps is None and not training.mixture and training.source != "fresh":
+            raise UserError("`codec.steps` needs `training.source: fresh`, or a dataset with `steps: true`")
 
     @classmethod
     def from_dict(cls, sections: dict[str, Any]) -> "ModelRecipe":

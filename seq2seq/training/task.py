@@ -96,6 +96,7 @@ def prepare(
     training = sections.training
     manifest = load_manifest(data_directory)
     check_same_space(recipe, manifest)
+    sections.check_examples(manifest.recipe)
     sources = load_sources(training, data_directory, manifest)
     own = own_source(training, data_directory, manifest)
     codec = make_codec([own, *sources], sections.codec)

@@ -58,7 +58,8 @@ def mix_sources(
     """
     weights = None if recipe.weights is None else [_count_weights(recipe, recipe.weights, source) for source in sources]
     held_out: Sequence[HeldOut | None]
-    if codec.options.steps:
+    is_solved = codec.options.steps and all(source.is_fresh for source in sources)
+    if is_solved:
         held_out = [find_all_held_out(sources, own=own)] * len(sources)
     else:
         held_out = find_held_out(sources, others=[own], also_trained=[own.split])
@@ -66,7 +67,7 @@ def mix_sources(
 
     def narrow(stage: StageRecipe | None) -> ExampleSource:
         where = None if stage is None else stage.to_where()
-        if codec.options.steps:
+        if is_solved:
             streams = [each.open_solved(where) for each in examples if isinstance(each, FreshExamples)]
             return _solve(recipe, sources, streams, own=own)
         opened = [each.open(where) for each in examples]

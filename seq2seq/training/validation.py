@@ -1,14 +1,17 @@
 """The fixed sample on which the best epoch of a training is chosen."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
+from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.loading.token_table import TokenTable
+from eqstream.data.loading.whole_equations import read_equations
 from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.recipe import Recipe, SpaceRecipe
 from eqstream.data.reference.parsing import parse
@@ -81,9 +84,30 @@ def load_validation_sample(
     """
     if split is None:
         return _load_spare(recipe, codec, data_recipe=manifest.recipe, fingerprint=manifest.fingerprint)
+    if manifest.recipe.steps is not None:
+        return _load_equations(recipe, split, codec, data_directory, manifest)
     whole = load_tokens(data_directory, split, codec, manifest=manifest, storage=recipe.storage)
     chosen = np.arange(min(recipe.validation_examples, len(whole)))
     return whole.take(Permutation(len(whole), derive_seed(recipe.seed, "validation")).forward(chosen))
+
+
+def _load_equations(
+    recipe: TrainingRecipe, split: str, codec: Codec, data_directory: str | Path, manifest: Manifest
+) -> TokenTable:
+    """Returns the first equations of a split whose files hold steps; their order is random."""
+    blocks: list[EquationColumns] = []
+    num_left = recipe.validation_examples
+    for block in read_equations(data_directory, manifest, split):
+        blocks.append(block.take(slice(0, num_left)))
+        num_left -= len(blocks[-1])
+        if not num_left:
+            break
+    return _encode(blocks, codec)
+
+
+def _encode(blocks: Sequence[EquationColumns], codec: Codec) -> TokenTable:
+    questions = np.concatenate([codec.encode_questions(block.question) for block in blocks])
+    return TokenTable(questions, np.concatenate([codec.encode_answers(block.answer) for block in blocks]), {})
 
 
 def to_steps(table: TokenTable, codec: Codec, space: SpaceRecipe) -> TokenTable:
@@ -118,6 +142,10 @@ def _load_spare(recipe: TrainingRecipe, codec: Codec, *, data_recipe: Recipe, fi
         f"add a split with the `where` of `{train}` to the recipe and build it anew, "
         "or name one by `training.validation_split`"
     )
+    if codec.options.steps and recipe.source != "fresh":
+        raise UserError(
+            f"no split to choose the best epoch on: {why}, and equations of no split may be lines of solutions; {cure}"
+        )
     if recipe.source == "fresh":
         raise UserError(
             f"no split to choose the best epoch on: {why}, and a fresh stream trains on all the rest; {cure}"
@@ -128,6 +156,4 @@ def _load_spare(recipe: TrainingRecipe, codec: Codec, *, data_recipe: Recipe, fi
     blocks = spare_equations(data_recipe, train, recipe.validation_examples)
     if not blocks:
         raise UserError(f"no split to choose the best epoch on: {why}, and `{train}` leaves no equation over; {cure}")
-    questions = np.concatenate([codec.encode_questions(block.question) for block in blocks])
-    answers = np.concatenate([codec.encode_answers(block.answer) for block in blocks])
-    return TokenTable(questions, answers, {})
+    return _encode(blocks, codec)

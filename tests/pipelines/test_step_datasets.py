@@ -72,7 +72,7 @@ def test_what_is_built_is_what_was_previewed_is_described_and_is_valid(built):
     assert all(split.steps.is_exact for split in previewed.splits)
     described = describe(built)
     assert {name: split.num_steps for name, split in described.splits.items()} == counts
-    assert sum(split.num_steps_left_out for split in described.splits.values()) == left_out
+    assert sum(split.num_steps_left_out or 0 for split in described.splits.values()) == left_out
     assert described.num_steps == sum(counts.values())
     assert described.num_equations == 260
     assert described.format_version == 3

@@ -1,15 +1,24 @@
 import json
 
+import numpy as np
 import pytest
 
+from eqstream import open_dataset
+from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
+from eqstream.data.loading.codec import Codec
+from eqstream.data.recipe import Recipe
+from eqstream.data.reference.evaluation import evaluate as evaluate_tree
+from eqstream.data.reference.parsing import parse
 from eqstream.pipelines.build import build
 from eqstream.seq2seq import evaluate as evaluate_module
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.evaluate import evaluate
 from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.train import train
-from tests.brute_force import make_recipe
+from eqstream.seq2seq.training.training_source import make_source
+from eqstream.seq2seq.training.validation import load_validation_sample
+from tests.brute_force import make_recipe, pick
 from tests.loaded_models import load_models_once
 from tests.untrained_run import make_untrained_run
 
@@ -76,7 +85,7 @@ def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
             {"model": {"kind": "transformer"}},
             "`codec.steps` needs `model.kind: transformer` with `model.places: pairs`",
         ),
-        ({"training": {}}, "`codec.steps` needs `training.source: fresh`"),
+        ({"training": {}}, "`codec.steps` needs `training.source: fresh`, or a dataset with `steps: true`"),
         (
             {"training": {"source": "fresh", "mixture": [{}, {"source": "shards"}]}},
             "`codec.steps` needs `source: fresh` or a `recipe` in `training.mixture.1`",
@@ -98,3 +107,67 @@ def test_what_does_not_go_with_steps_is_refused(change, line):
     with pytest.raises(UserError) as raised:
         ModelRecipe.from_recipe(recipe)
     assert str(raised.value) == line
+
+
+@pytest.fixture(scope="module")
+def step_data(tmp_path_factory):
+    """A dataset whose examples are steps, and a recipe that trains on its files."""
+    directory = tmp_path_factory.mktemp("records") / "data"
+    training = {"epochs": 1, "batch_size": 16, "validation_examples": 16}
+    recipe = make_recipe(SPACE, SPLITS, steps={"line_length": 24}, codec=CODEC, model=MODEL, training=training)
+    build(recipe, directory)
+    return recipe, directory
+
+
+def test_batches_are_the_steps_of_the_files_and_the_sample_is_of_whole_equations(step_data):
+    recipe, directory = step_data
+    sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(directory)
+    codec = Codec.for_dataset(manifest, sections.codec)
+    source = make_source(sections.training, codec, data_directory=directory, manifest=manifest)
+    assert source.num_examples == manifest.splits["train"].num_steps
+    (table,) = source.examples.read([np.arange(source.num_examples)])
+    rows = list(open_dataset(directory).equations("train"))
+    assert codec.decode_questions(table.questions) == [row.question for row in rows]
+    assert codec.decode_answers(table.answers) == [row.answer for row in rows]
+    sample = load_validation_sample(sections.training, "test", codec, data_directory=directory, manifest=manifest)
+    questions = codec.decode_questions(sample.questions)
+    assert questions == pick(Recipe.from_dict({**recipe.to_dict(), "steps": None}))["test"][:16]
+    assert codec.decode_answers(sample.answers) == [str(eval_sum(question)) for question in questions]
+
+
+def eval_sum(question):
+    return evaluate_tree(parse(question), "exact")
+
+
+def test_equations_of_no_split_are_no_validation(step_data):
+    recipe, directory = step_data
+    sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(directory)
+    codec = Codec.for_dataset(manifest, sections.codec)
+    with pytest.raises(UserError) as raised:
+        load_validation_sample(sections.training, None, codec, data_directory=directory, manifest=manifest)
+    assert str(raised.value) == (
+        "no split to choose the best epoch on: `test` is held out by `where`, and equations of no split may be lines of "
+        "solutions; add a split with the `where` of `train` to the recipe and build it anew, or name one by "
+        "`training.validation_split`"
+    )
+
+
+def test_a_dataset_of_steps_needs_a_codec_of_lines(step_data, tmp_path):
+    recipe, directory = step_data
+    whole = make_recipe(SPACE, SPLITS, model=MODEL)
+    with pytest.raises(UserError) as raised:
+        train(whole, directory, tmp_path / "run", report=lambda _: None)
+    assert str(raised.value) == "`steps` of the dataset needs `codec.steps: true`: its examples are lines of solutions"
+    short = Recipe.from_dict({**recipe.to_dict(), "codec": {**CODEC, "line_length": 20}})
+    with pytest.raises(UserError) as raised:
+        train(short, directory, tmp_path / "run", report=lambda _: None)
+    assert str(raised.value) == "questions have up to 24 characters, and `codec.line_length` is 20: raise it"
+
+
+@pytest.mark.slow
+def test_a_model_trained_on_files_of_steps_is_judged_on_whole_equations(step_data, tmp_path):
+    recipe, directory = step_data
+    train(recipe, directory, tmp_path / "run", report=lambda _: None)
+    report = evaluate(tmp_path / "run", report=lambda _: None)
+    assert (report.num_examples, report.split) == (40, "test")
+    assert evaluate(tmp_path / "run", unseen=True, report=lambda _: None).num_examples == 40
