@@ -125,7 +125,7 @@ def test_batches_are_the_steps_of_the_files_and_the_sample_is_of_whole_equations
     codec = Codec.for_dataset(manifest, sections.codec)
     source = make_source(sections.training, codec, data_directory=directory, manifest=manifest)
     assert source.num_examples == manifest.splits["train"].num_steps
-    (table,) = source.examples.read([np.arange(source.num_examples)])
+    (table,) = source._examples.read([np.arange(source.num_examples)])
     rows = list(open_dataset(directory).equations("train"))
     assert codec.decode_questions(table.questions) == [row.question for row in rows]
     assert codec.decode_answers(table.answers) == [row.answer for row in rows]
@@ -146,8 +146,8 @@ def test_equations_of_no_split_are_no_validation(step_data):
     with pytest.raises(UserError) as raised:
         load_validation_sample(sections.training, None, codec, data_directory=directory, manifest=manifest)
     assert str(raised.value) == (
-        "no split to choose the best epoch on: `test` is held out by `where`, and equations of no split may be lines of "
-        "solutions; add a split with the `where` of `train` to the recipe and build it anew, or name one by "
+        "no split to choose the best epoch on: `test` is held out by `where`, and equations of no split may be lines "
+        "of solutions; add a split with the `where` of `train` to the recipe and build it anew, or name one by "
         "`training.validation_split`"
     )
 
