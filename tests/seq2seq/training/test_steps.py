@@ -154,7 +154,7 @@ def test_equations_of_no_split_are_no_validation(step_data):
 
 def test_a_dataset_of_steps_needs_a_codec_of_lines(step_data, tmp_path):
     recipe, directory = step_data
-    whole = make_recipe(SPACE, SPLITS, model=MODEL)
+    whole = make_recipe(SPACE, SPLITS, codec={"reverse_answer": True}, model=MODEL)
     with pytest.raises(UserError) as raised:
         train(whole, directory, tmp_path / "run", report=lambda _: None)
     assert str(raised.value) == "`steps` of the dataset needs `codec.steps: true`: its examples are lines of solutions"
