@@ -60,7 +60,7 @@ def test_every_flipped_byte_of_a_tfrecord_file_is_found_even_if_the_manifest_swe
     manifest = load_manifest(str(dataset_dir))
     split, info = manifest.list_shards()[0]
     info = dataclasses.replace(info, num_equations=2)
-    place = ShardPlace(directory=str(dataset_dir), recipe=manifest.recipe, split=split, info=info)
+    place = ShardPlace(directory=str(dataset_dir), recipe=manifest.recipe, split=split, info=info, first_record=0)
     path = tfrecord(dataset_dir)
     contents = path.read_bytes()
     report, _ = check_shard(place, None, max_findings=1)
