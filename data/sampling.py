@@ -34,7 +34,7 @@ class Balance:
     of each number of terms, and among those of one number of terms as many of each number of digits.
 
     Of two operands, hard cases make kinds, too: `longest_carry_chain` or `zero_borrows`: how long, or how many;
-    `equal_operands`: ``true`` or ``false``; and of any number of them `repeated_digits`: how many. See `Where`.
+    `equal_operands`: ``equal`` or ``unequal``; and of any number of them `repeated_digits`: how many. See `Where`.
 
     `weights` gives some kinds more than others, by key and value: with ``{terms: {2: 3}}`` equations of two terms
     are three times as many as those of three. Kinds that are not named weigh 1. Operators are named as often as they
@@ -52,7 +52,7 @@ class Balance:
         if not isinstance(value, dict) or not isinstance(value.get("weights"), dict):
             return value
         weights = {
-            key: {str(kind).lower(): weight for kind, weight in kinds.items()} if isinstance(kinds, dict) else kinds
+            key: {str(kind): weight for kind, weight in kinds.items()} if isinstance(kinds, dict) else kinds
             for key, kinds in value["weights"].items()
         }
         return {**value, "weights": weights}
@@ -68,7 +68,7 @@ class Balance:
                 raise UserError(f"`weights` must be of keys in `balance` other than `tree`, got `{key}`")
             for kind, weight in kinds.items():
                 if not _is_known(key, kind):
-                    example = {"operators": "++*", "equal_operands": "true"}.get(key, "2")
+                    example = {"operators": "++*", "equal_operands": "equal"}.get(key, "2")
                     raise UserError(f"`weights.{key}` must name kinds such as `{example}`, got `{kind}`")
                 if exact(weight) <= 0:
                     raise UserError(f"`weights.{key}.{kind}` must be above 0, got {weight}")
@@ -87,4 +87,4 @@ def _is_known(key: str, kind: str) -> bool:
     """Returns whether a kind of a key, as a recipe names it, may exist."""
     if key == "operators":
         return kind == "".join(sorted(kind, key=OPERATORS.find))
-    return kind in ("true", "false") if key == "equal_operands" else kind.isdecimal()
+    return kind in ("equal", "unequal") if key == "equal_operands" else kind.isdecimal()

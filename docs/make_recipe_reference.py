@@ -187,7 +187,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "balance": "what makes a kind, always in this order; operators by how often each occurs, `tree` up to "
         "commuting",
         "weights": 'of kinds, by keys of `balance`, such as `{terms: {2: 3}, operators: {"++*": 0.5}, equal_operands: '
-        "{true: 0.1}}`; others weigh 1",
+        "{equal: 0.1}}`; others weigh 1",
     },
     SplitRecipe: {
         "name": "lower-case letters, digits and `_`",

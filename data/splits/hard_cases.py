@@ -73,4 +73,7 @@ def _list_patterns(sampling: Balance, section: Section) -> Iterator[tuple[dict[s
             yield values, pattern
             continue
         for is_equal in (False, True):
-            yield {**values, "equal_operands": str(is_equal).lower()}, dataclasses.replace(pattern, is_equal=is_equal)
+            yield (
+                {**values, "equal_operands": "equal" if is_equal else "unequal"},
+                dataclasses.replace(pattern, is_equal=is_equal),
+            )

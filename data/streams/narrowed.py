@@ -27,6 +27,8 @@ from eqstream.data.streams.shared_equations import HeldOut
 _MOST_HELD_OUT = 1 << 26
 # Positions that are looked at to estimate the number of equations at all of them: more until so many are found.
 _FIRST_LOOK, _LAST_LOOK = 1 << 20, 1 << 26
+# Of each of many sources: their first looks are one all together.
+_LEAST_LOOK = 1 << 14
 _ENOUGH_FOUND = 1000
 _ENDS = ((max, "min"), (min, "max"))
 # No equation meets it.
@@ -66,7 +68,9 @@ def narrow_ranges(
     twins = TwinFinder(found.space, recipe.commuted)
     is_omitted = _join([_find_taken(found), _find_held_out(held_out, found.space.decimals)])
     ranges: list[SourceRanges] = []
-    for source in list_sources(dataclasses.replace(recipe, splits=(alone,)), found.space, twins):
+    sources = list_sources(dataclasses.replace(recipe, splits=(alone,)), found.space, twins)
+    first_look = max(_FIRST_LOOK // max(len(sources), 1), _LEAST_LOOK)
+    for source in sources:
         enumeration = Enumeration(
             found.space,
             SectionUnion(source.sections),
@@ -77,7 +81,7 @@ def narrow_ranges(
             block_size=block_size or BLOCK_SIZE,
         )
         if enumeration.size:
-            num_equations = _estimate(enumeration)
+            num_equations = _estimate(enumeration, first_look)
             ranges.append(
                 SourceRanges(enumeration=enumeration, source=source, own=None, taken=(), num_equations=num_equations)
             )
@@ -135,12 +139,15 @@ def _rank(space: SectionUnion, classes: TwinClasses) -> np.ndarray:
     return space.rank(classes.shapes, classes.shape_places, classes.operands)
 
 
-def _estimate(enumeration: Enumeration) -> int:
-    """Returns the number of equations of an enumeration; exact where it has few positions or keeps all."""
+def _estimate(enumeration: Enumeration, first_look: int) -> int:
+    """Returns the number of equations of an enumeration; exact where it has few positions or keeps all.
+
+    It is estimated from the first positions, `first_look` of them or more.
+    """
     size = enumeration.size
     if enumeration.keeps_all:
         return size
-    looked_at, num_found, stop = 0, 0, min(_FIRST_LOOK, size)
+    looked_at, num_found, stop = 0, 0, min(first_look, size)
     while looked_at < stop:
         num_found += enumeration.count(looked_at, stop)
         looked_at = stop

@@ -54,11 +54,11 @@ def test_shares_of_hard_cases_are_shown():
     recipe = make_recipe(
         space={"operands": {"min": 0, "max": 999}, "operators": "+"},
         splits=[{"name": "train", "count": 4000}, {"name": "test", "count": 400}],
-        sampling={"balance": ["longest_carry_chain", "equal_operands"], "weights": {"equal_operands": {True: 0.25}}},
+        sampling={"balance": ["longest_carry_chain", "equal_operands"], "weights": {"equal_operands": {"equal": 0.25}}},
     )
     train, test = preview(recipe).splits
     # Chains of equal operands have one place at most, as the sum of equal digits is not nine.
-    expected = "longest_carry_chain 0 25 %, 1 25 %, 2 25 %, 3 25 %; equal_operands false 92.2 %, true 7.8 %"
+    expected = "longest_carry_chain 0 25 %, 1 25 %, 2 25 %, 3 25 %; equal_operands equal 7.8 %, unequal 92.2 %"
     assert (train.shares.to_text(), test.shares.to_text()) == (expected, expected)
 
 

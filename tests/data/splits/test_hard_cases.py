@@ -21,7 +21,7 @@ def kind_of(equation, keys) -> tuple:
         "digits": equation.digits,
         "longest_carry_chain": written.longest_carry_chain,
         "zero_borrows": written.zero_borrows,
-        "equal_operands": has_equal_operands(equation.tree),
+        "equal_operands": "equal" if has_equal_operands(equation.tree) else "unequal",
         "repeated_digits": count_repeated(equation.tree),
     }
     return tuple(kinds[key] for key in keys)
@@ -35,7 +35,7 @@ HARD = {"operands": {"min": 0, "max": 104}, "operators": "+-"}
     [
         (["digits", "longest_carry_chain", "equal_operands"], {}),
         (["operators", "zero_borrows"], {"zero_borrows": {0: 3}}),
-        (["equal_operands", "repeated_digits"], {"equal_operands": {True: 2}}),
+        (["equal_operands", "repeated_digits"], {"equal_operands": {"equal": 2}}),
     ],
     ids=["chains", "borrows", "repeated"],
 )
