@@ -21,7 +21,7 @@ help:
 	@echo 'make demo       build, train and evaluate three-digit additions (out/demo), and ask shipped models; run again, it'
 	@echo '                goes on where it was interrupted, and begins anew with DEMO=--overwrite'
 	@echo 'make test       the tests'
-	@echo 'make test-slow  the tests that take minutes, and ten times as many examples of each property'
+	@echo 'make test-slow  the tests that take minutes, and ten times as many examples of each property or more'
 	@echo 'make coverage   the tests with branch coverage; fails below the floor in pyproject.toml'
 	@echo 'make lint       ruff format --check, ruff check, pyright'
 	@echo 'make format     ruff format and the safe fixes'

@@ -80,7 +80,19 @@ RECIPES = {
 
 
 # What differs from another one in the kind of numbers alone: `checks/bulk` has these, too.
-SLOW = {"minus", "exact decimals", "quotient", "fraction", "decimals", "compact", "bounded", "ignore", "tfrecord"}
+SLOW = {
+    "rounded",
+    "parquet",
+    "minus",
+    "exact decimals",
+    "quotient",
+    "fraction",
+    "decimals",
+    "compact",
+    "bounded",
+    "ignore",
+    "tfrecord",
+}
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_every_step_is_displayed(finished, display):
     assert display.calls == [("begin", [NUM_STEPS] * 3, 0), *steps, "end"]
 
 
-# The training that Ctrl-C stops within it goes on with the same weights, too.
+# The training that dies in `training/test_resume.py` goes on with the same weights, too.
 @pytest.mark.slow
 def test_the_same_recipe_gives_the_same_weights_bit_for_bit(finished, dataset, tmp_path):
     """Also where Ctrl-C comes too late: at the end of the last epoch."""
@@ -279,7 +279,7 @@ def die(*arguments, **options):
 
 
 # One on a mixture, in `training/test_mixtures.py`, is killed within an epoch always.
-# The end of an epoch is where the one that Ctrl-C stops goes on.
+# The end of an epoch is where the one that Ctrl-C stops is left.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "nums_steps",
@@ -313,7 +313,8 @@ def test_a_training_that_saves_each_epoch_alone_resumes_from_the_last_one(
     assert_same_state(finished[0], tmp_path / "run")
 
 
-def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path):
+@pytest.mark.parametrize("is_resumed", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path, is_resumed):
     lines, is_announced = [], threading.Event()
 
     def interrupt(line):
@@ -325,6 +326,8 @@ def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path):
         elif line.startswith("stopping"):
             is_announced.set()
 
+    random.seed(5)
+    np.random.seed(5)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(
         TrainingInterruptedError, match=r"^training interrupted at epoch 2, step 0, its state is saved$"
@@ -332,13 +335,15 @@ def test_ctrl_c_saves_where_it_was(finished, dataset, tmp_path):
         train(recipe_with(), dataset, tmp_path / "run", report=interrupt)
     assert lines[-1] == "stopping after this step (Ctrl-C again: at once)"
     assert signal.getsignal(signal.SIGINT) is before
-    random.seed(5)
-    np.random.seed(5)
-    train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
-    assert_same_state(finished[0], tmp_path / "run")
     # The generators of the caller are not the training's.
     assert random.random() == random.Random(5).random()
     assert np.random.random() == np.random.RandomState(5).random()
+    progress = state_of(tmp_path / "run")[1]
+    assert (progress["epoch"], progress["step"]) == (1, 0)
+    assert progress["rows"] == state_of(finished[0])[1]["rows"][:1]
+    if is_resumed:
+        train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
+        assert_same_state(finished[0], tmp_path / "run")
 
 
 def test_each_epoch_is_one_line_that_tells_training_from_validation(finished):

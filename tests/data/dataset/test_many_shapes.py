@@ -149,10 +149,10 @@ DIGESTS = [
 ]
 
 
-# One of each way of dividing, of chains and of trees too many to list, and all that splits and operands may ask for.
+# One of each way of dividing, of chains and of trees, and all that splits and operands may ask for.
 QUICK = {
     *("five-terms-fractions", "four-terms-exact", "five-terms-decimal", "chains-quotient"),
-    *("hashed", "conditions", "huge-operands", "balanced-division", "eight-terms"),
+    *("hashed", "conditions", "huge-operands", "balanced-division"),
 }
 
 

@@ -236,8 +236,11 @@ def test_pads_are_vectors_of_zeros_if_the_recipe_says_so(pad_vector, embedding):
 @pytest.mark.parametrize(
     "architecture",
     [
-        *("transformer deep", "transformer pairs"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("transformer", "transformer relative")),
+        "transformer pairs",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("transformer", "transformer deep", "transformer relative")
+        ),
     ],
 )
 def test_the_transformer_does_not_depend_on_padding(architecture):

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from eqstream.seq2seq.config.architectures import TransformerRecipe
 from eqstream.seq2seq.models.registry import make_model
@@ -59,6 +60,7 @@ def test_use_moves_nothing_and_a_model_without_it_draws_nothing():
     assert np.array_equal(model(inputs_of(model), training=False), other(inputs_of(model), training=False))
 
 
+@pytest.mark.slow
 def test_a_training_that_goes_on_moves_as_it_would_have_done(tmp_path):
     model = make()
     model.compile(keras.optimizers.Adam(), model.make_loss(), metrics=model.make_metrics(mask_pads=True))

@@ -44,8 +44,12 @@ def recipe_with(**training):
 @pytest.mark.parametrize(
     ("kind", "policy"),
     [
-        # Each kind with one of the two, in turn; with the other it is slow.
-        pytest.param(kind, policy, marks=() if number % 2 == place else pytest.mark.slow)
+        # A recurrent one and a transformer with one of the two each; the others are slow.
+        pytest.param(
+            kind,
+            policy,
+            marks=() if number % 2 == place and kind in ("attention", "transformer") else pytest.mark.slow,
+        )
         for number, kind in enumerate(SMALL)
         for place, policy in enumerate(["mixed_bfloat16", "mixed_float16"])
     ],

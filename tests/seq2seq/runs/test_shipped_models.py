@@ -48,10 +48,7 @@ def test_a_shipped_model_is_small_and_says_how_it_was_judged(model):
 # Another test asks the smallest one.
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=() if name in ("arithmetic-4", "addition-60digits") else pytest.mark.slow)
-        for name in QUESTIONS
-    ],
+    [pytest.param(name, marks=() if name == "arithmetic-4" else pytest.mark.slow) for name in QUESTIONS],
 )
 def test_a_shipped_model_answers(name):
     (model,) = [each for each in MODELS if each.name == name]
