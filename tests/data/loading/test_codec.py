@@ -1,4 +1,3 @@
-import itertools
 import re
 
 import numpy as np
@@ -10,6 +9,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec import CODEC_VERSION, Codec, CodecOptions
 from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD, START
+from tests.data.loading.codec_options import ALL_OPTIONS
 from tests.recipes import ADDITION, make_texts
 
 MIXED = make_texts(
@@ -21,22 +21,6 @@ MIXED = make_texts(
     terms={"min": 1, "max": 3},
     division="decimal",
 )
-ALL_OPTIONS = [
-    CodecOptions(padding=padding, zero_padding=zeros, reverse_question=question, reverse_answer=answer, spaces=spaces)
-    for padding, zeros, question, answer, spaces in itertools.product(
-        ("left", "right"), (False, True), (False, True), (False, True), ("keep", "drop")
-    )
-] + [
-    CodecOptions(
-        answer_padding="left", end_question=True, padding=padding, zero_padding=zeros, **reversal, spaces=spaces
-    )
-    for padding, zeros, reversal, spaces in (
-        ("right", False, {}, "keep"),
-        ("left", False, {"reverse_question": True, "reverse_answer": True}, "drop"),
-        ("right", True, {"reverse_answer": True}, "drop"),
-        ("left", True, {}, "keep"),
-    )
-]
 
 
 @pytest.mark.parametrize("options", ALL_OPTIONS)

@@ -1,6 +1,5 @@
 """The width of questions: enough for every equation of a space, and never more, against listings by hand."""
 
-import itertools
 import re
 
 import pytest
@@ -9,27 +8,12 @@ from hypothesis import strategies as st
 
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.token_alphabet import PAD
 from eqstream.data.reference.parsing import render
 from tests.brute_force import list_chains, list_numbers, list_trees, make_recipe
+from tests.data.loading.codec_options import ALL_OPTIONS
 
-ALL_OPTIONS = [
-    CodecOptions(padding=padding, zero_padding=zeros, reverse_question=question, reverse_answer=answer, spaces=spaces)
-    for padding, zeros, question, answer, spaces in itertools.product(
-        ("left", "right"), (False, True), (False, True), (False, True), ("keep", "drop")
-    )
-] + [
-    CodecOptions(
-        answer_padding="left", end_question=True, padding=padding, zero_padding=zeros, **reversal, spaces=spaces
-    )
-    for padding, zeros, reversal, spaces in (
-        ("right", False, {}, "keep"),
-        ("left", False, {"reverse_question": True, "reverse_answer": True}, "drop"),
-        ("right", True, {"reverse_answer": True}, "drop"),
-        ("left", True, {}, "keep"),
-    )
-]
 SPACES = [
     {"operands": {"min": 0, "max": 12}},
     {"operands": {"min": 8, "max": 11}, "spacing": False},
