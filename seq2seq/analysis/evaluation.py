@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -108,7 +108,7 @@ def evaluate_examples(
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class _Counts:
     """What was counted of all blocks; `sum_of_squares` is 0 unless the model is a regression.
 
@@ -116,11 +116,18 @@ class _Counts:
     """
 
     tables: TableTally
-    mistakes: MistakeTally
-    num_right: int
-    num_right_tokens: int
-    sum_of_squares: float
-    commuting: CommutingCount | None
+    mistakes: MistakeTally = field(default_factory=MistakeTally)
+    num_right: int = 0
+    num_right_tokens: int = 0
+    sum_of_squares: float = 0.0
+    commuting: CommutingCount | None = None
+
+    def add(self, block: AnsweredBlock) -> None:
+        """Counts a block, all but its squares and its commuted questions, for which the model is asked again."""
+        self.tables.add(block.examples, block.is_right)
+        self.mistakes.add(block.examples.answer.lengths, block.wrong)
+        self.num_right += int(block.is_right.sum())
+        self.num_right_tokens += int((block.tokens == block.expected).sum())
 
 
 def _count(
@@ -131,30 +138,18 @@ def _count(
     on_batch: Callable[[int], None] | None,
     on_block: Callable[[AnsweredBlock], object],
 ) -> _Counts:
-    tables, mistakes = TableTally(trained.recipe.space), MistakeTally()
-    num_right, num_right_tokens, squares = 0, 0, 0.0
-    commuting: CommutingCount | None = None
+    counts = _Counts(tables=TableTally(trained.recipe.space))
     for number, examples in enumerate(blocks):
         block = _answer(trained, decoder, examples, on_batch=on_batch)
         if number == 0:
             # Enough for a share.
-            commuting = count_commuting(
+            counts.commuting = count_commuting(
                 trained.codec, decoder, examples=examples, tokens=block.tokens, is_right=block.is_right
             )
-        tables.add(examples, block.is_right)
-        mistakes.add(examples.answer.lengths, block.wrong)
-        num_right += int(block.is_right.sum())
-        num_right_tokens += int((block.tokens == block.expected).sum())
-        squares += _sum_squares(trained, block)
+        counts.add(block)
+        counts.sum_of_squares += _sum_squares(trained, block)
         on_block(block)
-    return _Counts(
-        tables=tables,
-        mistakes=mistakes,
-        num_right=num_right,
-        num_right_tokens=num_right_tokens,
-        sum_of_squares=squares,
-        commuting=commuting,
-    )
+    return counts
 
 
 def _answer(
