@@ -162,8 +162,10 @@ class _PairsOfBox:
         operands = np.empty((2, len(places)), dtype=index_dtype(bound))
         starts = np.array(self._starts, dtype=index_dtype(self.size))
         numbers = np.searchsorted(starts, places.astype(starts.dtype, copy=False), side="right") - 1
-        for number in np.unique(numbers).tolist():
-            rows, part = np.flatnonzero(numbers == number), self.parts[number]
+        for number, part in enumerate(self.parts):
+            rows = np.flatnonzero(numbers == number)
+            if not len(rows):
+                continue
             pair = part.pairs.unrank(places[rows] - self._starts[number])
             for operand, sign, values in zip(operands, part.signs, pair[:: -1 if part.is_swapped else 1], strict=True):
                 operand[rows] = sign * values

@@ -31,7 +31,7 @@ def count_repeated(operands: np.ndarray, scale: int) -> np.ndarray:
     """
     values = np.array([low for low, _ in list_repeated(_largest(operands), scale).intervals], dtype=operands.dtype)
     if not len(values):
-        return np.zeros(operands.shape[1], dtype=np.int64)
+        return np.zeros_like(operands[0], dtype=np.int64)
     places = np.minimum(np.searchsorted(values, operands), len(values) - 1)
     return (values[places] == operands).sum(axis=0).astype(np.int64)
 

@@ -116,9 +116,10 @@ class Section:
         operands = np.empty((self.shapes.num_terms, len(places)), dtype=self._operand_dtype)
         if self.pattern is not None:
             numbers = np.zeros(len(places), dtype=np.int64) if boxes is None else boxes
-            for number in np.unique(numbers).tolist():
+            for number, operand_set in enumerate(self._sets):
                 rows = np.flatnonzero(numbers == number)
-                operands[:, rows] = self._sets[number].unrank(places[rows])
+                if len(rows):
+                    operands[:, rows] = operand_set.unrank(places[rows])
             return operands
         for run in reversed(self._runs):
             low = places

@@ -22,8 +22,8 @@ def measure_carries(first: np.ndarray, second: np.ndarray, is_sum: np.ndarray) -
     for place in range(len(str(upper.max(initial=0)))):
         above, below = (each // _POWERS[place] % _TEN for each in (upper, lower))
         up_to_above, up_to_below = (each % _POWERS[place + 1] for each in (upper, lower))
-        carries = np.where(is_sum, up_to_above + up_to_below >= _POWERS[place + 1], up_to_above < up_to_below)
-        by_itself = np.where(is_sum, above + below >= _TEN, above < below)
+        carries = (is_sum & (up_to_above + up_to_below >= _POWERS[place + 1])) | (~is_sum & (up_to_above < up_to_below))
+        by_itself = (is_sum & (above + below >= _TEN)) | (~is_sum & (above < below))
         zeros += ~is_sum & (above == 0) & (chain > 0)
         chain = np.where(carries, np.where(by_itself, 1, chain + 1), 0)
         longest = np.maximum(longest, chain)
