@@ -22,8 +22,6 @@ from eqstream.seq2seq.runs.askable_spaces import covers
 from eqstream.seq2seq.runs.run_directory import RunDirectory, write_atomically
 
 DIRECTORY = Path(__file__).parents[1] / "trained"
-# Of `run.json`, what says where the training was.
-_PLACES = ("data_directory",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +152,10 @@ def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:
     target = RunDirectory(directory / trained.recipe.name)
     shutil.rmtree(target.path, ignore_errors=True)
     target.reports.mkdir(parents=True)
-    description = {key: value for key, value in trained.description.items() if key not in _PLACES}
-    target.write_description({**description, "data_directory": ""})
+    description = {**trained.description, "data_directory": ""}
+    if "mixture" in description:
+        description["mixture"] = [{**source, "data_directory": None} for source in description["mixture"]]
+    target.write_description(description)
     target.write_codec(trained.codec)
     trained.model.save(target.model_keras, include_optimizer=False)
     for name, report in own.items():
