@@ -76,17 +76,18 @@ def read_question(text: str, space: SpaceRecipe, *others: SpaceRecipe) -> KnownQ
     See `normalize_question` for the spellings. What the space does not contain may be of one of the others.
 
     Raises:
-        NotInSpaceError: no space contains it.
+        NotInSpaceError: no space contains it; the reasons are those of the spaces with its operators, if there are any.
         UserError: `text` is no equation (with the position).
     """
-    refusals: list[NotInSpaceError] = []
+    refusals: list[tuple[SpaceRecipe, NotInSpaceError]] = []
     for each in (space, *others):
         try:
             return _read_question(text, each)
         except NotInSpaceError as error:
-            refusals.append(error)
-    reasons = dict.fromkeys(reason for error in refusals for reason in error.reasons)
-    raise NotInSpaceError(refusals[0].question, *reasons)
+            refusals.append((each, error))
+    operators = set(list_operators(parse(normalize_question(text))))
+    able = [error for each, error in refusals if operators <= set(each.operators)] or [error for _, error in refusals]
+    raise NotInSpaceError(able[0].question, *dict.fromkeys(reason for error in able for reason in error.reasons))
 
 
 def _read_question(text: str, space: SpaceRecipe) -> KnownQuestion:

@@ -83,9 +83,15 @@ def test_bound_on_the_answer_is_one_on_the_number_that_is_written():
 def test_question_may_be_of_any_of_several_spaces():
     spaces = [make_space(operands={"min": 0, "max": high}, operators=signs) for high, signs in ((9, "+"), (99, "-"))]
     assert [read_question(text, *spaces) for text in ("3+4", "44-3")] == [("3 + 4", "7"), ("44 - 3", "41")]
-    message = "none of the spaces contains `44 + 3`: operand 44 is not from 0 to 9; `+` is none of the operators -"
-    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
-        read_question("44 + 3", *spaces)
+    for question, message in (
+        ("44 + 3", "the space does not contain `44 + 3`: operand 44 is not from 0 to 9"),
+        (
+            "4 * 3",
+            "none of the spaces contains `4 * 3`: `*` is none of the operators +; `*` is none of the operators -",
+        ),
+    ):
+        with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+            read_question(question, *spaces)
     with pytest.raises(UserError) as caught:
         read_question("44 +", *spaces)
     assert ";" not in str(caught.value)
