@@ -63,7 +63,7 @@ def measure_carries(left: np.ndarray, right: np.ndarray, result: np.ndarray) -> 
 
     >>> left, right = np.array([999, 555, 1000, 10203]), np.array([1, 555, -1, -304])
     >>> [column.tolist() for column in measure_carries(left, right, left + right)]
-    [[3, 1, 3, 1], [0, 0, 2, 1]]
+    [[3, 1, 3, 2], [0, 0, 2, 2]]
     """
     left, right = abs(left), abs(right)
     larger, smaller = np.maximum(left, right), np.minimum(left, right)

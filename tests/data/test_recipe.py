@@ -106,7 +106,7 @@ def refuse(mapping: dict) -> str:
         ),
         ("splits.0.where.carries.mni", 9, "unknown key `splits.0.where.carries.mni`; did you mean `min`?"),
         ("max", 9, "unknown key `max`; there are `name`, `space`, `splits`, `version`, `description`, `seed`, "
-         "`commuted`, `sampling`, `hash_salt`, `storage`, `codec`, `model`, `training`"),
+         "`commuted`, `sampling`, `hash_salt`, `steps`, `storage`, `codec`, `model`, `training`"),
         ("operators", "+", "unknown key `operators`; did you mean `space.operators`?"),
         ("space.max", 9, "unknown key `space.max`; did you mean `space.operands.max`?"),
         ("storage.zzz", 9, "unknown key `storage.zzz`; there are `formats`, `compression`, `shard_size`"),

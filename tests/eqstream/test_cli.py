@@ -210,7 +210,9 @@ def test_recipes_are_listed_in_groups_with_their_descriptions(monkeypatch, capsy
     groups = [block.splitlines() for block in output.split("\n\n")]
     assert [group[0].endswith(":") for group in groups] == [True] * 3
     lines = [line for group in groups for line in group[1:]]
-    assert [line.split()[0] for line in lines] == sorted(shipped_recipes())
+    assert sorted(line.split()[0] for line in lines) == sorted(shipped_recipes())
+    names = [[line.split()[0] for line in group[1:]] for group in groups]
+    assert names == [sorted(group) for group in names]
     assert [
         {line.split()[0].startswith(prefix) for line in group[1:]}
         for prefix, group in zip(("prior-", "proposed-"), groups[1:], strict=True)

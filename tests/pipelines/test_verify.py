@@ -161,7 +161,7 @@ def test_progress_is_told_of_every_shard_and_equation(dataset_dir):
 
 def test_a_manifest_of_a_newer_format_is_refused(dataset_dir):
     edit_manifest(dataset_dir, lambda manifest: manifest.update(format_version=99), metadata=False)
-    with pytest.raises(UserError, match="has format version 99, this eqstream reads up to 2"):
+    with pytest.raises(UserError, match="has format version 99, this eqstream reads up to 3"):
         verify(dataset_dir)
 
 
