@@ -72,9 +72,11 @@ PARTS = (
         "sampling",
         Balance,
         "As a mapping: takes equally many equations of each kind as far as they reach, one key within the other. A "
-        "build refuses `sampling: balanced` with over 20,000 combinations of shape and operand lengths, and a mapping "
-        "with over 20,000 kinds. It also refuses `operators` and `tree` in `balance` where a number of terms has over "
-        "65,536 shapes; `{balance: [terms, digits]}` works with any number of shapes. Hard cases make kinds, too: "
+        "build refuses a mapping with over 20,000 kinds. Where shapes or trees are too many to list, trees of as many "
+        "equations are taken together: an equation is as likely to have one of them as another, unless division or a "
+        "condition leaves out more of one. Even so `tree` is refused from 14 terms of four operators or 20 of three, "
+        "and without brackets from 1,048,577 shapes. `sampling: balanced` with over 20,000 combinations of shape and "
+        "operand lengths is `{balance: [terms, operators, tree, digits]}` in this way. Hard cases make kinds, too: "
         "`longest_carry_chain` or `zero_borrows`, and `equal_operands`, of two terms, and `repeated_digits`; see "
         "`splits.where`. `{balance: [digits, longest_carry_chain]}` takes equally many sums of each length, and among "
         "those of one length equally many with chains of 0, 1, 2, … places. Each kind is counted exactly and "

@@ -11,7 +11,7 @@ from eqstream.data.space.domains import Domain
 from eqstream.data.space.literals import find_literals
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.space.sections import Section
-from eqstream.data.space.shapes import ShapeColumns, Shapes, ShapeSubset, SpaceFact
+from eqstream.data.space.shapes import ShapeColumns, Shapes, ShapeSubset, SpaceFact, find_operator_sets
 from eqstream.data.space.twins import TwinRules
 
 
@@ -95,8 +95,7 @@ class PreparedSpace:
 
 def _find_terms_and_operators(columns: ShapeColumns) -> np.ndarray:
     terms = np.full(columns.operators.shape[1], columns.num_terms, dtype=np.uint8)
-    bits = np.left_shift(1, columns.operators[1:]).astype(np.uint8)
-    return np.stack([terms, np.bitwise_or.reduce(bits, axis=0)])
+    return np.stack([terms, find_operator_sets(columns)])
 
 
 def prepare_space(recipe: SpaceRecipe) -> PreparedSpace:

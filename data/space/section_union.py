@@ -43,6 +43,21 @@ class SectionUnion:
         """Whether some equations divide."""
         return any(section.has_division for section in self.sections)
 
+    @property
+    def num_equations(self) -> int:
+        """Number of equations with all their twins."""
+        return sum(section.num_equations for section in self.sections)
+
+    @property
+    def is_canonical(self) -> bool:
+        """Whether some sections have canonical shapes alone."""
+        return any(section.subset.is_canonical for section in self.sections)
+
+    @property
+    def largest_class(self) -> int:
+        """A bound of how many of their equations are twins of each other."""
+        return max((section.subset.largest_class for section in self.sections), default=1)
+
     def locate(self, indices: np.ndarray) -> list[Candidates]:
         """Returns the equations at `indices` (n,), in [0, size), by section; rows say which index is whose.
 

@@ -17,7 +17,7 @@ from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.domains import Box, Domain, count_operands, is_in_box
 from eqstream.data.space.patterns import OperandSet, Pattern, find_operands
-from eqstream.data.space.shapes import ShapeColumns, ShapeSubset, TermShapes
+from eqstream.data.space.shapes import OVER, ShapeColumns, ShapeSubset, TermShapes, find_operator_sets
 
 # Numbers below this are int64, and their sums with each other, too.
 _NATIVE = 1 << 62
@@ -83,11 +83,24 @@ class Section:
         return self.num_shapes * self.shape_size
 
     @property
+    def num_equations(self) -> int:
+        """Number of equations with all their twins: larger than `size` where canonical shapes alone are taken."""
+        return self.size if self.box_shapes is not None else self.subset.num_twins * self.shape_size
+
+    @property
     def has_division(self) -> bool:
         """Whether some equations divide."""
+        return any(operators >> OVER for operators in self.count_by_operators())
+
+    def count_by_operators(self) -> dict[int, int]:
+        """Returns the number of equations, with their twins, of each set of operators: a bit for each of ``+-*/``."""
         if self.box_shapes is None:
-            return self.subset.has_division
-        return ShapeSubset(self.shapes, np.unique(self.box_shapes)).has_division
+            return {each: number * self.shape_size for each, number in self.subset.count_by_operators().items()}
+        found: dict[int, int] = {}
+        operators = find_operator_sets(self.shapes.columns(self.box_shapes)).tolist()
+        for each, size in zip(operators, self.box_sizes, strict=True):
+            found[each] = found.get(each, 0) + size
+        return found
 
     def list_boxes(self) -> Iterator[tuple[int, Box]]:
         """Yields the place of a shape with a box, for all of them, in order."""

@@ -8,6 +8,7 @@ twins, is computed from their numbers for all of them together, and looked up in
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -193,6 +194,13 @@ class ShapeSubset:
         shapes: all of them.
         chosen: the places of those that are taken, rising; None for all.
         operators: where `chosen` is None, the operators that those that are taken may have; None for all.
+
+    Attributes:
+        shapes: as given.
+        count: how many are taken.
+        is_canonical: whether those alone are taken of which canonical equations are.
+        largest_class: no more equations of such shapes are twins of each other.
+        num_twins: how many there would be with all their twins, if so; otherwise how many there are.
     """
 
     def __init__(self, shapes: TermShapes, chosen: np.ndarray | None = None, *, operators: str | None = None) -> None:
@@ -202,6 +210,8 @@ class ShapeSubset:
         if operators is not None and operators != shapes.operators:
             self._few = TermShapes(shapes.num_terms, operators, brackets=shapes.brackets)
         self.count: int = self._few.count if chosen is None else len(chosen)
+        self.num_twins, self.is_canonical = self.count, False
+        self.largest_class = 1 << shapes.num_terms - 1
 
     def places(self, numbers: np.ndarray) -> np.ndarray:
         """Returns the place of each shape (n,), given its number among those that are taken."""
@@ -217,11 +227,35 @@ class ShapeSubset:
         return places if self._few is self.shapes else self._few.translate(self.shapes, places)
 
     @property
+    def operators(self) -> str:
+        """The operators that they may have."""
+        return self._few.operators
+
+    @property
     def has_division(self) -> bool:
         """Whether some of them divide."""
+        return any(operators >> OVER for operators in self.count_by_operators())
+
+    def count_by_operators(self) -> dict[int, int]:
+        """Returns how many there are, with their twins, of each set of operators: a bit for each of ``+-*/``."""
         if self._chosen is not None:
-            return bool((self.shapes.columns(self._chosen).operators == OVER).any())
-        return self.shapes.num_terms > 1 and "/" in self._few.operators
+            values, counts = np.unique(find_operator_sets(self.shapes.columns(self._chosen)), return_counts=True)
+            return dict(zip(values.tolist(), counts.tolist(), strict=True))
+        num_places, codes = self.shapes.num_terms - 1, [OPERATORS.index(operator) for operator in self._few.operators]
+        num_trees = count_trees(self.shapes.num_terms) if self.shapes.brackets else 1
+        found: dict[int, int] = {}
+        for size in range(len(codes) + 1):
+            # By inclusion and exclusion: as many operators at each place, but those of which one is missing.
+            signs = ((-1) ** (size - some) * math.comb(size, some) * some**num_places for some in range(size + 1))
+            number = sum(signs) * num_trees
+            if number:
+                found |= {sum(1 << code for code in some): number for some in itertools.combinations(codes, size)}
+        return found
+
+
+def find_operator_sets(columns: ShapeColumns) -> np.ndarray:
+    """Returns the set of operators of each shape, uint8 (n,): a bit for each place in ``+-*/``."""
+    return np.bitwise_or.reduce(np.left_shift(1, columns.operators[1:]).astype(np.uint8), axis=0)
 
 
 class Shapes:

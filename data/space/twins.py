@@ -264,6 +264,41 @@ def swap_sides(
     return shapes.places(trees.roots(), sequences.roots()), result
 
 
+def find_canonical_places(shapes: TermShapes, columns: ShapeColumns) -> np.ndarray:
+    """Returns the place of the shape (n,) that the canonical equations among the twins of each have.
+
+    Args:
+        shapes: the shapes of the space.
+        columns: some of them.
+    """
+    num_terms, num_rows = columns.operators.shape
+    operators, powers = Slots(columns.operators), _powers(num_terms)
+    roots = Slots(np.full((num_terms, num_rows), OPERAND, dtype=np.uint8))
+    texts = Slots(np.full((num_terms, num_rows), _SYMBOLS[OPERAND], dtype=powers.dtype))
+    trees, sequences = (Slots(np.zeros((num_terms, num_rows), dtype=np.int64)) for _ in range(2))
+    bases = shapes.num_operators ** np.arange(num_terms)
+    for left, right, left_size, right_size in columns.steps.nodes(num_rows):
+        operator = operators.get(right)
+        texts_of_sides = texts.get(left), texts.get(right)
+        swapped = operator & 1 == 0
+        if not shapes.brackets:
+            swapped &= roots.get(left) >> 1 > operator >> 1
+        is_later = (texts_of_sides[1] < texts_of_sides[0]).astype(bool)
+        swapped &= (right_size > left_size) | (right_size == left_size) & is_later
+        first_size, second_size = _exchange(swapped, left_size, right_size)
+        first, second = _exchange(swapped, *texts_of_sides)
+        text = _CODE_TO_SYMBOL.astype(powers.dtype).take(operator) * powers.take(2 * (left_size + right_size) - 2)
+        texts.put(left, text + first * powers.take(2 * second_size - 1) + second)
+        roots.put(left, operator)
+        first, second = _exchange(swapped, sequences.get(left), sequences.get(right))
+        digits = shapes.code_to_digit.take(operator)
+        sequences.put(left, (first * shapes.num_operators + digits) * bases.take(second_size - 1) + second)
+        if shapes.brackets:
+            first, second = _exchange(swapped, trees.get(left), trees.get(right))
+            trees.put(left, rank_tree(left_size=first_size, left=first, right_size=second_size, right=second))
+    return shapes.places(trees.roots(), sequences.roots())
+
+
 def _exchange(swapped: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns what stands first and what second once the sides are swapped where that is wanted; (n,) each."""
     return np.where(swapped, right, left), np.where(swapped, left, right)

@@ -13,9 +13,8 @@ from typing import NoReturn
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import SplitRecipe
 from eqstream.data.recipe_values import exact
-from eqstream.data.splits.apportionment import divide_proportionally
 from eqstream.data.splits.equation_counts import SourceCounts
-from eqstream.data.splits.strata import Source, fill_sources
+from eqstream.data.splits.strata import Source, divide_quotas, fill_sources
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def _take_turns(pool: Pool, splits: Sequence[SplitRecipe], sizes: Sequence[int |
         numbers = left
         if size is not None:
             quotas = _make_up(quotas, left, pool.sources)
-            numbers = divide_proportionally(size, quotas) if size else [0] * len(quotas)
+            numbers = divide_quotas(size, quotas, pool.sources) if size else [0] * len(quotas)
             quotas = list(map(sub, quotas, numbers))
         if not sum(numbers):
             raise UserError(f"split `{split.name}` would be empty: {_explain_empty(split, total)}")

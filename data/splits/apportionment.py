@@ -54,9 +54,7 @@ def fill_levels(
     """
     if not levels or not levels[0]:
         return fill_evenly(total, capacities, weights)
-    groups: dict[tuple[str, int], list[int]] = {}
-    for place, path in enumerate(levels):
-        groups.setdefault(path[0], []).append(place)
+    groups = _group(levels)
     sums = [sum(capacities[place] for place in places) for places in groups.values()]
     shares = fill_evenly(total, sums, [weight for _, weight in groups])
     amounts = [0] * len(capacities)
@@ -79,6 +77,8 @@ def divide_proportionally(total: int, amounts: Sequence[int]) -> list[int]:
     [3, 2, 0]
     """
     whole = sum(amounts)
+    if not total:
+        return [0] * len(amounts)
     if total > whole:
         raise ValueError(f"`total` must be at most {whole}, got {total}")
     shares = [total * amount // whole for amount in amounts]
@@ -86,6 +86,37 @@ def divide_proportionally(total: int, amounts: Sequence[int]) -> list[int]:
     for place in by_remainder[: total - sum(shares)]:
         shares[place] += 1
     return shares
+
+
+def divide_levels(total: int, amounts: Sequence[int], levels: Sequence[Sequence[tuple[str, int]]]) -> list[int]:
+    """Returns whole shares of the amounts that add up to `total`: those of groups, then those within each.
+
+    Args:
+        total: at most the sum of the amounts.
+        amounts: to take shares of.
+        levels: for each amount the groups that it is in, from the outermost on; all equally many.
+
+    >>> divide_levels(2, [2, 2, 1, 1, 1, 1], [[("a", 1)]] * 2 + [[("b", 1)]] * 4)
+    [1, 0, 1, 0, 0, 0]
+    """
+    if not levels or not levels[0]:
+        return divide_proportionally(total, amounts)
+    groups = _group(levels)
+    sums = [sum(amounts[place] for place in places) for places in groups.values()]
+    shares = [0] * len(amounts)
+    for share, places in zip(divide_proportionally(total, sums), groups.values(), strict=True):
+        divided = divide_levels(share, [amounts[place] for place in places], [levels[place][1:] for place in places])
+        for place, number in zip(places, divided, strict=True):
+            shares[place] = number
+    return shares
+
+
+def _group(levels: Sequence[Sequence[tuple[str, int]]]) -> dict[tuple[str, int], list[int]]:
+    """Returns the places of each group of the outermost level."""
+    groups: dict[tuple[str, int], list[int]] = {}
+    for place, path in enumerate(levels):
+        groups.setdefault(path[0], []).append(place)
+    return groups
 
 
 def assign_slots(quotas: Sequence[int], *, seed: int, start: int, count: int) -> np.ndarray:

@@ -105,7 +105,8 @@ def _blocks_wanted(counts: EquationCounts, source: int, *, needed: int | None, h
         _refuse_the_endless(counts, source, wanted=wanted, hopeless=hopeless)
     else:
         # Most spaces keep about one equation for each position; rare ones are approached by doubling.
-        wanted = max(2 * done, -(-needed // enumeration.block_size))
+        num_positions = needed * enumeration.size // max(enumeration.num_equations, 1)
+        wanted = max(2 * done, -(-num_positions // enumeration.block_size))
     if found or not enumeration.is_huge:
         # A little more than expected costs less than another round.
         wanted += wanted // 16 + (counts.sources.recipe.sampling == "uniform")
@@ -142,12 +143,13 @@ def _equations_needed(counts: EquationCounts, hopeless: int) -> list[int | None]
         quotas = _fill_so_far(total, capacities, [sources[number] for number in numbers])
         # Members of a class that is cut by a split's end are left out: at most all but one of the largest. Sources
         # that have no more than their quota leave it to the others to make up for that.
-        lost = (len(sizes) + 1) * counts.sources.twins.largest_class
+        largest_classes = [counts.by_source[number].enumeration.largest_class for number in numbers]
+        lost = (len(sizes) + 1) * max(largest_classes)
         open_weight = sum(sources[number].weight for number in numbers if not is_exhausted[number])
         num_exhausted = sum(is_exhausted[number] for number in numbers)
-        for number, quota in zip(numbers, quotas, strict=True):
+        for number, quota, largest_class in zip(numbers, quotas, largest_classes, strict=True):
             share = -(-lost * num_exhausted * sources[number].weight // max(open_weight, 1))
-            needed[number] = quota + lost + share
+            needed[number] = quota + (len(sizes) + 1) * largest_class + share
     return needed
 
 

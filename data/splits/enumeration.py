@@ -25,6 +25,8 @@ from eqstream.data.splits.twin_order import TwinOrder
 BLOCK_SIZE = 1 << 16
 # Balanced sampling takes a little from each of many enumerations.
 BLOCK_SIZE_OF_STRATUM = 1 << 12
+# Where canonical shapes alone are enumerated, nearly all are kept, and a class may have thousands of members.
+BLOCK_SIZE_OF_CLASSES = 1 << 7
 # Numbers beyond 63 bits are Python's own, hundreds of times slower: a small split must not pay for a large block.
 BLOCK_SIZE_OF_HUGE_SPACE = 1 << 10
 # Such blocks are computed together, as far as they are wanted: numpy's calls cost more than so few numbers.
@@ -81,6 +83,8 @@ class Enumeration:
         keeps_all: whether every equation of the boxes is a member of a kept class, so that their number has a closed
             form.
         is_identity: whether, moreover, the ordinal of an equation is its position.
+        is_canonical: whether canonical shapes alone are among the candidates.
+        largest_class: the most members that are written of one class.
         has_larger_classes: whether a class can have several members that are written.
     """
 
@@ -105,16 +109,27 @@ class Enumeration:
         self._order = TwinOrder(space, derive_seed(seed, "orientation", scope))
         self.is_huge = is_listed and (index_dtype(boxes.size) is object or not space.arithmetic.is_native)
         self.block_size = min(block_size, BLOCK_SIZE_OF_HUGE_SPACE) if self.is_huge else block_size
+        if boxes.is_canonical:
+            self.block_size = min(block_size, BLOCK_SIZE_OF_CLASSES)
         # The first and the last position that were looked at together most recently.
         self._latest: tuple[int, int, KeptClasses] | None = None
         self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
         self.is_identity = self.keeps_all and twins.commuted == "ignore"
+        self.is_canonical = boxes.is_canonical
+        self.largest_class = twins.largest_class
+        if boxes.is_canonical:
+            self.largest_class = min(boxes.largest_class, twins.largest_class)
         self.has_larger_classes = twins.commuted == "together"
 
     @property
     def size(self) -> int:
         """Number of positions."""
         return self._boxes.size
+
+    @property
+    def num_equations(self) -> int:
+        """Number of equations of the boxes with all their twins, kept or not."""
+        return self._boxes.num_equations
 
     def kept_at(self, positions: np.ndarray) -> KeptClasses:
         """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""

@@ -62,7 +62,7 @@ class SourceCounts:
     def total(self) -> int | None:
         """Number of equations of the source, or None if that isn't known yet."""
         if self.enumeration.keeps_all:
-            return self.enumeration.size
+            return self.enumeration.num_equations
         return self.num_found if len(self._ends) == self.num_blocks else None
 
     @property

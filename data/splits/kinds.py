@@ -2,10 +2,15 @@
 
 Commuted twins are of one kind: they have the same number of terms, the same operators equally often, trees that differ
 in the order of sides alone, the same operands, and the same carries.
+
+Where trees are too many, those of equally many equations are taken for one kind, which weighs as much as all of them:
+an equation that is drawn from it has each of these trees with the same probability.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,75 +19,194 @@ from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.sampling import Balance
 from eqstream.data.space.conditions import length_domain
 from eqstream.data.space.domains import Box, Domain, count_operands
+from eqstream.data.space.operator_counts import OperatorShapes, list_operator_counts
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
+from eqstream.data.space.shape_classes import ClassShapes, Family, ShapeClasses, find_classes
 from eqstream.data.space.shapes import ShapeSubset
+from eqstream.data.space.twins import classify_nodes, find_canonical_places
 from eqstream.data.splits.hard_cases import split_hard_cases
 from eqstream.data.splits.twin_classes import TwinFinder
 
 MAX_KINDS = 20_000
+# Shapes without brackets that are listed to tell their trees apart.
+_MOST_SEQUENCES = 1 << 20
 
-_Kind = tuple[str, ...]
+
+class Kind(NamedTuple):
+    """A kind of equations.
+
+    Attributes:
+        names: its value of every key of `sampling`.
+        sections: its candidates.
+        num_trees: how many trees it unites.
+        is_united: whether trees may have been united.
+    """
+
+    names: tuple[str, ...]
+    sections: tuple[Section, ...]
+    num_trees: int
+    is_united: bool
+
+
+class _Shapes(NamedTuple):
+    """Shapes of one kind, named by operators and tree; empty texts where these are not asked for."""
+
+    operators: str
+    tree: str
+    num_trees: int
+    subset: ShapeSubset
 
 
 def list_kinds(
-    sampling: Balance, space: PreparedSpace, twins: TwinFinder, sections: Sequence[Section]
-) -> list[tuple[_Kind, tuple[Section, ...]]]:
-    """Returns each kind, named by its value of every key of `sampling`, with its sections; in their order.
+    sampling: Balance, space: PreparedSpace, twins: TwinFinder, sections: Sequence[Section], *, unites_trees: bool
+) -> list[Kind]:
+    """Returns all kinds, in their order.
+
+    Args:
+        sampling: asks for them.
+        space: the space.
+        twins: finds the twins of its equations.
+        sections: the candidates.
+        unites_trees: whether trees are united also where they are few.
 
     Raises:
-        UserError: there are too many kinds, or too many shapes to tell their operators or trees apart.
+        UserError: there are too many kinds, or too many shapes to tell their trees apart.
     """
-    kinds: dict[_Kind, list[Section]] = {}
+    asked = [key for key in ("operators", "tree") if key in sampling.balance]
+    kinds, is_united = None, False
+    if not unites_trees and (not asked or all(section.shapes.is_listed for section in sections)):
+        kinds = _collect(sampling, space, sections, lambda section: _split_shapes(asked, space, twins, section))
+    if kinds is None and (asked or unites_trees):
+        is_united = True
+        kinds = _collect(sampling, space, sections, lambda section: _unite_shapes(asked, space, twins, section))
+    if kinds is None:
+        raise UserError(
+            f"`sampling.balance` finds over {MAX_KINDS:,} kinds of equations; leave out "
+            f"{' or '.join(f'`{key}`' for key in sampling.balance if key != 'terms')}, or use fewer terms"
+        )
+    return [Kind(*kind, is_united) for kind in kinds]
+
+
+def _collect(
+    sampling: Balance,
+    space: PreparedSpace,
+    sections: Sequence[Section],
+    split_shapes: Callable[[Section], Iterator[_Shapes]],
+) -> list[tuple[tuple[str, ...], tuple[Section, ...], int]] | None:
+    """Returns names, candidates and number of trees of all kinds, in their order; None if there are too many."""
+    kinds: dict[tuple[str, ...], tuple[int, list[Section]]] = {}
     for section in sections:
         terms = f"{section.shapes.num_terms:02}"
-        for operators, tree, subset in _split_shapes(sampling, space, twins, section):
-            for digits, boxes in _split_boxes(sampling, space, section):
-                part = dataclasses.replace(section, subset=subset, boxes=boxes)
-                for hard, narrowed in split_hard_cases(sampling, space, part):
-                    values = {"terms": terms, "operators": operators, "tree": tree, "digits": digits, **hard}
-                    kind = tuple(values[key] for key in sampling.balance)
-                    kinds.setdefault(kind, []).append(narrowed)
-                    if len(kinds) > MAX_KINDS:
-                        raise UserError(
-                            f"`sampling.balance` finds over {MAX_KINDS:,} kinds of equations; leave `tree` out, or use "
-                            "fewer terms"
-                        )
+        boxes_of_digits = list(_split_boxes(sampling, space, section))
+        for (operators, tree, num_trees, subset), (digits, boxes) in itertools.product(
+            split_shapes(section), boxes_of_digits
+        ):
+            part = dataclasses.replace(section, subset=subset, boxes=boxes)
+            for hard, narrowed in split_hard_cases(sampling, space, part):
+                values = {"terms": terms, "operators": operators, "tree": tree, "digits": digits, **hard}
+                names = tuple(values[key] for key in sampling.balance)
+                kinds.setdefault(names, (num_trees, []))[1].append(narrowed)
+            if len(kinds) > MAX_KINDS:
+                return None
     return [
-        (tuple(str(int(value)) if value.isdigit() else value for value in kind), tuple(parts))
-        for kind, parts in sorted(kinds.items())
+        (tuple(str(int(name)) if name.isdigit() else name for name in names), tuple(parts), num_trees)
+        for names, (num_trees, parts) in sorted(kinds.items())
     ]
 
 
-def _split_shapes(
-    sampling: Balance, space: PreparedSpace, twins: TwinFinder, section: Section
-) -> Iterator[tuple[str, str, ShapeSubset]]:
-    """Yields (operators, tree, shapes) for each kind of shapes in a section; empty texts where none are asked for."""
-    asked = [key for key in ("operators", "tree") if key in sampling.balance]
+def _split_shapes(asked: Sequence[str], space: PreparedSpace, twins: TwinFinder, section: Section) -> Iterator[_Shapes]:
+    """Yields the shapes of a section by all that is asked for."""
     if not asked:
-        yield "", "", section.subset
+        yield _Shapes("", "", 1, section.subset)
         return
     shapes = section.shapes
-    if not shapes.is_listed:
-        keys = " and ".join(f"`{key}`" for key in asked)
-        raise UserError(
-            f"`sampling.balance` names {keys}, and there are {shapes.count:,} shapes of {shapes.num_terms} terms, too "
-            "many to tell them apart; leave that out, or lower `space.terms.max`"
-        )
     places = section.subset.places(np.arange(section.subset.count))
     # A row for each shape: how often it has each operator, and the first shape of its twins.
     features = np.zeros((len(places), len(OPERATORS) + 1), dtype=np.int64)
     if "operators" in asked:
-        operators = shapes.columns(places).operators[1:]
-        for code in range(len(OPERATORS)):
-            features[:, code] = np.broadcast_to((operators == code).sum(axis=0), len(places))
+        features[:, :-1] = _count_operators(section, places)
     if "tree" in asked:
         labels = np.zeros((shapes.num_terms, len(places)), dtype=np.int64)
         features[:, -1] = space.shapes.numbers(shapes, twins.find_first(shapes, places, labels)[0])
     names, inverse = np.unique(features, axis=0, return_inverse=True)
     for number, (*counts, tree) in enumerate(names.tolist()):
-        text = "".join(operator * count for operator, count in zip(OPERATORS, counts, strict=True))
-        yield text, f"{tree:05}", ShapeSubset(shapes, places[inverse.ravel() == number])
+        yield _Shapes(_name(counts), f"{tree:05}", 1, ShapeSubset(shapes, places[inverse.ravel() == number]))
+
+
+def _count_operators(section: Section, places: np.ndarray) -> np.ndarray:
+    """Returns how often each of ``+-*/`` occurs in the shapes at these places (n,); int64 (n, 4)."""
+    operators = section.shapes.columns(places).operators[1:]
+    counts = [np.broadcast_to((operators == code).sum(axis=0), len(places)) for code in range(len(OPERATORS))]
+    return np.stack(counts, axis=1)
+
+
+def _name(counts: Sequence[int]) -> str:
+    """Returns the operators that occur so often, such as ``++*``."""
+    return "".join(operator * count for operator, count in zip(OPERATORS, counts, strict=True))
+
+
+def _unite_shapes(asked: Sequence[str], space: PreparedSpace, twins: TwinFinder, section: Section) -> Iterator[_Shapes]:
+    """Yields the shapes of a section by operators, if asked for, and those with equally many equations to each tree."""
+    shapes, is_tree_asked, has_twins = section.shapes, "tree" in asked, twins.most_twins > 1
+    can_list = is_tree_asked and has_twins and not shapes.brackets and shapes.count <= _MOST_SEQUENCES
+    classes = find_classes(space.recipe.terms.max, shapes.operators) if has_twins and shapes.brackets else None
+    if shapes.is_listed or can_list:
+        yield from _unite_listed(asked, twins, section)
+    elif classes is not None:
+        yield from _unite_families(asked, classes, twins, section)
+    elif is_tree_asked and has_twins:
+        raise UserError(
+            f"`sampling.balance` names `tree`, and there are {shapes.count:,} shapes of {shapes.num_terms} terms, too "
+            "many to tell how many twins each has; leave `tree` out, or lower `space.terms.max`"
+        )
+    elif "operators" in asked:
+        for counts in list_operator_counts(shapes.num_terms - 1, section.subset.operators):
+            subset = OperatorShapes(shapes, counts)
+            yield _Shapes(_name(counts), _name_trees(section) if is_tree_asked else "", subset.count, subset)
+    else:
+        yield _Shapes("", _name_trees(section), section.subset.count, section.subset)
+
+
+def _name_trees(section: Section, number: int = 0) -> str:
+    return f"trees of {section.shapes.num_terms:02} terms, {number:02}"
+
+
+def _unite_listed(asked: Sequence[str], twins: TwinFinder, section: Section) -> Iterator[_Shapes]:
+    shapes = section.shapes
+    places = section.subset.places(np.arange(section.subset.count))
+    features = np.zeros((len(places), len(OPERATORS) + 1), dtype=np.int64)
+    if "operators" in asked:
+        features[:, :-1] = _count_operators(section, places)
+    trees = places
+    if "tree" in asked and twins.most_twins > 1:
+        trees = find_canonical_places(shapes, shapes.columns(places))
+        nodes = classify_nodes(shapes.columns(trees), brackets=shapes.brackets)
+        features[:, -1] = np.bitwise_count(nodes[2 if twins.commuted == "drop" else 1])
+    names, inverse = np.unique(features, axis=0, return_inverse=True)
+    for number, (*counts, kind) in enumerate(names.tolist()):
+        rows = np.flatnonzero(inverse.ravel() == number)
+        tree = _name_trees(section, kind) if "tree" in asked else ""
+        yield _Shapes(_name(counts), tree, len(np.unique(trees[rows])), ShapeSubset(shapes, places[rows]))
+
+
+def _unite_families(
+    asked: Sequence[str], classes: ShapeClasses, twins: TwinFinder, section: Section
+) -> Iterator[_Shapes]:
+    shapes = section.shapes
+    others = [OPERATORS.index(operator) for operator in shapes.operators if operator not in section.subset.operators]
+    kinds: dict[tuple[tuple[int, ...], int], list[Family]] = {}
+    for family in classes.families(shapes.num_terms):
+        if not any(family.operators[code] for code in others):
+            # Of twins that are all written, a tree has more the more of its nodes have sides to swap; of those of
+            # which one is, it has fewer the more have sides that are alike.
+            number = family.num_alike if twins.commuted == "drop" else family.num_swaps
+            counts = family.operators if "operators" in asked else (0,) * len(OPERATORS)
+            kinds.setdefault((counts, number if "tree" in asked else 0), []).append(family)
+    for (counts, number), families in kinds.items():
+        tree = _name_trees(section, number) if "tree" in asked else ""
+        num_trees = sum(family.num_classes for family in families)
+        yield _Shapes(_name(counts), tree, num_trees, ClassShapes(shapes, classes, families))
 
 
 def _split_boxes(sampling: Balance, space: PreparedSpace, section: Section) -> Iterator[tuple[str, tuple[Box, ...]]]:

@@ -27,12 +27,14 @@ from eqstream.data.space.patterns import Pattern
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeSubset, TermShapes
-from eqstream.data.splits.apportionment import fill_levels
+from eqstream.data.splits.apportionment import divide_levels, divide_proportionally, fill_levels
 from eqstream.data.splits.feasibility import Feasibility
 from eqstream.data.splits.kinds import list_kinds
 from eqstream.data.splits.twin_classes import TwinFinder
 
 MAX_STRATA = 20_000
+# By what `balanced` balances where there would be more.
+_KEYS_OF_MANY = ("terms", "operators", "tree", "digits")
 
 # Number of a shape and digits of each operand.
 _Combination = tuple[int, tuple[int, ...]]
@@ -53,6 +55,7 @@ class Source:
         weight: how many combinations of operand lengths it unites; 1 unless sampling is `balanced`.
         scope: names the enumeration, for its seed.
         levels: name and weight of the kinds of equations that it belongs to, from the outermost on; see `Balance`.
+        is_united: whether trees may be taken together; see `eqstream.data.splits.kinds`.
     """
 
     selection: Selection
@@ -61,6 +64,7 @@ class Source:
     weight: int
     scope: str
     levels: tuple[tuple[str, int], ...] = ()
+    is_united: bool = False
 
 
 def find_split_of_twins(recipe: Recipe) -> str | None:
@@ -102,6 +106,16 @@ def fill_sources(total: int, capacities: Sequence[int], sources: Sequence[Source
     return fill_levels(total, capacities, [source.weight for source in sources], [source.levels for source in sources])
 
 
+def divide_quotas(total: int, quotas: Sequence[int], sources: Sequence[Source]) -> list[int]:
+    """Returns how much of `total` comes from each source of a selection, in proportion to their quotas.
+
+    Where trees are united, the kinds of each level get their share as a whole: they may be far more than `total`.
+    """
+    if not any(source.is_united for source in sources):
+        return divide_proportionally(total, quotas)
+    return divide_levels(total, quotas, [source.levels for source in sources])
+
+
 def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tuple[Source, ...]:
     """Returns all sources of a recipe, those of one selection side by side; a source is known by its place here.
 
@@ -109,11 +123,12 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
         UserError: two splits could share an equation, or there are too many strata.
     """
     selections = list_selections(recipe)
+    sections = [sections_of(selection.where, space) for selection in selections]
     sources: list[Source] = []
-    for selection in selections:
+    for selection, strata in zip(selections, _divide(recipe, space, twins, sections), strict=True):
         others = tuple(other for other in selections if selection.is_everything and not other.is_everything)
         feasibility = Feasibility(space, selection, others)
-        for stratum in _divide(recipe, space, twins, sections_of(selection.where, space)):
+        for stratum in strata:
             # All or none: the place of every equation depends on all sections.
             is_vain = all(map(feasibility.keeps_nothing, stratum.sections))
             sources.append(
@@ -124,6 +139,7 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
                     weight=stratum.weight,
                     scope=", ".join([selection.describe(), *stratum.scope]),
                     levels=stratum.levels,
+                    is_united=stratum.is_united,
                 )
             )
     return tuple(sources)
@@ -136,24 +152,47 @@ class _Stratum(NamedTuple):
     weight: int = 1
     scope: tuple[str, ...] = ()
     levels: tuple[tuple[str, int], ...] = ()
+    is_united: bool = False
 
 
 def _divide(
-    recipe: Recipe, space: PreparedSpace, twins: TwinFinder, sections: tuple[Section, ...]
-) -> Iterator[_Stratum]:
-    """Yields the strata of some sections by the recipe's way of sampling; `uniform` makes one of all."""
+    recipe: Recipe, space: PreparedSpace, twins: TwinFinder, selected: Sequence[tuple[Section, ...]]
+) -> list[list[_Stratum]]:
+    """Returns the strata of the sections of each selection by the recipe's way of sampling; `uniform` makes one."""
     sampling = recipe.sampling
     if sampling == "uniform":
-        yield _Stratum(sections)
-    elif isinstance(sampling, Balance):
-        for kinds, parts in list_kinds(sampling, space, twins, sections):
-            levels = [(kind, sampling.weight(key, kind)) for key, kind in zip(sampling.balance, kinds, strict=True)]
-            yield _Stratum(parts, scope=(f"balance {', '.join(kinds)}",), levels=tuple(levels))
-    else:
-        for (shape, lengths), combinations in _list_strata(space, twins, sections):
-            weight = 1 if recipe.commuted == "drop" else len(combinations)
-            parts = list(itertools.chain(*combinations.values()))
-            yield _Stratum((_unite(parts),), weight, (f"shape {shape}", f"lengths {lengths}"))
+        return [[_Stratum(sections)] for sections in selected]
+    if sampling == "balanced":
+        try:
+            return [_combine(recipe, space, twins, sections) for sections in selected]
+        except _TooManyStrataError:
+            kinds = Balance(balance=_KEYS_OF_MANY)
+            return [_divide_by_kinds(kinds, space, twins, sections, unites_trees=True) for sections in selected]
+    return [_divide_by_kinds(sampling, space, twins, sections, unites_trees=False) for sections in selected]
+
+
+def _divide_by_kinds(
+    sampling: Balance, space: PreparedSpace, twins: TwinFinder, sections: tuple[Section, ...], *, unites_trees: bool
+) -> list[_Stratum]:
+    strata: list[_Stratum] = []
+    for kind in list_kinds(sampling, space, twins, sections, unites_trees=unites_trees):
+        levels = [
+            (name, sampling.weight(key, name) * (kind.num_trees if key == "tree" else 1))
+            for key, name in zip(sampling.balance, kind.names, strict=True)
+        ]
+        scope = (f"balance {', '.join(kind.names)}",)
+        strata.append(_Stratum(kind.sections, scope=scope, levels=tuple(levels), is_united=kind.is_united))
+    return strata
+
+
+def _combine(recipe: Recipe, space: PreparedSpace, twins: TwinFinder, sections: tuple[Section, ...]) -> list[_Stratum]:
+    """Returns a stratum for all combinations of shape and operand lengths that twins unite."""
+    strata: list[_Stratum] = []
+    for (shape, lengths), combinations in _list_strata(space, twins, sections):
+        weight = 1 if recipe.commuted == "drop" else len(combinations)
+        parts = list(itertools.chain(*combinations.values()))
+        strata.append(_Stratum((_unite(parts),), weight, (f"shape {shape}", f"lengths {lengths}")))
+    return strata
 
 
 class _Part(NamedTuple):
@@ -186,12 +225,13 @@ def _list_strata(
     return sorted(strata.items())
 
 
+class _TooManyStrataError(ValueError):
+    """There are more than `MAX_STRATA`."""
+
+
 def _refuse_more(num_strata: int) -> None:
     if num_strata > MAX_STRATA:
-        raise UserError(
-            f"`sampling: balanced` finds over {MAX_STRATA:,} combinations of shape and operand lengths; "
-            "use fewer terms or shorter operands, `sampling: {balance: [terms, digits]}`, or `sampling: uniform`"
-        )
+        raise _TooManyStrataError
 
 
 def _split_by_lengths(space: PreparedSpace, box: Box) -> _LengthsOfBox:

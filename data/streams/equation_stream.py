@@ -127,6 +127,10 @@ def _list_tables(sources: Sequence[SourceRanges], most_listed: int) -> tuple[lis
     tables: dict[int, EquationBlock] = {}
     capacities = [source.num_free_equations for source in sources]
     for number, source in enumerate(sources):
+        # A position may stand for thousands of equations, or for one or none.
+        num_listed = max(source.num_free_positions, source.num_free_equations)
+        if source.enumeration.is_canonical and num_listed > most_listed:
+            continue
         if source.num_free_positions <= most_listed:
             most_listed -= source.num_free_positions
             blocks = list_free_equations(source)

@@ -146,7 +146,7 @@ def _estimate(enumeration: Enumeration, first_look: int) -> int:
     """
     size = enumeration.size
     if enumeration.keeps_all:
-        return size
+        return enumeration.num_equations
     looked_at, num_found, stop = 0, 0, min(first_look, size)
     while looked_at < stop:
         num_found += enumeration.count(looked_at, stop)

@@ -44,7 +44,10 @@ def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[
     num_sampled = min(max(limits, default=0), MOST_ENCODED)
     blocks: list[EquationBlock | None] = []
     for segment, enumeration in zip(segments, enumerations, strict=True):
-        stop = min(segment.position + math.ceil(segment.count * num_sampled / total), enumeration.size)
+        num_positions = segment.count * num_sampled * enumeration.size // (total * enumeration.num_equations) + 1
+        if not enumeration.is_canonical:
+            num_positions = math.ceil(segment.count * num_sampled / total)
+        stop = min(segment.position + num_positions, enumeration.size)
         most = math.ceil(segment.count * num_sampled / max(total, num_sampled))
         for positions in enumeration.position_blocks(segment.position, stop):
             blocks.append(enumeration.equations_at(positions, segment.position, most=most))

@@ -5,7 +5,6 @@ The candidates with few terms are few: uniform sampling gives next to none of th
 
 import dataclasses
 import functools
-import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +15,9 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.sampling import HARD_CASES, Balance
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.space.sections import Section
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.estimation.work import count_sampled
 
-# More shapes than this are not listed to weigh them.
-MOST_SHAPES = 1 << 16
 # Number of terms, and a bit for each operator of ``+-*/`` that occurs.
 _Kind = tuple[int, int]
 
@@ -183,12 +179,12 @@ def _unite_shares(
 def _weigh_kinds(sources: PreparedSources, number: int) -> tuple[Mapping[_Kind, int], bool]:
     """Returns how many candidates, or equations of a sample, are of each kind, and whether they are all candidates."""
     enumeration, sections = sources.enumeration(number), sources.sources[number].sections
-    if sum(section.num_shapes for section in sections) <= MOST_SHAPES:
-        weights: Counter[_Kind] = Counter()
-        for section in sections:
-            _weigh_section(sources.space, section, weights)
-        if len(weights) <= 1 or enumeration.keeps_all:
-            return weights, True
+    weights: Counter[_Kind] = Counter()
+    for section in sections:
+        for operator_set, count in section.count_by_operators().items():
+            weights[section.shapes.num_terms, operator_set] += count
+    if len(weights) <= 1 or enumeration.keeps_all:
+        return weights, True
     sample: Counter[_Kind] = Counter()
     for positions in enumeration.position_blocks(0, count_sampled(sources.space, enumeration)):
         for classes in enumeration.kept_at(positions).groups:
@@ -197,17 +193,6 @@ def _weigh_kinds(sources: PreparedSources, number: int) -> tuple[Mapping[_Kind, 
             for kind, count in zip(_list_kinds(sources.space, shapes), classes.member_counts.tolist(), strict=True):
                 sample[kind] += count
     return sample, False
-
-
-def _weigh_section(space: PreparedSpace, section: Section, weights: Counter[_Kind]) -> None:
-    """Adds the candidates of a section by kind."""
-    if section.box_shapes is None:
-        places = section.subset.places(np.arange(section.num_shapes))
-        sizes = itertools.repeat(section.shape_size)
-    else:
-        places, sizes = section.box_shapes, section.box_sizes
-    for kind, size in zip(_list_kinds(space, space.shapes.numbers(section.shapes, places)), sizes, strict=False):
-        weights[kind] += size
 
 
 def _list_kinds(space: PreparedSpace, shapes: np.ndarray) -> list[_Kind]:

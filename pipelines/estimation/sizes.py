@@ -14,13 +14,12 @@ import numpy as np
 from eqstream.data.recipe import SplitRecipe
 from eqstream.data.recipe_values import exact
 from eqstream.data.space.conditions import selection_of
-from eqstream.data.splits.apportionment import divide_proportionally
 from eqstream.data.splits.counting import CountingTask
 from eqstream.data.splits.counting_policy import count_here, next_tasks
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import Part, PlannedSplit, Segment, divide_sources
-from eqstream.data.splits.strata import fill_sources
+from eqstream.data.splits.strata import divide_quotas, fill_sources
 from eqstream.pipelines.estimation.work import count_sampled, work_per_position
 
 # Work that is done to make sizes exact, in positions of sums of two numbers.
@@ -112,10 +111,21 @@ class SizeEstimator:
         num_kept, num_positions = self._probe(source)
         return own.enumeration.size * num_kept // max(num_positions, 1)
 
+    def _capacities(self, numbers: Sequence[int]) -> list[int]:
+        """Returns about how many equations each of some sources has; of very many, as from a look at some of them."""
+        sources = [self._counts.by_source[number] for number in numbers]
+        is_open = [own.total is None and own.enumeration.is_canonical for own in sources]
+        chosen = spread([number for number, is_wanted in zip(numbers, is_open, strict=True) if is_wanted])
+        num_kept, num_seen = (sum(each) for each in zip((0, 1), *map(self._probe, chosen), strict=True))
+        return [
+            own.enumeration.size * num_kept // num_seen if is_wanted else self.capacity(number)
+            for number, own, is_wanted in zip(numbers, sources, is_open, strict=True)
+        ]
+
     def quotas(self, split: SplitRecipe) -> dict[int, int]:
         """Returns about how many equations of a split come from each source, by the rules of the plan."""
         numbers, sizes = self.sources(split), self.sizes()
-        capacities = [self.capacity(number) for number in numbers]
+        capacities = self._capacities(numbers)
         sources = [self._counts.sources.sources[number] for number in numbers]
         stated = sum(sizes[sharer.name] for sharer in self._sharers(split) if not sharer.rest)
         filled = fill_sources(min(stated, sum(capacities)), capacities, sources)
@@ -123,7 +133,7 @@ class SizeEstimator:
         if split.rest:
             quotas = list(map(operator.sub, capacities, filled))
         elif any(filled):
-            quotas = divide_proportionally(min(sizes[split.name], sum(filled)), filled)
+            quotas = divide_quotas(min(sizes[split.name], sum(filled)), filled, sources)
         return dict(zip(numbers, quotas, strict=True))
 
     def knows_quotas(self, split: SplitRecipe) -> bool:

@@ -14,6 +14,10 @@ SAMPLE_WORK = 1 << 19
 DIVISION_WORK = 8
 ANSWER_WORK = 2
 HUGE_WORK = 128
+# Such positions are looked at in small blocks, and each stands for several.
+CANONICAL_WORK = 16
+# Positions of a sample that are looked at together.
+_MOST_AT_ONCE = 1 << 12
 
 
 def work_per_position(space: PreparedSpace, enumeration: Enumeration) -> float:
@@ -24,9 +28,12 @@ def work_per_position(space: PreparedSpace, enumeration: Enumeration) -> float:
         work *= DIVISION_WORK
     elif space.is_bounded:
         work *= ANSWER_WORK
+    if enumeration.is_canonical:
+        work *= CANONICAL_WORK
     return work + (HUGE_WORK if enumeration.is_huge or enumeration.size > LARGEST_WIDE_SIZE else 0)
 
 
 def count_sampled(space: PreparedSpace, enumeration: Enumeration) -> int:
     """Returns how many positions of an enumeration to look at for a sample."""
-    return min(int(SAMPLE_WORK / work_per_position(space, enumeration)), enumeration.block_size, enumeration.size)
+    at_once = _MOST_AT_ONCE if enumeration.is_canonical else enumeration.block_size
+    return min(int(SAMPLE_WORK / work_per_position(space, enumeration)), at_once, enumeration.size)

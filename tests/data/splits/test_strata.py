@@ -27,13 +27,12 @@ def test_condition_on_brackets_is_refused_where_twins_stay_together(wanted):
         assert len(list_selections(make_recipe(SPACE, splits, commuted=commuted))) == 2
 
 
-def test_too_many_strata_are_refused():
+def test_too_many_strata_are_balanced_one_key_within_the_other():
     space = {"operands": {"min": 0, "max": 10**12}, "terms": 6}
-    with pytest.raises(UserError) as caught:
-        PreparedSources(make_recipe(space, sampling="balanced"))
-    assert str(caught.value) == (
-        "`sampling: balanced` finds over 20,000 combinations of shape and operand lengths; use fewer terms or shorter "
-        "operands, `sampling: {balance: [terms, digits]}`, or `sampling: uniform`"
-    )
-    # What it offers works.
-    assert len(PreparedSources(make_recipe(space, sampling={"balance": ["terms", "digits"]}))) == 13
+    strata = PreparedSources(make_recipe(space, sampling="balanced")).sources
+    assert [source.scope for source in strata[:2]] == [
+        "everything, balance 6, +++++, trees of 06 terms, 00, 1",
+        "everything, balance 6, +++++, trees of 06 terms, 00, 2",
+    ]
+    assert len(strata) == 13
+    assert strata[0].levels == (("6", 1), ("+++++", 1), ("trees of 06 terms, 00", 1), ("1", 1))
