@@ -166,7 +166,7 @@ class ShapeClasses:
 
     def families(self, terms: int) -> list[Family]:
         """Returns the families of shapes with so many terms, in the order of their numbers."""
-        found = []
+        found: list[Family] = []
         pairs = zip(self._keys[terms - 1].tolist(), self._counts[terms - 1].tolist(), strict=True)
         for number, (key, count) in enumerate(pairs, self._starts[terms]):
             operators = tuple(key // step % _BASE for step in _KEY_STEPS)

@@ -276,7 +276,7 @@ def find_canonical_places(shapes: TermShapes, columns: ShapeColumns) -> np.ndarr
     roots = Slots(np.full((num_terms, num_rows), OPERAND, dtype=np.uint8))
     texts = Slots(np.full((num_terms, num_rows), _SYMBOLS[OPERAND], dtype=powers.dtype))
     trees, sequences = (Slots(np.zeros((num_terms, num_rows), dtype=np.int64)) for _ in range(2))
-    bases = shapes.num_operators ** np.arange(num_terms)
+    bases: np.ndarray = np.power(shapes.num_operators, np.arange(len(columns.operators)))
     for left, right, left_size, right_size in columns.steps.nodes(num_rows):
         operator = operators.get(right)
         texts_of_sides = texts.get(left), texts.get(right)
