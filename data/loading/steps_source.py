@@ -1,7 +1,6 @@
 """The steps of worked solutions of the endless streams of one recipe or several, without files."""
 
 import functools
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -64,9 +63,10 @@ class SolvedStream:
         width = encoder.widths["question"]
         self._line_length = width if recipe.steps is None else min(width, recipe.steps.line_length)
         self._solver = BlockSolver(self._stream.space)
-        # Where the blocks go on; -1 for nowhere.
+        # Where the blocks go on, behind what is left of the last one; -1 for nowhere.
         self._position = -1
         self._blocks: Iterator[EquationBlock] = iter(())
+        self._rest: EquationBlock | None = None
         num_sampled = min(_NUM_SAMPLED, self.num_equations)
         self._per_equation = len(self._solve(0, num_sampled).lengths) / max(num_sampled, 1)
         if not self._per_equation:
@@ -107,11 +107,11 @@ class SolvedStream:
     def _read(self, first: int, count: int) -> Iterator[EquationBlock]:
         """Yields so many equations from `first` on; what was computed beyond them is kept for the next call."""
         if first != self._position:
-            self._position, self._blocks = first, self._list_blocks(first)
+            self._position, self._blocks, self._rest = first, self._list_blocks(first), None
         while count:
-            block = next(self._blocks)
+            block, self._rest = next(self._blocks) if self._rest is None else self._rest, None
             if len(block) > count:
-                self._blocks = itertools.chain([block.take(slice(count, None))], self._blocks)
+                self._rest = block.take(slice(count, None))
                 block = block.take(slice(0, count))
             self._position += len(block)
             count -= len(block)
