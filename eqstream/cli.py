@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from eqstream.commands import datasets, models
+from eqstream.commands import datasets, models, runs
 from eqstream.commands.errors import (
     BAD_DATA_STATUS,
     INTERRUPTED_STATUS,
@@ -70,11 +70,12 @@ def print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -
         datasets.build,
         datasets.verify,
         datasets.describe,
-        models.train,
-        models.evaluate,
+        runs.train,
+        runs.evaluate,
+        models.models,
         models.predict,
-        models.plot,
-        models.run_all,
+        runs.plot,
+        runs.run_all,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
@@ -127,6 +128,8 @@ def _in_one_line(error: click.ClickException) -> click.ClickException:
     # Where nothing is asked for, the message is the whole help.
     if not isinstance(error, click.UsageError) or "\n" in message:
         return error
+    if isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
+        return RefusedError('a question that begins with a minus sign comes after --: eqstream predict -- "-5 + 3"')
     hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
     return RefusedError(f"{message[0].lower()}{message[1:].removesuffix('.')}{hint}")
 

@@ -77,7 +77,7 @@ def read_question(text: str, space: SpaceRecipe, *others: SpaceRecipe) -> KnownQ
 
     Raises:
         NotInSpaceError: no space contains it; the reasons are those of the spaces with its operators, if there are any.
-        UserError: `text` is no equation (with the position).
+        UserError: `text` is no equation (with the position), or divides by zero.
     """
     refusals: list[tuple[SpaceRecipe, NotInSpaceError]] = []
     for each in (space, *others):
@@ -122,14 +122,19 @@ def find_facts(tree: Tree, question: str, space: SpaceRecipe) -> Facts:
     """Returns the facts of an equation and its text.
 
     Raises:
-        NotInSpaceError: it has no answer: it divides by zero, or inexactly where the space divides exactly.
+        NotInSpaceError: it divides inexactly where the space divides exactly.
+        UserError: it divides by zero, which no space does.
     """
     # Rounding and fractions are matters of spaces that divide; elsewhere every answer is a finite decimal.
-    division = space.division if "/" in space.operators else "exact"
+    is_dividing = "/" in space.operators
+    division = space.division if is_dividing else "exact"
     try:
         value = evaluate(tree, division, space.operands.decimals)
+    except ZeroDivisionError as error:
+        raise UserError(f"`{shorten(question)}` has no value: {error}") from error
     except ArithmeticError as error:
-        raise NotInSpaceError(question, str(error)) from error
+        reason = f"{error} (`space.division` is exact)" if is_dividing else _describe_operator("/", space)
+        raise NotInSpaceError(question, reason) from error
     answer = answer_text(value, division, space.places)
     operators = list_operators(tree)
     return Facts(
@@ -158,7 +163,7 @@ def check_membership(facts: Facts, space: SpaceRecipe) -> None:
         raise NotInSpaceError(question, f"it has {terms}, not {_describe_range(space.terms)}")
     for operator in facts.operators:
         if operator not in space.operators:
-            raise NotInSpaceError(question, f"`{operator}` is none of the operators {' '.join(space.operators)}")
+            raise NotInSpaceError(question, _describe_operator(operator, space))
     if "(" in question and not space.brackets:
         raise NotInSpaceError(question, "it has brackets")
     operands = Range(min=space.operands.min, max=space.operands.max)
@@ -173,6 +178,10 @@ def check_membership(facts: Facts, space: SpaceRecipe) -> None:
             )
     if not space.answer.contains(facts.answer_value):
         raise NotInSpaceError(question, f"its answer {_shorten(facts.answer)} is not {_describe_range(space.answer)}")
+
+
+def _describe_operator(operator: str, space: SpaceRecipe) -> str:
+    return f"`{operator}` is none of the operators {' '.join(space.operators)}"
 
 
 def _describe_range(limits: Range | Terms) -> str:

@@ -1,53 +1,27 @@
-"""The commands that work on models: train, evaluate, predict, plot, and run for everything."""
+"""The commands that work on models: list those that come with eqstream, ask them or one's own."""
 
 import functools
 import os
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from eqstream.commands.datasets import build_dataset
-from eqstream.commands.errors import BAD_DATA_STATUS, InterruptedWorkError, kept_when_interrupted
-from eqstream.commands.options import (
-    complete_recipe,
-    force_option,
-    load_recipe,
-    load_training_recipe,
-    other_data_option,
-    overwrite_option,
-    recipe_argument,
-    run_argument,
-    set_option,
-    split_option,
-    workers_option,
-)
-from eqstream.commands.output import (
-    is_at_terminal,
-    is_quiet,
-    is_verbose,
-    json_option,
-    make_reporter,
-    output_options,
-    report,
-    show,
-    show_json,
-    warn,
-)
-from eqstream.data.errors import TrainingInterruptedError, UserError
+from eqstream.commands.errors import BAD_DATA_STATUS
+from eqstream.commands.output import json_option, output_options, report, show, show_json, warn
+from eqstream.commands.runs import load_tensorflow
+from eqstream.data.errors import UserError, shorten
 
 if TYPE_CHECKING:
-    from eqstream.data.recipe import Recipe, SpaceRecipe
+    from eqstream.data.recipe import SpaceRecipe
     from eqstream.data.reference.membership import KnownQuestion
-    from eqstream.seq2seq.analysis.report import EvaluationReport
     from eqstream.seq2seq.predict import Predictor, ShippedPredictor
-    from eqstream.seq2seq.train import TrainingReport
+    from eqstream.seq2seq.runs.shipped_models import ShippedModel
 
-# A value of `evaluate --split`.
-_ALL_SPLITS = "all"
 _STANDARD_INPUT = "-"
 # A question that a model which comes with eqstream solves line by line.
 _SOLVED_QUESTION = "847 / 7 - 12"
@@ -56,143 +30,54 @@ _HAS_LETTER = re.compile("[A-Za-z]").search
 
 
 @click.command(
-    short_help="Train the model of a recipe on a dataset.",
+    short_help="List the trained models that come with eqstream.",
     epilog="""\b
 Examples:
-  eqstream train addition-3digit --data out/sums --out out/run
-  eqstream train addition-3digit --data out/sums --out out/run --resume
-  eqstream train --data out/sums --out out/small --set model.kind=transformer --set model.width=32""",
+  eqstream models
+  eqstream models --json""",
 )
-@click.argument("recipe", required=False, shell_complete=complete_recipe)
-@click.option("--data", required=True, metavar="DIR", type=click.Path(), help="A dataset.")
-@click.option("--out", "run", required=True, metavar="RUN", type=click.Path(), help="The run's directory.")
-@set_option
-@click.option("--resume", is_flag=True, help="Go on with an interrupted training.")
-@overwrite_option
 @json_option
 @output_options
-def train(
-    recipe: str | None, data: str, run: str, overrides: tuple[str, ...], resume: bool, overwrite: bool, as_json: bool
-) -> None:
-    """Train the model of RECIPE on the dataset in DIR.
+def models(as_json: bool) -> None:
+    """List the trained models that come with eqstream.
 
-    RECIPE needs only the sections codec, model and training; without it, the default model is trained. With more, it
-    must be about the equations of the dataset.
+    With their tasks, sizes, what they can be asked and how they were judged. Each was trained by the recipe of its
+    name. `eqstream predict QUESTION` asks the one of the smallest space that has the question.
     """
-    advice = f"the same command with --resume{' in place of --overwrite' if overwrite else ''}"
-    loaded = load_training_recipe(recipe, data, overrides)
-    _check_sections(loaded)
-    _check_run(run, resume=resume, overwrite=overwrite)
-    result = _train(loaded, data, run, resume=resume, overwrite=overwrite, advice=advice)
+    from eqstream.seq2seq.runs.shipped_models import list_shipped_models
+
+    rows = {model.name: _summarize(model) for model in list_shipped_models()}
     if as_json:
-        show_json(asdict(result))
+        show_json(rows)
     else:
-        show(result.to_text())
+        show("\n\n".join(_describe_row(name, row) for name, row in rows.items()))
 
 
-def _check_sections(recipe: "Recipe") -> None:
-    """Refuses what is wrong with a recipe for models before TensorFlow is loaded."""
-    from eqstream.seq2seq.config.sections import ModelRecipe
+def _summarize(model: "ShippedModel") -> dict[str, Any]:
+    from eqstream.prompt import describe_questions
 
-    if "kind" in recipe.sections["model"]:
-        ModelRecipe.from_recipe(recipe)
-    else:  # the kind is that of the run that is resumed, or the default one
-        ModelRecipe.from_dict({**recipe.sections, "model": {}})
-
-
-def _check_run(path: str, *, resume: bool, overwrite: bool) -> None:
-    """Refuses a run's directory before TensorFlow is loaded."""
-    from eqstream.seq2seq.runs.run_directory import RunDirectory
-
-    if resume:
-        RunDirectory(path).read_description()
-    else:
-        RunDirectory(path).check_free(overwrite=overwrite)
+    recipe = model.run.read_recipe()
+    return {
+        "description": recipe.description,
+        "model": recipe.sections["model"]["kind"],
+        "bytes": model.run.model_keras.stat().st_size,
+        "questions": [describe_questions(space) for space in model.spaces],
+        "verdict": model.verdict,
+    }
 
 
-@click.command(
-    short_help="Evaluate a model by exact match.",
-    epilog="""\b
-Examples:
-  eqstream evaluate out/run --unseen
-  eqstream evaluate out/run --split all --limit 10000""",
-)
-@run_argument
-@other_data_option
-@split_option("The split to evaluate on; `all` gives one line a split.")
-@click.option("--unseen", is_flag=True, help="Every equation of the space that was not trained on, instead.")
-@click.option("--limit", type=click.IntRange(min=1), help="Evaluate on so many examples at most, the first ones.")
-@json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Write the result as CSV, one row a group of examples.")
-@click.option(
-    "--wrong", "wrong_file", metavar="FILE", type=click.Path(), help="Write all wrong answers to FILE, as CSV."
-)
-@output_options
-def evaluate(
-    run: str,
-    data: str | None,
-    split: str | None,
-    unseen: bool,
-    limit: int | None,
-    as_json: bool,
-    as_csv: bool,
-    wrong_file: str | None,
-) -> None:
-    """Evaluate the model in RUN by exact match.
-
-    The report is also saved in RUN/reports, as text, JSON and CSV. Wrong answers have predicted (by the model) and
-    expected (the right answer).
-    """
-    if as_json and as_csv:
-        raise click.UsageError("Choose one of --json and --csv.")
-    if split == _ALL_SPLITS and (as_csv or unseen or wrong_file is not None):
-        raise click.UsageError("--split all goes with none of --csv, --unseen and --wrong.")
-    from eqstream.seq2seq.runs.run_directory import RunDirectory, check_output_file
-
-    # What is wrong must not come to light after TensorFlow is loaded.
-    RunDirectory(run).read_description()
-    if wrong_file is not None:
-        check_output_file(wrong_file)
-    _load_tensorflow()
-    if split == _ALL_SPLITS:
-        _evaluate_all(run, data, limit, as_json=as_json)
-        return
-    from eqstream.seq2seq.evaluate import evaluate as evaluate_run
-
-    result = evaluate_run(
-        run, data_directory=data, split=split, unseen=unseen, limit=limit, wrong_file=wrong_file, report=report
-    )
-    if as_csv:
-        click.echo(result.to_csv())
-    elif as_json:
-        click.echo(result.to_json())
-    else:
-        show(_render_report(result))
-
-
-def _evaluate_all(run: str, data: str | None, limit: int | None, *, as_json: bool) -> None:
-    from eqstream.seq2seq.analysis.report_text import render_splits
-    from eqstream.seq2seq.evaluate import evaluate_all
-
-    results = evaluate_all(run, data_directory=data, limit=limit, report=report)
-    if as_json:
-        show_json([result.to_dict() for result in results])
-    else:
-        show(render_splits(results))
-
-
-def _render_report(result: "EvaluationReport") -> str:
-    """Returns the whole report as text, or at a terminal what a person wants to see first."""
-    from eqstream.seq2seq.analysis.report_text import render_brief_report, render_report
-
-    return render_brief_report(result) if is_at_terminal() else render_report(result)
+def _describe_row(name: str, row: dict[str, Any]) -> str:
+    lines = [row["description"], f"can be asked: {'; '.join(row['questions'])}", f"judged: {row['verdict']}"]
+    width = shutil.get_terminal_size().columns
+    wrapped = [textwrap.fill(line, width, initial_indent="  ", subsequent_indent="    ") for line in lines]
+    return "\n".join([f"{name} ({row['model']}, {row['bytes'] / 1e6:.1f} MB)", *wrapped])
 
 
 @click.command(
     short_help="Ask a model questions.",
     epilog=f"""\b
 Examples:
-  eqstream predict "{_SOLVED_QUESTION}" --steps        a model that comes with eqstream
+  eqstream predict "{_SOLVED_QUESTION}" --steps        a model that comes with eqstream (see eqstream models)
   eqstream predict out/run "123+456"
   eqstream predict out/run --file questions.txt --json
   eqstream predict out/run                       a prompt; quit or Ctrl-D ends""",
@@ -206,12 +91,12 @@ Examples:
 def predict(arguments: tuple[str, ...], path: str | None, explain: bool, steps: bool, as_json: bool) -> int:
     """Let the model in RUN answer questions such as "123+456".
 
-    Without RUN, each question is answered by a model that comes with eqstream: the one of the smallest space that has
-    it. Without a question they come from standard input, or from you at a prompt. One that begins with a minus sign
-    must come after --. In files, blank lines and what follows # are skipped. A question that is refused is named on
-    standard error, the others are answered, and the exit status is 1. Objects of --json have line (or number of the
-    argument), question, predicted (by the model), expected (the right answer) and is_correct, or line, question and
-    error.
+    Without RUN, each question is answered by a model that comes with eqstream (`eqstream models` lists them): the one
+    of the smallest space that has it. Without a question they come from standard input, or from you at a prompt. One
+    that begins with a minus sign must come after --. In files, blank lines and what follows # are skipped. A question
+    that is refused is named on standard error, the others are answered, and the exit status is 1. Objects of --json
+    have line (or number of the argument), question, predicted (by the model), expected (the right answer) and
+    is_correct, or line, question and error.
     """
     run, questions = _split_arguments(arguments)
     if questions and path is not None:
@@ -243,9 +128,16 @@ def is_typed() -> bool:
 
 
 def _split_arguments(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """Returns the run that the first argument is, if it is no question, and the questions."""
-    is_question = bool(arguments) and not _HAS_LETTER(arguments[0]) and not os.path.exists(arguments[0])
-    return (None, arguments) if is_question or not arguments else (arguments[0], arguments[1:])
+    """Returns the run that the first argument is, if it is no question, and the questions.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if not arguments or not (_HAS_LETTER(arguments[0]) or os.path.exists(arguments[0])):
+        return None, arguments
+    if not os.path.exists(arguments[0]):
+        raise UserError(f"there is no run `{shorten(arguments[0])}`, and it is no question: a question has no letters")
+    return arguments[0], arguments[1:]
 
 
 class _Askable(NamedTuple):
@@ -276,134 +168,7 @@ def _find_askable(run: str | None, *, steps: bool) -> _Askable:
 
 
 def _load_predictor(run: str | None) -> "Predictor | ShippedPredictor":
-    _load_tensorflow()
+    load_tensorflow()
     from eqstream.seq2seq.predict import Predictor, ShippedPredictor
 
     return ShippedPredictor(report) if run is None else Predictor.load(run)
-
-
-@click.command(
-    short_help="Draw a training and what its model gets right and wrong.",
-    epilog="""\b
-Example:
-  eqstream plot out/run --question "123+456\"""",
-)
-@run_argument
-@click.option("--out", "directory", metavar="DIR", type=click.Path(), help="Where the plots go; RUN/plots by default.")
-@other_data_option
-@split_option("The split to evaluate on.")
-@click.option("--limit", type=click.IntRange(min=1), help="Evaluate on so many examples at most; 100,000 by default.")
-@click.option("--question", help="Also plot how the model answers this question.")
-@output_options
-def plot(
-    run: str, directory: str | None, data: str | None, split: str | None, limit: int | None, question: str | None
-) -> None:
-    """Plot the training in RUN and what its model gets right and wrong, as PNG and SVG."""
-    from eqstream.data.reference.membership import read_question
-    from eqstream.seq2seq.runs.run_directory import RunDirectory
-
-    # What is wrong must not come to light after TensorFlow is loaded.
-    spaces = RunDirectory(run).read_spaces()
-    if question is not None:
-        read_question(question, *spaces)
-    _load_tensorflow()
-    from eqstream.seq2seq.plot import plot as plot_run
-
-    paths = plot_run(
-        run, out=directory, data_directory=data, split=split, limit=limit, question=question, report=report
-    )
-    for path in paths:
-        click.echo(path)
-
-
-@click.command(
-    name="run",
-    short_help="Build, train and evaluate in one go.",
-    epilog="""\b
-Example:
-  eqstream run addition-3digit --out out/all""",
-)
-@recipe_argument
-@click.option("--out", "directory", required=True, metavar="DIR", type=click.Path(), help="For DIR/data and DIR/run.")
-@set_option
-@workers_option
-@overwrite_option
-@force_option
-@json_option
-@output_options
-def run_all(
-    recipe: str,
-    directory: str,
-    overrides: tuple[str, ...],
-    workers: int,
-    overwrite: bool,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Build the dataset of RECIPE, train its model and evaluate it.
-
-    Whatever of this is done is not done again when the same command is run again.
-    """
-    from eqstream.seq2seq.config.sections import ModelRecipe
-
-    _check_free(directory)
-    checked = load_recipe(recipe, overrides)
-    # A mistake in the model's part must not come to light after the build.
-    ModelRecipe.from_recipe(checked)
-    with kept_when_interrupted(directory):
-        _run_all(checked, directory, workers=workers, overwrite=overwrite, force=force, as_json=as_json)
-
-
-def _check_free(directory: str) -> None:
-    """Refuses a run or a dataset as the place for both."""
-    for name, kind in (("run.json", "a run"), ("manifest.json", "a dataset")):
-        if os.path.isfile(os.path.join(directory, name)):
-            raise UserError(
-                f"{directory} is {kind}: it holds {name}; name the directory for both, DIR of DIR/data and DIR/run"
-            )
-
-
-def _run_all(recipe: "Recipe", directory: str, *, workers: int, overwrite: bool, force: bool, as_json: bool) -> None:
-    from eqstream.seq2seq.runs.run_directory import RunDirectory
-
-    data, run = os.path.join(directory, "data"), os.path.join(directory, "run")
-    built = build_dataset(recipe, data, workers=workers, overwrite=overwrite, force=force)
-    if not as_json:
-        show(built.to_text())
-    resume = RunDirectory(run).exists and not overwrite
-    advice = f"the same command{' without --overwrite' if overwrite else ''}"
-    trained = _train(recipe, data, run, resume=resume, overwrite=overwrite, advice=advice)
-    if not as_json:
-        show(trained.to_text())
-    from eqstream.seq2seq.evaluate import evaluate as evaluate_run
-
-    evaluated = evaluate_run(run, report=report)
-    if as_json:
-        show_json({"build": asdict(built), "train": asdict(trained), "evaluate": evaluated.to_dict()})
-    else:
-        show(_render_report(evaluated))
-
-
-def _train(recipe: "Recipe", data: str, run: str, *, resume: bool, overwrite: bool, advice: str) -> "TrainingReport":
-    report("starting TensorFlow …")
-    _load_tensorflow()
-    from eqstream.seq2seq.train import train as train_model
-    from eqstream.seq2seq.training.display import Display, display_on
-
-    display = Display() if is_quiet() else display_on(sys.stderr)
-    # A thread answers Ctrl-C.
-    reporter = make_reporter()
-    try:
-        return train_model(recipe, data, run, resume=resume, overwrite=overwrite, report=reporter, display=display)
-    except TrainingInterruptedError as error:
-        raise InterruptedWorkError(f"{error}; {advice} goes on from there") from error
-
-
-def _load_tensorflow() -> None:
-    """Loads TensorFlow, whatever backend Keras is set to for other programs."""
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    if is_verbose():
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
-    from eqstream.tensorflow_startup import load_tensorflow
-
-    load_tensorflow()

@@ -9,8 +9,9 @@ from eqstream.data.recipe import MAX_TERMS, SpaceRecipe, Terms
 def widen(space: SpaceRecipe) -> SpaceRecipe:
     """Returns what a model that was trained on steps of a space's equations may be asked.
 
-    It answers line by line, so it may be asked for any number of terms; and for numbers as long as the results of two
-    of the space's own, with a sign if the space subtracts, as such numbers come up in the lines that it has learned.
+    It answers line by line, so it may be asked for any number of terms, of which a single one has no line behind it;
+    and for numbers as long as the results of two of the space's own, with a sign if the space subtracts, as such
+    numbers come up in the lines that it has learned.
 
     >>> from eqstream.data.recipe import Operands
     >>> space = SpaceRecipe(operands=Operands(min=0, max=999), operators="-*")
@@ -23,7 +24,7 @@ def widen(space: SpaceRecipe) -> SpaceRecipe:
     is_signed = operands.min < 0 or "-" in space.operators
     return dataclasses.replace(
         space,
-        terms=Terms(min=1, max=MAX_TERMS),
+        terms=Terms(min=min(2, space.terms.min), max=MAX_TERMS),
         operands=dataclasses.replace(operands, min=-bound if is_signed else 0, max=bound),
     )
 

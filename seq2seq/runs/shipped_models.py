@@ -107,7 +107,8 @@ def read_shipped_question(text: str, models: Sequence[ShippedModel]) -> KnownQue
             refusals.append((model, error))
     raise UserError(
         f"no model that comes with eqstream has `{shorten(refusals[0][1].question)}` in its space: "
-        f"{_list_reasons(refusals)}; train one that has: `eqstream run RECIPE --out DIR`"
+        f"{_list_reasons(refusals)}; `eqstream models` lists what they can be asked, `eqstream run RECIPE --out DIR` "
+        "trains another one"
     )
 
 

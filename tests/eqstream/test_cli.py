@@ -77,7 +77,19 @@ def test_version_is_shown(capsys):
 def test_commands_are_listed_in_the_order_of_work_and_none_of_their_helps_is_cut():
     output = CliRunner().invoke(cli.commands, ["--help"], terminal_width=80, prog_name="eqstream").output
     listed = output.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
-    names = ["recipes", "preview", "build", "verify", "describe", "train", "evaluate", "predict", "plot", "run"]
+    names = [
+        "recipes",
+        "preview",
+        "build",
+        "verify",
+        "describe",
+        "train",
+        "evaluate",
+        "models",
+        "predict",
+        "plot",
+        "run",
+    ]
     assert [line.split()[0] for line in listed] == names
     assert all(line.endswith(".") and not line.endswith("...") and len(line) <= 80 for line in listed)
     assert "Exit status: 0 done; 1 something is wrong with the data, or a question was refused;" in output

@@ -79,9 +79,9 @@ def test_another_backend_is_refused_with_the_cure():
 @pytest.mark.slow
 @pytest.mark.parametrize(("is_command", "words"), [(True, ""), (False, "`tensorflow`, and jax is missing")])
 def test_a_command_needs_no_backend_of_its_own_and_the_library_says_which_it_needs(is_command, words):
-    call = "models._load_tensorflow()" if is_command else "tensorflow_startup.load_tensorflow()"
+    call = "runs.load_tensorflow()" if is_command else "tensorflow_startup.load_tensorflow()"
     program = (
-        "import click; from eqstream import tensorflow_startup; from eqstream.commands import models\n"
+        "import click; from eqstream import tensorflow_startup; from eqstream.commands import runs\n"
         "with click.Context(click.Command('train')):\n"
         f"  try: {call}\n"
         "  except ValueError as error: print(error)"

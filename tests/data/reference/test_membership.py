@@ -51,8 +51,8 @@ NARROW = {"operands": {"min": 0, "max": 9}, "operators": "-/", "answer": {"min":
 @pytest.mark.parametrize(
     ("changes", "question", "reason"),
     [
-        ({}, "5 / 0", "5 is divided by zero"),
-        ({}, "5 / 2", "5 / 2 is not a whole number"),
+        ({}, "5 / 2", "5 / 2 is not a whole number (`space.division` is exact)"),
+        ({"operators": "+-"}, "5 / 2", "`/` is none of the operators + -"),
         ({}, "1 + 1", "`+` is none of the operators - /"),
         ({}, "9", "it has 1 term, not 2"),
         ({}, "9 - 1 - 1", "it has 3 terms, not 2"),
@@ -73,6 +73,12 @@ def test_equation_outside_the_space_is_refused_with_the_reason(changes, question
         with pytest.raises(UserError) as caught:
             read(question, space)
         assert str(caught.value) == f"the space does not contain `{question}`: {reason}"
+
+
+def test_division_by_zero_has_no_value_in_any_space():
+    spaces = [make_space(**{**NARROW, "operators": operators}) for operators in ("+-", "-/")]
+    with pytest.raises(UserError, match=r"^`5 / \(3 - 3\)` has no value: 5 is divided by zero$"):
+        read_question("5/(3-3)", *spaces)
 
 
 def test_bound_on_the_answer_is_one_on_the_number_that_is_written():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from eqstream.cli import commands
+from eqstream.cli import commands, main
 from eqstream.commands import models
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Operands, SpaceRecipe, Terms
@@ -70,7 +70,7 @@ def test_questions_without_a_run_are_answered_in_order_by_the_smallest_model_tha
 
 REFUSAL = (
     "no model that comes with eqstream has `0.5 - 1` in its space: operand 0.5 is not a whole number "
-    "(arithmetic-4); train one that has: `eqstream run RECIPE --out DIR`"
+    "(arithmetic-4); `eqstream models` lists what they can be asked, `eqstream run RECIPE --out DIR` trains another one"
 )
 
 
@@ -80,6 +80,7 @@ REFUSAL = (
         (["0.5 - 1"], "", f"question 1: {REFUSAL}\n"),
         (["--json", "0.5 - 1"], json.dumps({"line": 1, "question": "0.5 - 1", "error": REFUSAL}) + "\n", ""),
         (["1 +"], "", "question 1: '1 +' is not an equation: a number is missing at position 4\n"),
+        (["1 / 0"], "", "question 1: `1 / 0` has no value: 1 is divided by zero\n"),
     ],
 )
 def test_a_question_that_no_shipped_model_has_is_refused_once_with_the_reason_of_the_nearest(arguments, output, errors):
@@ -131,16 +132,40 @@ MADE_UP = [
             "1 + 1 + 1 … 1 + 1 + 1 (161 characters)",
             "it has 41 terms, not from 1 to 32 (all); it has 41 terms, not from 1 to 2 (longest)",
         ),
+        ("7/2", "7 / 2", "7 / 2 is not a whole number (`space.division` is exact) (all)"),
     ],
-    ids=["decimals", "operators", "control character", "digits", "terms"],
+    ids=["decimals", "operators", "control character", "digits", "terms", "exact division"],
 )
 def test_the_refusal_is_short_and_names_the_models_that_come_nearest(text, question, reasons):
     with pytest.raises(UserError) as refused:
         read_shipped_question(text, MADE_UP)
     assert str(refused.value) == (
         f"no model that comes with eqstream has `{question}` in its space: {reasons}; "
-        "train one that has: `eqstream run RECIPE --out DIR`"
+        "`eqstream models` lists what they can be asked, `eqstream run RECIPE --out DIR` trains another one"
     )
+
+
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        ("x + 1", "there is no run `x + 1`, and it is no question: a question has no letters"),
+        ("-5 + 3", 'a question that begins with a minus sign comes after --: eqstream predict -- "-5 + 3"'),
+    ],
+)
+def test_an_argument_that_is_neither_a_run_nor_a_question_is_refused_with_the_rule(argument, line, capsys):
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["predict", argument])
+    assert capsys.readouterr() == ("", f"eqstream: error: {line}\n")
+
+
+def test_the_models_are_listed_with_what_they_can_be_asked_and_how_they_were_judged():
+    listed = json.loads(CliRunner().invoke(commands, ["models", "--json"]).stdout)
+    assert {name: row["verdict"] for name, row in listed.items()} == {each.name: each.verdict for each in MODELS}
+    row = listed["addition-10digits"]
+    assert (row["model"], row["questions"]) == ("transformer", ["2 numbers from 0 to 9999999999, joined by +"])
+    text = CliRunner().invoke(commands, ["models"]).stdout
+    assert f"addition-10digits ({row['model']}, {row['bytes'] / 1e6:.1f} MB)\n  {row['description']}\n" in text
+    assert "\n  can be asked: 2 numbers from 0 to 9999999999, joined by +\n  judged: 0 wrong of 10,000" in text
 
 
 def test_the_examples_of_help_and_demo_are_questions_of_shipped_models():
