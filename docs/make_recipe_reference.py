@@ -265,6 +265,8 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "mixture": "several sources in place of the training split alone",
         "curriculum": "stages with some of the examples that come first",
         "weights": "of rare kinds of examples in the loss",
+        "start_from": "a run of the same dataset, or a shipped model, whose weights the training begins "
+        "with; the optimizer begins anew",
         "precision": "of the arithmetic; weights are float32 always",
         "tensorboard": "write event files",
     },

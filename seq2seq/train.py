@@ -16,6 +16,7 @@ from eqstream.seq2seq.optimizers import make_optimizer
 from eqstream.seq2seq.runs.compatibility import describe_other_order, describe_other_versions
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.split_roles import SplitRoles
+from eqstream.seq2seq.runs.starting_point import list_not_held_out
 from eqstream.seq2seq.share_text import share_text
 from eqstream.seq2seq.training.display import Display
 from eqstream.seq2seq.training.fit import fit
@@ -92,9 +93,9 @@ def train(
     if not resume:
         run.check_free(overwrite=overwrite)
     task = prepare(recipe, data_directory, run, resume=resume, report=report)
+    model = _make_model(task)
     if not resume:
         run.create(overwrite=overwrite)
-    model = _make_model(task)
     progress = restore_state(task.run.state_npz, model) if task.run.state_npz.is_file() else TrainingProgress()
     if task.is_over(progress) and task.run.read_description()["is_finished"]:
         report(f"{task.run.path} is finished; nothing to do (`--overwrite` begins anew)")
@@ -139,6 +140,8 @@ def _make_model(task: TrainingTask) -> EquationModel:
     )
     model.optimizer.build(model.trainable_variables)
     build_metrics(model)
+    if task.start is not None:
+        task.start.copy_weights(model)
     return model
 
 
@@ -159,6 +162,10 @@ def _open_run(task: TrainingTask, model: EquationModel, progress: TrainingProgre
         _adopt_order(task, progress, report=report)
     else:
         save_state(run.state_npz, model, progress)
+    if task.start is not None:
+        report(f"begins with the weights of {task.start.trained.run.path}")
+        for name in list_not_held_out(task.start, task.sources):
+            report(f"what recipe {name} holds out may have come in that training, which did not know of it")
     *narrowed, everything = task.stages
     report(
         f"{task.sections.model.kind}: {model.count_params():,} parameters, "

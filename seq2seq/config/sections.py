@@ -85,6 +85,8 @@ class TrainingRecipe:
     `curriculum` is a list of stages that come first, each of so many epochs of some of the examples; early stopping
     counts from the first epoch after them. `weights` makes rare kinds of examples count more in the training loss; how
     rare they are is counted in the train split, also for a fresh stream.
+    `start_from` is a run, or a model that comes with eqstream: the training begins with its weights in place of random
+    ones, and with a new optimizer. It must be of the same dataset, so that it has seen nothing of what is held out.
     `precision` is that of the model's arithmetic, its weights are float32 always: the mixed ones are made for GPUs and
     slower on most CPUs. `tensorboard` writes the metrics as event files too.
     """
@@ -109,6 +111,7 @@ class TrainingRecipe:
     mixture: tuple[MixtureSource, ...] = ()
     curriculum: tuple[StageRecipe, ...] = ()
     weights: WeightsRecipe | None = None
+    start_from: str | None = None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     tensorboard: bool = False
 

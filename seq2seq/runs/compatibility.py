@@ -81,6 +81,8 @@ def check_resumable(
     # Where a dataset is does not matter, as its fingerprint is known.
     for source in (*before["training"]["mixture"], *now["training"]["mixture"]):
         source["data"] = source["recipe"] = None
+    # Nor where the run is that the weights began with: they are in the state.
+    before["training"]["start_from"] = now["training"]["start_from"] = None
     # A longer training with the rest unchanged is the usual reason to come back.
     before["training"]["epochs"] = now["training"]["epochs"]
     for section, values in now.items():

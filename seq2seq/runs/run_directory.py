@@ -210,6 +210,7 @@ def describe_run(
     *,
     validation_split: str | None,
     mixture: Sequence[Mapping[str, Any]] = (),
+    started_from: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Returns the contents of `run.json` for a training that begins.
 
@@ -219,8 +220,10 @@ def describe_run(
         manifest: of that dataset.
         validation_split: None chooses the best epoch on equations of no split.
         mixture: what is to be known of each source, if there are several.
+        started_from: what is to be known of the run whose weights it begins with, if there is one.
     """
     return {
+        **({} if started_from is None else {"started_from": dict(started_from)}),
         **({"mixture": list(mixture)} if mixture else {}),
         "run_version": RUN_VERSION,
         "recipe": recipe.to_dict(),

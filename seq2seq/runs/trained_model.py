@@ -55,11 +55,12 @@ class TrainedModel:
 
     @property
     def trained_splits(self) -> set[tuple[str, str]]:
-        """The splits that it was trained on: fingerprint of the dataset, name of the split."""
+        """The splits that its weights were ever trained on: fingerprint of the dataset, name of the split."""
+        before = {(each[0], each[1]) for each in self.description.get("started_from", {}).get("trained_on", ())}
         sources = self.description.get("mixture", ())
         if not sources:
-            return {(self.description["data_fingerprint"], self.sections.training.train_split)}
-        return {(each["data_fingerprint"], each["split"]) for each in sources}
+            return before | {(self.description["data_fingerprint"], self.sections.training.train_split)}
+        return before | {(each["data_fingerprint"], each["split"]) for each in sources}
 
     def read_question(self, text: str) -> KnownQuestion:
         """Returns the question that a person typed, as a space of the model writes it.

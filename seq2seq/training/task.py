@@ -16,6 +16,7 @@ from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.compatibility import check_resumable, check_same_space, describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run, with_kind
 from eqstream.seq2seq.runs.split_roles import SplitRoles, choose_roles, roles_of_run
+from eqstream.seq2seq.runs.starting_point import StartingPoint, load_starting_point
 from eqstream.seq2seq.training.batches import Stage, TrainingSource, make_stages
 from eqstream.seq2seq.training.callbacks import check_tensorboard
 from eqstream.seq2seq.training.data_sources import check_roles, describe_sources, load_sources, own_source
@@ -38,6 +39,7 @@ class TrainingTask:
         stages: with the batches.
         sample: to choose the best epoch on.
         space: of the sample's equations.
+        start: the run whose weights it begins with; None for random ones, and for a run that goes on.
         is_resumed: whether the run was begun before.
     """
 
@@ -50,6 +52,7 @@ class TrainingTask:
     stages: tuple[Stage, ...]
     sample: TokenTable
     space: SpaceRecipe
+    start: StartingPoint | None
     is_resumed: bool
 
     @functools.cached_property
@@ -109,6 +112,9 @@ def prepare(
         _report_schedule(run, training, report)
     else:
         roles = choose_roles(manifest.recipe.splits, training)
+    # A state has the weights, wherever they came from.
+    start = None if resume and run.state_npz.is_file() else load_starting_point(training, manifest)
+    started_from = run.read_description().get("started_from") if start is None and resume else None
     if training.mixture:
         check_roles(sources, manifest, roles)
     if training.tensorboard:
@@ -116,7 +122,14 @@ def prepare(
     sample = load_validation_sample(training, roles.validation, codec, data_directory=data_directory, manifest=manifest)
     return TrainingTask(
         run=run,
-        description=describe_run(recipe, data_directory, manifest, validation_split=roles.validation, mixture=mixture),
+        description=describe_run(
+            recipe,
+            data_directory,
+            manifest,
+            validation_split=roles.validation,
+            mixture=mixture,
+            started_from=started_from if start is None else start.description,
+        ),
         codec=codec,
         sections=sections,
         roles=roles,
@@ -124,6 +137,7 @@ def prepare(
         stages=make_stages(training, mix_sources(training, codec, sources=sources, own=own)),
         sample=sample,
         space=manifest.recipe.space,
+        start=start,
         is_resumed=resume,
     )
 

@@ -1,0 +1,114 @@
+"""A training that begins with the weights of another run."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
+from eqstream.pipelines.build import build
+from eqstream.seq2seq import train as train_module
+from eqstream.seq2seq.runs.trained_model import load_trained_model
+from eqstream.seq2seq.train import train
+from tests.recipes import SUMS
+
+MODEL = {"kind": "repeat-vector", "encoder_width": 4, "decoder_width": 4}
+# So slow that no weight moves.
+STILL = {"name": "sgd", "learning_rate": 1e-30}
+
+
+class DeadError(BaseException):
+    """Nothing catches it: what comes after never happens, as after SIGKILL."""
+
+
+def recipe_with(start_from=None, *, codec=None, model=MODEL, **training):
+    own = {"epochs": 1, "batch_size": 50, "validation_examples": 5, "samples": 0, "optimizer": STILL, **training}
+    return Recipe.from_dict(
+        {**SUMS, "codec": codec or {}, "model": model, "training": {**own, "start_from": start_from}}
+    )
+
+
+def silently(line):
+    del line
+
+
+def weights_of(run):
+    return load_trained_model(run).model.get_weights()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Holds a dataset and a run on it."""
+    folder = tmp_path_factory.mktemp("starting")
+    build(Recipe.from_dict(SUMS), folder / "data")
+    train(recipe_with(optimizer={"learning_rate": 0.1}), folder / "data", folder / "first", report=silently)
+    return folder
+
+
+def test_training_begins_with_the_weights_of_a_run_and_knows_what_they_have_seen(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder / "first", tmp_path / "first")
+    recipe, lines = recipe_with(str(tmp_path / "first"), seed=1), []
+    with monkeypatch.context() as patch:
+
+        def die(*_):
+            raise DeadError
+
+        patch.setattr(train_module, "save_state", die)
+        with pytest.raises(DeadError):
+            train(recipe, folder / "data", tmp_path / "second", report=silently)
+    # A run that has no state yet takes them again.
+    train(recipe, folder / "data", tmp_path / "second", resume=True, report=lines.append)
+    assert f"begins with the weights of {tmp_path / 'first'}" in lines
+    for before, now in zip(weights_of(folder / "first"), weights_of(tmp_path / "second"), strict=True):
+        np.testing.assert_array_equal(before, now)
+
+    # From there on it does not need the other run.
+    shutil.rmtree(tmp_path / "first")
+    longer = recipe_with(str(tmp_path / "first"), seed=1, epochs=2)
+    assert train(longer, folder / "data", tmp_path / "second", resume=True, report=silently).num_epochs == 2
+    description = json.loads((tmp_path / "second" / "run.json").read_text())
+    fingerprint = description["data_fingerprint"]
+    assert description["started_from"]["run"] == str(tmp_path / "first")
+    assert description["started_from"]["trained_on"] == [[fingerprint, "train"]]
+    # Weights remember what they were trained on, whatever the run does that has them.
+    run = tmp_path / "moved"
+    shutil.copytree(folder / "first", run)
+    seen = {**json.loads((run / "run.json").read_text()), "started_from": {"trained_on": [["abc", "easy"]]}}
+    (run / "run.json").write_text(json.dumps(seen))
+    assert load_trained_model(run).trained_splits == {(fingerprint, "train"), ("abc", "easy")}
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (
+            {"codec": {"reverse_answer": True}},
+            "another codec: its characters and `codec` must be those of this training",
+        ),
+        (
+            {"model": {**MODEL, "decoder_width": 5}},
+            "another model: `model` must be that of this training but for `dropout`",
+        ),
+        ({"model": {"kind": "feedback"}}, "another model: `model` must be that of this training but for `dropout`"),
+    ],
+)
+def test_weights_of_another_model_are_refused_before_anything_is_written(folder, tmp_path, options, reason):
+    with pytest.raises(UserError) as caught:
+        train(recipe_with(str(folder / "first"), **options), folder / "data", tmp_path / "run", report=silently)
+    assert str(caught.value) == f"`training.start_from`: {folder / 'first'} has {reason}"
+    assert not (tmp_path / "run").exists()
+
+
+def test_run_that_may_have_seen_what_is_held_out_is_refused(folder, tmp_path):
+    build(Recipe.from_dict({**SUMS, "seed": 1}), tmp_path / "other")
+    with pytest.raises(UserError) as caught:
+        train(recipe_with(str(folder / "first")), tmp_path / "other", tmp_path / "run", report=silently)
+    assert str(caught.value) == (
+        f"`training.start_from`: {folder / 'first'} was trained on other data (sums 1.0.0), perhaps on what this "
+        "dataset holds out; name a run of this dataset"
+    )
+    with pytest.raises(UserError) as caught:
+        train(recipe_with("nowhere"), folder / "data", tmp_path / "run", report=silently)
+    assert str(caught.value) == "`training.start_from`: nowhere does not exist"
