@@ -252,7 +252,8 @@ class Dataset:
         Raises:
             UserError: there is no such split, it has no full batch where the remainder is dropped, or the reader or the
                 first batch is impossible. A file that is missing or damaged ends the iteration with
-                `tf.errors.InvalidArgumentError`, whose message begins with a line that names shard and record.
+                `tf.errors.InvalidArgumentError`, the only error that TensorFlow lets through; its message has a line
+                ``DamagedShardError: …`` that names shard and record.
         """
         check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
         check_whole(0, epoch=0 if epoch is None else epoch, memory_budget=memory_budget)

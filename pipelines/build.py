@@ -108,7 +108,10 @@ class BuildResult:
         finished = " is finished" if self.state == "unchanged" else ""
         lines = [f"{self.directory}{finished}: {contents}{ending}"]
         if self.shares is not None:
-            lines += [line for line in (self.shares.to_text(), *self.shares.list_notes()) if line]
+            shares = self.shares.to_text()
+            if shares and self.num_steps is not None:
+                shares = f"of the steps: {shares}"
+            lines += filter(None, [shares, *self.shares.list_notes()])
         return "\n".join(lines)
 
 

@@ -61,7 +61,9 @@ class SplitPreview:
         if self.num_classes is not None:
             size += f" in {count_of(self.num_classes, 'class', 'classes')} of commuted twins"
         shares = self.shares.to_text()
-        details = [*([shares] if shares else []), *self.samples]
+        if shares and self.steps is not None:
+            shares = f"of the equations: {shares}"
+        details = [*filter(None, [shares]), *self.samples]
         if not self.samples:
             details = [f"none found so far: a build refuses if the first {HOPELESS_POSITIONS:,} candidates have none"]
         return [f"  {self.name:<{width}}  {size}", *(f"  {'':<{width}}    {detail}" for detail in details)]

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import tensorflow as tf
 import eqstream
 from eqstream import Dataset, Equation, UserError
 from tests.brute_force import make_recipe, pick
+from tests.damaged_dataset import parquet
 
 ROOT = Path(__file__).parents[2]
 SPLITS = [{"name": "zeta", "count": 10}, {"name": "train", "count": 103}, {"name": "alpha", "count": 24}]
@@ -172,3 +174,17 @@ def test_directory_without_a_dataset_or_with_a_damaged_one_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(eqstream.DamagedManifestError, match="is not a manifest of eqstream"):
         eqstream.open_dataset(tmp_path)
+
+
+def test_the_line_of_a_damaged_shard_is_in_the_error_that_tensorflow_lets_through(directory, tmp_path):
+    damaged = Path(shutil.copytree(directory, tmp_path / "damaged"))
+    file = parquet(damaged, "alpha-00000-of-00001")
+    file.unlink()
+    dataset = eqstream.open_dataset(damaged)
+    line = f"shard alpha-00000-of-00001, record 0: there is no file {file}"
+    model = keras.Sequential([keras.layers.Embedding(20, 2), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.compile("adam", "mse")
+    for use in (list, lambda batches: model.fit(batches, verbose=0)):
+        with pytest.raises(tf.errors.InvalidArgumentError) as theirs:
+            use(dataset.batches("alpha", batch_size=24))
+        assert theirs.value.message.partition("DamagedShardError: ")[2].partition("\n")[0] == line
