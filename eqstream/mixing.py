@@ -1,6 +1,6 @@
 """Several datasets and streams in the same batches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
@@ -11,7 +11,14 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.data_source import DatasetFiles, DataSource, check_spaces, find_held_out, make_codec
+from eqstream.data.loading.data_source import (
+    DatasetFiles,
+    DataSource,
+    check_spaces,
+    find_held_out,
+    make_codec,
+    refuse_the_empty,
+)
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ExampleSource
 from eqstream.data.loading.mixed_source import MixedSource
@@ -30,7 +37,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 Weight: TypeAlias = float | Sequence[tuple[int, float]]
-Source: TypeAlias = tuple[Dataset | Recipe | str | Path, str, Weight]
+Data: TypeAlias = Dataset | Recipe | str | Path
+Source: TypeAlias = tuple[Data, str, Weight] | tuple[Data, str, Weight, Mapping[str, Any]]
 
 # A mixture has no epochs of its own; so many batches are numbered at a time.
 _NUM_BATCHES = 1 << 20
@@ -93,7 +101,8 @@ def mix(
         sources: each a source, the name of its split and its weight. A dataset gives the files of the split; a recipe,
             the path of one, or the name of one that comes with eqstream gives the endless stream of `stream`. A weight
             is a number, or pairs of a batch, at least 0 and rising, and the weight there; in between it changes evenly,
-            before the first pair and after the last one it stays.
+            before the first pair and after the last one it stays. A fourth value narrows a stream, as `where` of a
+            split in a recipe does: ``("mixed-4", "train", 1, {"terms": 2})``.
         batch_size: examples in a batch, for all readers together.
         seed: of the order.
         reader: (i, n) for reader i, from 0, of n that share every batch.
@@ -104,9 +113,9 @@ def mix(
             `answer`.
 
     Raises:
-        UserError: there is no such split or recipe, a weight is wrong, the sources do not fit together, or a dataset is
-            of a version that held out other equations. A file that is missing or damaged ends the iteration as it does
-            that of `Dataset.batches`.
+        UserError: there is no such split or recipe, a weight or a condition is wrong, the sources do not fit together,
+            or a dataset is of a version that held out other equations. A file that is missing or damaged ends the
+            iteration as it does that of `Dataset.batches`.
     """
     check_list("sources", sources)
     check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
@@ -123,9 +132,7 @@ def mix(
         _open(source, codec, seed=derive_seed(seed, "mixture", number), held_out=held_out, memory_budget=budget)
         for number, (source, held_out) in enumerate(zip(data_sources, find_held_out(data_sources), strict=True))
     ]
-    for source, each in zip(data_sources, examples, strict=True):
-        if not each.num_examples:
-            raise UserError(f"{source.key} has nothing left that another dataset does not hold out")
+    refuse_the_empty(data_sources, [each.num_examples for each in examples])
     mixed = MixedSource(schedule, examples, _NUM_BATCHES)
     plan = BatchPlan(
         num_examples=mixed.num_examples,
@@ -140,26 +147,41 @@ def mix(
 
 def _make_source(number: int, entry: Source) -> DataSource:
     key = f"`sources[{number}]`"
-    if not isinstance(entry, (tuple, list)) or len(entry) != 3:
+    if not isinstance(entry, (tuple, list)) or len(entry) not in (3, 4):
         got = f"{len(entry)} values" if isinstance(entry, (tuple, list)) else describe_type(entry)
-        raise UserError(f"{key} must be (source, split, weight), got {got}")
-    source, split, weight = entry
+        raise UserError(f"{key} must be (source, split, weight) or (source, split, weight, where), got {got}")
+    source, split, weight, *where = entry
     try:
-        knots = from_mapping(MixtureSource, {"weight": weight}).knots
+        checked = from_mapping(MixtureSource, {"weight": weight, **({"where": where[0]} if where else {})})
         if isinstance(source, Dataset):
-            source.manifest.split(split)
-            files = DatasetFiles(source.directory, source.manifest)
-            facts = source.manifest.space
-            return DataSource(
-                key=key, recipe=source.recipe, facts=facts, split=split, knots=knots, files=files, is_fresh=False
-            )
+            return _make_files(key, source, split, checked)
         recipe = as_recipe(source)
         names = [each.name for each in recipe.splits]
         if split not in names:
             raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
+        if checked.where is not None:
+            checked.where.check_space(recipe.space)
     except UserError as error:
         raise UserError(f"{key}: {error}") from error
-    return DataSource(key=key, recipe=recipe, facts=describe_space(recipe), split=split, knots=knots)
+    facts = describe_space(recipe)
+    return DataSource(key=key, recipe=recipe, facts=facts, split=split, knots=checked.knots, where=checked.where)
+
+
+def _make_files(key: str, dataset: Dataset, split: str, checked: MixtureSource) -> DataSource:
+    dataset.manifest.split(split)
+    if checked.where is not None:
+        raise UserError(
+            "`where` needs a stream: give the dataset's `recipe`; the files of a split are read as they are"
+        )
+    return DataSource(
+        key=key,
+        recipe=dataset.recipe,
+        facts=dataset.manifest.space,
+        split=split,
+        knots=checked.knots,
+        files=DatasetFiles(dataset.directory, dataset.manifest),
+        is_fresh=False,
+    )
 
 
 def _open(

@@ -155,6 +155,14 @@ def check_known(source: DataSource, what: str) -> None:
         )
 
 
+def refuse_the_empty(sources: Sequence[DataSource], sizes: Sequence[int]) -> None:
+    """Refuses sources of which no example is left; `sizes` are those of one epoch of each."""
+    for source, size in zip(sources, sizes, strict=True):
+        if not size:
+            narrowed = "" if source.where is None else "that meets its `where` and "
+            raise UserError(f"{source.key} has no example {narrowed}that no other dataset holds out")
+
+
 def _list_datasets(sources: Sequence[DataSource]) -> dict[str, DataSource]:
     """Returns a source of each dataset, by its fingerprint."""
     return {source.fingerprint: source for source in sources}

@@ -10,7 +10,7 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.data_source import DataSource, find_all_held_out, find_held_out
+from eqstream.data.loading.data_source import DataSource, find_all_held_out, find_held_out, refuse_the_empty
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ExampleSource
 from eqstream.data.loading.mixed_source import MixedSource
@@ -127,7 +127,7 @@ def _mix(
     recipe: TrainingRecipe, sources: Sequence[DataSource], opened: Sequence[ExampleSource], *, own: DataSource
 ) -> MixedSource:
     """Returns the mixture of the examples of some sources, in their order."""
-    _refuse_the_empty(sources, [examples.num_examples for examples in opened])
+    refuse_the_empty(sources, [examples.num_examples for examples in opened])
     return MixedSource(_make_schedule(recipe, sources), opened, _count_batches(recipe, own))
 
 
@@ -135,16 +135,9 @@ def _solve(
     recipe: TrainingRecipe, sources: Sequence[DataSource], streams: Sequence[SolvedStream], *, own: DataSource
 ) -> StepsSource:
     """Returns the steps of the solutions of some sources, in their order."""
-    _refuse_the_empty(sources, [stream.num_equations for stream in streams])
+    refuse_the_empty(sources, [stream.num_equations for stream in streams])
     num_examples = recipe.batch_size * _count_batches(recipe, own)
     return StepsSource(streams, _make_schedule(recipe, sources), num_examples)
-
-
-def _refuse_the_empty(sources: Sequence[DataSource], sizes: Sequence[int]) -> None:
-    for source, size in zip(sources, sizes, strict=True):
-        if not size:
-            narrowed = "" if source.where is None else "that meets its `where` and "
-            raise UserError(f"{source.key} has no example {narrowed}that no other dataset holds out")
 
 
 def _make_schedule(recipe: TrainingRecipe, sources: Sequence[DataSource]) -> MixtureSchedule:

@@ -50,6 +50,14 @@ def test_batches_have_the_shares_of_their_weights_and_can_begin_anywhere(sums):
     assert [[*itertools.chain(*zip(*pair, strict=True))] for pair in zip(*parts, strict=True)] == whole
 
 
+def test_a_stream_is_narrowed_by_a_condition(sums):
+    (batch,) = questions_of(eqstream.mix([(MIXED, "train", 1, {"operators": "-", "digits": 1})], batch_size=64), 1)
+    assert {(question[1:-1], len(question)) for question in batch} == {(" - ", 5)}
+    message = "`sources[1]` has no example that meets its `where` and that no other dataset holds out"
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        eqstream.mix([(sums, "train", 1), (MIXED, "train", 1, {"digits": 3})], batch_size=8)
+
+
 def test_batches_may_have_the_numbers_too(sums):
     (batch,) = eqstream.mix([(sums, "train", 1)], batch_size=16, as_dict=True).take(1)
     assert {name: tuple(values.shape) for name, values in batch.items()} == {
@@ -69,11 +77,28 @@ def test_batches_may_have_the_numbers_too(sums):
         (("no-such", "train", 1), "`sources[1]`: there is no recipe file or shipped recipe `no-such`"),
         ((SUMS, "train", -1), "`sources[1]`: `weight` must not be below 0, got -1"),
         ((SUMS, "train", [(5, 1), (5, 2)]), "`sources[1]`: the steps of `weight` must rise, got 5 after 5"),
+        ((SUMS, "train", 1, {"term": 2}), "`sources[1]`: unknown key `where.term`; did you mean `terms`?"),
+        (
+            (SUMS, "train", 1, {"quotient_digits": [1]}),
+            "`sources[1]`: `where.quotient_digits` needs whole operands, the operator `/`, and `space.division` as ",
+        ),
+        (
+            (SUMS, "train"),
+            "`sources[1]` must be (source, split, weight) or (source, split, weight, where), got 2 values",
+        ),
     ],
 )
 def test_wrong_sources_are_refused_by_their_place(sums, source, message):
     with pytest.raises(UserError, match=f"^{re.escape(message)}"):
         eqstream.mix([(sums, "train", 1), source], batch_size=8)
+
+
+def test_files_of_a_dataset_are_not_narrowed(sums):
+    message = (
+        "`sources[0]`: `where` needs a stream: give the dataset's `recipe`; the files of a split are read as they are"
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        eqstream.mix([(sums, "train", 1, {"digits": 1})], batch_size=8)
 
 
 def test_split_of_a_dataset_must_be_there(sums):
