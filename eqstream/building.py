@@ -12,7 +12,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.recipes import as_recipe
 
 if TYPE_CHECKING:
-    from eqstream.pipelines.build import BuildResult
+    from eqstream.pipelines.building.result import BuildResult
     from eqstream.pipelines.checks.report import VerifyReport
     from eqstream.pipelines.describe import Description
 

@@ -16,6 +16,7 @@ not know go to Beam without a ``--`` before them.
 
 import contextlib
 import difflib
+import functools
 import importlib
 import sys
 
@@ -26,93 +27,31 @@ if __name__ == "__main__":
     command_line.main(["build", *sys.argv[1:]])
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from eqstream.data.configuration import to_mapping
 from eqstream.data.dataset.layout import MANIFEST, STAGING, SUCCESS
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import FORMAT_VERSION, Recipe
+from eqstream.data.recipe import Recipe
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.count_equations import count_equations
 from eqstream.pipelines.building.count_steps import count_steps
+from eqstream.pipelines.building.damage import Damage, find_damage
 from eqstream.pipelines.building.disk_space import check_disk_space
-from eqstream.pipelines.building.finalize import close_dataset
+from eqstream.pipelines.building.finalize import close_dataset, close_repaired
 from eqstream.pipelines.building.journal import Journal
 from eqstream.pipelines.building.output_directory import OutputDirectory
+from eqstream.pipelines.building.result import BuildResult
 from eqstream.pipelines.building.staging import GO_ON, StoppedError, Workspace
 from eqstream.pipelines.building.write_shards import ShardJob, write_shards
-from eqstream.pipelines.count_text import count_of
-from eqstream.pipelines.estimation.shares import Shares, shares_of_manifest
+from eqstream.pipelines.estimation.shares import shares_of_manifest
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, RunError
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildResult:
-    """What a build has done.
-
-    Args:
-        directory: the dataset.
-        state: `built`: shards were written and the dataset is complete; `unchanged`: it was complete before;
-            `partial`: the one shard that was asked for is there, and the directory is no dataset yet.
-        num_shards: of the dataset, or 1.
-        num_shards_kept: shards that lay there whole and were kept.
-        num_equations: in all these shards, or those whose steps are in them.
-        num_left_out: equations in no split although a twin is in one, as the end of a split parts them; of the whole
-            dataset, 0 where one shard was written.
-        shares: of the examples by number of terms and by operators; None where one shard was written.
-        num_steps: in all these shards; None where examples are equations.
-        num_steps_left_out: steps beside them that have a line of another split's, or too long; None likewise.
-        format_version: of the dataset, older than this eqstream's where it was complete before.
-    """
-
-    directory: str
-    state: Literal["built", "unchanged", "partial"]
-    num_shards: int
-    num_shards_kept: int
-    num_equations: int
-    num_left_out: int
-    shares: Shares | None
-    num_steps: int | None = None
-    num_steps_left_out: int | None = None
-    format_version: int = FORMAT_VERSION
-
-    def to_text(self) -> str:
-        """Returns the result as a line, and another one of shares if the equations are of several kinds."""
-        contents = count_of(self.num_equations, "equation")
-        if self.num_steps is not None:
-            contents = f"{count_of(self.num_steps, 'step')} of {contents}"
-        contents += f" in {count_of(self.num_shards, 'shard')}"
-        if self.state == "unchanged":
-            ending = "; nothing to do: every file has its size (`eqstream verify` checks what is in them)"
-            if self.format_version < FORMAT_VERSION:
-                ending += (
-                    f"; its format version is {self.format_version}, and --overwrite writes the same equations in "
-                    f"version {FORMAT_VERSION}"
-                )
-        else:
-            ending = f", {self.num_shards_kept:,} of them kept from before" if self.num_shards_kept else ""
-            ending += "; build without `only` to make it a dataset" if self.state == "partial" else ""
-        if self.num_left_out:
-            are = "1 more is" if self.num_left_out == 1 else f"{self.num_left_out:,} more are"
-            ending += f"; {are} in no split, as a split's count ends among twins"
-        if self.num_steps_left_out:
-            are = "1 more step is" if self.num_steps_left_out == 1 else f"{self.num_steps_left_out:,} more steps are"
-            ending += f"; {are} left out, with a line of another split or one that is too long"
-        finished = " is finished" if self.state == "unchanged" else ""
-        lines = [f"{self.directory}{finished}: {contents}{ending}"]
-        if self.shares is not None:
-            shares = self.shares.to_text()
-            if shares and self.num_steps is not None:
-                shares = f"of the steps: {shares}"
-            lines += filter(None, [shares, *self.shares.list_notes()])
-        return "\n".join(lines)
 
 
 def build(
@@ -152,9 +91,13 @@ def build(
         found = OutputDirectory.inspect(target, overwrite=overwrite)
         if not overwrite:
             found.refuse_other_recipe(recipe)
-            if only is None and found.is_finished(recipe):
-                return _finish_again(found, recipe)
-        attempt = _Build(recipe, execution, found, overwrite=overwrite, progress=progress or Progress())
+        damage = None
+        if found.manifest is not None and not overwrite and only is None and found.holds(recipe):
+            damage = find_damage(target, found.manifest, progress or Progress())
+            if not damage.paths:
+                return _finish_again(found, recipe, is_hashed=damage.is_hashed)
+            found.refuse_older_format(recipe, damage.paths)
+        attempt = _Build(recipe, execution, found, overwrite=overwrite, damage=damage, progress=progress or Progress())
         return attempt.run(only, force=force)
 
 
@@ -162,12 +105,20 @@ class _Build:
     """One attempt at a build of a directory that may be written to."""
 
     def __init__(
-        self, recipe: Recipe, execution: Execution, found: OutputDirectory, *, overwrite: bool, progress: Progress
+        self,
+        recipe: Recipe,
+        execution: Execution,
+        found: OutputDirectory,
+        *,
+        overwrite: bool,
+        damage: Damage | None,
+        progress: Progress,
     ) -> None:
         self._recipe = recipe
         self._execution = execution
         self._found = found
         self._is_replacing = overwrite and found.latest is not None
+        self._damage = damage
         self._progress = progress
         self._workspace = Workspace.of(found.path, recipe.fingerprint())
 
@@ -187,12 +138,13 @@ class _Build:
             tasks = plan.shards if only is None else (select_shard(plan, only),)
             self._begin_writing(plan)
             jobs = self._list_jobs(tasks)
-            kept = write_shards(self._recipe, self._workspace, jobs, self._execution, self._progress)
+            kept = {task.name for task in tasks} - {job.task.name for job in jobs}
+            kept |= write_shards(self._recipe, self._workspace, jobs, self._execution, self._progress)
             # Whoever has taken over writes the rest, and must not lose its own journal and token to this attempt.
             self._workspace.check_attempt()
             shares = None
             if only is None:
-                shares = shares_of_manifest(close_dataset(self._recipe, self._workspace, plan))
+                shares = shares_of_manifest(self._close(plan, jobs))
                 self._workspace.check_attempt()
             is_finished = self._end(is_whole=only is None)
         return BuildResult(
@@ -206,6 +158,7 @@ class _Build:
             num_steps=None if self._recipe.steps is None else sum(task.records.num_records for task in tasks),
             num_steps_left_out=None if self._recipe.steps is None else sum(task.num_steps_left_out for task in tasks),
             format_version=self._recipe.format_version,
+            repaired=self._damage.paths if self._damage else (),
         )
 
     def _make_plan(self, counts: EquationCounts) -> SplitPlan:
@@ -259,13 +212,31 @@ class _Build:
         )
 
     def _list_jobs(self, tasks: Sequence[ShardTask]) -> list[ShardJob]:
-        """Returns the tasks with what a finished dataset's manifest says of their files, if the tools are the same."""
+        """Returns the tasks that have to be looked at, with what the manifest in the directory says of their files."""
+        manifest = self._trusted_manifest
+        if manifest is None:
+            return [ShardJob(task=task, known_files={}) for task in tasks]
         known_files: dict[str, dict] = {}
-        manifest = self._found.manifest
-        if manifest is not None and not self._is_replacing and manifest.tools.items() >= shard_versions().items():
-            for shard, file_format, file in manifest.list_files():
-                known_files.setdefault(shard, {})[file_format] = to_mapping(file)
+        for shard, file_format, file in manifest.list_files():
+            known_files.setdefault(shard, {})[file_format] = to_mapping(file)
+        if self._damage is not None:
+            damaged = {shard for shard, _, file in manifest.list_files() if file.path in self._damage.paths}
+            tasks = [task for task in tasks if task.name in damaged]
         return [ShardJob(task=task, known_files=known_files.get(task.name, {})) for task in tasks]
+
+    @functools.cached_property
+    def _trusted_manifest(self) -> Manifest | None:
+        """The manifest in the directory, if shards that are written today have the bytes that it tells of."""
+        manifest = self._found.manifest
+        is_damaged = self._damage is not None and not self._damage.is_manifest_whole
+        if manifest is None or is_damaged or self._is_replacing:
+            return None
+        return manifest if manifest.tools.items() >= shard_versions().items() else None
+
+    def _close(self, plan: SplitPlan, jobs: Sequence[ShardJob]) -> Manifest:
+        if self._damage is None or self._trusted_manifest is None:
+            return close_dataset(self._recipe, self._workspace, plan)
+        return close_repaired(self._workspace, self._trusted_manifest, [job.task for job in jobs])
 
     def _end(self, *, is_whole: bool) -> bool:
         """Ends the attempt, and returns whether the directory is a finished dataset.
@@ -335,7 +306,7 @@ def select_shard(plan: SplitPlan, name: str) -> ShardTask:
     return name_to_task[name]
 
 
-def _finish_again(found: OutputDirectory, recipe: Recipe) -> BuildResult:
+def _finish_again(found: OutputDirectory, recipe: Recipe, *, is_hashed: bool) -> BuildResult:
     """Does what a build that ended at its very end may have left undone."""
     assert found.manifest is not None
     workspace = Workspace.of(found.path, recipe.fingerprint())
@@ -357,6 +328,7 @@ def _finish_again(found: OutputDirectory, recipe: Recipe) -> BuildResult:
         num_steps=None if recipe.steps is None else found.manifest.num_records,
         num_steps_left_out=found.manifest.num_steps_left_out,
         format_version=found.manifest.format_version,
+        is_hashed=is_hashed,
     )
 
 

@@ -24,7 +24,7 @@ from eqstream.commands.output import is_quiet, is_verbose, json_option, output_o
 
 if TYPE_CHECKING:
     from eqstream.data.recipe import Recipe
-    from eqstream.pipelines.build import BuildResult
+    from eqstream.pipelines.building.result import BuildResult
 
 # How the names of recipes begin, and what these are.
 _RECIPE_GROUPS = {

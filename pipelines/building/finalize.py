@@ -4,7 +4,7 @@ Order matters: metadata and checksums first, the manifest after them, `_SUCCESS`
 all other files are on the disk: what it lists is whole after a power failure, too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from eqstream.data.dataset import layout
@@ -12,7 +12,7 @@ from eqstream.data.dataset.manifest import Manifest, sha256_of
 from eqstream.data.dataset.manifest_maker import make_manifest
 from eqstream.data.dataset.shard_writer import ShardReceipt
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.plan import SplitPlan
+from eqstream.data.splits.plan import ShardTask, SplitPlan
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.receipts import read_receipt, read_receipt_tools
 from eqstream.pipelines.building.staging import Workspace
@@ -29,7 +29,34 @@ def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> Mani
     Raises:
         RunError: a shard or its receipt is missing, whatever the runner said.
     """
-    manifest = make_manifest(recipe, plan, load_receipts(workspace, plan))
+    manifest = make_manifest(recipe, plan, load_receipts(workspace, plan.shards))
+    _write_papers(workspace, manifest)
+    return manifest
+
+
+def close_repaired(workspace: Workspace, manifest: Manifest, tasks: Sequence[ShardTask]) -> Manifest:
+    """Writes what `close_dataset` writes, for a dataset of which some shards were written again; returns its manifest.
+
+    Args:
+        workspace: of the build.
+        manifest: of the dataset; it stays as it is.
+        tasks: the shards that were written again.
+
+    Raises:
+        RunError: a receipt is missing, or a shard has not come out as the manifest tells.
+    """
+    receipts = load_receipts(workspace, tasks)
+    for shard, file_format, file in manifest.list_files():
+        if shard in receipts and receipts[shard].files[file_format]["sha256"] != file.sha256:
+            raise RunError(
+                f"{file.path} has other bytes now than when the dataset was built; give --overwrite to write all of "
+                "its files anew"
+            )
+    _write_papers(workspace, manifest)
+    return manifest
+
+
+def _write_papers(workspace: Workspace, manifest: Manifest) -> None:
     path_to_contents = {**render_metadata(manifest), layout.MANIFEST: manifest.to_bytes()}
     path_to_sha256 = {path: sha256_of(contents) for path, contents in path_to_contents.items()}
     path_to_sha256 |= {file.path: file.sha256 for _, _, file in manifest.list_files()}
@@ -43,15 +70,14 @@ def close_dataset(recipe: Recipe, workspace: Workspace, plan: SplitPlan) -> Mani
     filesystem.sync_files(workspace.path(path) for path in (*path_to_contents, *shards))
     _write(workspace, layout.MANIFEST, manifest_contents, is_durable=True)
     _write(workspace, layout.SUCCESS, b"")
-    return manifest
 
 
 def _write(workspace: Workspace, path: str, contents: bytes, *, is_durable: bool = False) -> None:
     filesystem.write_bytes(workspace.path(path), contents, workspace.temporary_path(path), is_durable=is_durable)
 
 
-def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardReceipt]:
-    """Returns the receipts of all shards of a plan, by the shards' names, in the plan's order.
+def load_receipts(workspace: Workspace, tasks: Sequence[ShardTask]) -> dict[str, ShardReceipt]:
+    """Returns the receipts of shards by their names, in their order.
 
     Raises:
         RunError: a receipt is missing, is of other versions of tools than this machine has, or tells of another number
@@ -59,9 +85,9 @@ def load_receipts(workspace: Workspace, plan: SplitPlan) -> dict[str, ShardRecei
     """
     tools = shard_versions()
     with ThreadPoolExecutor(NUM_READERS) as pool:
-        receipts = list(pool.map(lambda task: read_receipt(workspace, task, tools), plan.shards))
+        receipts = list(pool.map(lambda task: read_receipt(workspace, task, tools), tasks))
     name_to_receipt = {}
-    for task, receipt in zip(plan.shards, receipts, strict=True):
+    for task, receipt in zip(tasks, receipts, strict=True):
         if receipt is None or receipt["num_records"] != task.records.num_records:
             _refuse_other_tools(tools, read_receipt_tools(workspace, task), task.name)
             raise RunError(f"the runner ended without shard {task.name}; run the same command again")

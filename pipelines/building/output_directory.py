@@ -1,6 +1,6 @@
 """What a build finds in its directory: what is its own, what it can go on from, and when it must refuse."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from eqstream.data.dataset import layout
@@ -9,6 +9,7 @@ from eqstream.data.errors import DamagedManifestError, UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.building.journal import DamagedJournalError, Journal
 from eqstream.pipelines.building.recipe_differences import list_differences
+from eqstream.pipelines.count_text import name_first
 from eqstream.pipelines.metadata.render import list_metadata
 from eqstream.pipelines.runtime import filesystem
 
@@ -98,12 +99,30 @@ class OutputDirectory:
         more = f" and {len(differences) - MAX_DIFFERENCES} more" if len(differences) > MAX_DIFFERENCES else ""
         raise UserError(f"{self.path} holds another recipe: {shown}{more}; name another directory, or give --overwrite")
 
-    def is_finished(self, recipe: Recipe) -> bool:
-        """Returns whether the dataset of this recipe lies there, every file with its size; contents are not read."""
+    def refuse_older_format(self, recipe: Recipe, damaged: Sequence[str]) -> None:
+        """Raises an error if damaged files of a dataset cannot be written again as they were.
+
+        Raises:
+            UserError: the dataset has another format version than this eqstream writes.
+        """
+        assert self.manifest is not None
+        if self.manifest.format_version != recipe.format_version:
+            raise UserError(
+                f"{self.path}: damaged: {name_first(damaged)}; the dataset has format version "
+                f"{self.manifest.format_version}, and this eqstream writes version {recipe.format_version}: give "
+                f"--overwrite to write all its files anew, or repair it with eqstream {self.manifest.eqstream_version}"
+            )
+
+    def holds(self, recipe: Recipe) -> bool:
+        """Returns whether there is the manifest of this recipe's dataset, in the same formats."""
         manifest = self.manifest
         if manifest is None or manifest.fingerprint != recipe.fingerprint():
             return False
-        return set(manifest.formats) == set(recipe.storage.formats) and self.first_missing(manifest) is None
+        return set(manifest.formats) == set(recipe.storage.formats)
+
+    def is_finished(self, recipe: Recipe) -> bool:
+        """Returns whether the dataset of this recipe lies there, every file with its size; contents are not read."""
+        return self.holds(recipe) and self.manifest is not None and self.first_missing(self.manifest) is None
 
     def first_missing(self, manifest: Manifest) -> str | None:
         """Returns the relative path of a file of the dataset that is missing or not of its size, None if none is."""

@@ -11,14 +11,13 @@ from eqstream.pipelines.checks.files import FilesChecked
 from eqstream.pipelines.checks.findings import Finding, Findings
 from eqstream.pipelines.checks.metadata import explain_other_author
 from eqstream.pipelines.checks.shard import ShardReport
-from eqstream.pipelines.count_text import count_of
+from eqstream.pipelines.count_text import count_of, name_first
 
 COMMUTED_TO_PROOF = {
     "together": "no equation stands twice, and no commuted twins stand in two splits",
     "drop": "no equation stands twice, and neither does a commuted twin of it",
     "ignore": "no equation stands twice",
 }
-MAX_PATHS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,16 +178,11 @@ def _list_unchecked(manifest: Manifest, files: FilesChecked, *, is_quick: bool) 
     if other_author is not None:
         yield other_author
     if files.foreign:
-        yield f"{_name(files.foreign)}: not of the dataset, but readers of the directory may take note of them"
+        yield f"{name_first(files.foreign)}: not of the dataset, but readers of the directory may take note of them"
 
 
 def _explain_repair(directory: str, paths: tuple[str, ...], findings: Findings) -> str:
     build = f"eqstream build RECIPE --out {directory}"
     if not findings.is_mendable:
         return f"build the dataset anew with `{build} --overwrite`"
-    return f"delete or move away what there is of {_name(paths)} in {directory}, and run `{build}` again"
-
-
-def _name(paths: tuple[str, ...]) -> str:
-    shown = ", ".join(paths[:MAX_PATHS])
-    return f"{shown} and {len(paths) - MAX_PATHS:,} more" if len(paths) > MAX_PATHS else shown
+    return f"delete or move away what there is of {name_first(paths)} in {directory}, and run `{build}` again"

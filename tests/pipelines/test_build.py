@@ -192,7 +192,7 @@ def test_result_says_how_many_equations_are_parted_from_their_twins(built, tmp_p
     assert result.to_text() == f"{tmp_path}/out: 2,498 equations in 7 shards; {left_out}"
     result = build(make_recipe(), tmp_path / "out")
     assert result.to_text() == (
-        f"{tmp_path}/out is finished: 2,498 equations in 7 shards; nothing to do: every file has its size "
+        f"{tmp_path}/out is finished: 2,498 equations in 7 shards; nothing to do: every file has its checksum "
         f"(`eqstream verify` checks what is in them); {left_out}"
     )
 

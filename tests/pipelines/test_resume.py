@@ -48,6 +48,12 @@ def read_tree(directory) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
+def flip_bit(path: Path, place: int) -> None:
+    contents = bytearray(path.read_bytes())
+    contents[place] ^= 1
+    path.write_bytes(contents)
+
+
 def read_disk(directory: str) -> dict[str, bytes]:
     prefix = f"{directory}/"
     return {path.removeprefix(prefix): data for path, data in DISK.files.items() if path.startswith(prefix)}
@@ -106,7 +112,8 @@ def test_second_run_of_a_finished_build_changes_nothing_and_says_so(copy):
     result = build(make_recipe(), copy)
     assert result.state == "unchanged"
     assert result.to_text().endswith(
-        "321 equations in 4 shards; nothing to do: every file has its size (`eqstream verify` checks what is in them)"
+        "321 equations in 4 shards; nothing to do: every file has its checksum "
+        "(`eqstream verify` checks what is in them)"
     )
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
 
@@ -334,6 +341,60 @@ def test_missing_shard_of_a_finished_dataset_is_written_again(built, copy):
     (copy / "data" / "rest-00001-of-00002.parquet").unlink()
     assert build(make_recipe(), copy).num_shards_kept == 3
     assert read_tree(copy) == read_tree(built)
+
+
+@pytest.mark.parametrize(
+    ("path", "repaired", "num_kept"),
+    [
+        ("tfrecord/train-00001-of-00002.tfrecord", ("tfrecord/train-00001-of-00002.tfrecord",), 3),
+        ("data/rest-00000-of-00002.parquet", ("data/rest-00000-of-00002.parquet",), 3),
+        ("README.md", ("README.md",), 4),
+        ("croissant.json", ("croissant.json",), 4),
+        ("SHA256SUMS", ("SHA256SUMS",), 4),
+        # What it tells of shards cannot be relied on.
+        ("manifest.json", ("manifest.json",), 0),
+    ],
+)
+def test_changed_byte_of_a_finished_dataset_is_found_and_mended(built, copy, path, repaired, num_kept):
+    changed = copy / path
+    flip_bit(changed, max(place for place, byte in enumerate(changed.read_bytes()) if byte in b"2468"))
+    others = {other: other.stat().st_mtime_ns for other in copy.glob("*/*-of-*") if other != changed}
+    result = build(make_recipe(), copy)
+    assert (result.state, result.repaired, result.num_shards_kept) == ("built", repaired, num_kept)
+    assert read_tree(copy) == read_tree(built)
+    assert num_kept == 0 or {other: other.stat().st_mtime_ns for other in others} == others
+    assert build(make_recipe(), copy).state == "unchanged"
+
+
+def test_repair_looks_at_damaged_shards_alone(built, copy, monkeypatch):
+    written = []
+    write = ShardWriter.write
+
+    def note(self, task, sinks):
+        written.append((task.name, tuple(sinks)))
+        return write(self, task, sinks)
+
+    monkeypatch.setattr(ShardWriter, "write", note)
+    flip_bit(copy / "data" / "train-00000-of-00002.parquet", 40)
+    (copy / "tfrecord" / "rest-00000-of-00002.tfrecord").unlink()
+    result = build(make_recipe(), copy)
+    assert result.to_text().startswith(
+        f"{copy}: 321 equations in 4 shards, 2 of them kept from before; damaged, and written again: "
+        "tfrecord/rest-00000-of-00002.tfrecord, data/train-00000-of-00002.parquet"
+    )
+    assert sorted(written) == [("rest-00000-of-00002", ("tfrecord",)), ("train-00000-of-00002", ("parquet",))]
+    assert read_tree(copy) == read_tree(built)
+
+
+def test_shard_that_does_not_come_out_as_it_was_is_not_made_part_of_the_dataset(copy, monkeypatch):
+    flip_bit(copy / "data" / "train-00000-of-00002.parquet", 40)
+    monkeypatch.setattr("eqstream.data.formats.parquet.ZSTD_LEVEL", 9)
+    message = (
+        r"^data/train-00000-of-00002\.parquet has other bytes now than when the dataset was built; give --overwrite "
+        "to write all of its files anew$"
+    )
+    with pytest.raises(UserError, match=message):
+        build(make_recipe(), copy)
 
 
 @pytest.mark.parametrize("leftover", ["", "attempts/0123456789ab/done", "receipts"])

@@ -8,6 +8,7 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import FORMAT_VERSION, Recipe
+from eqstream.data.versions import EQSTREAM_VERSION
 from eqstream.pipelines.build import build
 from eqstream.pipelines.building.receipts import seal
 from eqstream.pipelines.verify import verify
@@ -155,6 +156,20 @@ def test_a_finished_dataset_of_an_older_format_version_is_left_alone_with_a_line
     assert (result.state, result.format_version) == ("unchanged", 1)
     line = "its format version is 1, and --overwrite writes the same equations in version 2"
     assert result.to_text().split("; ")[2].splitlines()[0] == line
+    assert read_tree(copy) == before
+
+
+def test_a_damaged_dataset_of_an_older_format_version_is_refused_with_both_cures(copy):
+    make_version_1(copy)
+    shard = copy / "tfrecord" / "train-00001-of-00002.tfrecord"
+    shard.write_bytes(b"\0" + shard.read_bytes()[1:])
+    before = read_tree(copy)
+    wanted = (
+        f"{copy}: damaged: tfrecord/train-00001-of-00002.tfrecord; the dataset has format version 1, and this eqstream "
+        f"writes version 2: give --overwrite to write all its files anew, or repair it with eqstream {EQSTREAM_VERSION}"
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(wanted)}$"):
+        build(make_recipe(), copy)
     assert read_tree(copy) == before
 
 
