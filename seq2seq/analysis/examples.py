@@ -85,7 +85,10 @@ def _choose_unseen(trained: TrainedModel, manifest: Manifest, roles: SplitRoles)
     if not _is_own(trained, manifest):
         raise UserError("what is unseen is known only of the dataset that the model was trained on")
     if trained.sections.training.mixture:
-        raise UserError("what is unseen is not known of a model that was trained on a mixture; evaluate it on a split")
+        raise UserError(
+            "what is unseen is not known of a model that was trained on a mixture: an equation of no split may have come "
+            "from another source; evaluate it on the splits, whose equations never do (`--split all` takes each)"
+        )
     equations = unseen_equations(manifest.recipe, roles.train, from_stream=is_from_stream(trained))
     if not equations.total:
         raise UserError("the model was trained on every equation of the space: none is unseen")
