@@ -130,7 +130,7 @@ def stream(
     codec = None if as_text else codec or Codec.for_recipe(checked)
     encoder = ExampleEncoder.for_recipe(checked, codec)
     if checked.steps is None:
-        source = FreshSource(checked, encoder, split=split, seed=seed)
+        source = FreshSource(EquationStream(checked, split, seed=seed), encoder)
     elif as_dict:
         raise UserError("`as_dict` needs a recipe without `steps`: fresh steps come without numbers")
     else:
@@ -143,5 +143,5 @@ def stream(
 def _solve(recipe: Recipe, encoder: ExampleEncoder, split: str, *, batch_size: int, seed: int) -> StepsSource:
     """Returns the steps of a split's stream, without lines that another split holds."""
     others = [each.name for each in recipe.splits if each.name != split]
-    solved = SolvedStream(recipe, encoder, split=split, seed=seed, held_out=HeldOut(hold_out(recipe, others)))
+    solved = SolvedStream(EquationStream(recipe, split, seed=seed), encoder, HeldOut(hold_out(recipe, others)))
     return StepsSource([solved], MixtureSchedule((((0, Fraction(1)),),), batch_size, seed), solved.num_equations)

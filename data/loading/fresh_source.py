@@ -8,10 +8,8 @@ from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ALL
 from eqstream.data.loading.token_table import TokenTable
-from eqstream.data.recipe import Recipe, Where
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.streams.equation_stream import EquationStream
-from eqstream.data.streams.shared_equations import HeldOut
 
 
 class FreshSource:
@@ -19,39 +17,18 @@ class FreshSource:
 
     >>> from eqstream.data.recipe_files import load_recipe
     >>> recipe = load_recipe("addition-10")
-    >>> source = FreshSource(recipe, ExampleEncoder.for_recipe(recipe))
+    >>> source = FreshSource(EquationStream(recipe), ExampleEncoder.for_recipe(recipe))
     >>> [len(table) for table in source.read([np.arange(70, 80)])]
     [10]
 
     Args:
-        recipe: the recipe.
+        stream: of the equations.
         encoder: from equations to rows of a table.
-        split: the split in whose place the stream stands.
-        epoch_examples: equations in an epoch; by default as many as the split has.
-        seed: of the order.
-        where: what the equations must meet besides; an epoch then has at most all of those.
-        held_out: equations of other datasets that must not come; likewise.
-
-    Raises:
-        UserError: there is no such split, or the splits cannot be planned.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        encoder: ExampleEncoder,
-        *,
-        split: str = "train",
-        epoch_examples: int | None = None,
-        seed: int = 0,
-        where: Where | None = None,
-        held_out: HeldOut | None = None,
-    ) -> None:
-        self._stream = EquationStream(
-            recipe, split, num_examples=epoch_examples, seed=seed, where=where, held_out=held_out
-        )
-        self._columns = ColumnEncoder(self._stream.space)
-        self.num_examples, self.encoder = self._stream.num_examples, encoder
+    def __init__(self, stream: EquationStream, encoder: ExampleEncoder) -> None:
+        self._stream, self._columns = stream, ColumnEncoder(stream.space)
+        self.num_examples, self.encoder = stream.num_examples, encoder
 
     def read(
         self, runs: Iterable[np.ndarray], *, columns: Sequence[str] = (), reader: tuple[int, int] = ALL

@@ -13,6 +13,7 @@ from eqstream.data.loading.selected_source import SelectedSource, Selection, sel
 from eqstream.data.loading.split_source import open_split
 from eqstream.data.loading.steps_source import SolvedStream
 from eqstream.data.recipe import Where
+from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.narrowed import intersect
 from eqstream.data.streams.shared_equations import HeldOut
 
@@ -51,32 +52,27 @@ class FreshExamples:
 
     def open(self, stage: Where | None = None) -> ExampleSource:
         """Returns the examples that meet a condition, besides that of the source; None for all."""
-        return FreshSource(
-            self._source.recipe,
-            self._encoder,
-            split=self._source.split,
-            epoch_examples=self._epoch_examples,
-            seed=self._seed,
-            where=self._narrow(stage),
-            held_out=self._held_out,
-        )
+        stream = self._make_stream(stage, num_examples=self._epoch_examples, held_out=self._held_out)
+        return FreshSource(stream, self._encoder)
 
     def open_solved(self, stage: Where | None = None) -> SolvedStream:
         """Returns the worked solutions of the examples that `open` would return."""
-        return SolvedStream(
-            self._source.recipe,
-            self._encoder,
-            split=self._source.split,
-            seed=self._seed,
-            where=self._narrow(stage),
-            held_out=self._held_out,
-        )
+        return SolvedStream(self._make_stream(stage), self._encoder, self._held_out)
 
-    def _narrow(self, stage: Where | None) -> Where | None:
+    def _make_stream(
+        self, stage: Where | None, *, num_examples: int | None = None, held_out: HeldOut | None = None
+    ) -> EquationStream:
         where = self._source.where or stage
         if where is not None and stage is not None and where is not stage:
             where = intersect(where, stage)
-        return where
+        return EquationStream(
+            self._source.recipe,
+            self._source.split,
+            num_examples=num_examples,
+            seed=self._seed,
+            where=where,
+            held_out=held_out,
+        )
 
 
 class ShardExamples:

@@ -13,7 +13,6 @@ from eqstream.data.loading.example_source import ALL
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.permutation import Permutation, derive_seed
-from eqstream.data.recipe import Recipe, Where
 from eqstream.data.solutions.solving import BlockSolver, join_steps
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.streams.equation_stream import EquationStream
@@ -31,11 +30,8 @@ class SolvedStream:
     """The solutions of a recipe's endless stream, of as many equations as have a wanted number of steps.
 
     Args:
-        recipe: the recipe.
+        stream: of the equations.
         encoder: from lines to rows of a table.
-        split: the split in whose place the stream stands.
-        seed: of the order.
-        where: what the equations must meet.
         held_out: equations that no line may be, nor a twin of one.
 
     Attributes:
@@ -43,26 +39,16 @@ class SolvedStream:
         encoder: as given.
 
     Raises:
-        UserError: there is no such split, the splits cannot be planned, the equations have no worked solutions, or all
-            lines are too long.
+        UserError: the equations have no worked solutions, or all lines are too long.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        encoder: ExampleEncoder,
-        *,
-        split: str = "train",
-        seed: int = 0,
-        where: Where | None = None,
-        held_out: HeldOut | None = None,
-    ) -> None:
-        self.encoder, self._seed, self._held_out = encoder, derive_seed(seed, "steps"), held_out
-        self._stream = EquationStream(recipe, split, seed=seed, where=where)
-        self.num_equations = self._stream.num_examples
-        width = encoder.widths["question"]
-        self._line_length = width if recipe.steps is None else min(width, recipe.steps.line_length)
-        self._solver = BlockSolver(self._stream.space)
+    def __init__(self, stream: EquationStream, encoder: ExampleEncoder, held_out: HeldOut | None = None) -> None:
+        self.encoder, self._held_out = encoder, held_out
+        self._stream, self._seed = stream, derive_seed(stream.seed, "steps")
+        self.num_equations = stream.num_examples
+        width, steps = encoder.widths["question"], stream.recipe.steps
+        self._line_length = width if steps is None else min(width, steps.line_length)
+        self._solver = BlockSolver(stream.space)
         # Where the blocks go on, behind what is left of the last one; -1 for nowhere.
         self._position = -1
         self._blocks: Iterator[EquationBlock] = iter(())

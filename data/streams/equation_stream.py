@@ -64,6 +64,8 @@ class EquationStream:
         block_size: number of equations computed together, and of positions; the order depends on it.
 
     Attributes:
+        recipe: as given.
+        seed: as given.
         num_examples: equations in an epoch; 0 if there is none.
         space: the space whose shapes the numbers in a block of equations mean.
 
@@ -83,6 +85,7 @@ class EquationStream:
         most_listed: int = MOST_LISTED,
         block_size: int | None = None,
     ) -> None:
+        self.recipe, self.seed = recipe, seed
         if num_examples is not None and num_examples < 1:
             raise UserError(f"`num_examples` must be at least 1, got {num_examples}")
         is_narrowed = where is not None or held_out is not None

@@ -86,8 +86,8 @@ def _choose_unseen(trained: TrainedModel, manifest: Manifest, roles: SplitRoles)
         raise UserError("what is unseen is known only of the dataset that the model was trained on")
     if trained.sections.training.mixture:
         raise UserError(
-            "what is unseen is not known of a model that was trained on a mixture: an equation of no split may have come "
-            "from another source; evaluate it on the splits, whose equations never do (`--split all` takes each)"
+            "what is unseen is not known of a model that was trained on a mixture: an equation of no split may have "
+            "come from another source; evaluate it on the splits, whose equations never do (`--split all` takes each)"
         )
     equations = unseen_equations(manifest.recipe, roles.train, from_stream=is_from_stream(trained))
     if not equations.total:

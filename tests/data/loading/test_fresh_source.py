@@ -5,6 +5,7 @@ from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.fresh_source import FreshSource
+from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.pipelines.build import build
 from tests.brute_force import by_question, examine_space, make_recipe, pick
 
@@ -15,7 +16,7 @@ COLUMNS = ("terms", "digits", "carries")
 
 
 def make(*, recipe=RECIPE, **options) -> FreshSource:
-    return FreshSource(recipe, ExampleEncoder.for_recipe(recipe, CODEC), **options)
+    return FreshSource(EquationStream(recipe, **options), ExampleEncoder.for_recipe(recipe, CODEC))
 
 
 def read(source, first, stop, *, reader=(0, 1), size=13):
@@ -30,7 +31,7 @@ def read(source, first, stop, *, reader=(0, 1), size=13):
 def test_examples_are_equations_that_are_not_held_out_with_their_answers():
     known = by_question(examine_space(RECIPE.space))
     held_out = {known[question].class_key for question in pick(RECIPE)["test"]}
-    (table,) = make(epoch_examples=100).read([np.arange(300)], columns=COLUMNS)
+    (table,) = make(num_examples=100).read([np.arange(300)], columns=COLUMNS)
     assert set(table.numbers) == set(COLUMNS)
     questions, answers = CODEC.decode_questions(table.questions), CODEC.decode_answers(table.answers)
     for row, (question, answer) in enumerate(zip(questions, answers, strict=True)):
@@ -75,7 +76,7 @@ def test_another_seed_gives_another_stream():
 
 def test_more_numbers_are_computed_from_the_equations():
     encoder = ExampleEncoder.for_recipe(RECIPE, CODEC, extra={"length": lambda columns: columns.question.lengths})
-    (table,) = FreshSource(RECIPE, encoder).read([np.arange(50)], columns=("length",))
+    (table,) = FreshSource(EquationStream(RECIPE), encoder).read([np.arange(50)], columns=("length",))
     assert table.numbers["length"].tolist() == [len(text) for text in CODEC.decode_questions(table.questions)]
     assert table.numbers["length"].dtype == np.int32
 

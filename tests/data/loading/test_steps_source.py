@@ -11,6 +11,7 @@ from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.steps_source import SolvedStream, StepsSource
 from eqstream.data.reference.parsing import parse, render
 from eqstream.data.reference.solution import next_line
+from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.shared_equations import HeldOut, hold_out
 from tests.brute_force import by_question, examine_space, make_recipe, pick
 
@@ -23,11 +24,16 @@ def held_out(recipe):
     return HeldOut(hold_out(recipe, ["test"]))
 
 
+def make_stream(recipe, codec):
+    return SolvedStream(EquationStream(recipe), ExampleEncoder.for_recipe(recipe, codec), held_out(recipe))
+
+
 def make(*, group_size=8, spacing=False, options=OPTIONS, epoch_examples=500):
     recipe = make_recipe(SPACE | {"spacing": spacing}, SPLITS)
     codec = Codec.for_recipe(recipe, options)
-    stream = SolvedStream(recipe, ExampleEncoder.for_recipe(recipe, codec), held_out=held_out(recipe))
-    return StepsSource([stream], MixtureSchedule(([(0, Fraction(1))],), group_size), epoch_examples), codec
+    return StepsSource(
+        [make_stream(recipe, codec)], MixtureSchedule(([(0, Fraction(1))],), group_size), epoch_examples
+    ), codec
 
 
 def read(source, codec, positions, size=13):
@@ -95,9 +101,7 @@ def test_streams_share_the_groups_by_their_weights_and_hold_their_own_splits_out
     knots = ([(0, Fraction(3)), (64, Fraction(1))], [(0, Fraction(1))])
 
     def source():
-        streams = [
-            SolvedStream(each, ExampleEncoder.for_recipe(each, codec), held_out=held_out(each)) for each in recipes
-        ]
+        streams = [make_stream(each, codec) for each in recipes]
         return StepsSource(streams, MixtureSchedule(knots, 8), 8 * 64)
 
     pairs = read(source(), codec, np.arange(8 * 128))
@@ -125,4 +129,4 @@ def test_what_has_no_worked_solution_is_refused():
     with pytest.raises(
         UserError, match=r"^steps with `division: fraction` need operands without `decimals`, got 1; leave them out$"
     ):
-        SolvedStream(recipe, encoder)
+        SolvedStream(EquationStream(recipe), encoder)

@@ -299,7 +299,7 @@ def test_model_is_evaluated_and_asked_on_both_datasets(folder, finished):
 
 
 def test_unseen_equations_of_a_mixture_are_not_known(finished):
-    message = re.escape(
+    message = (
         "what is unseen is not known of a model that was trained on a mixture: an equation of no split may have come "
         "from another source; evaluate it on the splits, whose equations never do (`--split all` takes each)"
     )
