@@ -7,17 +7,16 @@ over and an interrupted count goes on.
 import json
 from collections.abc import Callable, Iterable, Iterator
 
-import apache_beam as beam
-
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting import CountingResult, CountingTask, count_task
 from eqstream.data.splits.counting_policy import count_here, list_rare, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.building.receipts import read_counts, write_counts
+from eqstream.pipelines.building.recipe_work import RecipeWork
 from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.runtime.progress import Progress
-from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
+from eqstream.pipelines.runtime.runner import Execution, report_failures
 
 Batch = tuple[CountingTask, ...]
 # Balanced sampling asks for thousands of tiny counts, which would each cost a file.
@@ -27,18 +26,12 @@ BLOCKS_PER_BATCH = 64
 BLOCKS_FOR_DRIVER = 4096
 
 
-class CountBatch(beam.DoFn):
-    """Counts the tasks of a batch, a JSON text, unless their results are there; gives the batch back."""
+class CountBatch(RecipeWork):
+    """Counts the tasks of a batch unless their results are there; gives the batch back."""
 
-    def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution) -> None:
-        self._recipe = recipe.to_dict()
-        self._workspace = workspace
-        self._execution = execution
-
-    def setup(self) -> None:
-        """Prepares the sources of the recipe, once per worker."""
-        self._execution.prepare_process()
-        self._sources = PreparedSources(Recipe.from_dict(self._recipe))
+    def prepare(self, recipe: Recipe) -> None:
+        """Prepares the sources of the recipe."""
+        self._sources = PreparedSources(recipe)
 
     def process(self, element: str) -> Iterator[str]:
         """Writes the results of the batch into the workspace."""
@@ -88,7 +81,9 @@ def count_equations(
             has_begun = True
         missing = [batch for batch in batches if read_counts(workspace, batch) is None]
         if missing:
-            _count(counts.sources.recipe, missing, workspace, execution=execution, progress=progress)
+            work = CountBatch(counts.sources.recipe, workspace, execution)
+            spelled = [[task.to_dict() for task in batch] for batch in missing]
+            work.count(spelled, progress, stage="counting", unit="batches")
         for batch in batches:
             counts.add(_load(workspace, batch))
     return has_begun
@@ -106,24 +101,6 @@ def make_batches(tasks: Iterable[CountingTask]) -> Iterator[Batch]:
         num_blocks += task.num_blocks
     if batch:
         yield tuple(batch)
-
-
-def _count(
-    recipe: Recipe, batches: list[Batch], workspace: Workspace, *, execution: Execution, progress: Progress
-) -> None:
-    names = {workspace.counts_name([task.to_dict() for task in batch]) for batch in batches}
-    elements = to_elements([task.to_dict() for task in batch] for batch in batches)
-
-    def construct(pipeline: beam.Pipeline) -> None:
-        (
-            pipeline
-            | "ListBatches" >> beam.Create(elements, reshuffle=False)
-            | "ShareOut" >> beam.Reshuffle()  # JSON of a Batch
-            | "Count" >> beam.ParDo(CountBatch(recipe, workspace, execution))
-        )
-
-    with progress.stage("counting", len(batches), unit="batches"):
-        execution.run(construct, len(elements), lambda: progress.show(len(names & workspace.counted_names())))
 
 
 def _load(workspace: Workspace, batch: Batch) -> list[CountingResult]:

@@ -19,6 +19,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.receipts import read_receipt, write_receipt
+from eqstream.pipelines.building.recipe_work import RecipeWork
 from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
@@ -51,19 +52,12 @@ class ShardJob:
         return cls(task=ShardTask.from_dict(mapping["task"]), known_files=mapping["known_files"])
 
 
-class WriteShard(beam.DoFn):
+class WriteShard(RecipeWork):
     """Writes what is missing of a shard, whose job is a JSON text; gives back the shard's name."""
 
-    def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution) -> None:
-        self._recipe = recipe.to_dict()
-        self._workspace = workspace
-        self._execution = execution
-
-    def setup(self) -> None:
-        """Builds the writer's tables once per worker."""
-        # Workers of a worker pool come without the options of the pipeline.
-        self._execution.prepare_process()
-        self._keeper = ShardKeeper(Recipe.from_dict(self._recipe), self._workspace)
+    def prepare(self, recipe: Recipe) -> None:
+        """Builds the writer's tables."""
+        self._keeper = ShardKeeper(recipe, self._workspace)
 
     def process(self, element: str) -> Iterator[str]:
         """Writes files and receipt, and marks the shard as done."""
