@@ -7,11 +7,11 @@ from pathlib import Path
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
-from eqstream.seq2seq.analysis.evaluation import evaluate_examples, make_decoder
 from eqstream.seq2seq.analysis.examples import Examples, choose_examples
+from eqstream.seq2seq.analysis.model_evaluation import evaluate_examples, make_decoder
 from eqstream.seq2seq.analysis.report import EvaluationReport
 from eqstream.seq2seq.analysis.report_files import open_wrong_answers, save_report
-from eqstream.seq2seq.models.solving import Decoder
+from eqstream.seq2seq.models.solving_decoder import Decoder
 from eqstream.seq2seq.runs.compatibility import check_fits
 from eqstream.seq2seq.runs.run_directory import check_output_file
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model

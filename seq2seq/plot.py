@@ -17,10 +17,10 @@ from eqstream.data.errors import UserError
 from eqstream.data.loading.token_alphabet import PAD
 from eqstream.data.recipe import Operands
 from eqstream.seq2seq.analysis.breakdown import OperandPairs, find_pairs
-from eqstream.seq2seq.analysis.evaluation import AnsweredBlock, evaluate_examples, make_decoder
 from eqstream.seq2seq.analysis.examples import choose_examples
+from eqstream.seq2seq.analysis.model_evaluation import AnsweredBlock, evaluate_examples, make_decoder
 from eqstream.seq2seq.figures import learning_curves, maps
-from eqstream.seq2seq.figures.breakdown import draw_breakdown
+from eqstream.seq2seq.figures.bars import draw_breakdown
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.decoding import GreedyDecoder
 from eqstream.seq2seq.runs.compatibility import check_fits

@@ -13,7 +13,7 @@ from eqstream.data.reference.explanation import explain
 from eqstream.data.reference.membership import KnownQuestion
 from eqstream.data.reference.parsing import parse
 from eqstream.seq2seq.models.decoding import estimate_answers
-from eqstream.seq2seq.models.solving import Decoder, SolvingDecoder, make_decoder
+from eqstream.seq2seq.models.solving_decoder import Decoder, SolvingDecoder, make_decoder
 from eqstream.seq2seq.runs.shipped_models import ShippedModel, choose_model, list_shipped_models
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 

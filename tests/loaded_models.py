@@ -5,8 +5,8 @@ from types import ModuleType
 
 import pytest
 
-from eqstream.seq2seq.models import solving
-from eqstream.seq2seq.models.solving import Decoder
+from eqstream.seq2seq.models import solving_decoder
+from eqstream.seq2seq.models.solving_decoder import Decoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
@@ -28,9 +28,11 @@ def load_models_once(patch: pytest.MonkeyPatch, directory: Path, *modules: Modul
     def make_decoder(trained: TrainedModel, num_questions: int) -> Decoder:
         del num_questions
         if trained not in models.values():
-            return solving.make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+            return solving_decoder.make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
         if id(trained) not in decoders:
-            decoders[id(trained)] = solving.make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+            decoders[id(trained)] = solving_decoder.make_decoder(
+                trained.model, batch_size=_BATCH_SIZE, jit_compile=False
+            )
         return decoders[id(trained)]
 
     for module in modules:

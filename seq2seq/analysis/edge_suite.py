@@ -12,7 +12,7 @@ from eqstream.seq2seq.analysis.edge_cases import EdgeCase, list_edge_cases, list
 from eqstream.seq2seq.analysis.examples import find_questions, is_from_stream
 from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, Seen
 from eqstream.seq2seq.metrics import exact_matches
-from eqstream.seq2seq.models.solving import Decoder
+from eqstream.seq2seq.models.solving_decoder import Decoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 # Enough for a share, few enough to cost a second: their trees are read one at a time.

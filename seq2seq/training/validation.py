@@ -21,7 +21,7 @@ from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.decoding import BATCH_SIZE
-from eqstream.seq2seq.models.solving import Decoder, make_decoder
+from eqstream.seq2seq.models.solving_decoder import Decoder, make_decoder
 
 
 class ValidationSample:

@@ -8,7 +8,7 @@ import numpy as np
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, next_line
-from eqstream.seq2seq.models import solving
+from eqstream.seq2seq.models import solving_decoder
 from eqstream.seq2seq.models.decoding import DecodedAnswers
 from eqstream.seq2seq.predict import Prediction, Predictor
 from eqstream.seq2seq.runs.trained_model import TrainedModel
@@ -25,7 +25,7 @@ def make_predictor(monkeypatch, division, write) -> Predictor:
         tokens = codec.encode_answers([write(line) for line in codec.decode_questions(questions)])
         return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32))
 
-    monkeypatch.setattr(solving, "GreedyDecoder", lambda *_, **__: SimpleNamespace(decode=decode))
+    monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: SimpleNamespace(decode=decode))
     model: Any = SimpleNamespace(codec=codec, writes_numbers=False)
 
     def read_question(text):

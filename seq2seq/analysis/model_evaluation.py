@@ -21,9 +21,9 @@ from eqstream.seq2seq.analysis.report import (
 )
 from eqstream.seq2seq.analysis.wrong_answers import MistakeTally, WrongAnswer
 from eqstream.seq2seq.metrics import exact_matches
-from eqstream.seq2seq.models import solving
+from eqstream.seq2seq.models import solving_decoder
 from eqstream.seq2seq.models.decoding import estimate_answers
-from eqstream.seq2seq.models.solving import Decoder
+from eqstream.seq2seq.models.solving_decoder import Decoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 _MIN_QUESTIONS_TO_COMPILE = 4_000
@@ -52,7 +52,7 @@ class AnsweredBlock:
 
 def make_decoder(trained: TrainedModel, num_questions: int) -> Decoder:
     """Returns a decoder that is compiled if that pays for so many questions."""
-    return solving.make_decoder(trained.model, jit_compile=num_questions >= _MIN_QUESTIONS_TO_COMPILE)
+    return solving_decoder.make_decoder(trained.model, jit_compile=num_questions >= _MIN_QUESTIONS_TO_COMPILE)
 
 
 def evaluate_examples(

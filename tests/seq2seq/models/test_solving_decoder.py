@@ -6,9 +6,9 @@ import pytest
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.reference.parsing import parse, render
 from eqstream.data.reference.solution import next_line
-from eqstream.seq2seq.models import solving
+from eqstream.seq2seq.models import solving_decoder
 from eqstream.seq2seq.models.decoding import DecodedAnswers
-from eqstream.seq2seq.models.solving import MAX_LINES, SolvingDecoder
+from eqstream.seq2seq.models.solving_decoder import MAX_LINES, SolvingDecoder
 from tests.brute_force import make_recipe
 
 RECIPE = make_recipe(
@@ -44,7 +44,7 @@ def solve(monkeypatch):
 
     def solve(write, questions):
         writer = Writer(write)
-        monkeypatch.setattr(solving, "GreedyDecoder", lambda *_, **__: writer)
+        monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: writer)
         ended = []
         model: Any = Model()
         written = SolvingDecoder(model).solve(CODEC.encode_questions(questions), ended.append)
