@@ -19,6 +19,8 @@ Config = TypeVar("Config")
 
 # Of a whole number in a recipe. Python refuses to write numbers of more than 4,300 digits.
 MAX_DIGITS = 300
+# The least whole number with more.
+_TOO_LARGE = 10**MAX_DIGITS
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _WHOLE_WITH_COMMAS = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+")
 # YAML takes these for texts: its numbers with an exponent have a point and a sign, as in 1.0e-9.
@@ -213,6 +215,9 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         if not isinstance(value, (list, tuple)):
             raise UserError(f"`{path}` must be a list, got {describe_type(value)}")
         item = typing.get_args(hint)[0]
+        if item is int and all(type(each) is int and not _is_too_long(each) for each in value):
+            # The blocks of a large dataset have tens of thousands of sizes and checksums.
+            return tuple(value)
         return tuple(_convert(item, each, f"{path}.{position}") for position, each in enumerate(value))
     if origin is dict:
         if not isinstance(value, Mapping):
@@ -334,7 +339,7 @@ def _check_length(value: Any, path: str) -> None:
 def _is_too_long(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) > MAX_DIGITS
-    return isinstance(value, int) and abs(value) >= 10**MAX_DIGITS
+    return isinstance(value, int) and abs(value) >= _TOO_LARGE
 
 
 def check_types(config: Any) -> None:
