@@ -154,7 +154,7 @@ def _make_source(number: int, entry: Source) -> DataSource:
     try:
         checked = from_mapping(MixtureSource, {"weight": weight, **({"where": where[0]} if where else {})})
         if isinstance(source, Dataset):
-            return _make_files(key, source, split, checked)
+            return _make_files(key, source, split=split, checked=checked)
         recipe = as_recipe(source)
         names = [each.name for each in recipe.splits]
         if split not in names:
@@ -167,7 +167,7 @@ def _make_source(number: int, entry: Source) -> DataSource:
     return DataSource(key=key, recipe=recipe, facts=facts, split=split, knots=checked.knots, where=checked.where)
 
 
-def _make_files(key: str, dataset: Dataset, split: str, checked: MixtureSource) -> DataSource:
+def _make_files(key: str, dataset: Dataset, *, split: str, checked: MixtureSource) -> DataSource:
     dataset.manifest.split(split)
     if checked.where is not None:
         raise UserError(

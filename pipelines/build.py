@@ -139,7 +139,9 @@ class _Build:
             self._begin_writing(plan)
             jobs = self._list_jobs(tasks)
             kept = {task.name for task in tasks} - {job.task.name for job in jobs}
-            kept |= write_shards(self._recipe, self._workspace, jobs, self._execution, self._progress)
+            kept |= write_shards(
+                self._recipe, self._workspace, jobs, execution=self._execution, progress=self._progress
+            )
             # Whoever has taken over writes the rest, and must not lose its own journal and token to this attempt.
             self._workspace.check_attempt()
             shares = None

@@ -169,7 +169,7 @@ def _describe(
                 shares=shares.estimate({part.source: part.count for part in split.parts}),
                 num_classes=_count_classes(counts, split),
                 samples=show_equations(writer, [writer.equations.first(task, NUM_SHOWN)]),
-                steps=steps.count(split.name, split.num_equations, plan_shards(counts, split), draw),
+                steps=steps.count(split.name, split.num_equations, tasks=plan_shards(counts, split), draw=draw),
             )
         )
     return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes)
@@ -192,7 +192,7 @@ def _estimate(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitP
                 shares=shares.estimate(quotas, is_exact=estimator.knows_quotas(split)),
                 num_classes=None,
                 samples=show_equations(writer, draw()),
-                steps=steps.count(split.name, sizes[split.name], (), draw),
+                steps=steps.count(split.name, sizes[split.name], tasks=(), draw=draw),
             )
         )
     samples = encode_samples(counts.sources.recipe, writer, draws, sizes=[split.num_equations for split in splits])

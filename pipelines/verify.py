@@ -78,13 +78,13 @@ def verify(
             max_findings=max_findings,
             is_quick=is_quick,
         )
-        return _verify(manifest, stage, execution, progress or Progress())
+        return _verify(manifest, stage, execution=execution, progress=progress or Progress())
 
 
-def _verify(manifest: Manifest, stage: ShardStage, execution: Execution, progress: Progress) -> VerifyReport:
+def _verify(manifest: Manifest, stage: ShardStage, *, execution: Execution, progress: Progress) -> VerifyReport:
     plan, unplanned = None, []
     if not stage.is_quick:
-        plan, unplanned = _make_plan(manifest, stage.workspace, execution, progress)
+        plan, unplanned = _make_plan(manifest, stage.workspace, execution=execution, progress=progress)
     shards = check_shards(stage, manifest, plan=plan, execution=execution, progress=progress)
     reports = [shard.report for shard in shards]
     path_to_found = {path: found for report in reports for path, found in report.path_to_file.items()}
@@ -108,7 +108,7 @@ def _verify(manifest: Manifest, stage: ShardStage, execution: Execution, progres
 
 
 def _make_plan(
-    manifest: Manifest, directory: str, execution: Execution, progress: Progress
+    manifest: Manifest, directory: str, *, execution: Execution, progress: Progress
 ) -> tuple[SplitPlan | None, list[Finding]]:
     """Returns the plan of the recipe, or why it has none; neither for a recipe that earlier versions could plan."""
     if find_split_of_twins(manifest.recipe) is not None:

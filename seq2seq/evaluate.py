@@ -56,7 +56,7 @@ def evaluate(
     trained, directory, manifest = _load(run_directory, data_directory)
     examples = choose_examples(trained, directory, manifest, split=split, unseen=unseen)
     decoder = make_decoder(trained, _total(examples, limit))
-    return _evaluate(trained, decoder, manifest, examples, limit=limit, wrong_file=wrong_file, report=report)
+    return _evaluate(trained, decoder, manifest, examples=examples, limit=limit, wrong_file=wrong_file, report=report)
 
 
 def evaluate_all(
@@ -80,7 +80,7 @@ def evaluate_all(
     trained, directory, manifest = _load(run_directory, data_directory)
     splits = [choose_examples(trained, directory, manifest, split=name, unseen=False) for name in manifest.splits]
     decoder = make_decoder(trained, max(_total(examples, limit) for examples in splits))
-    return [_evaluate(trained, decoder, manifest, examples, limit=limit, report=report) for examples in splits]
+    return [_evaluate(trained, decoder, manifest, examples=examples, limit=limit, report=report) for examples in splits]
 
 
 def _load(run_directory: str | Path, data_directory: str | Path | None) -> tuple[TrainedModel, str | Path, Manifest]:
@@ -95,8 +95,8 @@ def _evaluate(
     trained: TrainedModel,
     decoder: Decoder,
     manifest: Manifest,
-    examples: Examples,
     *,
+    examples: Examples,
     limit: int | None,
     report: Report,
     wrong_file: str | Path | None = None,

@@ -92,7 +92,7 @@ def test_the_question_gives_the_answer_in_every_row(split_to_rows):
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize(("storage", "read"), [("parquet", read_parquet_shard), ("tfrecord", read_tfrecord_shard)])
 def test_our_loader_reads_each_format(dataset_dir, split_to_rows, split, storage, read):
-    shards = split_shards(dataset_dir, load_manifest(dataset_dir), split, storage)
+    shards = split_shards(dataset_dir, load_manifest(dataset_dir), split, storage=storage)
     rows = [row for shard in shards for row in column_rows(read_shard(shard, read))]
     assert rows == split_to_rows[split]
 

@@ -53,7 +53,7 @@ class BlockReader:
         self, directory: str | DataPath, manifest: Manifest, split: str, *, storage: str | None = None
     ) -> None:
         storage = choose_format(manifest, storage)
-        shards = split_shards(directory, manifest, split, storage)
+        shards = split_shards(directory, manifest, split, storage=storage)
         self.num_records = sum(shard.num_records for shard in shards)
         self.num_blocks = -(-self.num_records // BLOCK)
         self.num_bytes = sum(shard.num_bytes for shard in shards)

@@ -35,7 +35,7 @@ def read_split(
             record.
     """
     storage = choose_format(manifest, storage)
-    for shard in split_shards(directory, manifest, split, storage):
+    for shard in split_shards(directory, manifest, split, storage=storage):
         yield read_shard(shard, _READERS[storage], check_sha256=check_sha256)
 
 
@@ -50,7 +50,7 @@ def choose_format(manifest: Manifest, wanted: str | None = None) -> str:
     return wanted or ("parquet" if "parquet" in manifest.formats else "tfrecord")
 
 
-def split_shards(directory: str | DataPath, manifest: Manifest, split: str, storage: str) -> list[ShardFile]:
+def split_shards(directory: str | DataPath, manifest: Manifest, split: str, *, storage: str) -> list[ShardFile]:
     """Returns the shards of a split in the order of their numbers.
 
     Raises:

@@ -125,9 +125,9 @@ def read_parquet_shard(shard: ShardFile) -> EquationColumns:
 def read_row_group(
     file: BinaryIO,
     footer: pq.FileMetaData,
+    *,
     group: int,
     shard: ShardFile,
-    *,
     first: int,
     numbers: Sequence[str] = NUMBER_COLUMNS,
 ) -> EquationColumns:

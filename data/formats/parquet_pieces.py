@@ -59,7 +59,7 @@ class RowGroups:
 
     def _decode(self, shard: ShardFile, group: int, first: int) -> EquationColumns:
         with shard.path.open("rb") as file:
-            return read_row_group(file, self.footer(shard.path), group, shard, first=first)
+            return read_row_group(file, self.footer(shard.path), group=group, shard=shard, first=first)
 
 
 class IndexedParquetPieces:
@@ -94,7 +94,7 @@ class IndexedParquetPieces:
         if footer is None or google_crc32c.value(data) != self._blocks.crc32c[piece]:
             raise explain_foreign(self._shard, first)
         file = cast(BinaryIO, _Window(data, begin))
-        columns = read_row_group(file, footer, piece, self._shard, first=first, numbers=numbers)
+        columns = read_row_group(file, footer, group=piece, shard=self._shard, first=first, numbers=numbers)
         if len(columns) != last - first:
             raise explain_foreign(self._shard, first)
         return columns.take(rows)

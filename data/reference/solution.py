@@ -91,7 +91,7 @@ def _step(tree: Operation, division: str) -> Tree:
         is_between_numbers = isinstance(right.left, Number) and isinstance(right.right, Number)
         return _join(operator, left, step) if is_between_numbers else Operation(operator, left, step)
     if isinstance(left, Number) and isinstance(right, Number):
-        step = rewrite(operator, left.value, right.value, division)
+        step = rewrite(operator, left.value, right.value, division=division)
         assert step is not None
         return step
     return combine(operator, left, right)
@@ -111,7 +111,7 @@ def _terms(tree: Tree, division: str) -> tuple[Rational, Rational] | None:
     if not (isinstance(tree.left, Number) and isinstance(tree.right, Number)):
         return None
     terms = tree.left.value, tree.right.value
-    return terms if rewrite("/", *terms, division) is None else None
+    return terms if rewrite("/", *terms, division=division) is None else None
 
 
 def _divide_to_places(tree: Operation, places: int) -> "Tree | None":

@@ -12,7 +12,7 @@ _KNOWN = 100
 _LARGEST_FACTOR = 1000
 
 
-def rewrite(operator: str, left: Rational, right: Rational, division: str) -> "Tree | None":
+def rewrite(operator: str, left: Rational, right: Rational, *, division: str) -> "Tree | None":
     """Returns what takes the place of an operation: its value, a simpler operation, or a part plus a rest.
 
     None where it stays: a fraction, if `division` is `decimal` (then not in lowest terms) or `fraction`.

@@ -53,7 +53,7 @@ class Operations(NamedTuple):
         return Operations(forms.take(rows), *(each.take(rows) for each in numbers))
 
 
-def rewrite_operations(operators: np.ndarray, lefts: Decimals, rights: Decimals, division: str) -> Operations:
+def rewrite_operations(operators: np.ndarray, lefts: Decimals, rights: Decimals, *, division: str) -> Operations:
     """Returns what operations become.
 
     Args:

@@ -38,7 +38,7 @@ def rewrite_at(lines: Lines, operator_places: np.ndarray, division: str) -> Line
     flat_places = operator_places + np.arange(len(lines)) * width
     operators, behind = kinds.take(flat_places), kinds.take(flat_places + 1)
     lefts, rights = lines.numbers_at(flat_places - 2), lines.numbers_at(flat_places - 1)
-    found = rewrite_operations(operators, lefts, rights, division)
+    found = rewrite_operations(operators, lefts, rights, division=division)
     result = _make_room(lines, operator_places, _NUM_TOKENS.take(found.forms) - 3)
     # What is split off joins a number alone.
     is_joined = (behind <= MINUS) & (kinds.take(flat_places - 3) == OPERAND)
@@ -53,7 +53,9 @@ def rewrite_at(lines: Lines, operator_places: np.ndarray, division: str) -> Line
             rows = np.flatnonzero(is_own)
             if len(rows):
                 numbers = {letter: each.take(rows) for letter, each in letters.items() if letter in own_tokens}
-                _put_tokens(result, starts.take(rows), own_tokens, numbers, own_operators.take(rows))
+                _put_tokens(
+                    result, starts.take(rows), tokens=own_tokens, numbers=numbers, operators=own_operators.take(rows)
+                )
     return result
 
 
@@ -72,7 +74,7 @@ def replace_tokens(
     """
     result = _make_room(lines, ends, np.full(len(lines), len(tokens) - count))
     starts = ends + 1 - count + np.arange(len(lines)) * result.kinds.shape[1]
-    _put_tokens(result, starts, tokens, numbers, operators)
+    _put_tokens(result, starts, tokens=tokens, numbers=numbers, operators=operators)
     return result
 
 
@@ -87,7 +89,7 @@ def _make_room(lines: Lines, ends: np.ndarray, moves: np.ndarray) -> Lines:
 
 
 def _put_tokens(
-    lines: Lines, starts: np.ndarray, tokens: str, numbers: dict[str, Decimals], operators: np.ndarray
+    lines: Lines, starts: np.ndarray, *, tokens: str, numbers: dict[str, Decimals], operators: np.ndarray
 ) -> None:
     """Writes tokens to the places from `starts`, int64 (n,), on, counted row by row."""
     kinds = lines.kinds.reshape(-1)

@@ -54,7 +54,7 @@ def read_receipt_tools(workspace: Workspace, task: ShardTask) -> dict[str, str] 
     return sealed[0][-1]
 
 
-def write_receipt(workspace: Workspace, task: ShardTask, tools: dict[str, str], receipt: dict[str, Any]) -> None:
+def write_receipt(workspace: Workspace, task: ShardTask, *, tools: dict[str, str], receipt: dict[str, Any]) -> None:
     """Writes the receipt of a shard whose files have their final names."""
     question = [*_key_of(workspace, task), tools]
     filesystem.write_bytes(workspace.receipt_path(task.name), seal([question, receipt]))

@@ -106,7 +106,7 @@ class ShardKeeper:
         if missing or receipt is None:
             # A receipt tells more than checksums, so without one the equations are computed even if no file is missing.
             fresh = self._write(task, missing).to_dict()
-            write_receipt(workspace, task, tools, {**fresh, "files": {**files, **fresh["files"]}})
+            write_receipt(workspace, task, tools=tools, receipt={**fresh, "files": {**files, **fresh["files"]}})
         return missing
 
     def _write(self, task: ShardTask, formats: list[str]) -> ShardReceipt:
@@ -154,7 +154,7 @@ def _start_syncing(paths: list[str], is_uncached: bool) -> None:
 
 
 def write_shards(
-    recipe: Recipe, workspace: Workspace, jobs: list[ShardJob], execution: Execution, progress: Progress
+    recipe: Recipe, workspace: Workspace, jobs: list[ShardJob], *, execution: Execution, progress: Progress
 ) -> set[str]:
     """Writes or checks all shards.
 

@@ -120,7 +120,9 @@ def make_report(
         findings=findings.first,
         num_findings=findings.total,
         record_noun=manifest.record_noun,
-        proven=tuple(_list_proofs(manifest, reports, files, findings.kind_to_count, is_quick=is_quick)),
+        proven=tuple(
+            _list_proofs(manifest, reports, files=files, kind_to_count=findings.kind_to_count, is_quick=is_quick)
+        ),
         unchecked=tuple(_list_unchecked(manifest, files, is_quick=is_quick)),
         repair=_explain_repair(directory, paths, findings) if findings.total else "",
         paths_to_delete=paths,
@@ -130,9 +132,9 @@ def make_report(
 def _list_proofs(
     manifest: Manifest,
     reports: Sequence[ShardReport],
+    *,
     files: FilesChecked,
     kind_to_count: Mapping[str, int],
-    *,
     is_quick: bool,
 ) -> Iterator[str]:
     faulty = {kind for kind, count in kind_to_count.items() if count}

@@ -112,7 +112,7 @@ def check_shard(
     path_to_file, unreadable = measure_files(place)
     formats = [file_format for file_format, file in place.info.files.items() if file.path in path_to_file]
     check, comparison = _make_checks(place, planned)
-    records = Findings.collect(_check_records(place, formats, check, comparison), max_findings)
+    records = Findings.collect(_check_records(place, formats, check=check, comparison=comparison), max_findings)
     tally, expected = check.tally, place.info.num_records
     parts = [Findings.collect(unreadable, max_findings), records]
     if formats and not sum(part.total for part in parts) and tally.num_records != expected:
@@ -218,14 +218,14 @@ def read_questions(place: ShardPlace, records: set[int]) -> dict[int, str]:
 
 
 def _check_records(
-    place: ShardPlace, formats: list[str], check: RecordCheck | StepCheck, comparison: PlanComparison | None
+    place: ShardPlace, formats: list[str], *, check: RecordCheck | StepCheck, comparison: PlanComparison | None
 ) -> Iterator[Finding]:
     """Yields what is wrong with the records, Parquet's where there are both formats, and where the formats differ."""
     problems: list[Finding] = []
     num_problems = num_differences = 0
     format_to_count: Counter[str] = Counter()
     with contextlib.ExitStack() as stack:
-        for blocks in _list_blocks(place, formats, stack, problems):
+        for blocks in _list_blocks(place, formats, stack=stack, problems=problems):
             num_problems += len(problems)
             yield from _take_all(problems)
             differences = _find_differences(blocks)
@@ -251,7 +251,7 @@ def _check_records(
 
 
 def _list_blocks(
-    place: ShardPlace, formats: list[str], stack: contextlib.ExitStack, problems: list[Finding]
+    place: ShardPlace, formats: list[str], *, stack: contextlib.ExitStack, problems: list[Finding]
 ) -> Iterator[dict[str, Columns]]:
     """Yields format to records, the same records of every format that still has some."""
     streams = {file_format: _guard(place, file_format, stack, problems) for file_format in formats}

@@ -146,8 +146,10 @@ class StepCheck:
             yield kind, f"the plan has an equation that it must not have: {reason}", self.tally.num_records
         self._facts = bulk.find_facts(planned.equations.question, self._space, self._recipe.hash_salt)
         rows = np.arange(len(self._facts.terms))
-        hashes = self._hash(planned.equations.question, self._facts.values.hashes, self._facts.is_known, rows)
-        self._add_keys(planned.equations.question, hashes, rows, rows + first + OF_EQUATION)
+        hashes = self._hash(
+            planned.equations.question, self._facts.values.hashes, is_known=self._facts.is_known, rows=rows
+        )
+        self._add_keys(planned.equations.question, hashes, rows=rows, records=rows + first + OF_EQUATION)
 
     def _check_part(self, columns: Columns, planned: PlannedSteps) -> Iterator[tuple[str, str, int]]:
         first = self.tally.num_records
@@ -155,7 +157,7 @@ class StepCheck:
         lines = [find_line_facts(getattr(columns, name), self._space, self._recipe.hash_salt) for name in TEXTS[::-1]]
         questions, answers = lines
         is_planned = _are_equal(columns.question, planned.question)
-        is_even = have_one_value(questions, answers, columns.answer, self._space)
+        is_even = have_one_value(questions, answers, columns.answer, space=self._space)
         is_right = is_planned & is_even & _are_equal(columns.answer, planned.answer)
         is_right &= _ends_right(answers, columns, planned)
         for name in NUMBERS:
@@ -169,7 +171,7 @@ class StepCheck:
                 is_right[row] = False
                 yield "contents", reason, first + row
         self._count(columns, planned, is_right)
-        self._add_lines(columns, planned, lines, first, is_first=planned.is_first & is_planned)
+        self._add_lines(columns, planned, lines=lines, first=first, is_first=planned.is_first & is_planned)
 
     def _explain(self, columns: Columns, planned: PlannedSteps, row: int, *, is_planned: bool) -> str | None:
         """Returns what is wrong with a record, by the reference; None if nothing is."""
@@ -203,7 +205,7 @@ class StepCheck:
         self.tally.letters |= np.bincount(columns.question.data[is_letter], minlength=256) > 0
 
     def _add_lines(
-        self, columns: Columns, planned: PlannedSteps, lines: list[LineFacts], first: int, *, is_first: np.ndarray
+        self, columns: Columns, planned: PlannedSteps, *, lines: list[LineFacts], first: int, is_first: np.ndarray
     ) -> None:
         """Notes the lines that must be equations of no other split: all but equations themselves and answers."""
         questions, answers = lines
@@ -213,9 +215,14 @@ class StepCheck:
             (columns.answer, answers, ~is_last),
         ):
             rows = np.flatnonzero(is_line)
-            self._add_keys(texts, self._hash(texts, facts.values.hashes, facts.is_known, rows), rows, rows + first)
+            self._add_keys(
+                texts,
+                self._hash(texts, facts.values.hashes, is_known=facts.is_known, rows=rows),
+                rows=rows,
+                records=rows + first,
+            )
 
-    def _hash(self, texts: Texts, hashes: np.ndarray, is_known: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def _hash(self, texts: Texts, hashes: np.ndarray, *, is_known: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Returns the hashes of texts at `rows`, by the reference where they are not known."""
         for row in rows[~is_known[rows]].tolist():
             try:
@@ -225,7 +232,7 @@ class StepCheck:
             hashes[row] = 0 if isinstance(tree, Number) else hash_tree(tree, self._recipe.hash_salt)
         return hashes
 
-    def _add_keys(self, texts: Texts, hashes: np.ndarray, rows: np.ndarray, records: np.ndarray) -> None:
+    def _add_keys(self, texts: Texts, hashes: np.ndarray, *, rows: np.ndarray, records: np.ndarray) -> None:
         keys = np.empty(len(rows), KEYS)
         keys["question"], keys["twins"], keys["record"] = text_keys(texts)[rows], hashes[rows], records
         self.tally.keys.append(keys)

@@ -59,7 +59,7 @@ def check_twins(
         has_steps=manifest.recipe.steps is not None,
         max_pairs=2 * stage.max_findings,
     )
-    candidates, num_candidates = _search_all(search, stage.num_partitions, execution, progress)
+    candidates, num_candidates = _search_all(search, stage.num_partitions, execution=execution, progress=progress)
     places = list_places(stage.directory, manifest)
 
     def read(number: int, records: set[int]) -> dict[int, str]:
@@ -99,19 +99,19 @@ def _describe_step_pairs(
 
 
 def _search_all(
-    search: TwinSearch, num_partitions: int, execution: Execution, progress: Progress
+    search: TwinSearch, num_partitions: int, *, execution: Execution, progress: Progress
 ) -> tuple[list[Pair], int]:
     """Returns the first candidates of all partitions, and how many there are."""
     if num_partitions <= PARTITIONS_FOR_DRIVER:
         results = [_search(search, partition) for partition in range(num_partitions)]
     else:
-        _run_searches(search, num_partitions, execution, progress)
+        _run_searches(search, num_partitions, execution=execution, progress=progress)
         results = [_load(search.workspace, partition) or ([], 0) for partition in range(num_partitions)]
     pairs = sorted(pair for found, _ in results for pair in found)
     return pairs[: search.max_pairs], sum(count for _, count in results)
 
 
-def _run_searches(search: TwinSearch, num_partitions: int, execution: Execution, progress: Progress) -> None:
+def _run_searches(search: TwinSearch, num_partitions: int, *, execution: Execution, progress: Progress) -> None:
     missing = [partition for partition in range(num_partitions) if _load(search.workspace, partition) is None]
     elements = to_elements(missing)
 

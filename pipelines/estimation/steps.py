@@ -53,7 +53,7 @@ class StepEstimator:
         self._num_to_count = MOST_COUNTED
 
     def count(
-        self, split: str, num_equations: int, tasks: Iterable[ShardTask], draw: Callable[[], list[EquationBlock]]
+        self, split: str, num_equations: int, *, tasks: Iterable[ShardTask], draw: Callable[[], list[EquationBlock]]
     ) -> StepEstimate | None:
         """Returns the steps of a split; None where examples are equations.
 
@@ -70,10 +70,10 @@ class StepEstimator:
             self._num_to_count -= num_equations
             return StepEstimate(sum(self._steps.count(task).num_steps for task in listed), 0, True)
         name = split if can_list else ""
-        return _estimate(self._steps, name, num_equations, draw())
+        return _estimate(self._steps, name, num_equations=num_equations, drawn=draw())
 
 
-def _estimate(steps: ShardSteps, split: str, num_equations: int, drawn: list[EquationBlock]) -> StepEstimate:
+def _estimate(steps: ShardSteps, split: str, *, num_equations: int, drawn: list[EquationBlock]) -> StepEstimate:
     counts = np.concatenate([np.zeros(0, np.int64), *(steps.count_each(block, split) for block in drawn)])
     if not len(counts):
         return StepEstimate(0, 0, False)

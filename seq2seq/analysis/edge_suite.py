@@ -52,7 +52,7 @@ def _find_seen(trained: TrainedModel, cases: list[EdgeCase]) -> dict[str, Seen]:
             raise UserError("another dataset")
         if trained.sections.training.mixture:
             raise UserError("more than this dataset")
-        found = _find_trained(trained, directory, manifest, everything)
+        found = _find_trained(trained, directory, manifest, questions=everything)
     except UserError:
         # The dataset is gone, or not all that it was trained on: the model can still be evaluated on another one.
         return dict.fromkeys(twins, "unknown")
@@ -62,7 +62,7 @@ def _find_seen(trained: TrainedModel, cases: list[EdgeCase]) -> dict[str, Seen]:
     }
 
 
-def _find_trained(trained: TrainedModel, directory: str, manifest: Manifest, questions: set[str]) -> set[str]:
+def _find_trained(trained: TrainedModel, directory: str, manifest: Manifest, *, questions: set[str]) -> set[str]:
     train_split = trained.sections.training.train_split
     if not is_from_stream(trained):
         return find_questions(read_equations(directory, manifest, train_split), questions)

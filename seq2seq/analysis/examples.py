@@ -75,7 +75,7 @@ def choose_examples(
     Raises:
         UserError: there is no such split, or what is unseen cannot be known or is too much.
     """
-    roles = roles_of_run(trained.description, manifest.recipe.splits, trained.sections.training, split)
+    roles = roles_of_run(trained.description, manifest.recipe.splits, trained.sections.training, wanted=split)
     if unseen or roles.test is None:
         return _choose_unseen(trained, manifest, roles)
     return _choose_split(trained, directory, manifest, name=roles.test, roles=roles)

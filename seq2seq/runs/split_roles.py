@@ -47,11 +47,17 @@ def choose_roles(splits: Sequence[SplitRecipe], training: TrainingRecipe) -> Spl
     else:
         alike = [split.name for split in splits if split is not train and split.where == train.where]
         validation = _first((*_FOR_VALIDATION, *alike), alike)
-    return SplitRoles(train=train.name, validation=validation, test=_choose_test(splits, training, validation, None))
+    return SplitRoles(
+        train=train.name, validation=validation, test=_choose_test(splits, training, validation=validation, wanted=None)
+    )
 
 
 def roles_of_run(
-    description: Mapping[str, Any], splits: Sequence[SplitRecipe], training: TrainingRecipe, wanted: str | None = None
+    description: Mapping[str, Any],
+    splits: Sequence[SplitRecipe],
+    training: TrainingRecipe,
+    *,
+    wanted: str | None = None,
 ) -> SplitRoles:
     """Returns the roles in a training that was begun.
 
@@ -74,12 +80,12 @@ def roles_of_run(
     else:
         names = sorted({split.name for split in splits} - {training.train_split})
         validation = _first((*_FOR_VALIDATION, *names), names)
-    test = _choose_test(splits, training, validation, wanted)
+    test = _choose_test(splits, training, validation=validation, wanted=wanted)
     return SplitRoles(train=training.train_split, validation=validation, test=test)
 
 
 def _choose_test(
-    splits: Sequence[SplitRecipe], training: TrainingRecipe, validation: str | None, wanted: str | None
+    splits: Sequence[SplitRecipe], training: TrainingRecipe, *, validation: str | None, wanted: str | None
 ) -> str | None:
     wanted = wanted or training.test_split
     if wanted is not None:

@@ -85,14 +85,14 @@ def load_validation_sample(
     if split is None:
         return _load_spare(recipe, codec, data_recipe=manifest.recipe, fingerprint=manifest.fingerprint)
     if manifest.recipe.steps is not None:
-        return _load_equations(recipe, split, codec, data_directory, manifest)
+        return _load_equations(recipe, split, codec=codec, data_directory=data_directory, manifest=manifest)
     whole = load_tokens(data_directory, split, codec, manifest=manifest, storage=recipe.storage)
     chosen = np.arange(min(recipe.validation_examples, len(whole)))
     return whole.take(Permutation(len(whole), derive_seed(recipe.seed, "validation")).forward(chosen))
 
 
 def _load_equations(
-    recipe: TrainingRecipe, split: str, codec: Codec, data_directory: str | Path, manifest: Manifest
+    recipe: TrainingRecipe, split: str, *, codec: Codec, data_directory: str | Path, manifest: Manifest
 ) -> TokenTable:
     """Returns the first equations of a split whose files hold steps; their order is random."""
     blocks: list[EquationColumns] = []

@@ -105,12 +105,12 @@ def read_answers(texts: Texts, division: str) -> tuple[Ratios, np.ndarray]:
     steps, places = tokens.steps[place], tokens.places[place]
     is_number = tokens.is_understood & (tokens.counts == 1) & (tokens.kinds[tokens.first] == NUMBER)
     if division == "fraction":
-        return _read_fractions(tokens, steps, place, is_number & (places == 0))
+        return _read_fractions(tokens, steps, place=place, is_whole=is_number & (places == 0))
     return make_ratios(steps, np.clip(places, 0, 18)), is_number
 
 
 def _read_fractions(
-    tokens: Tokens, steps: np.ndarray, place: np.ndarray, is_whole: np.ndarray
+    tokens: Tokens, steps: np.ndarray, *, place: np.ndarray, is_whole: np.ndarray
 ) -> tuple[Ratios, np.ndarray]:
     is_fraction = tokens.is_understood & (tokens.counts == 3)
     is_fraction &= tokens.kinds[np.minimum(tokens.first + 1, len(tokens.kinds) - 1)] == OVER

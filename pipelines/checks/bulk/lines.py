@@ -45,7 +45,7 @@ def find_line_facts(texts: Texts, space: SpaceRecipe, salt: str) -> LineFacts:
     return LineFacts(tokens, values, values.is_right, tokens.is_understood & (tokens.counts == 1))
 
 
-def have_one_value(questions: LineFacts, answers: LineFacts, texts: Texts, space: SpaceRecipe) -> np.ndarray:
+def have_one_value(questions: LineFacts, answers: LineFacts, texts: Texts, *, space: SpaceRecipe) -> np.ndarray:
     """Returns where both lines of a step are known to have one value, bool (n,).
 
     Args:

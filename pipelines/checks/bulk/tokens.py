@@ -176,7 +176,9 @@ def _assemble(
     with_ends[np.arange(len(kinds)) + row_of_token] = kinds
     is_number = kinds == NUMBER
     row_of_number = row_of_token[is_number]
-    steps, places, whole_digits, is_number_good = _read_numbers(texts.data, positions[is_number], is_digit, points)
+    steps, places, whole_digits, is_number_good = _read_numbers(
+        texts.data, positions[is_number], is_digit=is_digit, points=points
+    )
     is_good[row_of_number[~is_number_good]] = False
     _check_order(with_ends, first, is_good)
     return Tokens(
@@ -192,7 +194,7 @@ def _assemble(
 
 
 def _read_numbers(
-    data: np.ndarray, starts: np.ndarray, is_digit: np.ndarray, points: np.ndarray
+    data: np.ndarray, starts: np.ndarray, *, is_digit: np.ndarray, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Returns steps, places, digits before the point, and whether the number is short and in its shortest form."""
     ranks = np.cumsum(is_digit, dtype=np.int32)

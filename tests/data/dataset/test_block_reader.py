@@ -174,7 +174,7 @@ def test_a_flip_in_any_byte_is_found_before_a_record_of_its_block_is_read(copy, 
 
 
 def test_intact_row_groups_of_other_records_than_the_manifest_says_are_refused(datasets):
-    shard = split_shards(datasets["parquet"], manifest_of(datasets["parquet"]), "train", "parquet")[1]
+    shard = split_shards(datasets["parquet"], manifest_of(datasets["parquet"]), "train", storage="parquet")[1]
     # As if the second shard, whose pieces have 14, 16 and 3 records, began with a block.
     pieces = IndexedParquetPieces(shard, blocks.Cut(0, 33), CheckedFooters())
     message = f"{shard.path} holds there is not what the manifest says: it was changed or replaced"

@@ -59,7 +59,7 @@ def test_a_run_says_itself_what_its_epoch_was_chosen_on():
     splits = splits_of(train=NEAR, far=FAR, near=NEAR)
     of_run = roles_of_run({"validation_split": "near"}, splits, TrainingRecipe())
     assert (of_run.validation, of_run.test) == ("near", "far")
-    of_run = roles_of_run({"validation_split": None}, splits, TrainingRecipe(), "near")
+    of_run = roles_of_run({"validation_split": None}, splits, TrainingRecipe(), wanted="near")
     assert (of_run.validation, of_run.test) == (None, "near")
 
 
