@@ -134,19 +134,14 @@ class Codec:
             UserError: zero padding is asked for where answers are fractions, some spaces are written with spaces
                 and others without, or examples are steps and the options are not for lines.
         """
-        line_length = max(facts.line_length or 0 for _, facts in spaces)
-        if options is None:
-            options = CodecOptions(steps=True, line_length=line_length) if line_length else CodecOptions()
-        if line_length and not options.steps:
-            raise UserError(_STEPS_NEEDED)
+        options = _choose_options(max(facts.line_length or 0 for _, facts in spaces), options)
         spacing = spaces[0][0].spacing
         if any(space.spacing != spacing for space, _ in spaces):
             raise UserError("one codec cannot write some equations with spaces and others without: see `space.spacing`")
         if options.steps:
             return cls._for_lines(spaces, options)
         drops_spaces = options.spaces == "drop" and spacing
-        alphabet = {character for _, facts in spaces for character in facts.alphabet}
-        alphabet -= {" "} if drops_spaces else set()
+        alphabet = {each for _, facts in spaces for each in facts.alphabet} - ({" "} if drops_spaces else set())
         alphabet |= {" "} if options.answer_padding == "left" else set()
         answer_width = max_answer_length = max(facts.max_answer_length for _, facts in spaces)
         if options.zero_padding:
@@ -397,3 +392,9 @@ def _check_tokens(tokens: np.ndarray, width: int) -> np.ndarray:
 def _refuse_rows(is_wrong: np.ndarray, name: str) -> None:
     if is_wrong.any():
         raise UserError(f"row {int(is_wrong.argmax())} of the tokens is not an encoded {name}")
+
+
+def _choose_options(line_length: int, options: CodecOptions | None) -> CodecOptions:
+    if line_length and options is not None and not options.steps:
+        raise UserError(_STEPS_NEEDED)
+    return options or CodecOptions(steps=line_length > 0, line_length=line_length or CodecOptions.line_length)

@@ -1,7 +1,7 @@
 """The Beam stage that checks shards, each on its own, and what it hands to the driver through the workspace."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -68,20 +68,8 @@ def check_shards(
         execution: runs the pipeline.
         progress: is told how far it is.
     """
-    name_to_task = {task.name: task.to_dict() for task in plan.shards} if plan else {}
     places = list_places(stage.directory, manifest)
-    jobs = [
-        {
-            "number": number,
-            "split": place.split,
-            "info": to_mapping(place.info),
-            "first_record": place.first_record,
-            "task": name_to_task.get(place.info.shard),
-        }
-        for number, place in enumerate(places)
-        if _load(stage, number, place) is None
-    ]
-    elements = to_elements(jobs)
+    elements = to_elements(_list_jobs(stage, places, plan))
 
     def construct(pipeline: beam.Pipeline) -> None:
         (
@@ -97,7 +85,7 @@ def check_shards(
 
     with progress.stage("verifying", len(places), num_equations=manifest.num_records):
         if execution.shares_out or manifest.num_records > EQUATIONS_FOR_DRIVER:
-            if jobs:
+            if elements:
                 execution.run(construct, len(elements), show)
         else:
             check = CheckShard(stage, manifest.recipe, execution)
@@ -109,6 +97,22 @@ def check_shards(
     if None in loaded:
         raise UserError("the workers' findings did not arrive: give a --temp_location that driver and workers share")
     return [checked for checked in loaded if checked is not None]
+
+
+def _list_jobs(stage: ShardStage, places: Sequence[ShardPlace], plan: SplitPlan | None) -> list[dict[str, Any]]:
+    """Returns what `CheckShard` needs to know of each shard that is yet to be checked."""
+    name_to_task = {task.name: task.to_dict() for task in plan.shards} if plan else {}
+    return [
+        {
+            "number": number,
+            "split": place.split,
+            "info": to_mapping(place.info),
+            "first_record": place.first_record,
+            "task": name_to_task.get(place.info.shard),
+        }
+        for number, place in enumerate(places)
+        if _load(stage, number, place) is None
+    ]
 
 
 class CheckShard(beam.DoFn):
