@@ -399,5 +399,5 @@ def check_operators(operators: str) -> str:
     """
     unknown = [operator for operator in operators if operator not in OPERATORS]
     if unknown or not operators or len(set(operators)) < len(operators):
-        raise UserError(f"`operators` must be some of `+-*/`, each once, got {operators!r}")
+        raise UserError(f"`operators` must be some of `{OPERATORS}`, each once, got {operators!r}")
     return "".join(operator for operator in OPERATORS if operator in operators)

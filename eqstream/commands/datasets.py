@@ -101,7 +101,10 @@ Examples:
 @json_option
 @output_options
 def preview(recipe: str, overrides: tuple[str, ...], formats: str | None, as_json: bool) -> None:
-    """Show what a build of RECIPE would give: sizes, samples, bytes and time. Writes nothing."""
+    """Show what a build of RECIPE, a YAML file or the name of a shipped one, would give.
+
+    These are sizes, samples, bytes and time. Writes nothing.
+    """
     from eqstream.pipelines.preview import preview as preview_recipe
 
     loaded = load_recipe(recipe, overrides, formats)

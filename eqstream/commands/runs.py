@@ -108,7 +108,7 @@ Examples:
 )
 @run_argument
 @other_data_option
-@split_option("The split to evaluate on; `all` gives one line a split.")
+@split_option("The split to evaluate on, by default that for tests; `all` gives one line a split.")
 @click.option("--unseen", is_flag=True, help="Every equation of the space that was not trained on, instead.")
 @click.option("--limit", type=click.IntRange(min=1), help="Evaluate on so many examples at most, the first ones.")
 @json_option
@@ -186,7 +186,7 @@ Example:
 @run_argument
 @click.option("--out", "directory", metavar="DIR", type=click.Path(), help="Where the plots go; RUN/plots by default.")
 @other_data_option
-@split_option("The split to evaluate on.")
+@split_option("The split to evaluate on, by default that for tests.")
 @click.option("--limit", type=click.IntRange(min=1), help="Evaluate on so many examples at most; 100,000 by default.")
 @click.option("--question", help="Also plot how the model answers this question.")
 @output_options
@@ -235,7 +235,7 @@ def run_all(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Build the dataset of RECIPE, train its model and evaluate it.
+    """Build the dataset of RECIPE, a YAML file or the name of a shipped one, train its model and evaluate it.
 
     Whatever of this is done is not done again when the same command is run again.
     """

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator
 
+from eqstream.data.recipe_values import OPERATORS
 from eqstream.seq2seq.figures.style import AMOUNTS, EMPTY, PALE, RIGHT, SHARES, SIGNED, WRONG, bounded
 from eqstream.seq2seq.share_text import share_text
 
@@ -224,7 +225,7 @@ def _draw_matrix(
 
 def _group_by_operator(operators: Sequence[str] | None, num_examples: int) -> Mapping[str, np.ndarray]:
     """Returns for each operator which examples have it; one nameless group where there is but one."""
-    names = sorted(set(operators or ()), key="+-*/".index)
+    names = sorted(set(operators or ()), key=OPERATORS.index)
     if operators is None or len(names) < 2:
         return {"": np.arange(num_examples)}
     signs = np.array(operators)
