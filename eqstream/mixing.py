@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from eqstream.data.arguments import check_batching, check_list, check_whole
-from eqstream.data.configuration import describe_type, from_mapping, nearest
-from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.configuration import describe_type, from_mapping
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
@@ -153,35 +152,16 @@ def _make_source(number: int, entry: Source) -> DataSource:
     source, split, weight, *where = entry
     try:
         checked = from_mapping(MixtureSource, {"weight": weight, **({"where": where[0]} if where else {})})
-        if isinstance(source, Dataset):
-            return _make_files(key, source, split=split, checked=checked)
-        recipe = as_recipe(source)
-        names = [each.name for each in recipe.splits]
-        if split not in names:
-            raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
+        if not isinstance(source, Dataset):
+            return DataSource.of_recipe(key, as_recipe(source), split, knots=checked.knots, where=checked.where)
         if checked.where is not None:
-            checked.where.check_space(recipe.space)
+            raise UserError(
+                "`where` needs a stream: give the dataset's `recipe`; the files of a split are read as they are"
+            )
+        files = DatasetFiles(source.directory, source.manifest)
+        return DataSource.of_files(key, files, split, knots=checked.knots, is_fresh=False)
     except UserError as error:
         raise UserError(f"{key}: {error}") from error
-    facts = describe_space(recipe)
-    return DataSource(key=key, recipe=recipe, facts=facts, split=split, knots=checked.knots, where=checked.where)
-
-
-def _make_files(key: str, dataset: Dataset, *, split: str, checked: MixtureSource) -> DataSource:
-    dataset.manifest.split(split)
-    if checked.where is not None:
-        raise UserError(
-            "`where` needs a stream: give the dataset's `recipe`; the files of a split are read as they are"
-        )
-    return DataSource(
-        key=key,
-        recipe=dataset.recipe,
-        facts=dataset.manifest.space,
-        split=split,
-        knots=checked.knots,
-        files=DatasetFiles(dataset.directory, dataset.manifest),
-        is_fresh=False,
-    )
 
 
 def _open(

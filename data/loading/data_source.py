@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from eqstream.data.configuration import nearest
 from eqstream.data.dataset.block_reader import BlockReader
 from eqstream.data.dataset.manifest import Manifest, SpaceFacts
+from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec, CodecOptions
@@ -47,6 +49,41 @@ class DataSource:
     files: DatasetFiles | None = None
     is_fresh: bool = True
     where: Where | None = None
+
+    @classmethod
+    def of_recipe(
+        cls, key: str, recipe: Recipe, split: str, *, knots: Knots, where: Where | None = None
+    ) -> "DataSource":
+        """Returns the stream of a recipe's split, without files.
+
+        Raises:
+            UserError: there is no such split, or the space has nothing that the condition is about.
+        """
+        names = [each.name for each in recipe.splits]
+        if split not in names:
+            raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
+        if where is not None:
+            where.check_space(recipe.space)
+        return cls(key=key, recipe=recipe, facts=describe_space(recipe), split=split, knots=knots, where=where)
+
+    @classmethod
+    def of_files(
+        cls, key: str, files: DatasetFiles, split: str, *, knots: Knots, is_fresh: bool, where: Where | None = None
+    ) -> "DataSource":
+        """Returns a split of a dataset, or the stream in its place.
+
+        Raises:
+            UserError: there is no such split, or the condition is not for files, or not for the space.
+        """
+        files.manifest.split(split)
+        recipe, facts = files.manifest.recipe, files.manifest.space
+        if where is not None:
+            if not is_fresh:
+                raise UserError("`where` needs `source: fresh`: the files of a split are read as they are")
+            where.check_space(recipe.space)
+        return cls(
+            key=key, recipe=recipe, facts=facts, split=split, knots=knots, files=files, is_fresh=is_fresh, where=where
+        )
 
     @property
     def fingerprint(self) -> str:

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eqstream.data.configuration import drop_nothing, nearest, to_mapping
+from eqstream.data.configuration import drop_nothing, to_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
-from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
 from eqstream.data.loading.data_source import DatasetFiles, DataSource, check_spaces
-from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_files import load_recipe
 from eqstream.data.storage import normalize
 from eqstream.seq2seq.config.mixture import MixtureSource
@@ -41,56 +39,29 @@ def load_sources(training: TrainingRecipe, data_directory: str | Path, manifest:
 
 def own_source(training: TrainingRecipe, data_directory: str | Path, manifest: Manifest) -> DataSource:
     """Returns the training split of the dataset that a training is given, whether or not a mixture has it."""
-    key = "the dataset that the training is given"
-    return _make_source(key, MixtureSource(), training, directory=data_directory, manifest=manifest)
+    files = DatasetFiles(data_directory, manifest)
+    return _make_source("the dataset that the training is given", MixtureSource(), training, files)
 
 
 def _load_source(
     key: str, entry: MixtureSource, training: TrainingRecipe, *, directory: str | Path, manifest: Manifest
 ) -> DataSource:
     try:
-        if entry.recipe is not None:
-            return _make_stream(f"`{key}`", entry, training=training, recipe=load_recipe(entry.recipe))
-        own = load_manifest(entry.data) if entry.data else manifest
-        own.split(entry.split or training.train_split)
-        _check_where(entry, own.recipe, is_fresh=(entry.source or training.source) == "fresh")
+        if entry.recipe is None:
+            own = load_manifest(entry.data) if entry.data else manifest
+            return _make_source(f"`{key}`", entry, training, DatasetFiles(entry.data or directory, own))
+        if training.weights is not None:
+            raise UserError("`training.weights` counts the examples of a dataset: give `data` in the place of `recipe`")
+        split = entry.split or training.train_split
+        return DataSource.of_recipe(f"`{key}`", load_recipe(entry.recipe), split, knots=entry.knots, where=entry.where)
     except UserError as error:
         raise UserError(f"`{key}`: {error}") from error
-    return _make_source(f"`{key}`", entry, training, directory=entry.data or directory, manifest=own)
 
 
-def _make_stream(key: str, entry: MixtureSource, *, training: TrainingRecipe, recipe: Recipe) -> DataSource:
-    split, names = entry.split or training.train_split, [each.name for each in recipe.splits]
-    if split not in names:
-        raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
-    if training.weights is not None:
-        raise UserError("`training.weights` counts the examples of a dataset: give `data` in the place of `recipe`")
-    _check_where(entry, recipe, is_fresh=True)
-    facts = describe_space(recipe)
-    return DataSource(key=key, recipe=recipe, facts=facts, split=split, knots=entry.knots, where=entry.where)
-
-
-def _check_where(entry: MixtureSource, recipe: Recipe, *, is_fresh: bool) -> None:
-    if entry.where is None:
-        return
-    if not is_fresh:
-        raise UserError("`where` needs `source: fresh`: the files of a split are read as they are")
-    entry.where.check_space(recipe.space)
-
-
-def _make_source(
-    key: str, entry: MixtureSource, training: TrainingRecipe, *, directory: str | Path, manifest: Manifest
-) -> DataSource:
-    return DataSource(
-        key=key,
-        recipe=manifest.recipe,
-        facts=manifest.space,
-        split=entry.split or training.train_split,
-        knots=entry.knots,
-        files=DatasetFiles(directory, manifest),
-        is_fresh=(entry.source or training.source) == "fresh",
-        where=entry.where,
-    )
+def _make_source(key: str, entry: MixtureSource, training: TrainingRecipe, files: DatasetFiles) -> DataSource:
+    is_fresh = (entry.source or training.source) == "fresh"
+    split = entry.split or training.train_split
+    return DataSource.of_files(key, files, split, knots=entry.knots, is_fresh=is_fresh, where=entry.where)
 
 
 def check_roles(sources: Sequence[DataSource], manifest: Manifest, roles: SplitRoles) -> None:
