@@ -115,6 +115,22 @@ runpy.run_path(program, run_name="__main__")
 """
 
 
+def test_a_training_of_ones_own_is_begun_and_goes_on(tmp_path, monkeypatch, capsys):
+    steps, counted = [], keras.callbacks.CallbackList.on_train_batch_end
+
+    def count(self, batch, logs=None):
+        steps.append(batch)
+        counted(self, batch, logs)
+
+    monkeypatch.setattr(keras.callbacks.CallbackList, "on_train_batch_end", count)
+    options = ("--recipe", "addition-10", "--save-steps", 4, "--batch-size", 16, "--out", tmp_path)
+    for last in (5, 8):
+        run("resume_a_training_of_your_own", *options, "--steps", last, monkeypatch=monkeypatch, capsys=capsys)
+    # The second time it went on behind the fourth.
+    assert steps == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+
+
+@pytest.mark.slow
 def test_a_training_of_ones_own_that_dies_ends_with_the_same_weights(tmp_path, monkeypatch, capsys):
     died, steps, counted = tmp_path / "died", itertools.count(1), keras.callbacks.CallbackList.on_train_batch_end
 

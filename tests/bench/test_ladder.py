@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from bench.ladder import read_verdicts, render
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
@@ -25,6 +27,7 @@ def write_report(run, num_right):
     (run / "reports" / "test.json").write_text(json.dumps(report))
 
 
+@pytest.mark.slow
 def test_the_worst_seed_stands_in_the_row_of_its_recipe(tmp_path):
     recipe = Recipe.from_dict(RECIPE)
     build(recipe, tmp_path / "data")

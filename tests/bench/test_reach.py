@@ -90,6 +90,7 @@ def count(architecture):
     return count_flops(make_model(architecture, SUMS.codec()), TrainingRecipe(), 8) / 8
 
 
+@pytest.mark.slow
 def test_products_are_counted_forward_and_backward():
     # Forward 2 x 4 + 4 x 2 + 2 x 1 products; the same for the weights' gradients; no gradient of the inputs.
     assert count(MlpRegressionRecipe(widths=(4, 2))) == 2 * (18 + 18 + 10)

@@ -427,7 +427,7 @@ recipes = st.fixed_dictionaries(
 )
 
 
-@examples(20)
+@examples(8)
 @given(recipes)
 def test_recipe_survives_json_and_yaml(mapping):
     recipe = Recipe.from_dict(mapping)

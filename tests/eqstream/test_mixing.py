@@ -43,8 +43,7 @@ def test_batches_have_the_shares_of_their_weights_and_can_begin_anywhere(sums):
     held_out = {str(equation).split(" = ")[0] for equation in sums.equations("test")}
     twins = {" + ".join(reversed(question.split(" + "))) for question in held_out}
     assert not (held_out | twins) & set(itertools.chain(*whole))
-    assert questions_of(mix(first_batch=9), 11) == whole[9:]
-    assert questions_of(mix(memory_budget=0, first_batch=16), 4) == whole[16:]
+    assert questions_of(mix(memory_budget=0, first_batch=9), 11) == whole[9:]
     whole = whole[:6]
     parts = [questions_of(mix(reader=(reader, 2)), 6) for reader in range(2)]
     assert [[*itertools.chain(*zip(*pair, strict=True))] for pair in zip(*parts, strict=True)] == whole

@@ -8,6 +8,7 @@ import pytest
 from eqstream import Equation, EquationSpace, UserError
 from eqstream.data.recipe import Recipe
 from tests.brute_force import examine_space, make_recipe
+from tests.covering import slow_but
 
 SPACES = {
     "sums": {"operands": {"min": 0, "max": 5}},
@@ -35,7 +36,7 @@ def at(space: EquationSpace, index: int) -> Equation | None:
         return None
 
 
-@pytest.mark.parametrize("recipe", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("recipe", slow_but(SPACES, "brackets", "decimals", "exact"))
 def test_space_holds_each_equation_of_a_listing_once_and_finds_it_again(recipe):
     space = space_of(recipe)
     listed = {

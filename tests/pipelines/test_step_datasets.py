@@ -19,6 +19,7 @@ from eqstream.pipelines.describe import describe
 from eqstream.pipelines.preview import preview
 from eqstream.pipelines.verify import verify
 from tests.brute_force import write
+from tests.covering import slow_but
 from tests.damaged_dataset import edit_manifest, flip_bit, parquet, read_rows, tfrecord, write_rows, wrong_lines
 from tests.memory_filesystem import DISK
 
@@ -144,7 +145,7 @@ def test_each_chain_can_be_put_together_again(built):
     assert np.mean([end.isdigit() for end in ends]) > 0.8
 
 
-@pytest.mark.parametrize("name", DIVISIONS)
+@pytest.mark.parametrize("name", slow_but([*DIVISIONS], "fraction"))
 def test_datasets_of_every_division_are_valid(name, tmp_path):
     build(Recipe.from_dict(DIVISIONS[name]), tmp_path / "out")
     report = verify(tmp_path / "out")
@@ -241,10 +242,10 @@ def test_driver_and_beam_count_the_same(built, tmp_path, monkeypatch):
     assert read_tree(tmp_path / "out") == read_tree(built)
 
 
-@pytest.mark.parametrize("stride", [29, pytest.param(1, marks=pytest.mark.slow)])
-def test_power_may_fail_after_any_change_to_a_file(built, monkeypatch, stride):
+@pytest.mark.parametrize(("first", "stride"), [(43, 43), pytest.param(0, 1, marks=pytest.mark.slow)])
+def test_power_may_fail_after_any_change_to_a_file(built, monkeypatch, first, stride):
     monkeypatch.setattr("eqstream.pipelines.building.count_steps.EQUATIONS_FOR_DRIVER", 0)
-    num_operations, has_ended = 0, False
+    num_operations, has_ended = first, False
     while not has_ended:
         DISK.__init__()
         DISK.operations_left = num_operations

@@ -47,7 +47,7 @@ RECIPE = {
     "space": {"operands": {"min": 0, "max": 12}, "operators": "+-"},
     "splits": [{"name": "train", "count": 200}, {"name": "test", "count": 50}, {"name": "unseen", "rest": True}],
     "model": {"kind": "repeat-vector", "encoder_width": 16, "decoder_width": 16},
-    "training": {"epochs": 12, "batch_size": 8, "validation_examples": 20, "optimizer": {"learning_rate": 0.02}},
+    "training": {"epochs": 6, "batch_size": 8, "validation_examples": 20, "optimizer": {"learning_rate": 0.02}},
 }
 
 
@@ -293,6 +293,7 @@ def make_run_of_short_numbers(tmp_path, places):
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 @every_way_to_know_places
 def test_longer_numbers_than_any_it_was_trained_on_can_be_asked(tmp_path, places):
     prediction = Predictor.load(make_run_of_short_numbers(tmp_path, places)).predict(["19+19"])[0]

@@ -15,6 +15,7 @@ from eqstream.data.formats.tfrecord_writer import masked_checksum, open_uncompre
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.plan import ShardTask
 from tests.brute_force import make_plan, make_recipe
+from tests.covering import slow_but
 from tests.tfrecord_payloads import read_payloads
 
 GOLDEN_DIGEST = "fa948a71e7b510bc6b29621eea7af56ac560dc6d8b1205242677bbdbe211bc03"
@@ -37,7 +38,7 @@ def write(recipe: Recipe, task: ShardTask, *formats: str) -> tuple[ShardReceipt,
     return receipt, {file_format: sink.getvalue() for file_format, sink in sinks.items()}
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", slow_but([*SPACES], "brackets", "beyond 64 bits", "decimals", "fractions"))
 def test_records_are_what_protocol_buffers_and_tensorflow_write(name, tmp_path):
     recipe = make_recipe(SPACES[name], [{"name": "train", "count": 700}])
     _, files = write(recipe, make_plan(recipe).shards[0], "tfrecord", "parquet")

@@ -11,6 +11,7 @@ from eqstream.data.formats.tfrecord_writer import open_uncompressed
 from eqstream.data.reference.evaluation import answer_text, count_carries, count_digits, evaluate, list_operands
 from eqstream.data.reference.parsing import parse
 from tests.brute_force import by_question, examine_space, make_recipe, write
+from tests.covering import slow_but
 from tests.tfrecord_payloads import read_payloads
 
 SPACES = {
@@ -81,7 +82,8 @@ def examine_text(question: str, space) -> dict:
     }
 
 
-@pytest.mark.parametrize("name", SPACES)
+# `tests/data/splits/test_small_spaces.py` has more of them.
+@pytest.mark.parametrize("name", slow_but([*SPACES], "signs", "compact", "rounded", "fractions", "large"))
 def test_records_are_what_protocol_buffers_serialise(name):
     recipe = make_recipe(SPACES[name])
     known = by_question(examine_space(recipe.space))
@@ -91,11 +93,15 @@ def test_records_are_what_protocol_buffers_serialise(name):
     assert {serialise(equation.record) for equation in known.values()} == set(payloads)
 
 
+# Others have numbers as large, or questions as long.
+SLOW = {"10 ** 20 pairs", "10 ** 40 pairs", "many carries", "long numbers"}
+
+
 # Balanced, the other spaces would have very many strata, or more than are allowed.
 @pytest.mark.parametrize(
     ("name", "sampling"),
     [
-        *((name, "uniform") for name in HUGE_SPACES),
+        *(pytest.param(name, "uniform", marks=pytest.mark.slow if name in SLOW else ()) for name in HUGE_SPACES),
         ("10 ** 20 pairs", "balanced"),
         pytest.param("10 ** 40 pairs", "balanced", marks=pytest.mark.slow),
     ],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.mixture_schedule import Knots, MixtureSchedule, check_weights, weight_at
+from tests.covering import cover_values
 from tests.examples import examples
 
 RAMPS = {
@@ -68,8 +69,7 @@ def check_counts(schedule: MixtureSchedule, steps: range) -> None:
         before = counts
 
 
-@pytest.mark.parametrize("name", RAMPS)
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 8, 25])
+@cover_values("name, batch_size", [*RAMPS], [1, 2, 3, 8, 25])
 def test_counts_follow_the_integral_of_the_shares(name: str, batch_size: int):
     check_counts(make(RAMPS[name], batch_size), range(70))
 

@@ -11,6 +11,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.loading.selected_source import SelectedSource, Selection, select_records
 from eqstream.data.recipe import Where
+from tests.covering import cover_values
 from tests.data.loading.in_memory import BLOCK_SIZE, WINDOW_BLOCKS, BlocksInMemory, make_source
 
 NUM_RECORDS = 3 * WINDOW_BLOCKS * BLOCK_SIZE + 2 * BLOCK_SIZE + 3
@@ -48,8 +49,7 @@ def read(source, runs) -> list[list[int]]:
     return [table.numbers["carries"].tolist() for table in source.read(runs, columns=("carries",))]
 
 
-@pytest.mark.parametrize("name", TESTS)
-@pytest.mark.parametrize("is_kept", [False, True])
+@cover_values("name, is_kept", [*TESTS], [False, True])
 def test_order_is_that_of_all_without_the_others_from_any_position_on(name, is_kept):
     source, order = make_selected(name, seed=3, is_kept=is_kept)
     whole = expected(name, order, 3)

@@ -12,6 +12,7 @@ from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.split_source import SplitSource, open_split
 from eqstream.data.loading.token_table import TokenTable
+from tests.covering import cover_values
 from tests.data.loading.in_memory import BLOCK_SIZE, CODEC, RECIPE, WINDOW_BLOCKS, BlocksInMemory, make_source
 
 # Three full windows, a part of one, and a shorter block.
@@ -64,8 +65,7 @@ def test_tables_hold_the_tokens_and_the_numbers_that_were_asked_for():
     assert table.questions[0].tobytes().rstrip(b"\0") == b"3 + 1"
 
 
-@pytest.mark.parametrize("num_readers", [1, 2, 3, 5, 48])
-@pytest.mark.parametrize("is_kept", [False, True])
+@cover_values("num_readers, is_kept", [1, 2, 3, 5, 48], [False, True])
 def test_parts_of_all_readers_interleave_to_the_batches_of_one(num_readers, is_kept):
     def read_part(reader: int, num_readers: int) -> list[list[int]]:
         plan = BatchPlan(

@@ -5,19 +5,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.brute_force import make_recipe
+from tests.covering import cover_values
 from tests.data.solutions.solving import assert_solved
 from tests.examples import examples
 
 
-@pytest.mark.parametrize("division", ["decimal", "fraction"])
-@pytest.mark.parametrize(
-    "space",
-    [
-        {"operands": {"min": -5, "max": 16}, "operators": "/", "terms": 2, "places": 2},
-        {"operands": {"min": -3, "max": 6}, "operators": "+-*/", "terms": {"min": 1, "max": 2}, "spacing": False},
-        {"operands": {"min": -1, "max": 2}, "operators": "+-*/", "terms": 3, "brackets": True, "places": 0},
-        {"operands": {"min": 12, "max": 13}, "operators": "*/", "terms": 4, "brackets": True, "places": 1},
-    ],
+@cover_values(
+    "space, division",
+    {
+        "pairs": {"operands": {"min": -5, "max": 16}, "operators": "/", "terms": 2, "places": 2},
+        "without spaces": {
+            "operands": {"min": -3, "max": 6},
+            "operators": "+-*/",
+            "terms": {"min": 1, "max": 2},
+            "spacing": False,
+        },
+        "brackets": {"operands": {"min": -1, "max": 2}, "operators": "+-*/", "terms": 3, "brackets": True, "places": 0},
+        "four terms": {
+            "operands": {"min": 12, "max": 13},
+            "operators": "*/",
+            "terms": 4,
+            "brackets": True,
+            "places": 1,
+        },
+    },
+    ["decimal", "fraction"],
 )
 def test_every_line_of_small_spaces_is_that_of_the_reference(space, division):
     assert_solved(make_recipe({**space, "division": division}, commuted="ignore"))

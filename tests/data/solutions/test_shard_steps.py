@@ -18,6 +18,7 @@ from eqstream.data.solutions import shard_steps
 from eqstream.data.solutions.shard_steps import add_step_counts
 from eqstream.data.splits.plan import ShardTask
 from tests.brute_force import by_question, examine_space, make_plan, make_recipe, pick, write
+from tests.covering import cover_values
 
 HALVES = [{"name": "test", "fraction": 0.5}, {"name": "train", "rest": True}]
 SPACES = {
@@ -58,8 +59,7 @@ def count_rows(rows: list[dict]) -> Counter:
     return Counter((row["question"], row["answer"], row["terms"], row["digits"], row["carries"]) for row in rows)
 
 
-@pytest.mark.parametrize("commuted", ["together", "ignore"])
-@pytest.mark.parametrize("name", SPACES)
+@cover_values("name, commuted", [*SPACES], ["together", "ignore"])
 def test_steps_are_those_of_the_reference_without_lines_of_another_split(name, commuted):
     recipe = make_recipe(SPACES[name], HALVES, commuted=commuted, steps={"line_length": 20})
     written, questions = write(recipe), pick(recipe)

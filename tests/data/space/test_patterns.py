@@ -9,6 +9,7 @@ from eqstream.data.recipe_values import Range
 from eqstream.data.space.domains import Domain
 from eqstream.data.space.patterns import Pattern, find_operands
 from eqstream.data.space.written_digits import measure_carries
+from tests.covering import cover_values
 
 BOXES = {
     "up to 99": (Domain(((0, 99),)), Domain(((0, 99),))),
@@ -40,9 +41,8 @@ def unrank_all(operands):
     return list(map(tuple, operands.unrank(np.arange(operands.size)).T.tolist())) if operands.size else []
 
 
-@pytest.mark.parametrize("operator", ["+", "-"])
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("key", KEYS)
+@cover_values("operator, key", ["+", "-"], KEYS)
 def test_pattern_takes_each_pair_that_has_so_many_once_and_no_other(key, name, operator):
     box = BOXES[name]
     left, right = list_pairs(box)

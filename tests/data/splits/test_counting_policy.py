@@ -13,7 +13,7 @@ from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
 from tests.brute_force import examine_space, make_recipe, meets
-from tests.covering import cover_pairs
+from tests.covering import cover_pairs, cover_values
 
 MIXED = {"operands": {"min": -1, "max": 11}, "operators": "+-*", "terms": {"min": 1, "max": 2}}
 DIVISION = {"operands": {"min": 0, "max": 30}, "operators": "*/"}
@@ -84,7 +84,7 @@ def test_tasks_may_be_cut_counted_and_added_in_any_order(commuted, sampling):
     assert plan_splits(other) == plan_splits(counts)
 
 
-@cover_pairs("space, commuted, block_size", SPACES, ["together", "drop"], [TINY, 1 << 16])
+@cover_values("space, commuted, block_size", SPACES, ["together", "drop"], [TINY, 1 << 16])
 def test_ordinals_are_located_and_classes_begin_where_they_do(space, commuted, block_size):
     (counts,) = count_everything(make_recipe(space, commuted=commuted), block_size).by_source
     enumeration, total = counts.enumeration, counts.total
@@ -115,8 +115,7 @@ def test_nothing_is_counted_where_position_and_ordinal_are_one():
         assert counts.num_positions_counted == 0
 
 
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
-@pytest.mark.parametrize("commuted", ["together", "drop"])
+@cover_values("commuted, sampling", ["drop", "together"], SAMPLING)
 def test_no_more_is_counted_than_counts_need(commuted, sampling):
     space = {"operands": {"min": 0, "max": 10**12}, "operators": "+-"}
     splits = [{"name": "a", "count": 500}, {"name": "b", "count": 50}]

@@ -24,7 +24,7 @@ from tests.brute_force import (
     pick,
     write,
 )
-from tests.covering import cover_pairs
+from tests.covering import cover_values
 from tests.examples import examples
 
 MIXED = {"operands": {"min": -1, "max": 2}, "operators": "+-*", "terms": {"min": 1, "max": 3}}
@@ -34,7 +34,7 @@ SUMS = {"operands": {"min": 0, "max": 99}}
 HUGE = {"operands": {"min": 0, "max": 10**9}, "operators": "+*/", "terms": {"min": 2, "max": 3}, "division": "fraction"}
 
 
-@cover_pairs(
+@cover_values(
     "space, commuted, sampling, block_size",
     {"mixed": MIXED, "division": DIVISION},
     ["together", "drop", "ignore"],

@@ -10,6 +10,7 @@ from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.written_digits import count_repeated, find_written_digits, has_equal_operands
 from eqstream.data.splits.counting_policy import count_for_plan
 from tests.brute_force import by_question, examine_space, make_recipe, pick
+from tests.covering import cover_values
 from tests.data.splits.test_plan import fill_kinds
 
 
@@ -30,17 +31,17 @@ def kind_of(equation, keys) -> tuple:
 HARD = {"operands": {"min": 0, "max": 104}, "operators": "+-"}
 
 
-@pytest.mark.parametrize(
-    ("keys", "weights"),
-    [
-        (["digits", "longest_carry_chain", "equal_operands"], {}),
-        (["operators", "zero_borrows"], {"zero_borrows": {0: 3}}),
-        (["equal_operands", "repeated_digits"], {"equal_operands": {"equal": 2}}),
-    ],
-    ids=["chains", "borrows", "repeated"],
+@cover_values(
+    "kinds, commuted",
+    {
+        "chains": (["digits", "longest_carry_chain", "equal_operands"], {}),
+        "borrows": (["operators", "zero_borrows"], {"zero_borrows": {0: 3}}),
+        "repeated": (["equal_operands", "repeated_digits"], {"equal_operands": {"equal": 2}}),
+    },
+    ["together", "drop"],
 )
-@pytest.mark.parametrize("commuted", ["together", "drop"])
-def test_hard_cases_are_kinds_that_no_sample_has_to_look_for(commuted, keys, weights):
+def test_hard_cases_are_kinds_that_no_sample_has_to_look_for(kinds, commuted):
+    keys, weights = kinds
     sampling = {"balance": keys, "weights": weights}
     splits = [{"name": "a", "count": 1500}, {"name": "b", "count": 500}]
     recipe = make_recipe(HARD, splits, commuted=commuted, sampling=sampling)

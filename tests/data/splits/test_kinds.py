@@ -9,9 +9,11 @@ from eqstream.data.reference.evaluation import canonical_key, list_operators
 from eqstream.data.reference.parsing import parse
 from eqstream.data.splits.prepared_sources import PreparedSources
 from tests.brute_force import class_key_of, examine_space, make_plan, make_recipe, plant, write
+from tests.covering import cover_values
 from tests.one_shape import list_shapes
 
 ALL_KEYS = ["terms", "operators", "tree", "digits"]
+COMMUTED = ["together", "drop", "ignore"]
 
 
 @pytest.fixture
@@ -36,19 +38,20 @@ def tree_of(question) -> str:
 
 
 @pytest.mark.usefixtures("no_lists")
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-@pytest.mark.parametrize(
-    ("operators", "brackets", "sampling"),
-    [
-        ("+-*", True, "balanced"),
-        ("+/", True, "balanced"),
-        ("+*", False, "balanced"),
-        ("+-", True, {"balance": ["operators"]}),
-        ("-*", False, {"balance": ["operators", "digits"]}),
-        ("*", True, {"balance": ["tree"]}),
-    ],
+@cover_values(
+    "case, commuted",
+    {
+        "+-*": ("+-*", True, "balanced"),
+        "+/": ("+/", True, "balanced"),
+        "chains of +*": ("+*", False, "balanced"),
+        "+-": ("+-", True, {"balance": ["operators"]}),
+        "chains of -*": ("-*", False, {"balance": ["operators", "digits"]}),
+        "*": ("*", True, {"balance": ["tree"]}),
+    },
+    COMMUTED,
 )
-def test_all_equations_of_a_space_come_once_and_twins_share_a_split(commuted, operators, brackets, sampling):
+def test_all_equations_of_a_space_come_once_and_twins_share_a_split(case, commuted):
+    operators, brackets, sampling = case
     space = {"operands": {"min": 9, "max": 10}, "operators": operators, "terms": {"min": 1, "max": 4}}
     space["brackets"] = brackets
     splits = [{"name": "a", "count": 12}, {"name": "b", "fraction": 0.2}, {"name": "c", "rest": True}]
@@ -67,8 +70,7 @@ def test_all_equations_of_a_space_come_once_and_twins_share_a_split(commuted, op
 
 
 @pytest.mark.usefixtures("no_lists")
-@pytest.mark.parametrize("commuted", ["together", "drop", "ignore"])
-@pytest.mark.parametrize("brackets", [True, False])
+@cover_values("commuted, brackets", COMMUTED, [True, False])
 def test_united_trees_are_equally_frequent(commuted, brackets):
     space = {"operands": {"min": 0, "max": 99}, "operators": "+*", "terms": 5, "brackets": brackets}
     recipe = make_recipe(space, [{"name": "a", "count": 6000}], commuted=commuted, sampling={"balance": ["tree"]})
@@ -91,7 +93,10 @@ def test_united_trees_are_equally_frequent(commuted, brackets):
 
 
 @pytest.mark.usefixtures("no_lists")
-@pytest.mark.parametrize("sampling", ["balanced", {"balance": ALL_KEYS, "weights": {"terms": {2: 3}}}])
+@pytest.mark.parametrize(
+    "sampling",
+    [pytest.param("balanced", marks=pytest.mark.slow), {"balance": ALL_KEYS, "weights": {"terms": {2: 3}}}],
+)
 def test_terms_and_operators_are_balanced_where_trees_are_united(sampling):
     space = {"operands": {"min": 0, "max": 99}, "operators": "+-*", "terms": {"min": 2, "max": 4}, "brackets": True}
     recipe = make_recipe(space, [{"name": "a", "count": 1200}, {"name": "b", "count": 10}], sampling=sampling)
@@ -137,16 +142,20 @@ def test_what_cannot_be_balanced_is_refused_with_what_can():
         "`sampling.balance` names `tree`, and there are 485,781,606,686,376,591,360 shapes of 20 terms, too many to "
         "tell how many twins each has; leave `tree` out, or lower `space.terms.max`"
     )
-    # What it offers works, and so does all of it where twins are unrelated.
-    offered = make_recipe(space, sampling={"balance": ["operators"]})
-    assert len(PreparedSources(offered)) == 1540
-    assert len(PreparedSources(make_recipe(space, sampling={"balance": ["tree"]}, commuted="ignore"))) == 1
     space = {"operands": {"min": 0, "max": 10**40}, "operators": "+-*/", "terms": {"min": 2, "max": 12}}
     with pytest.raises(UserError) as caught:
         PreparedSources(make_recipe(space, sampling={"balance": ["operators", "digits"]}))
     assert str(caught.value) == (
         "`sampling.balance` finds over 20,000 kinds of equations; leave out `operators` or `digits`, or use fewer terms"
     )
+
+
+@pytest.mark.slow
+def test_what_is_offered_instead_works_and_all_of_it_does_where_twins_are_unrelated():
+    space = {"operands": {"min": 0, "max": 99}, "operators": "+-*/", "terms": 20, "brackets": True}
+    offered = make_recipe(space, sampling={"balance": ["operators"]})
+    assert len(PreparedSources(offered)) == 1540
+    assert len(PreparedSources(make_recipe(space, sampling={"balance": ["tree"]}, commuted="ignore"))) == 1
 
 
 @pytest.mark.usefixtures("no_lists")

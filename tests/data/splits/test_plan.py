@@ -17,7 +17,7 @@ from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import MAX_SHARDS, ShardTask, plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
 from tests.brute_force import by_question, examine_space, fill_one_by_one, make_plan, make_recipe, pick, write
-from tests.covering import cover_pairs
+from tests.covering import cover_pairs, cover_values
 
 SUMS = {"operands": {"min": 0, "max": 9}}
 MIXED = {"operands": {"min": 8, "max": 11}, "operators": "+-*", "terms": {"min": 2, "max": 3}}
@@ -84,7 +84,7 @@ def test_rest_is_what_the_others_leave_wherever_it_stands(commuted, sampling):
     assert len(written.split_of) + left_out == total == len(written.records["b"]) + 15 + total // 5 + left_out
 
 
-@cover_pairs(
+@cover_values(
     "space, commuted, sampling, fractions",
     SPACES,
     COMMUTED,
@@ -281,7 +281,7 @@ GRID = {"operands": {"min": 8, "max": 11, "decimals": 1}, "operators": "+-"}
 FORKED = {"operands": {"min": 7, "max": 11}, "operators": "+*", "terms": 3, "brackets": True}
 
 
-@cover_pairs(
+@cover_values(
     "space, commuted, part",
     {"wide": WIDE, "deep": DEEP, "signed": SIGNED, "grid": GRID, "forked": FORKED},
     COMMUTED,

@@ -12,7 +12,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.streams.equation_stream import MOST_LISTED, EquationStream
 from eqstream.data.streams.held_out import find_ranges
 from tests.brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick
-from tests.covering import cover_pairs
+from tests.covering import cover_values
 from tests.examples import examples
 
 
@@ -79,7 +79,7 @@ def expected_questions(recipe):
     return {question for question in whole if key(question) not in held_out}, held_out, key
 
 
-@cover_pairs("case, commuted, sampling, most_listed", CASES, COMMUTED, SAMPLING, KEPT)
+@cover_values("case, commuted, sampling, most_listed", CASES, COMMUTED, SAMPLING, KEPT)
 def test_stream_gives_all_that_is_not_held_out_and_nothing_else(case, commuted, sampling, most_listed):
     some_space, splits = case
     recipe = make_recipe(some_space, splits, commuted=commuted, sampling=sampling)
@@ -99,7 +99,7 @@ def test_stream_gives_all_that_is_not_held_out_and_nothing_else(case, commuted, 
         assert len(found) >= 3 * stream.num_examples
 
 
-@cover_pairs("commuted, sampling, most_listed", COMMUTED, SAMPLING, KEPT)
+@cover_values("commuted, sampling, most_listed", COMMUTED, SAMPLING, KEPT)
 def test_epoch_that_is_all_there_is_is_everything_in_a_new_order(commuted, sampling, most_listed):
     some_space, splits = CASES["brackets"]
     recipe = make_recipe(some_space, splits, commuted=commuted, sampling=sampling)
@@ -138,8 +138,7 @@ def test_epochs_of_a_pass_share_nothing(most_listed):
         assert sum(len(first & other) for other in later[:3]) < 50
 
 
-@all_kept
-@pytest.mark.parametrize("sampling", SAMPLING)
+@cover_values("sampling, most_listed", SAMPLING, KEPT)
 def test_stream_resumes_anywhere(sampling, most_listed):
     recipe = make_recipe(space(0, 12, "+-"), [TEST, {"name": "train", "rest": True}], sampling=sampling)
     for num_examples in (40, 300):

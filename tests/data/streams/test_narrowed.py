@@ -11,7 +11,7 @@ from eqstream.data.recipe_values import Range
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.narrowed import intersect
 from tests.brute_force import by_question, examine_space, make_recipe, meets
-from tests.covering import cover_pairs
+from tests.covering import cover_values
 from tests.data.streams.test_equation_stream import (
     CASES,
     COMMUTED,
@@ -35,7 +35,7 @@ CONDITIONS = {
 }
 
 
-@cover_pairs("case, condition, commuted, sampling, most_listed", CASES, CONDITIONS, COMMUTED, SAMPLING, KEPT)
+@cover_values("case, condition, commuted, sampling, most_listed", CASES, CONDITIONS, COMMUTED, SAMPLING, KEPT)
 def test_narrowed_stream_gives_all_that_meets_the_condition_and_nothing_else(
     case, condition, commuted, sampling, most_listed
 ):

@@ -3,7 +3,7 @@
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.shared_equations import HeldOut, hold_out
 from tests.brute_force import by_question, examine_space, make_recipe, write_rows
-from tests.covering import cover_pairs
+from tests.covering import cover_values
 from tests.data.streams.test_equation_stream import COMMUTED, KEPT, SAMPLING, questions_of, space
 
 SUMS = make_recipe(space(0, 12), [{"name": "test", "count": 40}, {"name": "train", "rest": True}])
@@ -23,7 +23,7 @@ def key_of(question: str) -> object:
 HELD_OUT_KEYS = {key_of(row["question"]) for row in write_rows(SUMS)[1]["test"]}
 
 
-@cover_pairs("some_space, commuted, sampling", MIXED, COMMUTED, SAMPLING)
+@cover_values("some_space, commuted, sampling", MIXED, COMMUTED, SAMPLING)
 def test_records_of_a_split_that_another_dataset_holds_out_are_found(some_space, commuted, sampling):
     splits = [{"name": "train", "fraction": 0.9}, {"name": "test", "count": 9}]
     recipe = make_recipe(some_space, splits, commuted=commuted, sampling=sampling, storage={"shard_size": 50})
@@ -35,7 +35,7 @@ def test_records_of_a_split_that_another_dataset_holds_out_are_found(some_space,
     assert HeldOut(hold_out(SUMS, [])).find_records(recipe, "train").tolist() == []
 
 
-@cover_pairs("some_space, commuted, sampling, most_listed", MIXED, COMMUTED, SAMPLING, KEPT)
+@cover_values("some_space, commuted, sampling, most_listed", MIXED, COMMUTED, SAMPLING, KEPT)
 def test_stream_gives_all_but_what_another_dataset_holds_out(some_space, commuted, sampling, most_listed):
     recipe = make_recipe(some_space, [{"name": "train", "rest": True}], commuted=commuted, sampling=sampling)
     known = by_question(examine_space(recipe.space))

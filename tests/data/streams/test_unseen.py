@@ -6,7 +6,7 @@ import pytest
 from eqstream.data.errors import UserError
 from eqstream.data.streams.unseen import unseen_equations
 from tests.brute_force import by_question, examine_space, make_recipe, meets, pick
-from tests.covering import cover_pairs
+from tests.covering import cover_values
 
 
 def space(low, high, operators="+", **rest):
@@ -47,7 +47,7 @@ def questions_of(unseen):
     return [text for columns in unseen.blocks() for text in columns.question.to_texts()]
 
 
-@cover_pairs("case, commuted, sampling", CASES, ["together", "drop", "ignore"], ["uniform", "balanced"])
+@cover_values("case, commuted, sampling", CASES, ["together", "drop", "ignore"], ["uniform", "balanced"])
 def test_unseen_is_every_equation_without_a_trained_twin(case, commuted, sampling):
     some_space, splits = case
     if commuted == "together" and any("brackets" in split.get("where", {}) for split in splits):

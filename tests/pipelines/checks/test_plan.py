@@ -7,6 +7,7 @@ import pytest
 from eqstream.pipelines.build import build
 from eqstream.pipelines.checks.files import load_manifest
 from eqstream.pipelines.verify import verify
+from tests.covering import slow_but
 from tests.damaged_dataset import FIRST, SECOND, edit_manifest, make_recipe, read_rows, sum_row, write_rows, wrong_lines
 
 FORGED = {
@@ -17,7 +18,7 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("kind", FORGED)
+@pytest.mark.parametrize("kind", slow_but([*FORGED], "balanced", "parquet"))
 def test_the_shards_of_another_seed_are_found_though_every_number_fits(kind, tmp_path):
     options = {"commuted": "ignore", **FORGED[kind]}
     out = tmp_path / "forged"

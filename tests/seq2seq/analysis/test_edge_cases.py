@@ -19,7 +19,14 @@ from eqstream.seq2seq.analysis.report_text import render_brief_report, render_re
 from eqstream.seq2seq.analysis.wrong_answers import ErrorCount, MistakeTally, WrongAnswer
 
 
-@pytest.mark.parametrize("name", list(shipped_recipes()))
+# Every third; the others differ from one of them in size alone, or are slow.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if number % 3 == 0 else pytest.mark.slow)
+        for number, name in enumerate(shipped_recipes())
+    ],
+)
 def test_every_shipped_recipe_has_edge_cases_that_are_right_and_come_once(name):
     space = load_recipe(name).space
     cases = list_edge_cases(space)

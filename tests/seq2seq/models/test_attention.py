@@ -39,16 +39,19 @@ def inspect(model, question, answer):
     return {name: keras.ops.convert_to_numpy(value) for name, value in model.inspect(question, answer).items()}
 
 
-every_model = pytest.mark.parametrize("architecture", ["attention", "attention both ways", "transformer"])
+every_model = pytest.mark.parametrize(
+    "architecture", [pytest.param("attention", marks=pytest.mark.slow), "attention both ways", "transformer"]
+)
 
 
 @pytest.mark.parametrize(
     ("architecture", "padding"),
     [
-        *(("attention", "left"), ("attention both ways", "right"), ("transformer", "left")),
+        *(("attention both ways", "right"), ("transformer", "left")),
         *(
             pytest.param(architecture, padding, marks=pytest.mark.slow)
             for architecture, padding in (
+                ("attention", "left"),
                 ("attention", "right"),
                 ("attention both ways", "left"),
                 ("transformer", "right"),

@@ -18,7 +18,7 @@ from tests.recipes import make_texts
 LONG = make_texts(
     "+-*0123456789",
     16,
-    6,
+    3,
     operands={"min": 0, "max": 999},
     operators="+-*",
     terms={"min": 2, "max": 8},

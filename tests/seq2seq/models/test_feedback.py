@@ -63,7 +63,7 @@ def slow_greedy(model, question):
     return np.array(logits)
 
 
-@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_greedy_decoding_is_an_lstm_that_goes_on_from_the_encoders_state(depth):
     model = make(depth=depth)
     questions = encode(model)

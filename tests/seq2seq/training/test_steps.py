@@ -24,7 +24,7 @@ from tests.untrained_run import make_untrained_run
 
 SPACE = {"operands": {"min": 0, "max": 30}, "operators": "+*", "terms": {"min": 2, "max": 3}}
 SPLITS = [{"name": "train", "count": 300}, {"name": "test", "count": 40}]
-CODEC = {"steps": True, "line_length": 30, "reverse_question": True, "reverse_answer": True}
+CODEC = {"steps": True, "line_length": 16, "reverse_question": True, "reverse_answer": True}
 MODEL = {"kind": "transformer", "width": 8, "heads": 1, "feed_forward": 8, "places": "pairs"}
 MIXTURE = {"mixture": [{"weight": 3}, {"recipe": "addition-10"}]}
 TRAINING = {"source": "fresh", "epochs": 1, "epoch_examples": 128, "batch_size": 16, "validation_examples": 16}
@@ -114,7 +114,7 @@ def step_data(tmp_path_factory):
     """A dataset whose examples are steps, and a recipe that trains on its files."""
     directory = tmp_path_factory.mktemp("records") / "data"
     training = {"epochs": 1, "batch_size": 16, "validation_examples": 16}
-    recipe = make_recipe(SPACE, SPLITS, steps={"line_length": 24}, codec=CODEC, model=MODEL, training=training)
+    recipe = make_recipe(SPACE, SPLITS, steps={"line_length": 12}, codec=CODEC, model=MODEL, training=training)
     build(recipe, directory)
     return recipe, directory
 
@@ -158,10 +158,10 @@ def test_a_dataset_of_steps_needs_a_codec_of_lines(step_data, tmp_path):
     with pytest.raises(UserError) as raised:
         train(whole, directory, tmp_path / "run", report=lambda _: None)
     assert str(raised.value) == "`steps` of the dataset needs `codec.steps: true`: its examples are lines of solutions"
-    short = Recipe.from_dict({**recipe.to_dict(), "codec": {**CODEC, "line_length": 20}})
+    short = Recipe.from_dict({**recipe.to_dict(), "codec": {**CODEC, "line_length": 10}})
     with pytest.raises(UserError) as raised:
         train(short, directory, tmp_path / "run", report=lambda _: None)
-    assert str(raised.value) == "questions have up to 24 characters, and `codec.line_length` is 20: raise it"
+    assert str(raised.value) == "questions have up to 12 characters, and `codec.line_length` is 10: raise it"
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from eqstream.data.reference.hash_bucket import hash_tree
 from eqstream.data.reference.parsing import Number, Operation, parse_strict, render
 from eqstream.pipelines.checks.bulk import evaluation as bulk
 from eqstream.pipelines.checks.bulk.tokens import read_tokens
+from tests.covering import cover_values
 from tests.pipelines.checks.bulk.texts import join_texts
 
 LARGEST = (3, 20, 999, 10**6, 10**11)
@@ -45,9 +46,9 @@ def examine(text, spacing, division, decimals):
     return value, carries, count_digits(tree), list_operands(tree), hash_tree(tree, "salt")
 
 
-@pytest.mark.parametrize("division", ["exact", "quotient", "decimal", "fraction"])
-@pytest.mark.parametrize(("decimals", "spacing"), [(0, True), (2, True), (2, False)])
-def test_equations_are_evaluated_as_the_reference_evaluates_them(division, decimals, spacing):
+@cover_values("division, written", ["exact", "quotient", "decimal", "fraction"], [(2, True), (2, False), (0, True)])
+def test_equations_are_evaluated_as_the_reference_evaluates_them(division, written):
+    decimals, spacing = written
     generator = random.Random(f"{division} {decimals} {spacing}")
     texts = [render(draw_tree(generator, generator.randint(1, 6), decimals), spacing) for _ in range(1500)]
     texts = [spoil(generator, text) if number % 3 == 0 else text for number, text in enumerate(texts)]
