@@ -2,15 +2,20 @@
 
 import platform
 import zlib
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 
 # The one place where it is written; the metadata beside shards may change with it.
 EQSTREAM_VERSION = "0.2.0.dev0"
 
 
+# A distribution's whole metadata is parsed each time.
+_version = cache(metadata.version)
+
+
 def tool_versions(*packages: str) -> dict[str, str]:
     """Returns the versions of Python and of installed packages."""
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 
 def build_versions() -> dict[str, str]:
@@ -20,4 +25,4 @@ def build_versions() -> dict[str, str]:
 
 def shard_versions() -> dict[str, str]:
     """Returns the versions on which bytes of shards may depend: pyarrow names itself in Parquet, zlib packs gzip."""
-    return {**{name: version(name) for name in ("numpy", "pyarrow")}, "zlib": zlib.ZLIB_RUNTIME_VERSION}
+    return {**{name: _version(name) for name in ("numpy", "pyarrow")}, "zlib": zlib.ZLIB_RUNTIME_VERSION}

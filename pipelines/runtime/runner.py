@@ -76,6 +76,8 @@ class Execution:
     def __post_init__(self) -> None:
         if self.num_workers < 1:
             raise UserError(f"`workers` must be at least 1, got {self.num_workers}")
+        if not self.arguments:
+            return
         messages = io.StringIO()
         try:
             with contextlib.redirect_stderr(messages):
@@ -85,7 +87,7 @@ class Execution:
             line = messages.getvalue().strip().splitlines()[-1:]
             raise UserError(f"Beam's options: {line[0].partition('error: ')[2] if line else 'wrong'}") from error
         # Runners in other languages have options of their own; ours has none.
-        if self.arguments and known["runner"] is None:
+        if known["runner"] is None:
             unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
             if unknown:
                 raise UserError(f"Beam knows no option `--{unknown[0]}`")

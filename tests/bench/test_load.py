@@ -10,7 +10,7 @@ from bench.load_table import CASES, render, summarise
 from eqstream.data.recipe_files import load_recipe
 from eqstream.pipelines.build import build
 
-QUICK = ("eqstream", "grain")
+QUICK = ("eqstream",)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def source(tmp_path_factory) -> str:
 
 @pytest.mark.parametrize(
     "case",
-    # Ours, and one of others; the rest are slow.
+    # Ours; those of others are slow.
     [pytest.param(case, marks=() if case.method in QUICK else pytest.mark.slow) for case in CASES],
     ids=lambda case: f"{case.method}-{case.format}",
 )

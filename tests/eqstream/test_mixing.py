@@ -44,7 +44,14 @@ def test_batches_have_the_shares_of_their_weights_and_can_begin_anywhere(sums):
     twins = {" + ".join(reversed(question.split(" + "))) for question in held_out}
     assert not (held_out | twins) & set(itertools.chain(*whole))
     assert questions_of(mix(memory_budget=0, first_batch=9), 11) == whole[9:]
-    whole = whole[:6]
+
+
+@pytest.mark.slow
+def test_readers_share_each_batch(sums):
+    def mix(**options):
+        return eqstream.mix([(sums, "train", 3), (MIXED, "train", [(0, 0), (10, 1)])], batch_size=16, **options)
+
+    whole = questions_of(mix(), 6)
     parts = [questions_of(mix(reader=(reader, 2)), 6) for reader in range(2)]
     assert [[*itertools.chain(*zip(*pair, strict=True))] for pair in zip(*parts, strict=True)] == whole
 

@@ -62,6 +62,7 @@ def test_shares_of_hard_cases_are_shown():
     assert (train.shares.to_text(), test.shares.to_text()) == (expected, expected)
 
 
+@pytest.mark.slow
 def test_bytes_of_balanced_kinds_are_near_those_of_the_dataset_where_counting_is_not_cheap(tmp_path, monkeypatch):
     monkeypatch.setattr(sizes, "MOST_WORK", 0)
     space = {**SPACE, "operators": "+-*", "brackets": True, "terms": {"min": 2, "max": 4}}

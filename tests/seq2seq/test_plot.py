@@ -80,8 +80,7 @@ def test_every_picture_comes_as_png_and_svg_without_a_date(drawn):
 @pytest.mark.parametrize(
     "names",
     [
-        # Lines, bars and their whiskers; the others are slow.
-        {"exact-match"},
+        pytest.param({"exact-match"}, marks=pytest.mark.slow),
         pytest.param(ALWAYS | OF_TWO_OPERANDS | OF_A_QUESTION, marks=pytest.mark.slow),
     ],
     ids=["one", "all"],

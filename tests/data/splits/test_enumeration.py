@@ -79,7 +79,7 @@ def test_edges_of_blocks_lose_nothing(space, commuted, sampling, block_size):
     ("space", "block_size"),
     [
         pytest.param(BRACKETS, 8, id="brackets-8"),
-        pytest.param(BRACKETS, 1 << 16, id="brackets-65536"),
+        pytest.param(BRACKETS, 1 << 16, id="brackets-65536", marks=pytest.mark.slow),
         pytest.param(MIXED, 8, id="mixed-8", marks=pytest.mark.slow),
         pytest.param(MIXED, 1 << 16, id="mixed-65536", marks=pytest.mark.slow),
     ],

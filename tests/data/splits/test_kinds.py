@@ -160,6 +160,6 @@ def test_what_is_offered_instead_works_and_all_of_it_does_where_twins_are_unrela
 
 @pytest.mark.usefixtures("no_lists")
 def test_plan_of_united_kinds_depends_on_the_recipe_alone():
-    space = {"operands": {"min": 0, "max": 99}, "operators": "+-*", "terms": 4, "brackets": True}
+    space = {"operands": {"min": 0, "max": 99}, "operators": "+-*", "terms": 3, "brackets": True}
     recipe = make_recipe(space, [{"name": "a", "count": 500}, {"name": "b", "count": 60}], sampling="balanced")
     assert make_plan(recipe) == make_plan(recipe)

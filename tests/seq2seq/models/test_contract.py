@@ -1,4 +1,5 @@
 import functools
+import itertools
 import re
 
 import keras
@@ -118,20 +119,15 @@ every_model = pytest.mark.parametrize(
     "architecture",
     [pytest.param(name, marks=() if name in RICHEST else pytest.mark.slow) for name in ARCHITECTURES],
 )
-# Each of them with one of the codecs, in turn; with the other it is slow.
-every_model_and_codec = pytest.mark.parametrize(
-    ("architecture", "codec"),
-    [
-        pytest.param(
-            name, codec, marks=() if name in RICHEST and RICHEST.index(name) % 2 == place else pytest.mark.slow
-        )
-        for name in ARCHITECTURES
-        for place, codec in enumerate(CODECS)
-    ],
-)
 
 
-CACHED = [("repeat-vector deep", "plain"), ("transformer deep", "reversed"), ("feedback deep", "plain")]
+def every_model_and_codec(*quick):
+    """All but some pairs are slow."""
+    pairs = itertools.product(ARCHITECTURES, CODECS)
+    return pytest.mark.parametrize(
+        ("architecture", "codec"),
+        [pytest.param(*pair, marks=() if pair in quick else pytest.mark.slow) for pair in pairs],
+    )
 
 
 def test_every_kind_that_writes_characters_has_a_model_here():
@@ -140,14 +136,7 @@ def test_every_kind_that_writes_characters_has_a_model_here():
 
 
 # `test_decoding.py` has the others.
-@pytest.mark.parametrize(
-    ("architecture", "codec"),
-    [
-        pytest.param(name, codec, marks=() if (name, codec) in CACHED else pytest.mark.slow)
-        for name in ARCHITECTURES
-        for codec in CODECS
-    ],
-)
+@every_model_and_codec(("repeat-vector deep", "plain"), ("transformer deep", "reversed"), ("feedback deep", "plain"))
 def test_cached_decoding_equals_the_full_forward_pass_and_has_a_row_for_each_token_of_the_answer(architecture, codec):
     model = make_scrambled(architecture, codec)
     question = inputs_of(model)["question"]
@@ -177,7 +166,8 @@ def test_a_position_does_not_see_its_own_or_later_tokens_of_the_answer(architect
         np.testing.assert_allclose(logits[:, : position + 1], before[:, : position + 1], atol=1e-5)
 
 
-@every_model_and_codec
+# `test_feedback.py` and `test_precision.py` have others.
+@every_model_and_codec(("repeat-vector deep", "plain"), ("transformer deep", "reversed"))
 def test_a_saved_model_loads_in_safe_mode_and_answers_the_same(architecture, codec, tmp_path):
     model = make_scrambled(architecture, codec)
     path = tmp_path / "model.keras"
@@ -253,11 +243,9 @@ def test_pads_are_vectors_of_zeros_if_the_recipe_says_so(pad_vector, embedding):
 @pytest.mark.parametrize(
     "architecture",
     [
-        "transformer pairs",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("transformer", "transformer deep", "transformer relative")
-        ),
+        # `test_decoding.py` gives it padding of two widths.
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("transformer", "transformer deep", "transformer relative", "transformer pairs")
     ],
 )
 def test_the_transformer_does_not_depend_on_padding(architecture):
@@ -399,7 +387,8 @@ def test_with_a_window_no_digit_of_an_answer_depends_on_far_digits():
 def test_without_number_embedding_the_order_of_the_operands_does_not_matter():
     model = sums_model(reverse_answer=True)
     questions = model.codec.encode_questions(["123+98765", "98765+123", "123+98766"])
-    one, other, third = np.asarray(model.greedy_logits(questions))
+    inputs = {"question": questions.astype(np.int32), "answer": np.repeat(model.codec.encode_answers(["98888"]), 3, 0)}
+    one, other, third = np.asarray(model(inputs, training=False))
     np.testing.assert_allclose(one, other, atol=1e-4)
     assert np.abs(one - third).max() > 1e-2
 

@@ -97,12 +97,12 @@ RECIPE = {
     "space": {"operands": {"min": -9, "max": 9}, "operators": "+"},
     "splits": [{"name": "train", "count": 150}, {"name": "test", "rest": True}],
     "training": {
-        "epochs": 60,
+        "epochs": 40,
         "batch_size": 10,
-        "optimizer": {"learning_rate": 0.02},
+        "optimizer": {"learning_rate": 0.05},
         "early_stopping": {"monitor": "val_rmse", "target": 0.02, "patience": 100},
     },
-    "model": {"kind": "mlp-regression", "activation": "linear", "operand_scale": 10, "answer_scale": 20},
+    "model": {"kind": "mlp-regression", "widths": [], "operand_scale": 10, "answer_scale": 20},
     "codec": {"reverse_answer": True},
 }
 
@@ -183,7 +183,7 @@ def test_resuming_gives_the_same_weights_bit_for_bit(tmp_path):
         ("training", {"early_stopping": {"monitor": "val_token_accuracy"}}, "has no `val_token_accuracy`"),
         (
             "model",
-            {"kind": "feedback", "width": 3, **dict.fromkeys(("activation", "operand_scale", "answer_scale"))},
+            {"kind": "feedback", "width": 3, **dict.fromkeys(("widths", "operand_scale", "answer_scale"))},
             "kind `feedback` has no `val_rmse`",
         ),
     ],

@@ -221,7 +221,7 @@ def test_damaged_shard_ends_a_training_in_one_line_and_the_repaired_one_lets_it_
         assert train(recipe, data, run, resume=True, report=lambda line: None).num_epochs == 1
 
 
-@pytest.mark.parametrize("padding", ["left", "right"])
+@pytest.mark.parametrize("padding", ["left", pytest.param("right", marks=pytest.mark.slow)])
 def test_batches_lose_columns_that_hold_only_pads_if_the_model_reads_none(padding):
     texts = make_texts("+0123456789", 41, 21, operands={"min": 0, "max": 10**20 - 1}, spacing=False)
     codec = texts.codec(padding=padding, reverse_answer=True)
