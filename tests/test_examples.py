@@ -115,6 +115,7 @@ runpy.run_path(program, run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_a_training_of_ones_own_is_begun_and_goes_on(tmp_path, monkeypatch, capsys):
     steps, counted = [], keras.callbacks.CallbackList.on_train_batch_end
 

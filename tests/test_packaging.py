@@ -154,6 +154,7 @@ def environment(wheel, tmp_path_factory) -> Path:
     return environment
 
 
+@pytest.mark.slow
 def test_command_of_a_new_environment_works_beside_a_folder_or_module_data(environment, project):
     program = "import eqstream; print(eqstream.__file__)"
     (installed,) = run(environment / "bin" / "python", "-c", program, folder=project).split()

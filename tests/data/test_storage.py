@@ -58,7 +58,10 @@ def open_train(location, storage: str) -> BlockReader:
     return BlockReader(location, load_manifest(location), "train", storage=storage)
 
 
-@pytest.mark.parametrize(("name", "storage"), [("none", "parquet"), ("none", "tfrecord"), ("gzip", "tfrecord")])
+@pytest.mark.parametrize(
+    ("name", "storage"),
+    [("none", "parquet"), pytest.param("none", "tfrecord", marks=pytest.mark.slow), ("gzip", "tfrecord")],
+)
 def test_blocks_and_shards_are_those_of_the_local_copy(local, store, name, storage):
     here, there = open_train(local / name, storage), open_train(store.uri(name), storage)
     with ThreadPoolExecutor(4) as pool:

@@ -293,7 +293,9 @@ def test_full_disk_ends_in_one_line_and_the_build_goes_on_when_there_is_space(bu
     assert {path.removeprefix("memtest://disk/out/"): data for path, data in disk.files.items()} == read_tree(built)
 
 
-@pytest.mark.parametrize("place", ["data/test-00000-of-00001.parquet", "README.md"])
+@pytest.mark.parametrize(
+    "place", [pytest.param("data/test-00000-of-00001.parquet", marks=pytest.mark.slow), "README.md"]
+)
 def test_directory_in_place_of_a_file_is_named_with_what_to_do(tmp_path, place):
     (tmp_path / place).mkdir(parents=True)
     message = f"^{tmp_path}/{place} is a directory, where a file is expected; move it away$"
@@ -303,7 +305,9 @@ def test_directory_in_place_of_a_file_is_named_with_what_to_do(tmp_path, place):
     assert build(make_recipe(), tmp_path).state == "built"
 
 
-@pytest.mark.parametrize("place", ["data/test-00000-of-00001.parquet", "README.md"])
+@pytest.mark.parametrize(
+    "place", ["data/test-00000-of-00001.parquet", pytest.param("README.md", marks=pytest.mark.slow)]
+)
 def test_named_pipe_in_place_of_a_file_is_refused_before_anything_is_written(built, tmp_path, place):
     directory = Path(shutil.copytree(built, tmp_path / "copy"))
     (directory / place).unlink()

@@ -260,7 +260,7 @@ def test_the_report_says_what_its_examples_are(place, tmp_path):
     [
         pytest.param({"terms": 3}, "terms", marks=pytest.mark.slow),
         ({"operators": "+*"}, "operators"),
-        ({"terms": {"min": 1, "max": 2}}, "terms"),
+        pytest.param({"terms": {"min": 1, "max": 2}}, "terms", marks=pytest.mark.slow),
         ({"brackets": True}, "brackets"),
     ],
 )

@@ -180,7 +180,7 @@ def test_bytes_stay_what_they_were(mapping, expected):
     ("operators", "division", "commuted"),
     [
         ("+-*/", "fraction", "together"),
-        ("+-*", "exact", "drop"),
+        pytest.param("+-*", "exact", "drop", marks=pytest.mark.slow),
         pytest.param("+-*/", "fraction", "drop", marks=pytest.mark.slow),
         pytest.param("+-*", "exact", "together", marks=pytest.mark.slow),
     ],

@@ -339,7 +339,7 @@ def pick_in_order(recipe):
     return {split: [record["question"] for record in records] for split, records in write(recipe).records.items()}
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize("count", [1, *(pytest.param(each, marks=pytest.mark.slow) for each in (2, 3)), 5])
 def test_balanced_split_of_few_equations_is_delivered(count):
     for commuted in ("together", "drop", "ignore"):
         splits = [{"name": "a", "count": count}, {"name": "b", "count": count}, {"name": "c", "rest": True}]

@@ -12,7 +12,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.streams.equation_stream import MOST_LISTED, EquationStream
 from eqstream.data.streams.held_out import find_ranges
 from tests.brute_force import by_question, examine_space, list_questions, make_recipe, meets, pick
-from tests.covering import cover_values
+from tests.covering import cover_values, slow_but
 from tests.examples import examples
 
 
@@ -187,7 +187,7 @@ def test_free_positions_begin_with_the_split_itself_when_the_others_are_walked_a
     assert not found & {question for split in "ab" for question in picked[split]}
 
 
-@all_kept
+@pytest.mark.parametrize("most_listed", slow_but(KEPT, "enumerated"))
 def test_balanced_stream_gives_each_combination_of_lengths_its_share(most_listed):
     splits = [{"name": "train", "count": 900}, {"name": "test", "count": 300}]
     recipe = make_recipe(space(0, 999), splits, sampling="balanced", commuted="ignore")

@@ -45,7 +45,7 @@ def reasons(directory, info: FileInfo, first_record: int = 4500) -> list[str]:
     return [reason.removeprefix(start) for reason in found]
 
 
-@pytest.mark.parametrize("is_quick", [False, True])
+@pytest.mark.parametrize("is_quick", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_what_a_build_writes_is_right(directory, is_quick):
     assert verify(directory, is_quick=is_quick).is_valid
 
