@@ -16,7 +16,8 @@ from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.tfrecord_pieces import RecordFiles, TFRecordPieces
 from eqstream.data.storage import DataPath, is_remote
 
-_LOCAL_THREADS = 4
+# Of local files; more threads would spend their time handing over Python's lock, also to whoever takes the batches.
+_MOST_LOCAL_THREADS, _CORES_PER_THREAD = 4, 2
 _REMOTE_THREADS = 16
 
 
@@ -57,7 +58,7 @@ class BlockReader:
         self.num_records = sum(shard.num_records for shard in shards)
         self.num_blocks = -(-self.num_records // BLOCK)
         self.num_bytes = sum(shard.num_bytes for shard in shards)
-        self.num_threads = _REMOTE_THREADS if is_remote(directory) else min(_LOCAL_THREADS, os.cpu_count() or 1)
+        self.num_threads = _REMOTE_THREADS if is_remote(directory) else _count_local_threads()
         # The number of each shard's first record, and of all records.
         self._bounds = [0, *itertools.accumulate(shard.num_records for shard in shards)]
         self._cuts = [Cut(first, shard.num_records) for first, shard in zip(self._bounds, shards, strict=False)]
@@ -130,6 +131,10 @@ def _open(storage: str, shards: list[ShardFile], cuts: list[Cut]) -> list[_Piece
         return _CheckedShard(shard, storage, ParquetPieces(shard, cut, row_groups))
 
     return list(map(open_shard, shards, cuts))
+
+
+def _count_local_threads() -> int:
+    return max(1, min(_MOST_LOCAL_THREADS, (os.cpu_count() or 1) // _CORES_PER_THREAD))
 
 
 def _clip(records: range, begin: int, end: int) -> slice | None:

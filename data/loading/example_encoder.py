@@ -79,13 +79,12 @@ class ExampleEncoder:
                 "read them in smaller batches"
             ) from error
 
-    def fill(self, table: TokenTable, start: int, columns: EquationColumns) -> None:
-        """Writes equations into the rows of a table from `start` on.
+    def fill(self, table: TokenTable, rows: slice | np.ndarray, columns: EquationColumns) -> None:
+        """Writes equations into as many rows of a table.
 
         Raises:
             UserError: a text is longer than the space's or has other characters.
         """
-        rows = slice(start, start + len(columns))
         if self._codec is None:
             table.questions[rows] = _pad(columns.question, "question", self._question_width)
             table.answers[rows] = _pad(columns.answer, "answer", self._answer_width)

@@ -47,7 +47,7 @@ class FreshSource:
                         start, block = next(blocks)
                 end = int(np.searchsorted(positions, start + len(block)))
                 wanted = block.take(positions[begin:end] - start)
-                self.encoder.fill(table, begin, self._columns.to_columns(wanted))
+                self.encoder.fill(table, slice(begin, end), self._columns.to_columns(wanted))
                 begin = end
             yield table.select(columns)
 

@@ -148,19 +148,24 @@ class SplitSource:
         return buffer
 
     def _fill(self, pieces: Sequence[Piece], table: TokenTable) -> None:
-        numbers = self.encoder.needed_numbers(tuple(table.numbers))
-        for piece in pieces:
-            if self._kept is not None and self._kept.is_read[piece.block]:
-                # Another window, or another iterator, was sooner.
-                continue
-            records = slice(piece.records.start, piece.records.stop, piece.records.step)
-            columns = self._blocks.read(piece.block, records, numbers=numbers)
-            try:
-                self.encoder.fill(table, piece.start, columns)
-            except UserError as error:
-                raise UserError(f"shard {self._blocks.find_shard(piece.block)}: {error}") from error
-            if self._kept is not None:
-                self._kept.is_read[piece.block] = True
+        # Another window, or another iterator, may have been sooner.
+        missing = [piece for piece in pieces if self._kept is None or not self._kept.is_read[piece.block]]
+        if not missing:
+            return
+        columns = EquationColumns.join([self._read_piece(piece, tuple(table.numbers)) for piece in missing])
+        try:
+            self.encoder.fill(table, _list_rows(missing), columns)
+        except UserError as error:
+            for piece in missing[: len(missing) - 1]:
+                # Of several, the one whose texts do not fit raises the error.
+                self._fill([piece], table)
+            raise UserError(f"shard {self._blocks.find_shard(missing[-1].block)}: {error}") from error
+        if self._kept is not None:
+            self._kept.is_read[[piece.block for piece in missing]] = True
+
+    def _read_piece(self, piece: Piece, numbers: Sequence[str]) -> EquationColumns:
+        records = slice(piece.records.start, piece.records.stop, piece.records.step)
+        return self._blocks.read(piece.block, records, numbers=self.encoder.needed_numbers(numbers))
 
 
 # A buffer for each window, with places of the epoch.
@@ -174,6 +179,13 @@ def _open_pool(blocks: Blocks) -> ThreadPoolExecutor:
 def _cut(pieces: Sequence[Piece]) -> list[Sequence[Piece]]:
     """Returns pieces in groups for one thread each."""
     return [pieces[start : start + _BLOCKS_AT_ONCE] for start in range(0, len(pieces), _BLOCKS_AT_ONCE)]
+
+
+def _list_rows(pieces: Sequence[Piece]) -> slice | np.ndarray:
+    """Returns the rows of a table where pieces go, one piece behind the other."""
+    rows = np.concatenate([np.arange(piece.start, piece.start + len(piece.records)) for piece in pieces])
+    is_one_run = rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all()
+    return slice(int(rows[0]), int(rows[-1]) + 1) if is_one_run else rows
 
 
 def _count_blocks(requests: Iterable[_Request]) -> int:

@@ -87,7 +87,7 @@ class SolvedStream:
         rows = np.flatnonzero(lengths <= self._line_length)
         steps = steps.take(rows)
         table = self.encoder.reserve(len(rows), ())
-        self.encoder.fill(table, 0, EquationColumns(steps.question, steps.answer, {}))
+        self.encoder.fill(table, slice(None), EquationColumns(steps.question, steps.answer, {}))
         return EncodedSteps(table, lengths[rows])
 
     def _read(self, first: int, count: int) -> Iterator[EquationBlock]:

@@ -9,6 +9,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -45,7 +46,7 @@ def make_batches(
         lambda: _read(source, plan, next_range, columns), output_signature=_signature(source, plan, columns)
     )
     # Whole runs wait, not batches: what hands over a batch costs more than what is in it.
-    stream = stream.prefetch(_RUNS_AHEAD).unbatch()
+    stream = stream.prefetch(_RUNS_AHEAD).flat_map(_to_batches)
     if num_batches is not None:
         stream = stream.apply(tf.data.experimental.assert_cardinality(num_batches))
     return stream.with_options(_without_tuning())
@@ -87,6 +88,16 @@ def _read(
         yield {name: _fold(values, num_batches) for name, values in arrays.items()}
 
 
+@tf.autograph.experimental.do_not_convert
+def _to_batches(run: Any) -> tf.data.Dataset:
+    """Returns the batches of a run, tensors by name; tokens become int32 here, which needs no lock of Python's."""
+    wide: Any = {
+        name: tf.cast(values, tf.int32) if values.dtype == tf.uint8 else values for name, values in run.items()
+    }
+    # Slices share the memory of a run, where `unbatch` would copy them.
+    return tf.data.Dataset.from_tensor_slices(wide)
+
+
 def _to_texts(table: TokenTable) -> dict[str, np.ndarray]:
     """Returns the columns of a table of texts, these as byte strings (num_examples,)."""
     questions, answers = (
@@ -98,7 +109,7 @@ def _to_texts(table: TokenTable) -> dict[str, np.ndarray]:
 def _fold(values: np.ndarray, num_batches: int) -> np.ndarray:
     """Returns values (num_examples, …) as TensorFlow takes them, in batches (num_batches, batch, …)."""
     folded = values.reshape(num_batches, len(values) // num_batches, *values.shape[1:])
-    return folded.astype(object if values.dtype.kind == "S" else np.int32)
+    return folded.astype(object) if values.dtype.kind == "S" else folded
 
 
 def _signature(source: ExampleSource, plan: BatchPlan, columns: Sequence[str]) -> dict[str, tf.TensorSpec]:
@@ -107,7 +118,7 @@ def _signature(source: ExampleSource, plan: BatchPlan, columns: Sequence[str]) -
     if source.encoder.is_text:
         return {name: tf.TensorSpec(shape, tf.string) for name in ("question", "answer")} | numbers
     widths = source.encoder.widths
-    return {name: tf.TensorSpec([*shape, width], tf.int32) for name, width in widths.items()} | numbers
+    return {name: tf.TensorSpec([*shape, width], tf.uint8) for name, width in widths.items()} | numbers
 
 
 def _without_tuning() -> tf.data.Options:

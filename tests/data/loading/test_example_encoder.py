@@ -12,7 +12,7 @@ COLUMNS = BlocksInMemory(8).read(1)
 def test_equations_become_rows_from_a_place_on(codec):
     encoder = ExampleEncoder.for_recipe(RECIPE, codec, extra={"lengths": lambda columns: columns.question.lengths})
     table = encoder.reserve(4)
-    encoder.fill(table, 1, COLUMNS)
+    encoder.fill(table, slice(1, None), COLUMNS)
     questions, answers = ["5 + 1", "6 + 1", "7 + 1"], ["6", "7", "8"]
     if codec is None:
         assert [bytes(row).rstrip(b"\0").decode() for row in table.questions[1:]] == questions
@@ -35,7 +35,7 @@ def test_text_longer_than_those_of_the_space_is_refused():
     long = BlocksInMemory(10**12).read(10**11)
     message = "question `500000000000 + 1` has 16 characters, at most 9 fit"
     with pytest.raises(UserError, match=f"^{message.replace('+', '.')}$"):
-        encoder.fill(encoder.reserve(5), 0, long)
+        encoder.fill(encoder.reserve(5), slice(None), long)
 
 
 def test_table_that_does_not_fit_into_memory_is_refused_with_its_size():
