@@ -79,6 +79,10 @@ class SourceCounts:
             return total or 0
         return self.num_found * self.enumeration.size // (len(self._ends) * self.enumeration.block_size)
 
+    def ends(self) -> np.ndarray:
+        """Returns the number of equations up to the end of each counted block, int64; none if none must be counted."""
+        return np.array([] if self.enumeration.is_identity else self._ends, dtype=np.int64)
+
     def locate(self, ordinal: int) -> tuple[int, int]:
         """Returns a position at or before that of the equation `ordinal`, and how many equations come before it.
 

@@ -5,46 +5,27 @@ a quota by filling all strata to the same level, as far as they reach; every spl
 a seeded permutation of its own assigns its places to their equations.
 """
 
-import base64
 import bisect
-import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.blocks import Cut
-from eqstream.data.permutation import derive_seed
+from eqstream.data.permutation import derive_seed, index_dtype
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.splits.allocation import Pool, allocate
 from eqstream.data.splits.apportionment import SLOTS_AT_ONCE, assign_slots
 from eqstream.data.splits.equation_counts import EquationCounts
+from eqstream.data.splits.segments import Part, Segment, SegmentFinder
 
 # Names have room for five digits.
 MAX_SHARDS = 99_999
-# A plan has a segment for each shard and source: the positions of few equations must not fill the memory.
-_MOST_BITS_OF_FEW = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """The equations `first` to `first + count - 1` of a source, and where to start looking for them.
-
-    `before` is the number of the source's equations before `position`; `part` is the source's place among those of the
-    split. `kept` says where classes are kept from `position` on, as `CountingResult.kept` does, in base64; it is empty
-    where that is not known or not worth it.
-    """
-
-    source: int
-    first: int
-    count: int
-    position: int
-    before: int
-    part: int = 0
-    kept: str = ""
+# Of a split of one source; they are planned together.
+_SHARDS_AT_ONCE = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -82,10 +63,7 @@ class ShardTask:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the task as JSON types."""
-        # `astuple` would take many times as long, and there may be thousands.
-        names = [field.name for field in dataclasses.fields(Segment)]
-        segments = [[getattr(segment, name) for name in names] for segment in self.segments]
-        return vars(self) | {"segments": segments, "quotas": list(self.quotas)}
+        return vars(self) | {"segments": [list(segment) for segment in self.segments], "quotas": list(self.quotas)}
 
     @classmethod
     def from_dict(cls, mapping: dict[str, Any]) -> "ShardTask":
@@ -93,15 +71,6 @@ class ShardTask:
         segments = tuple(Segment(*segment) for segment in mapping["segments"])
         fields: dict[str, Any] = {**mapping, "segments": segments, "quotas": tuple(mapping["quotas"])}
         return cls(**fields)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A split's share of one source: `count` equations from the ordinal `first` on."""
-
-    source: int
-    first: int
-    count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,53 +185,76 @@ def plan_shards(counts: EquationCounts, split: PlannedSplit) -> Iterator[ShardTa
     # Shards of one split differ by at most one equation.
     edges = [total * shard // num_shards for shard in range(num_shards + 1)]
     slot_seed = derive_seed(recipe.seed, "deal", split.name)
-    firsts = [part.first for part in split.parts]
-    for index, numbers in enumerate(_numbers_by_shard(edges, slot_seed, quotas)):
-        segments: list[Segment] = []
-        for place, number in numbers:
-            source, first = split.parts[place].source, firsts[place]
-            position, before = counts.by_source[source].locate(first)
-            kept = counts.by_source[source].list_kept(first + number, position=position, before=before)
-            segments.append(Segment(source, first, number, position, before, place, _pack(kept, number)))
-            firsts[place] = first + number
-        yield ShardTask(
-            split=split.name,
-            shard_index=index,
-            num_shards=num_shards,
-            first_ordinal=edges[index],
-            num_equations=edges[index + 1] - edges[index],
-            segments=tuple(segments),
-            slot_seed=slot_seed if len(quotas) > 1 else 0,
-            quotas=quotas if len(quotas) > 1 else (),
-        )
+    finder = SegmentFinder(counts, split.parts)
+    index = 0
+    for num_together, shards, parts, numbers in _numbers_by_shard(edges, slot_seed, quotas):
+        segments = finder.take(parts, numbers)
+        stops = np.searchsorted(shards, np.arange(num_together + 1)).tolist()
+        for start, stop in itertools.pairwise(stops):
+            yield ShardTask(
+                split=split.name,
+                shard_index=index,
+                num_shards=num_shards,
+                first_ordinal=edges[index],
+                num_equations=edges[index + 1] - edges[index],
+                segments=tuple(segments[start:stop]),
+                slot_seed=slot_seed if len(quotas) > 1 else 0,
+                quotas=quotas if len(quotas) > 1 else (),
+            )
+            index += 1
 
 
-def _pack(kept: np.ndarray | None, number: int) -> str:
-    """Returns `Segment.kept` for so many equations; nothing where it would be long for them."""
-    if kept is None or len(kept) > 8 * number + _MOST_BITS_OF_FEW:
-        return ""
-    return base64.b64encode(np.packbits(kept).tobytes()).decode()
+class _ShardNumbers(NamedTuple):
+    """How many equations some shards take of each part, for all pairs of which it is more than none, in their order.
+
+    Attributes:
+        num_shards: how many there are together.
+        shards: counted from the first of them, (n,).
+        parts: (n,).
+        numbers: of equations, (n,).
+    """
+
+    num_shards: int
+    shards: np.ndarray
+    parts: np.ndarray
+    numbers: np.ndarray
 
 
-def _numbers_by_shard(edges: Sequence[int], seed: int, quotas: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
-    """Yields for each shard (part, number of its equations) of all parts that it takes from, by rising part.
+def _numbers_by_shard(edges: Sequence[int], seed: int, quotas: Sequence[int]) -> Iterator[_ShardNumbers]:
+    """Yields how many equations shards take of each part, for all shards in turn.
 
     Args:
         edges: first slot of each shard, and their number.
         seed: see `assign_slots`.
         quotas: see `assign_slots`.
     """
-    if len(quotas) == 1:
-        yield from ([(0, stop - start)] for start, stop in itertools.pairwise(edges))
-        return
-    shard = 0
-    while shard < len(edges) - 1:
-        # Many small shards at once: a call for each would cost more than the slots.
-        last = max(bisect.bisect_right(edges, edges[shard] + SLOTS_AT_ONCE) - 1, shard + 1)
-        turns = assign_slots(quotas, seed=seed, start=edges[shard], count=edges[last] - edges[shard])
-        shards = np.repeat(np.arange(last - shard), np.diff(edges[shard : last + 1]))
-        keys, numbers = np.unique(shards * len(quotas) + turns, return_counts=True)
-        starts = np.searchsorted(keys, np.arange(last - shard + 1) * len(quotas)).tolist()
-        pairs = list(zip((keys % len(quotas)).tolist(), numbers.tolist(), strict=True))
-        yield from (pairs[start:stop] for start, stop in itertools.pairwise(starts))
+    shard, num_shards = 0, len(edges) - 1
+    while shard < num_shards:
+        if len(quotas) == 1:
+            last = min(shard + _SHARDS_AT_ONCE, num_shards)
+            shards = np.arange(last - shard)
+            numbers = np.diff(np.array(edges[shard : last + 1], dtype=index_dtype(edges[last])))
+            yield _ShardNumbers(last - shard, shards, np.zeros_like(shards), numbers)
+        else:
+            # Many small shards at once: a call for each would cost more than the slots.
+            last = max(bisect.bisect_right(edges, edges[shard] + SLOTS_AT_ONCE) - 1, shard + 1)
+            yield _count_slots(edges[shard : last + 1], seed, quotas)
         shard = last
+
+
+def _count_slots(edges: Sequence[int], seed: int, quotas: Sequence[int]) -> _ShardNumbers:
+    """Returns how many slots of one large shard, or of small ones, go to each part; see `_numbers_by_shard`."""
+    num_shards = len(edges) - 1
+    if num_shards == 1:
+        numbers = np.zeros(len(quotas), dtype=np.int64)
+        # A shard may have millions of slots.
+        for start in range(edges[0], edges[1], SLOTS_AT_ONCE):
+            count = min(SLOTS_AT_ONCE, edges[1] - start)
+            turns = assign_slots(quotas, seed=seed, start=start, count=count)
+            numbers += np.bincount(turns, minlength=len(quotas))
+        parts = np.flatnonzero(numbers)
+        return _ShardNumbers(1, np.zeros_like(parts), parts, numbers[parts])
+    turns = assign_slots(quotas, seed=seed, start=edges[0], count=edges[-1] - edges[0])
+    shards = np.repeat(np.arange(num_shards), np.diff(edges))
+    keys, numbers = np.unique(shards * len(quotas) + turns, return_counts=True)
+    return _ShardNumbers(num_shards, keys // len(quotas), keys % len(quotas), numbers)

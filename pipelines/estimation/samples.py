@@ -11,7 +11,8 @@ from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.equation_counts import EquationCounts
-from eqstream.data.splits.plan import Segment, ShardTask
+from eqstream.data.splits.plan import ShardTask
+from eqstream.data.splits.segments import Segment
 from eqstream.pipelines.estimation.work import count_sampled
 
 NUM_SHOWN = 3

@@ -1,7 +1,6 @@
 """How many equations each split would have: exact where few candidates have to be counted, else estimated."""
 
 import bisect
-import dataclasses
 import functools
 import itertools
 import math
@@ -18,7 +17,8 @@ from eqstream.data.splits.counting import CountingTask
 from eqstream.data.splits.counting_policy import count_here, next_tasks
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import EquationCounts
-from eqstream.data.splits.plan import Part, PlannedSplit, Segment, divide_sources
+from eqstream.data.splits.plan import PlannedSplit, divide_sources
+from eqstream.data.splits.segments import Part, Segment
 from eqstream.data.splits.strata import divide_quotas, fill_sources
 from eqstream.pipelines.estimation.work import count_sampled, work_per_position
 
@@ -68,7 +68,7 @@ def thin_out(segments: Sequence[Segment]) -> list[Segment]:
     middles = [ends[-1] * (2 * place + 1) // (2 * MOST_SOURCES) for place in range(MOST_SOURCES)]
     chosen = Counter(bisect.bisect_right(ends, middle) for middle in middles)
     return [
-        dataclasses.replace(segments[place], count=-(-ends[-1] * number // MOST_SOURCES))
+        segments[place]._replace(count=-(-ends[-1] * number // MOST_SOURCES))
         for place, number in sorted(chosen.items())
     ]
 

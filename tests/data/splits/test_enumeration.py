@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.splits.counting_policy import count_for_plan
-from eqstream.data.splits.plan import Segment, ShardTask
+from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.segments import Segment
 from tests.brute_force import (
     by_question,
     class_key_of,

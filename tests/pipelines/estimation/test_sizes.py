@@ -4,8 +4,9 @@ from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import parse
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.equation_counts import EquationCounts
-from eqstream.data.splits.plan import Segment, divide_sources
+from eqstream.data.splits.plan import divide_sources
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.segments import Segment
 from eqstream.pipelines.estimation import sizes
 from eqstream.pipelines.estimation.sizes import SizeEstimator, count_classes, count_if_cheap, thin_out
 from tests.brute_force import make_recipe, pick

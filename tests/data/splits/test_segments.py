@@ -1,0 +1,70 @@
+import base64
+
+import numpy as np
+import pytest
+
+from eqstream.data.recipe import Recipe
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.plan import plan_splits
+
+SPACES = {
+    "sums": {"operands": {"min": 0, "max": 399}, "operators": "+-"},
+    "mixed": {"operands": {"min": 0, "max": 99}, "terms": {"min": 2, "max": 3}, "operators": "+*", "brackets": True},
+    "huge": {"operands": {"min": 0, "max": 10**10}, "operators": "+"},
+}
+SPLITS = [{"name": "train", "count": 3000}, {"name": "test", "count": 77}, {"name": "more", "count": 1000}]
+
+
+def make_recipe(space: str, sampling: str, commuted: str, shard_size: int) -> Recipe:
+    return Recipe.from_dict(
+        {
+            "name": "segments",
+            "space": SPACES[space],
+            "sampling": sampling,
+            "commuted": commuted,
+            "splits": SPLITS,
+            "storage": {"shard_size": shard_size},
+        }
+    )
+
+
+@pytest.mark.parametrize("shard_size", [30, 5000])
+@pytest.mark.parametrize("commuted", ["together", "ignore"])
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+@pytest.mark.parametrize("space", SPACES)
+def test_segments_are_those_that_are_found_one_by_one(space, sampling, commuted, shard_size):
+    counts = count_for_plan(make_recipe(space, sampling, commuted, shard_size))
+    plan = plan_splits(counts)
+    firsts = {(split.name, place): part.first for split in plan.splits for place, part in enumerate(split.parts)}
+    sources = {(split.name, place): part.source for split in plan.splits for place, part in enumerate(split.parts)}
+    for shard in plan.shards:
+        assert sum(segment.count for segment in shard.segments) == shard.num_equations
+        for segment in shard.segments:
+            part, own = (shard.split, segment.part), counts.by_source[segment.source]
+            assert (segment.source, segment.first) == (sources[part], firsts[part])
+            firsts[part] += segment.count
+            assert (segment.position, segment.before) == own.locate(segment.first)
+            kept = own.list_kept(firsts[part], position=segment.position, before=segment.before)
+            if kept is None or len(kept) > 8 * segment.count + 256:
+                assert segment.kept == ""
+            else:
+                assert base64.b64decode(segment.kept) == np.packbits(kept).tobytes()
+    ends = {
+        (split.name, place): part.first + part.count for split in plan.splits for place, part in enumerate(split.parts)
+    }
+    assert firsts == ends
+
+
+@pytest.mark.parametrize("shard_size", [30, 5000])
+def test_plan_does_not_depend_on_how_much_of_it_is_made_at_once(monkeypatch, shard_size):
+    recipe = make_recipe("sums", "balanced", "together", shard_size)
+    plan = plan_splits(count_for_plan(recipe))
+    monkeypatch.setattr("eqstream.data.splits.plan.SLOTS_AT_ONCE", 101)
+    assert plan_splits(count_for_plan(recipe)) == plan
+
+
+def test_equations_that_were_not_counted_are_not_planned():
+    counts = count_for_plan(make_recipe("sums", "uniform", "together", 30))
+    counts.by_source[0]._ends.clear()
+    with pytest.raises(ValueError, match=r"^ordinal \d+ was not counted, only 0 were$"):
+        plan_splits(counts)
