@@ -1,4 +1,4 @@
-"""A training whose split is read anew in each epoch ends with the same weights, however often it is killed."""
+"""A training whose examples are read anew in each epoch ends with the same weights, however often it is killed."""
 
 import random
 import signal
@@ -25,6 +25,13 @@ RECIPE = {
     "model": {"kind": "repeat-vector", "encoder_width": 2, "decoder_width": 2},
     "training": {"epochs": 3, "batch_size": 500, "validation_examples": 20, "samples": 0, "save_steps": 100},
 }
+# Files and a stream, whose shares change, in stages and with weights; the files are begun again in the third epoch.
+MIXTURE = {
+    "mixture": [{"weight": [[0, 1], [900, 3]]}, {"source": "fresh"}],
+    "curriculum": [{"epochs": 1, "digits": {"max": 2}}],
+    "weights": {"by": "lengths", "balance": 0.5},
+}
+RECIPES = {"files": RECIPE, "mixture": {**RECIPE, "training": {**RECIPE["training"], **MIXTURE}}}
 # Trains, or goes on, and dies after so many steps, if it comes so far.
 PROGRAM = """
 import itertools, os, signal, sys
@@ -55,11 +62,16 @@ def dataset(tmp_path_factory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module", params=RECIPES)
+def recipe(request) -> dict:
+    return RECIPES[request.param]
+
+
 @pytest.fixture(scope="module")
-def kept(dataset, tmp_path_factory) -> dict[str, bytes]:
+def kept(recipe, dataset, tmp_path_factory) -> dict[str, bytes]:
     """The weights of a training whose split is kept in memory and that nothing ends."""
     run = tmp_path_factory.mktemp("runs") / "kept"
-    train(Recipe.from_dict(RECIPE), dataset, run, report=lambda line: None)
+    train(Recipe.from_dict(recipe), dataset, run, report=lambda line: None)
     return weights_of(run)
 
 
@@ -68,29 +80,29 @@ def weights_of(run: Path) -> dict[str, bytes]:
         return {name: state[name].tobytes() for name in state.files if name != "progress"}
 
 
-def run_until(step: int, dataset: Path, folder: Path) -> int:
+def run_until(step: int, recipe: dict, dataset: Path, folder: Path) -> int:
     """Returns the exit status of a training that dies after its `step`-th step."""
-    recipe = folder / "sums.yaml"
-    recipe.write_text(yaml.safe_dump(RECIPE))
-    command = [sys.executable, "-c", PROGRAM, recipe, dataset, folder / "run", step]
-    return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, check=False).returncode
+    path = folder / "sums.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    command = [sys.executable, "-c", PROGRAM, path, dataset, folder / "run", step]
+    return subprocess.run(list(map(str, command)), cwd=ROOT, check=False).returncode
 
 
 @pytest.mark.slow
 def test_training_that_reads_its_split_in_each_epoch_ends_with_the_weights_of_one_that_keeps_it(
-    dataset, kept, tmp_path, monkeypatch
+    recipe, dataset, kept, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(training_source, "MEMORY_BUDGET", 0)
-    train(Recipe.from_dict(RECIPE), dataset, tmp_path / "run", report=lambda line: None)
+    train(Recipe.from_dict(recipe), dataset, tmp_path / "run", report=lambda line: None)
     assert weights_of(tmp_path / "run") == kept
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-def test_training_killed_at_fifty_random_steps_ends_with_the_same_weights(dataset, kept, tmp_path, seed):
+def test_training_killed_at_fifty_random_steps_ends_with_the_same_weights(recipe, dataset, kept, tmp_path, seed):
     numbers = random.Random(seed)
     for _ in range(5):
         # Some 1,260 steps are to be done; each death takes up to a hundred of them back.
-        assert run_until(numbers.randrange(1, 250), dataset, tmp_path) == -signal.SIGKILL
-    assert run_until(0, dataset, tmp_path) == 0
+        assert run_until(numbers.randrange(1, 250), recipe, dataset, tmp_path) == -signal.SIGKILL
+    assert run_until(0, recipe, dataset, tmp_path) == 0
     assert weights_of(tmp_path / "run") == kept
