@@ -35,7 +35,7 @@ from eqstream.seq2seq.figures.style import GRID, LINES
 
 RECIPE = "addition-subtraction-3digit"
 BATCH_SIZE = 256
-COLUMNS = ("seconds", "cpu_seconds", "examples", "resident_mb", "anonymous_mb", "peak_mb")
+COLUMNS = ("seconds", "examples", "cpu_seconds", "resident_mb", "anonymous_mb", "peak_mb")
 # A split that fits would be kept, and the small dataset would be read in another way than the large one.
 PROGRAM = """
 from eqstream.cli import main
@@ -100,19 +100,24 @@ def watch(command: list[Any], run: Path, memory: Path, seconds_between: float) -
                     process.wait(seconds_between)
                     break
                 except subprocess.TimeoutExpired:
-                    writer.writerow([round(time.monotonic() - start, 1), *measure(process.pid, run)])
-                    file.flush()
+                    sizes = measure(process.pid)
+                    # A process that has just ended has none.
+                    if sizes:
+                        writer.writerow([round(time.monotonic() - start, 1), count_examples(run), *sizes])
+                        file.flush()
     if process.returncode:
         raise SystemExit(f"long_training: the training failed with status {process.returncode}")
 
 
-def measure(process: int, run: Path) -> list[float]:
-    """Returns the other columns of a row of memory."""
-    times = psutil.Process(process).cpu_times()
+def measure(process: int) -> list[float]:
+    """Returns CPU seconds and megabytes of a row of memory; nothing of a process that has ended."""
     lines = Path("/proc", str(process), "status").read_text(encoding="utf-8").splitlines()
     kibibytes = {name: value.split()[0] for name, _, value in (line.partition(":") for line in lines) if "kB" in value}
+    if "VmRSS" not in kibibytes:
+        return []
+    times = psutil.Process(process).cpu_times()
     sizes = [round(int(kibibytes[name]) * 1024 / 1e6, 1) for name in ("VmRSS", "RssAnon", "VmHWM")]
-    return [round(times.user + times.system, 1), count_examples(run), *sizes]
+    return [round(times.user + times.system, 1), *sizes]
 
 
 def count_examples(run: Path) -> int:
@@ -163,7 +168,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--examples", type=int, nargs="+", default=sizes, help="sizes (default: 1 and 50 million)")
     parser.add_argument("--trained", type=int, help="at most so many come in each training (default: all, once)")
     parser.add_argument("--round", type=int, default=250_000, help="examples between validations (default: 250,000)")
-    parser.add_argument("--seconds", type=float, default=5, help="between two rows of memory (default: 5)")
+    parser.add_argument("--seconds", type=float, default=5, help="between two rows (default: 5)")
     parser.add_argument("--out", type=Path, default=Path("out/long-training"), help="default: out/long-training")
     options = parser.parse_args(argv)
     machine = describe_machine()

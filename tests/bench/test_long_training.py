@@ -1,8 +1,10 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
-from bench.long_training import BATCH_SIZE, COLUMNS, draw, main
+from bench.long_training import BATCH_SIZE, COLUMNS, draw, main, measure
 
 TRAINING = {
     "equations": 3000,
@@ -18,6 +20,17 @@ def test_same_figures_give_the_same_picture(tmp_path):
     text = (tmp_path / "one.svg").read_text()
     assert text == (tmp_path / "other.svg").read_text()
     assert "3,000 equations" in text
+
+
+def test_process_that_has_ended_has_no_memory():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        _, resident, anonymous, peak = measure(process.pid)
+        assert peak >= resident > anonymous > 0
+        process.stdin.close()
+        # Its output ends with it; nobody has asked for its status yet.
+        process.stdout.read()
+        while measure(process.pid):
+            pass
 
 
 @pytest.mark.slow
