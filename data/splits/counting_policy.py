@@ -5,7 +5,8 @@ all are kept, since position and ordinal are then one. A source from which split
 only until it has delivered them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
@@ -20,8 +21,11 @@ _BLOCKS_PER_TASK = 64
 _MOST_POSITIONS = 1 << 38
 # So many positions without a single equation mean that the condition is as good as impossible.
 HOPELESS_POSITIONS = 1 << 26
-# So many are worth a line to whoever waits.
+# So many are worth a line to whoever waits: without a single equation, and with some of those that are wanted.
 _RARE_POSITIONS = 1 << 20
+_LONG_POSITIONS = 1 << 26
+# One of so many candidates, or fewer.
+_RARE_SHARE = 64
 
 
 def count_for_plan(recipe: Recipe, *, block_size: int | None = None) -> EquationCounts:
@@ -66,8 +70,15 @@ def next_tasks(counts: EquationCounts, *, hopeless: int = HOPELESS_POSITIONS) ->
     return tasks
 
 
-def list_rare(counts: EquationCounts, tasks: Iterable[CountingTask], reported: set[str]) -> Iterator[str]:
-    """Yields a line for each selection of which no equation was found so far, and adds it to `reported`."""
+def list_rare(counts: EquationCounts, tasks: Sequence[CountingTask], reported: set[str]) -> Iterator[str]:
+    """Yields a line for each selection whose equations take long to find, and adds it to `reported`.
+
+    Args:
+        counts: of all tasks so far.
+        tasks: what is to be counted next.
+        reported: the lines' beginnings so far; nothing is said twice.
+    """
+    yield from _list_long(counts, tasks, reported)
     for number in dict.fromkeys(task.source for task in tasks):
         own, selection = counts.by_source[number], counts.sources.sources[number].selection.to_text()
         if own.num_found or own.num_positions_counted < _RARE_POSITIONS or selection in reported:
@@ -77,6 +88,28 @@ def list_rare(counts: EquationCounts, tasks: Iterable[CountingTask], reported: s
             f"no equation of {selection} among the first {own.num_positions_counted:,} candidates so far; "
             f"looking at up to {HOPELESS_POSITIONS:,}"
         )
+
+
+def _list_long(counts: EquationCounts, tasks: Sequence[CountingTask], reported: set[str]) -> Iterator[str]:
+    """Yields a line for each selection of which many candidates are to be looked at, as few of them are meant."""
+    text_to_numbers: dict[str, Counter[int]] = {}
+    for task in tasks:
+        text = counts.sources.sources[task.source].selection.to_text()
+        num_positions = task.num_blocks * counts.by_source[task.source].enumeration.block_size
+        text_to_numbers.setdefault(text, Counter())[task.source] += num_positions
+    for text, numbers in text_to_numbers.items():
+        num_found, num_counted = (
+            sum(getattr(counts.by_source[number], name) for number in numbers)
+            for name in ("num_found", "num_positions_counted")
+        )
+        begin = f"equations of {text} are rare"
+        is_rare = 0 < num_found * _RARE_SHARE <= num_counted
+        if is_rare and numbers.total() >= _LONG_POSITIONS and begin not in reported:
+            reported.add(begin)
+            yield (
+                f"{begin}: {num_found:,} among the first {num_counted:,} candidates; looking at {numbers.total():,} "
+                "more, which may take minutes, and may not be the end of it"
+            )
 
 
 def _is_exhausted(counts: SourceCounts, hopeless: int) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -25,14 +26,16 @@ class Segment(NamedTuple):
 
     source: int
     first: int
-    count: int
+    # As a field it is of more use than the method of tuples.
+    count: int  # pyright: ignore[reportIncompatibleMethodOverride]
     position: int
     before: int
     part: int = 0
     kept: str = ""
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """A split's share of one source: `count` equations from the ordinal `first` on."""
 
     source: int

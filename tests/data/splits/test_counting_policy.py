@@ -174,6 +174,30 @@ def test_condition_of_which_nothing_is_found_is_reported_once():
     ]
 
 
+@pytest.mark.parametrize(
+    ("found", "lines"),
+    [
+        (
+            1,
+            [
+                "equations of where {carries: {min: 9}} are rare: 3 among the first 196,608 candidates; looking at "
+                "139,132,928 more, which may take minutes, and may not be the end of it"
+            ],
+        ),
+        # More than one of 64 candidates is not rare.
+        (1025, []),
+    ],
+)
+def test_long_search_is_reported_once_some_equations_were_found(found, lines):
+    splits = [{"name": "a", "count": 2000 * found, "where": {"carries": {"min": 9}}}]
+    counts = begin_counting(make_recipe({"operands": {"min": 0, "max": 10**8}}, splits), None)
+    counts.add([CountingResult(0, 0, (3 * found, 0, 0))])
+    reported = set()
+    tasks = next_tasks(counts)
+    assert list(list_rare(counts, tasks, reported)) == lines
+    assert list(list_rare(counts, tasks, reported)) == []
+
+
 def test_count_that_would_take_days_to_find_is_refused_once_that_is_known():
     space = {"operands": {"min": 0, "max": 10**6}, "terms": 2}
     counts = begin_counting(
