@@ -18,6 +18,9 @@ from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.shard_equations import ShardEquations
 from eqstream.data.splits.twin_classes import TwinClasses
 
+# Of the hashes, which a table tells apart that has a byte for each of their values.
+_LEAST_BITS, _MOST_BITS = 12, 24
+
 
 class HeldOut:
     """Classes of equations that must not be trained on, of any number of datasets.
@@ -28,6 +31,11 @@ class HeldOut:
 
     def __init__(self, hashes: np.ndarray) -> None:
         self._hashes = np.unique(hashes)
+        # Nearly all classes that are looked for are not held out, which their highest bits tell sooner than a search.
+        num_bits = min(max((16 * len(self._hashes)).bit_length(), _LEAST_BITS), _MOST_BITS)
+        self._shift = np.uint64(64 - num_bits)
+        self._may_have = np.zeros(1 << num_bits, bool)
+        self._may_have[self._hashes >> self._shift] = True
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -55,10 +63,11 @@ class HeldOut:
 
     def contains(self, hashes: np.ndarray) -> np.ndarray:
         """Returns which classes are held out, bool (n,), given their hashes without salt, uint64 (n,)."""
-        if not len(self):
-            return np.zeros(len(hashes), bool)
-        places = np.minimum(np.searchsorted(self._hashes, hashes), len(self) - 1)
-        return self._hashes[places] == hashes
+        is_held_out = self._may_have[hashes >> self._shift]
+        rows = np.flatnonzero(is_held_out)
+        places = np.minimum(np.searchsorted(self._hashes, hashes[rows]), len(self) - 1)
+        is_held_out[rows] = self._hashes[places] == hashes[rows]
+        return is_held_out
 
 
 def hold_out(recipe: Recipe, splits: Collection[str]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Equations that two datasets share: found in files and kept out of streams, against texts compared one by one."""
 
+import numpy as np
+
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.shared_equations import HeldOut, hold_out
 from tests.brute_force import by_question, examine_space, make_recipe, write_rows
@@ -21,6 +23,14 @@ def key_of(question: str) -> object:
 
 
 HELD_OUT_KEYS = {key_of(row["question"]) for row in write_rows(SUMS)[1]["test"]}
+
+
+def test_hashes_that_differ_in_their_lowest_bits_alone_are_told_apart():
+    held_out = HeldOut(np.array([2**63, 5, 5], np.uint64))
+    asked = np.array([4, 5, 2**63 + 1, 2**63, 2**64 - 1], np.uint64)
+    assert held_out.contains(asked).tolist() == [False, True, False, True, False]
+    assert HeldOut(np.zeros(0, np.uint64)).contains(asked).tolist() == [False] * 5
+    assert len(held_out) == 2
 
 
 @cover_values("some_space, commuted, sampling", MIXED, COMMUTED, SAMPLING)
