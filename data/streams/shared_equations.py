@@ -18,7 +18,7 @@ from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.shard_equations import ShardEquations
 from eqstream.data.splits.twin_classes import TwinClasses
 
-# Of the hashes, which a table tells apart that has a byte for each of their values.
+# How many of the highest bits; the table has a byte for each of their values, so 4 kB to 16 MB.
 _LEAST_BITS, _MOST_BITS = 12, 24
 
 
