@@ -39,6 +39,7 @@ def test_examples_are_short_and_each_is_run_here():
         assert f'run("{path.stem}"' in tests
 
 
+@pytest.mark.slow
 def test_a_keras_model_of_ones_own_is_trained(tmp_path, monkeypatch, capsys):
     options = ("--recipe", "addition-10", "--out", tmp_path, "--epochs", 2, "--width", 8)
     lines = run("train_your_own_model", *options, monkeypatch=monkeypatch, capsys=capsys)

@@ -131,7 +131,8 @@ def test_wheel_and_a_project_with_a_folder_or_module_data_do_not_disturb_each_ot
     assert "addition-10" in run(sys.executable, "-m", "eqstream", "recipes", folder=project, target=installed)
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_workers_build_beside_modules_with_the_names_of_our_folders(installed, tmp_path, workers):
     for name in ("data.py", "pipelines.py", "seq2seq.py"):
         (tmp_path / name).write_text(FOREIGN)

@@ -10,7 +10,7 @@ from bench.load_table import CASES, render, summarise
 from eqstream.data.recipe_files import load_recipe
 from eqstream.pipelines.build import build
 
-QUICK = ("eqstream",)
+QUICK = ("eqstream", "parquet")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def source(tmp_path_factory) -> str:
 @pytest.mark.parametrize(
     "case",
     # Ours; those of others are slow.
-    [pytest.param(case, marks=() if case.method in QUICK else pytest.mark.slow) for case in CASES],
+    [pytest.param(case, marks=() if (case.method, case.format) == QUICK else pytest.mark.slow) for case in CASES],
     ids=lambda case: f"{case.method}-{case.format}",
 )
 def test_every_way_gives_the_tokens_of_every_example(case, source):

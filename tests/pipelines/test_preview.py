@@ -86,6 +86,7 @@ def test_one_equation_is_one_in_a_preview_and_in_what_a_build_says(tmp_path):
     assert "\ntrain: 1 equation\n" in describe(tmp_path / "out").to_text()
 
 
+@pytest.mark.slow
 def test_a_preview_is_the_same_each_time_but_for_the_seconds():
     recipe = make_recipe(space={**SPACE, "operands": {"min": 0, "max": 10**12}})
     one, other = (dataclasses.replace(preview(recipe), seconds=0.0, seconds_of_search=0.0) for _ in range(2))

@@ -622,7 +622,7 @@ class Interruption(Progress):
 
 
 @pytest.mark.usefixtures("_count_with_beam")
-@pytest.mark.parametrize("stage", ["counting", "writing"])
+@pytest.mark.parametrize("stage", ["counting", pytest.param("writing", marks=pytest.mark.slow)])
 def test_build_that_another_one_took_over_touches_nothing_when_it_ends(built, tmp_path, stage):
     directory = tmp_path / "new" / "out"
     other = Workspace.of(str(directory), make_recipe().fingerprint())

@@ -200,12 +200,12 @@ def test_a_manifest_whose_paths_lead_elsewhere_is_damaged(dataset_dir, path):
     [
         lambda directory: flip_bit(tfrecord(directory), 300),
         lambda directory: (directory / "README.md").write_text("trust me"),
-        lambda directory: (directory / "data" / "more.parquet").write_bytes(b"x"),
+        pytest.param(lambda directory: (directory / "data" / "more.parquet").write_bytes(b"x"), marks=pytest.mark.slow),
         # A shard, a file beside them and a missing one are as these.
         pytest.param(lambda directory: flip_bit(parquet(directory), 40), marks=pytest.mark.slow),
         pytest.param(lambda directory: (directory / "SHA256SUMS").write_text("trust me"), marks=pytest.mark.slow),
         pytest.param(lambda directory: (directory / "_SUCCESS").unlink(), marks=pytest.mark.slow),
-        lambda directory: (directory / "features.json").unlink(),
+        pytest.param(lambda directory: (directory / "features.json").unlink(), marks=pytest.mark.slow),
     ],
 )
 def test_a_dataset_is_repaired_as_the_report_says(dataset_dir, damage):

@@ -350,6 +350,7 @@ def test_the_other_format_gives_the_same_report(place, tmp_path):
     assert one == other
 
 
+@pytest.mark.slow
 def test_where_commuted_twins_are_ignored_they_are_distinguished(tmp_path):
     splits = [{"name": "train", "count": 60}, {"name": "test", "rest": True}]
     space = {"operands": {"min": 0, "max": 9}, "operators": "+"}

@@ -65,9 +65,25 @@ def drawn(run, tmp_path_factory):
     return plot.plot(run, out=tmp_path_factory.mktemp("drawn") / "new" / "place", question="12--1")
 
 
+@pytest.mark.slow
 def test_every_picture_comes_as_png_and_svg_without_a_date(drawn):
+    check_files(drawn, ALWAYS | OF_TWO_OPERANDS | OF_A_QUESTION)
+
+
+def test_a_picture_comes_as_png_and_svg_without_a_date(run, tmp_path, monkeypatch):
+    save, found = plot._save, set()
+
+    def save_some(out, pictures):
+        found.update(pictures)
+        return save(out, {name: pictures[name] for name in ("exact-match", "error-map")})
+
+    monkeypatch.setattr(plot, "_save", save_some)
+    check_files(plot.plot(run, out=tmp_path / "new" / "place", question="12--1"), {"exact-match", "error-map"})
+    assert found == ALWAYS | OF_TWO_OPERANDS | OF_A_QUESTION
+
+
+def check_files(drawn, names):
     assert {path.name for path in drawn[0].parent.iterdir()} == {path.name for path in drawn}
-    names = ALWAYS | OF_TWO_OPERANDS | OF_A_QUESTION
     assert {path.name for path in drawn} == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     for path in drawn:
         if path.suffix == ".png":

@@ -22,12 +22,17 @@ from tests.examples import examples
     [
         {"operands": {"min": -12, "max": 25}, "operators": "+-*/", "terms": {"min": 1, "max": 2}, "division": "exact"},
         {"operands": {"min": -12, "max": 25}, "operators": "*/", "terms": 2, "division": "quotient", "spacing": False},
-        {"operands": {"min": 9, "max": 12}, "operators": "+-*/", "terms": 3, "division": "quotient"},
         {"operands": {"min": -2, "max": 1}, "operators": "+-*/", "terms": 3, "division": "exact", "brackets": True},
         {"operands": {"min": 10, "max": 12}, "operators": "-*/", "terms": 3, "division": "quotient", "brackets": True},
         {"operands": {"min": -1, "max": 1, "decimals": 1}, "operators": "+-*/", "terms": {"min": 1, "max": 2}},
-        {"operands": {"min": 0, "max": 1, "decimals": 1}, "operators": "/", "terms": 3, "division": "quotient"},
-        {"operands": {"min": 3, "max": 4, "decimals": 1}, "operators": "*", "terms": 3, "spacing": False},
+        *(
+            pytest.param(space, marks=pytest.mark.slow)
+            for space in (
+                {"operands": {"min": 9, "max": 12}, "operators": "+-*/", "terms": 3, "division": "quotient"},
+                {"operands": {"min": 0, "max": 1, "decimals": 1}, "operators": "/", "terms": 3, "division": "quotient"},
+                {"operands": {"min": 3, "max": 4, "decimals": 1}, "operators": "*", "terms": 3, "spacing": False},
+            )
+        ),
     ],
 )  # fmt: skip
 def test_every_line_of_small_spaces_is_that_of_the_reference(space):

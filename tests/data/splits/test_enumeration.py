@@ -176,12 +176,11 @@ def read_blocks(recipe):
 @pytest.mark.parametrize(
     ("commuted", "sampling"),
     [
-        ("together", "uniform"),
         ("drop", "balanced"),
         *(
             pytest.param(commuted, sampling, marks=pytest.mark.slow)
             for commuted, sampling in (
-                *(("together", "balanced"), ("drop", "uniform")),
+                *(("together", "uniform"), ("together", "balanced"), ("drop", "uniform")),
                 *(("ignore", "uniform"), ("ignore", "balanced")),
             )
         ),
@@ -201,7 +200,7 @@ def test_space_of_several_blocks_is_written_once(commuted, sampling):
         assert np.array_equal(places, expected)
 
 
-@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+@pytest.mark.parametrize("sampling", ["uniform", pytest.param("balanced", marks=pytest.mark.slow)])
 def test_class_cut_across_blocks_stays_in_one_split(sampling):
     splits = [{"name": "a", "count": 100_001}, {"name": "b", "count": 70_001}, {"name": "c", "rest": True}]
     recipe = make_recipe(

@@ -200,6 +200,7 @@ def test_the_prompt_refuses_what_no_shipped_model_has_in_the_same_words(monkeypa
     assert REFUSAL in ended.stderr.replace("question: ", "").splitlines()
 
 
+@pytest.mark.slow
 def test_a_run_becomes_a_shipped_model_once_it_is_evaluated(tmp_path):
     run = shutil.copytree(MODELS[0].run.path, tmp_path / "run")
     reports = shutil.move(run / "reports", tmp_path / "reports")
