@@ -27,6 +27,9 @@ BLOCK_SIZE = 1 << 16
 BLOCK_SIZE_OF_STRATUM = 1 << 12
 # Where canonical shapes alone are enumerated, nearly all are kept, and a class may have thousands of members.
 BLOCK_SIZE_OF_CLASSES = 1 << 7
+# Of so many positions that were counted it is remembered how many equations each has: thousands of enumerations have
+# little memory for it, and to look at so few of each again takes as long as to count them.
+_MOST_REMEMBERED = 1 << 9
 # Numbers beyond 63 bits are Python's own, hundreds of times slower: a small split must not pay for a large block.
 BLOCK_SIZE_OF_HUGE_SPACE = 1 << 10
 # Such blocks are computed together, as far as they are wanted: numpy's calls cost more than so few numbers.
@@ -113,6 +116,8 @@ class Enumeration:
             self.block_size = min(block_size, BLOCK_SIZE_OF_CLASSES)
         # The first and the last position that were looked at together most recently.
         self._latest: tuple[int, int, KeptClasses] | None = None
+        # The first of the few positions that were looked at most recently, and the number of equations at each.
+        self._remembered = 0, np.zeros(0, dtype=np.int64)
         self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
         self.is_identity = self.keeps_all and twins.commuted == "ignore"
         self.is_canonical = boxes.is_canonical
@@ -283,12 +288,23 @@ class Enumeration:
             kept: where the classes of the block at `position` are, bool (n,), as far as the one that has the ordinal;
                 None if that is not known.
         """
-        found = self.block(position) if kept is None else self._known_at(position, kept, ordinal - before + 1)
-        if not found:
-            return before
+        counts = self._recall(position)
+        if counts is None:
+            found = self.block(position) if kept is None else self._known_at(position, kept, ordinal - before + 1)
+            if not found:
+                return before
+            counts = found.counts
         # The next class, wherever it stands, begins where the last one that was found ends.
-        begins = np.append(found.starts, found.num_equations)
+        begins = np.append(0, np.cumsum(counts[counts > 0]))
         return before + int(begins[np.searchsorted(begins, ordinal - before)])
+
+    def _recall(self, position: int) -> np.ndarray | None:
+        """Returns the number of equations at each position of the block that begins at one; None if it is forgotten."""
+        first, counts = self._remembered
+        stop = min(position + self.block_size, self.size)
+        if first <= position < stop <= first + len(counts):
+            return counts[position - first : stop - first]
+        return None
 
     def block(self, position: int) -> KeptClasses | None:
         """Returns the kept classes of the block that begins at `position`, None behind the last position."""
@@ -300,7 +316,10 @@ class Enumeration:
         """Returns the kept classes of positions that follow each other; whoever asks again gets what was found."""
         if len(positions) <= BLOCK_SIZE_OF_STRATUM:
             # There may be thousands of enumerations with small blocks.
-            return self.kept_at(positions)
+            kept = self.kept_at(positions)
+            if len(positions) <= _MOST_REMEMBERED:
+                self._remembered = int(positions[0]), kept.counts
+            return kept
         first, last = int(positions[0]), int(positions[-1])
         if self._latest is None or self._latest[:2] != (first, last):
             self._latest = first, last, self.kept_at(positions)

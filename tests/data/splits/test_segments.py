@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.counting import count_task
+from eqstream.data.splits.counting_policy import count_for_plan, next_tasks
+from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import plan_splits
+from eqstream.data.splits.prepared_sources import PreparedSources
 
 SPACES = {
     "sums": {"operands": {"min": 0, "max": 399}, "operators": "+-"},
@@ -61,6 +64,16 @@ def test_plan_does_not_depend_on_how_much_of_it_is_made_at_once(monkeypatch, sha
     plan = plan_splits(count_for_plan(recipe))
     monkeypatch.setattr("eqstream.data.splits.plan.SLOTS_AT_ONCE", 101)
     assert plan_splits(count_for_plan(recipe)) == plan
+
+
+@pytest.mark.parametrize("terms", [3, 7])
+def test_plan_does_not_depend_on_who_counted(terms):
+    space = {"operands": {"min": 0, "max": 9}, "terms": terms, "operators": "+*", "brackets": True}
+    recipe = Recipe.from_dict({"name": "segments", "space": space, "sampling": "balanced", "splits": SPLITS})
+    counts, elsewhere = EquationCounts(PreparedSources(recipe)), PreparedSources(recipe)
+    while tasks := next_tasks(counts):
+        counts.add(count_task(elsewhere, task) for task in tasks)
+    assert plan_splits(counts) == plan_splits(count_for_plan(recipe))
 
 
 def test_equations_that_were_not_counted_are_not_planned():
