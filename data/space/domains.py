@@ -6,6 +6,7 @@ Operands are whole numbers of grid steps: with two decimals 1.5 is 150.
 import itertools
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,12 +19,12 @@ class Domain:
 
     intervals: tuple[tuple[int, int], ...]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of values."""
         return sum(high - low + 1 for low, high in self.intervals)
 
-    @property
+    @cached_property
     def bound(self) -> int:
         """The largest magnitude of a value, 0 for an empty domain."""
         return max((max(abs(low), abs(high)) for low, high in self.intervals), default=0)

@@ -64,9 +64,11 @@ def _split_by_repetition(
 def _list_patterns(sampling: Balance, section: Section) -> Iterator[tuple[dict[str, str], Pattern]]:
     """Yields the kind of each key that a pattern tells, and the pattern."""
     key = cast(PatternKey | None, next((each for each in _COUNTED if each in sampling.balance), None))
-    # No chain is longer than the operands.
-    longest = max(len(str(domain.bound)) for box in section.boxes for domain in box)
-    counts = [Pattern(key=key, low=count, high=count) for count in range(longest + 1)] if key else [Pattern()]
+    counts = [Pattern()]
+    if key is not None:
+        # No chain is longer than the operands.
+        longest = max(len(str(domain.bound)) for box in section.boxes for domain in box)
+        counts = [Pattern(key=key, low=count, high=count) for count in range(longest + 1)]
     for pattern in counts:
         values = {key: f"{pattern.low:03}"} if key else {}
         if "equal_operands" not in sampling.balance:
