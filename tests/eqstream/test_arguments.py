@@ -68,11 +68,11 @@ def test_what_is_no_path_is_refused(tmp_path, monkeypatch, name, call, value, go
         (lambda: eqstream.mix("sums", batch_size=2), "`sources` must be a list, got the text 'sums'"),
         (
             lambda: eqstream.mix([(RECIPE, "train")], batch_size=2),
-            "`sources[0]` must be (source, split, weight), got 2 values",
+            "`sources[0]` must be (source, split, weight) or (source, split, weight, where), got 2 values",
         ),
         (
             lambda: eqstream.mix(["sums"], batch_size=2),
-            "`sources[0]` must be (source, split, weight), got the text 'sums'",
+            "`sources[0]` must be (source, split, weight) or (source, split, weight, where), got the text 'sums'",
         ),
         (
             lambda: eqstream.mix([(RECIPE, "train", 1)], batch_size=2, memory_budget=-1),
