@@ -134,7 +134,8 @@ def load_model(run_directory: str | Path) -> "Predictor":
     Loads no code and no pickle. The Keras model itself is ``model.trained.model``.
 
     Args:
-        run_directory: of a training that has finished an epoch.
+        run_directory: of a training that has finished an epoch, or the name of a model that comes with eqstream, such
+            as ``arithmetic-4``; `eqstream models` lists them.
 
     Raises:
         UserError: the directory is no run, or has no finished epoch yet, or is damaged.
@@ -142,8 +143,9 @@ def load_model(run_directory: str | Path) -> "Predictor":
     run_directory = check_path("run_directory", run_directory)
     load_tensorflow()
     from eqstream.seq2seq.predict import Predictor
+    from eqstream.seq2seq.runs.shipped_models import find_run
 
-    return Predictor.load(run_directory)
+    return Predictor.load(find_run(run_directory))
 
 
 def _ignore(line: str) -> None:

@@ -88,6 +88,12 @@ def choose_model(models: Sequence[ShippedModel], question: str) -> ShippedModel:
     return next((model for model in able if model.was_judged_by(question)), able[0])
 
 
+def find_run(name: str | Path) -> Path:
+    """Returns the directory of a run, or where there is none, that of a shipped model of this name."""
+    path, shipped = Path(name), DIRECTORY / name
+    return shipped if len(path.parts) == 1 and not path.exists() and shipped.is_dir() else path
+
+
 def list_spaces(models: Sequence[ShippedModel]) -> tuple[SpaceRecipe, ...]:
     """Returns the spaces of all models, each once, in their order."""
     return tuple(dict.fromkeys(space for model in models for space in model.spaces))
@@ -156,6 +162,10 @@ def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:
     description = {**trained.description, "data_directory": ""}
     if "mixture" in description:
         description["mixture"] = [{**source, "data_directory": None} for source in description["mixture"]]
+    if "started_from" in description:
+        description["started_from"] = {**description["started_from"], "run": ""}
+        recipe = description["recipe"]
+        description["recipe"] = {**recipe, "training": {**recipe["training"], "start_from": None}}
     target.write_description(description)
     target.write_codec(trained.codec)
     trained.model.save(target.model_keras, include_optimizer=False)

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from eqstream.data.dataset.manifest import Manifest
@@ -13,7 +12,7 @@ from eqstream.data.loading.data_source import DataSource
 from eqstream.data.storage import normalize
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.models.base import EquationModel
-from eqstream.seq2seq.runs.shipped_models import DIRECTORY
+from eqstream.seq2seq.runs.shipped_models import find_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 
@@ -61,7 +60,7 @@ def load_starting_point(training: TrainingRecipe, manifest: Manifest) -> Startin
     if training.start_from is None:
         return None
     try:
-        trained = load_trained_model(_find_run(training.start_from))
+        trained = load_trained_model(find_run(training.start_from))
     except UserError as error:
         raise UserError(f"`training.start_from`: {error}") from error
     if trained.description["data_fingerprint"] != manifest.fingerprint:
@@ -76,12 +75,6 @@ def load_starting_point(training: TrainingRecipe, manifest: Manifest) -> Startin
         "trained_on": sorted([fingerprint, split] for fingerprint, split in trained.trained_splits),
     }
     return StartingPoint(trained=trained, description=description)
-
-
-def _find_run(name: str) -> Path:
-    """Returns the directory of a run, or of the model of this name that comes with eqstream."""
-    path = Path(name)
-    return path if path.exists() or len(path.parts) > 1 or not (DIRECTORY / name).is_dir() else DIRECTORY / name
 
 
 def list_not_held_out(start: StartingPoint, sources: Sequence[DataSource]) -> list[str]:

@@ -23,6 +23,7 @@ from eqstream.seq2seq.runs.shipped_models import (
     DIRECTORY,
     ShippedModel,
     choose_model,
+    find_run,
     list_shipped_models,
     read_shipped_question,
     ship,
@@ -47,6 +48,15 @@ def test_a_shipped_model_is_small_and_says_how_it_was_judged(model):
     assert model.run.read_recipe().name == model.name == model.run.path.name
     # Where it was trained is nobody's business.
     assert not any(b"/tmp" in path.read_bytes() for path in files if path.suffix == ".json")
+
+
+def test_a_shipped_model_is_found_by_its_name_unless_a_run_has_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_run("arithmetic-4") == DIRECTORY / "arithmetic-4"
+    for other in ("arithmetic-5", "./arithmetic-4/x", str(tmp_path / "arithmetic-4")):
+        assert find_run(other) == Path(other)
+    (tmp_path / "arithmetic-4").mkdir()
+    assert find_run("arithmetic-4") == Path("arithmetic-4")
 
 
 def test_a_shipped_model_writes_each_character_of_every_line_when_it_is_given_those_before():
