@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from eqstream.data.recipe import Recipe
+from eqstream.data.recipe_files import load_recipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.train import TrainingReport
 from tests.untrained_run import make_untrained_run
@@ -37,6 +38,16 @@ def test_examples_are_short_and_each_is_run_here():
     for path in EXAMPLES:
         assert path.read_text(encoding="utf-8").count("\n") < 65
         assert f'run("{path.stem}"' in tests
+
+
+def test_second_half_of_a_training_is_a_recipe_for_the_dataset_of_the_first():
+    first = load_recipe("arithmetic-4")
+    second = load_recipe(ROOT / "examples" / "arithmetic-4-longer.yaml", (), dataset_recipe=first)
+    assert second.fingerprint() == first.fingerprint()
+    before, now = (ModelRecipe.from_recipe(each) for each in (first, second))
+    assert (before.codec, before.model) == (now.codec, now.model)
+    assert (before.training.start_from, now.training.start_from) == (None, "out/arithmetic-4/run")
+    assert before.training.seed != now.training.seed
 
 
 @pytest.mark.slow
