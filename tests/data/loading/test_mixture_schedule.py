@@ -88,7 +88,7 @@ weights_strategy = st.lists(
 )
 
 
-@examples(20)
+@examples(10)
 @given(weights_strategy, st.integers(1, 9))
 def test_any_weights_are_followed(weights: list[Knots], batch_size: int):
     try:

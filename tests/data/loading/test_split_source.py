@@ -202,16 +202,16 @@ def test_only_kept_examples_can_be_loaded():
         make_source(BlocksInMemory(5)).load()
 
 
-@pytest.mark.parametrize("block", [0, 2, 3])
-def test_a_text_that_does_not_fit_names_the_shard_that_it_is_in(block):
+@pytest.mark.parametrize("long", [0, 2, 3])
+def test_a_text_that_does_not_fit_names_the_shard_that_it_is_in(long):
     class LongTexts(BlocksInMemory):
-        def read(self, number, rows=slice(None), *, numbers):
-            return BlocksInMemory(10**12).read(10**11 if number == block else number, rows, numbers=numbers)
+        def read(self, block, rows=slice(None), *, numbers=()):
+            return BlocksInMemory(10**12).read(10**11 if block == long else block, rows, numbers=numbers)
 
-        def find_shard(self, number):
-            return f"train-{number:05}"
+        def find_shard(self, block):
+            return f"train-{block:05}"
 
     table = make_source(LongTexts(NUM_RECORDS)).read([np.arange(NUM_RECORDS)])
-    message = f"shard train-{block:05}: question `500000000000 + 1` has 16 characters, at most 9 fit"
+    message = f"shard train-{long:05}: question `500000000000 + 1` has 16 characters, at most 9 fit"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         next(table)

@@ -48,8 +48,7 @@ def folder(tmp_path_factory):
 
 
 def test_training_begins_with_the_weights_of_a_run_and_knows_what_they_have_seen(folder, tmp_path, monkeypatch):
-    shutil.copytree(folder / "first", tmp_path / "first")
-    recipe, lines = recipe_with(str(tmp_path / "first"), seed=1), []
+    recipe, lines = recipe_with(str(folder / "first"), seed=1), []
     with monkeypatch.context() as patch:
 
         def die(*_):
@@ -60,17 +59,13 @@ def test_training_begins_with_the_weights_of_a_run_and_knows_what_they_have_seen
             train(recipe, folder / "data", tmp_path / "second", report=silently)
     # A run that has no state yet takes them again.
     train(recipe, folder / "data", tmp_path / "second", resume=True, report=lines.append)
-    assert f"begins with the weights of {tmp_path / 'first'}" in lines
+    assert f"begins with the weights of {folder / 'first'}" in lines
     for before, now in zip(weights_of(folder / "first"), weights_of(tmp_path / "second"), strict=True):
         np.testing.assert_array_equal(before, now)
 
-    # From there on it does not need the other run.
-    shutil.rmtree(tmp_path / "first")
-    longer = recipe_with(str(tmp_path / "first"), seed=1, epochs=2)
-    assert train(longer, folder / "data", tmp_path / "second", resume=True, report=silently).num_epochs == 2
     description = json.loads((tmp_path / "second" / "run.json").read_text())
     fingerprint = description["data_fingerprint"]
-    assert description["started_from"]["run"] == str(tmp_path / "first")
+    assert description["started_from"]["run"] == str(folder / "first")
     assert description["started_from"]["trained_on"] == [[fingerprint, "train"]]
     # Weights remember what they were trained on, whatever the run does that has them.
     run = tmp_path / "moved"
@@ -78,6 +73,16 @@ def test_training_begins_with_the_weights_of_a_run_and_knows_what_they_have_seen
     seen = {**json.loads((run / "run.json").read_text()), "started_from": {"trained_on": [["abc", "easy"]]}}
     (run / "run.json").write_text(json.dumps(seen))
     assert load_trained_model(run).trained_splits == {(fingerprint, "train"), ("abc", "easy")}
+
+
+@pytest.mark.slow
+def test_run_that_began_with_another_goes_on_wherever_that_is(folder, tmp_path):
+    first, second = shutil.copytree(folder / "first", tmp_path / "first"), tmp_path / "second"
+    train(recipe_with(str(first)), folder / "data", second, report=silently)
+    shutil.rmtree(first)
+    longer = recipe_with(str(first), epochs=2)
+    assert train(longer, folder / "data", second, resume=True, report=silently).num_epochs == 2
+    assert json.loads((second / "run.json").read_text())["started_from"]["run"] == str(first)
 
 
 @pytest.mark.parametrize(
