@@ -75,7 +75,7 @@ def build(
         workers: processes of the local runner.
         pipeline_options: Beam's command line; a runner named there wins over `workers`.
         overwrite: replace a dataset of another recipe; removes files that builds have written and no others.
-        force: begin even if the disk has not the space for what is estimated.
+        force: begin even if the disk has no room for what is estimated.
         only: the name of one shard, such as ``train-00003``, to write alone.
         progress: is told how far the build is.
 

@@ -389,7 +389,9 @@ def parse_manifest(data: bytes, source: str = MANIFEST) -> Manifest:
 
 
 def _damage(line: str) -> DamagedManifestError:
-    return DamagedManifestError(f"{line}; put an undamaged copy in its place or build the dataset again")
+    return DamagedManifestError(
+        f"{line}; put an undamaged copy in its place or build the dataset again with --overwrite"
+    )
 
 
 def sha256_of(data: bytes) -> str:

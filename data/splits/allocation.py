@@ -142,5 +142,5 @@ def _refuse(
             possible = min(lower, possible - 1) if len(allocations) == place else possible - 1
     raise UserError(
         f"split `{splits[place].name}` asks for {sizes[place]:,} equations, but only {left:,} are left; "
-        f"the largest possible count is {possible}"
+        f"the largest possible count is {possible:,}"
     )

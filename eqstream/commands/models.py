@@ -62,12 +62,12 @@ def _summarize(model: "ShippedModel") -> dict[str, Any]:
         "model": recipe.sections["model"]["kind"],
         "bytes": model.run.model_keras.stat().st_size,
         "questions": [describe_questions(space) for space in model.spaces],
-        "verdict": model.verdict,
+        "judged": model.verdict,
     }
 
 
 def _describe_row(name: str, row: dict[str, Any]) -> str:
-    lines = [row["description"], f"can be asked: {'; '.join(row['questions'])}", f"judged: {row['verdict']}"]
+    lines = [row["description"], f"can be asked: {'; '.join(row['questions'])}", f"judged: {row['judged']}"]
     width = shutil.get_terminal_size().columns
     wrapped = [textwrap.fill(line, width, initial_indent="  ", subsequent_indent="    ") for line in lines]
     return "\n".join([f"{name} ({row['model']}, {row['bytes'] / 1e6:.1f} MB)", *wrapped])

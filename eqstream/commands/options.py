@@ -47,7 +47,7 @@ set_option = click.option(
 format_option = click.option("--format", "formats", metavar="FORMATS", help="tfrecord, parquet or tfrecord,parquet.")
 workers_option = click.option("--workers", default=1, show_default=True, help="Processes to work in.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote there.")
-force_option = click.option("--force", is_flag=True, help="Build even if the disk has not the space for it.")
+force_option = click.option("--force", is_flag=True, help="Build even if it does not fit on the disk.")
 other_data_option = click.option(
     "--data", metavar="DIR", type=click.Path(), help="Another dataset than the one that the model was trained on."
 )

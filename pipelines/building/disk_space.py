@@ -12,6 +12,8 @@ from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress, format_seconds
 
 LONG_SECONDS = 3600.0
+# So many equations may take an hour where they are fractions with many brackets; fewer are not worth an estimate.
+MANY_EQUATIONS = 2_000_000
 # A record of a few characters has some 75 bytes in TFRecord.
 RECORD_BYTES = 200
 
@@ -20,6 +22,8 @@ def check_disk_space(
     recipe: Recipe, directory: str, space: PreparedSpace, *, only_one_shard: bool, force: bool, progress: Progress
 ) -> None:
     """Refuses a build whose files don't fit on the disk, and reports one that takes more than an hour.
+
+    What is sure to fit and has few equations is not estimated, as that takes a second or two.
 
     Args:
         recipe: what is to be built.
@@ -34,14 +38,14 @@ def check_disk_space(
     """
     num_free = _free_bytes(directory)
     most_equations = recipe.storage.shard_size if only_one_shard else _most_equations(recipe, space)
-    if num_free is None or most_equations * _most_bytes_per_equation(recipe) < num_free:
+    fits = num_free is None or most_equations * _most_bytes_per_equation(recipe) < num_free
+    if fits and most_equations < MANY_EQUATIONS:
         return
-    # Takes a second or two, which the bound spares all small builds.
     expected = preview(recipe)
     num_equations = sum(split.num_equations for split in expected.splits)
     share = min(1.0, most_equations / max(num_equations, 1)) if only_one_shard else 1.0
     num_bytes = round(sum(expected.format_to_bytes.values()) * share)
-    if num_bytes > num_free:
+    if num_free is not None and num_bytes > num_free:
         line = (
             f"{directory} would hold about {format_bytes(num_bytes)}, and {format_bytes(num_free)} are free for it: "
             f"give {_describe_change(recipe, expected)}, or choose a larger disk"

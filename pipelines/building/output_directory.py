@@ -201,7 +201,9 @@ def _parse_or_ignore(contents: bytes, directory: str, *, has_journal: bool, over
         is_ours = _has_our_checksums(directory)
         if is_ours and overwrite:
             return None
-        raise DamagedManifestError(f"{error} {'with --overwrite' if is_ours else 'in another directory'}") from error
+        if is_ours:
+            raise
+        raise DamagedManifestError(str(error).replace("with --overwrite", "in another directory")) from error
 
 
 def _has_our_checksums(directory: str) -> bool:

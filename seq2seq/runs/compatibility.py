@@ -15,13 +15,21 @@ from eqstream.seq2seq.runs.run_directory import RunDirectory
 
 def check_same_space(recipe: Recipe, manifest: Manifest) -> None:
     """Refuses a dataset whose equations are not those that the recipe is about."""
-    ours, theirs = (each.to_dict()["space"] for each in (recipe, manifest.recipe))
-    for key in ours:
-        if ours[key] != theirs[key]:
+    ours, theirs = (_list_leaves(each.space) for each in (recipe, manifest.recipe))
+    for key, value in ours.items():
+        if value != theirs[key]:
             raise UserError(
                 f"the dataset is of another space than the recipe: `space.{key}` is {theirs[key]} in the dataset "
-                f"and {ours[key]} in the recipe"
+                f"and {value} in the recipe"
             )
+
+
+def _list_leaves(space: SpaceRecipe) -> dict[str, Any]:
+    """Returns the values of all keys of a space, such as that of `operands.max`."""
+    leaves: dict[str, Any] = {}
+    for key, value in to_mapping(space).items():
+        leaves |= {f"{key}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {key: value}
+    return leaves
 
 
 def check_fits(spaces: Sequence[SpaceRecipe], codec: Codec, manifest: Manifest) -> None:
@@ -45,7 +53,8 @@ def _find_misfit(space: SpaceRecipe, manifest: Manifest) -> str | None:
     theirs = manifest.recipe.space
     has_division = "/" in theirs.operators
     broken = {
-        "terms": theirs.terms.min < space.terms.min or theirs.terms.max > space.terms.max,
+        "terms.min": theirs.terms.min < space.terms.min,
+        "terms.max": theirs.terms.max > space.terms.max,
         "operators": not set(theirs.operators) <= set(space.operators),
         "brackets": theirs.brackets and not space.brackets,
         "division": has_division and theirs.division != space.division,
@@ -53,7 +62,7 @@ def _find_misfit(space: SpaceRecipe, manifest: Manifest) -> str | None:
     }
     for key, is_broken in broken.items():
         if is_broken:
-            there, here = (to_mapping(each)[key] for each in (theirs, space))
+            there, here = (_list_leaves(each)[key] for each in (theirs, space))
             return (
                 f"the dataset does not fit the model: `space.{key}` is {there} in the dataset, "
                 f"and {here} where the model was trained"

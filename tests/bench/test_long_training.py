@@ -23,7 +23,10 @@ def test_same_figures_give_the_same_picture(tmp_path):
 
 
 def test_process_that_has_ended_has_no_memory():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    program = [sys.executable, "-c", "input('here')"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        # Before its first word it may not be the program yet.
+        process.stdout.read(1)
         _, resident, anonymous, peak = measure(process.pid)
         assert peak >= resident > anonymous > 0
         process.stdin.close()

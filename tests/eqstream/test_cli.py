@@ -371,7 +371,7 @@ def test_damaged_manifest_is_bad_data_for_every_command(command, contents, tmp_p
     status, output, errors = call(command, tmp_path, capsys=capsys)
     assert (status, output) == (1, "")
     assert errors.startswith(f"eqstream: error: {tmp_path / 'manifest.json'} is not a manifest of eqstream: it is ")
-    assert errors.endswith("; put an undamaged copy in its place or build the dataset again\n")
+    assert errors.endswith("; put an undamaged copy in its place or build the dataset again with --overwrite\n")
 
 
 @pytest.mark.parametrize("command", ["verify", "describe"])

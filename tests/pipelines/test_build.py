@@ -199,7 +199,7 @@ def test_result_says_how_many_equations_are_parted_from_their_twins(built, tmp_p
 
 def test_impossible_count_leaves_nothing(tmp_path):
     recipe = make_recipe(splits=[{"name": "train", "count": 2501}])
-    assert_refused(tmp_path, "largest possible count is 2500", recipe, tmp_path / "a" / "b")
+    assert_refused(tmp_path, "largest possible count is 2,500", recipe, tmp_path / "a" / "b")
 
 
 def test_impossible_count_that_shows_after_counting_leaves_nothing(tmp_path):

@@ -258,9 +258,9 @@ def test_the_report_says_what_its_examples_are(place, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        pytest.param({"terms": 3}, "terms", marks=pytest.mark.slow),
+        pytest.param({"terms": 3}, "terms.max", marks=pytest.mark.slow),
         ({"operators": "+*"}, "operators"),
-        pytest.param({"terms": {"min": 1, "max": 2}}, "terms", marks=pytest.mark.slow),
+        pytest.param({"terms": {"min": 1, "max": 2}}, "terms.min", marks=pytest.mark.slow),
         ({"brackets": True}, "brackets"),
     ],
 )
@@ -269,7 +269,9 @@ def test_a_dataset_of_another_kind_of_equations_is_refused_with_the_reason(place
     splits = [{"name": "train", "count": 5}, {"name": "test", "count": 5}]
     build(Recipe.from_dict({**RECIPE, "space": space, "splits": splits}), tmp_path / "data")
     for command in (evaluate, plot):
-        with pytest.raises(UserError, match=rf"does not fit the model: `space\.{key}` is .* in the dataset"):
+        with pytest.raises(
+            UserError, match=rf"does not fit the model: `space\.{re.escape(key)}` is [^{{}}]* in the dataset"
+        ):
             command(place / "run", data_directory=tmp_path / "data", split="test")
 
 

@@ -448,7 +448,11 @@ def test_saved_models_load_as_keras_loads_models_those_of_the_first_release_too(
 @pytest.mark.parametrize(
     ("section", "change", "message"),
     [
-        ("space", {"operands": {"min": 0, "max": 13}}, r"another space than the recipe: `space\.operands` is"),
+        (
+            "space",
+            {"operands": {"min": 0, "max": 13}},
+            r"another space than the recipe: `space\.operands\.max` is 12 in the dataset and 13 in the recipe$",
+        ),
         ("training", {"batch_size": 101}, "an epoch of 100 examples has no full batch of 101: lower `batch_size`"),
         ("training", {"train_split": "training"}, "no split `training`; did you mean `train`"),
         ("training", {"validation_split": "validation"}, "no split `validation`"),

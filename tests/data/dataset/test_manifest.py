@@ -31,7 +31,7 @@ HISTOGRAMS = {
     "operators": {"+": 60},
 }
 MISSING = object()
-CURE = "; put an undamaged copy in its place or build the dataset again"
+CURE = "; put an undamaged copy in its place or build the dataset again with --overwrite"
 
 
 @pytest.fixture(scope="module")

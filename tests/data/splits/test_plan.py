@@ -51,7 +51,7 @@ def test_count_may_be_everything_and_not_one_more(space, commuted, sampling):
     message = refuse(space, [{"name": "one", "count": total + 1}], commuted=commuted, sampling=sampling)
     assert message == (
         f"split `one` asks for {total + 1:,} equations, but only {total:,} are left; "
-        f"the largest possible count is {total}"
+        f"the largest possible count is {total:,}"
     )
 
 
@@ -66,7 +66,7 @@ def test_count_that_is_called_the_largest_possible_is_possible(space, commuted, 
     assert [split.num_equations for split in plan.splits] == [first, largest]
     if (commuted, sampling) != ("together", "balanced"):
         # Another count tears other classes of every stratum, so one more may happen to be possible there.
-        assert f"the largest possible count is {largest}" in refuse(space, splits(largest + 1), **modes)
+        assert f"the largest possible count is {largest:,}" in refuse(space, splits(largest + 1), **modes)
     total = count_space(space, commuted)
     # Nothing is kept back but what is cut: nothing of a class, or all members but one of it for each source.
     sources = len(PreparedSources(make_recipe(space, **modes)))

@@ -4,7 +4,9 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
+from eqstream.data.space.prepared_space import prepare_space
 from eqstream.pipelines.build import build
+from eqstream.pipelines.building.disk_space import check_disk_space
 from eqstream.pipelines.runtime.progress import Progress
 
 SUMS = {
@@ -100,3 +102,16 @@ def test_long_build_says_so_first(tmp_path, disk, monkeypatch):
     build(Recipe.from_dict(SUMS), tmp_path / "out", progress=seen)
     assert [line.partition("about")[0] for line in seen.lines] == ["this takes "]
     assert seen.lines[0].endswith(" in one process")
+
+
+@pytest.mark.parametrize("num_free", [10**15, None])
+def test_long_build_says_so_wherever_there_is_room(monkeypatch, num_free):
+    monkeypatch.setattr("eqstream.pipelines.building.disk_space._free_bytes", lambda directory: num_free)
+    monkeypatch.setattr("eqstream.pipelines.building.disk_space.LONG_SECONDS", 0.0)
+    recipe, seen = Recipe.from_dict(SUMS), Reports()
+    space = prepare_space(recipe.space)
+    check_disk_space(recipe, "out", space, only_one_shard=False, force=False, progress=seen)
+    assert not seen.lines
+    monkeypatch.setattr("eqstream.pipelines.building.disk_space.MANY_EQUATIONS", 10_000)
+    check_disk_space(recipe, "out", space, only_one_shard=False, force=False, progress=seen)
+    assert [line.partition("about")[0] for line in seen.lines] == ["this takes "]

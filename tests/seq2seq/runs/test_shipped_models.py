@@ -186,7 +186,7 @@ def test_an_argument_that_is_neither_a_run_nor_a_question_is_refused_with_the_ru
 
 def test_the_models_are_listed_with_what_they_can_be_asked_and_how_they_were_judged():
     listed = json.loads(CliRunner().invoke(commands, ["models", "--json"]).stdout)
-    assert {name: row["verdict"] for name, row in listed.items()} == {each.name: each.verdict for each in MODELS}
+    assert {name: row["judged"] for name, row in listed.items()} == {each.name: each.verdict for each in MODELS}
     row = listed["addition-10digits"]
     assert (row["model"], row["questions"]) == ("transformer", ["2 numbers from 0 to 9999999999, joined by +"])
     text = CliRunner().invoke(commands, ["models"]).stdout
