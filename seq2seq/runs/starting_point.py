@@ -12,6 +12,7 @@ from eqstream.data.loading.data_source import DataSource
 from eqstream.data.storage import normalize
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.shipped_models import find_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
@@ -51,14 +52,21 @@ def _list_choices(codec: Codec) -> dict[str, Any]:
     return {name: value for name, value in vars(codec.options).items() if name != "line_length"}
 
 
-def load_starting_point(training: TrainingRecipe, manifest: Manifest) -> StartingPoint | None:
+def load_starting_point(training: TrainingRecipe, manifest: Manifest, run: RunDirectory) -> StartingPoint | None:
     """Returns the run that `training.start_from` names, None if it names none.
+
+    Args:
+        training: names it.
+        manifest: of the dataset that the training is given.
+        run: where the training goes.
 
     Raises:
         UserError: there is no such run, or it was trained on another dataset, so that it may know what is held out.
     """
     if training.start_from is None:
         return None
+    if normalize(find_run(training.start_from)) == normalize(run.path):
+        raise UserError(f"`training.start_from`: {run.path} is where this training goes: give it another directory")
     try:
         trained = load_trained_model(find_run(training.start_from))
     except UserError as error:

@@ -113,7 +113,7 @@ def prepare(
     else:
         roles = choose_roles(manifest.recipe.splits, training)
     # A state has the weights, wherever they came from.
-    start = None if resume and run.state_npz.is_file() else load_starting_point(training, manifest)
+    start = None if resume and run.state_npz.is_file() else load_starting_point(training, manifest, run)
     started_from = run.read_description().get("started_from") if start is None and resume else None
     if training.mixture:
         check_roles(sources, manifest, roles)

@@ -114,6 +114,11 @@ def test_run_that_may_have_seen_what_is_held_out_is_refused(folder, tmp_path):
         f"`training.start_from`: {folder / 'first'} was trained on other data (sums 1.0.0), perhaps on what this "
         "dataset holds out; name a run of this dataset"
     )
+    own = folder / "first"
+    with pytest.raises(UserError) as caught:
+        train(recipe_with(str(own)), folder / "data", own, overwrite=True, report=silently)
+    assert str(caught.value) == f"`training.start_from`: {own} is where this training goes: give it another directory"
+    assert weights_of(own)
     with pytest.raises(UserError) as caught:
         train(recipe_with("nowhere"), folder / "data", tmp_path / "run", report=silently)
     assert str(caught.value) == "`training.start_from`: nowhere does not exist"
