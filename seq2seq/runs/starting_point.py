@@ -39,17 +39,21 @@ class StartingPoint:
         place, ours, theirs = f"`training.start_from`: {self.trained.run.path}", model.codec, self.trained.codec
         if (ours.alphabet, _list_choices(ours)) != (theirs.alphabet, _list_choices(theirs)):
             raise UserError(f"{place} has another codec: its characters and `codec` must be those of this training")
-        before, now = (each.get_weights() for each in (self.trained.model, model))
-        if type(self.trained.model) is not type(model) or [each.shape for each in before] != [
-            each.shape for each in now
-        ]:
+        weights = self.trained.model.get_weights()
+        is_alike = _describe_layers(self.trained.model) == _describe_layers(model)
+        if not is_alike or [each.shape for each in weights] != [each.shape for each in model.get_weights()]:
             raise UserError(f"{place} has another model: `model` must be that of this training but for `dropout`")
-        model.set_weights(before)
+        model.set_weights(weights)
 
 
 def _list_choices(codec: Codec) -> dict[str, Any]:
     """Returns the options that decide what a token means; how long a line may be does not."""
     return {name: value for name, value in vars(codec.options).items() if name != "line_length"}
+
+
+def _describe_layers(model: EquationModel) -> dict[str, Any]:
+    """Returns what decides what weights do, such as the number of heads, which their shapes do not tell."""
+    return {name: value for name, value in vars(model.architecture).items() if name != "dropout"}
 
 
 def load_starting_point(training: TrainingRecipe, manifest: Manifest, run: RunDirectory) -> StartingPoint | None:

@@ -96,6 +96,11 @@ def test_run_that_began_with_another_goes_on_wherever_that_is(folder, tmp_path):
             {"model": {**MODEL, "decoder_width": 5}},
             "another model: `model` must be that of this training but for `dropout`",
         ),
+        # The same shapes, but one that was trained with a mask reads other states.
+        (
+            {"model": {**MODEL, "mask_padding": True}},
+            "another model: `model` must be that of this training but for `dropout`",
+        ),
         ({"model": {"kind": "feedback"}}, "another model: `model` must be that of this training but for `dropout`"),
     ],
 )
