@@ -236,8 +236,8 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "reverse_answer": "answers from right to left, the unit first",
         "spaces": "whether a question's spaces become tokens",
         "steps": "texts are lines of worked solutions: the model answers a line with the next one, and is asked again "
-        "until a number is left; needs `model.places: pairs` and `training.source: fresh`, or a `mixture` of fresh "
-        "sources",
+        "until a number is left; needs `model.places: pairs`, and a dataset with `steps: true`, "
+        "`training.source: fresh`, or a `mixture` of fresh sources",
         "line_length": "of `steps`: characters of the longest line, spaces not counted; steps with a longer one are "
         "left out of training",
     },

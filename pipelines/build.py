@@ -120,7 +120,7 @@ class _Build:
         self._is_replacing = overwrite and found.latest is not None
         self._damage = damage
         self._progress = progress
-        self._workspace = Workspace.of(found.path, recipe.fingerprint())
+        self._workspace = Workspace.of(found.path, recipe)
 
     def run(self, only: str | None, *, force: bool) -> BuildResult:
         """Builds, and if that fails leaves what a later attempt can go on from, or nothing at all."""
@@ -311,7 +311,7 @@ def select_shard(plan: SplitPlan, name: str) -> ShardTask:
 def _finish_again(found: OutputDirectory, recipe: Recipe, *, is_hashed: bool) -> BuildResult:
     """Does what a build that ended at its very end may have left undone."""
     assert found.manifest is not None
-    workspace = Workspace.of(found.path, recipe.fingerprint())
+    workspace = Workspace.of(found.path, recipe)
     is_marked = filesystem.read_bytes(workspace.path(SUCCESS)) is not None
     if not is_marked:
         filesystem.write_bytes(workspace.path(SUCCESS), b"", workspace.temporary_path(SUCCESS))

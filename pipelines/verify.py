@@ -113,7 +113,7 @@ def _make_plan(
     """Returns the plan of the recipe, or why it has none; neither for a recipe that earlier versions could plan."""
     if find_split_of_twins(manifest.recipe) is not None:
         return None, []
-    workspace = Workspace.of(directory, manifest.recipe.fingerprint())
+    workspace = Workspace.of(directory, manifest.recipe)
     try:
         counts = EquationCounts(PreparedSources(manifest.recipe))
         count_equations(counts, workspace, execution, progress=progress, begin=workspace.begin_attempt)

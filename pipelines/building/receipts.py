@@ -8,7 +8,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from eqstream.data.recipe import FORMAT_VERSION
 from eqstream.data.solutions.shard_steps import StepCounts
 from eqstream.data.splits.counting import CountingResult, CountingTask
 from eqstream.data.splits.plan import ShardTask
@@ -62,13 +61,13 @@ def write_receipt(workspace: Workspace, task: ShardTask, *, tools: dict[str, str
 
 def _key_of(workspace: Workspace, task: ShardTask) -> list:
     """Returns all that a shard's receipt is about but the tools."""
-    return [FORMAT_VERSION, workspace.fingerprint, task.to_dict()]
+    return [workspace.key, task.to_dict()]
 
 
 def read_counts(workspace: Workspace, batch: Sequence[CountingTask]) -> list[CountingResult] | None:
     """Returns the results of a batch of counting tasks, if they are there."""
     tasks = [task.to_dict() for task in batch]
-    results = _read_answer(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), [workspace.fingerprint, tasks])
+    results = _read_answer(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), [workspace.key, tasks])
     # Blocks of earlier versions were larger.
     if results is None or any("kept" not in result for result in results):
         return None
@@ -78,21 +77,21 @@ def read_counts(workspace: Workspace, batch: Sequence[CountingTask]) -> list[Cou
 def write_counts(workspace: Workspace, batch: Sequence[CountingTask], results: Sequence[CountingResult]) -> None:
     """Writes the results of a batch of counting tasks."""
     tasks = [task.to_dict() for task in batch]
-    contents = seal([[workspace.fingerprint, tasks], [result.to_dict() for result in results]])
+    contents = seal([[workspace.key, tasks], [result.to_dict() for result in results]])
     filesystem.write_bytes(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), contents)
 
 
 def read_step_counts(workspace: Workspace, task: ShardTask) -> StepCounts | None:
     """Returns how many steps a shard has, if that was counted."""
     tasks = [task.to_dict()]
-    counts = _read_answer(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), [workspace.fingerprint, tasks])
+    counts = _read_answer(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), [workspace.key, tasks])
     return None if counts is None else StepCounts(*counts)
 
 
 def write_step_counts(workspace: Workspace, task: ShardTask, counts: StepCounts) -> None:
     """Writes how many steps a shard has."""
     tasks = [task.to_dict()]
-    contents = seal([[workspace.fingerprint, tasks], counts])
+    contents = seal([[workspace.key, tasks], counts])
     filesystem.write_bytes(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), contents)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from eqstream.data.dataset.layout import JOURNAL, STAGING
 from eqstream.data.errors import UserError
+from eqstream.data.recipe import Recipe
 from eqstream.pipelines.runtime import filesystem
 
 GO_ON = "run the same command again to go on from what is finished"
@@ -35,13 +36,15 @@ class Workspace:
     """The staging directory of one attempt at one recipe; a few texts, cheap to ship to workers."""
 
     directory: str
-    fingerprint: str
+    # What is finished serves for the same equations in the same format version alone.
+    key: str
     attempt: str
 
     @classmethod
-    def of(cls, directory: str, fingerprint: str) -> "Workspace":
+    def of(cls, directory: str, recipe: Recipe) -> "Workspace":
         """Returns a workspace for a new attempt; writes nothing yet."""
-        return cls(directory=directory, fingerprint=fingerprint, attempt=uuid.uuid4().hex[:12])
+        key = f"{recipe.fingerprint()}-{recipe.format_version}"
+        return cls(directory=directory, key=key, attempt=uuid.uuid4().hex[:12])
 
     def path(self, relative_path: str) -> str:
         """Returns the path of a file of the dataset."""
@@ -53,7 +56,7 @@ class Workspace:
 
     def counts_name(self, batch: list[dict[str, Any]]) -> str:
         """Returns the file name of the results of a batch of counting tasks; no two recipes share one."""
-        text = json.dumps([self.fingerprint, batch], sort_keys=True)
+        text = json.dumps([self.key, batch], sort_keys=True)
         return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
     def counted_names(self) -> set[str]:

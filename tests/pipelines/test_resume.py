@@ -253,7 +253,7 @@ def test_build_may_be_killed_at_any_change_to_a_file(tmp_path, many_shards, work
 
 
 def test_attempt_begins_and_ends_while_a_worker_of_a_killed_one_still_writes(tmp_path, monkeypatch):
-    killed, second = (Workspace.of(str(tmp_path), "f" * 64) for _ in range(2))
+    killed, second = (Workspace.of(str(tmp_path), make_recipe()) for _ in range(2))
     killed.begin_attempt()
     remove_directory = os.rmdir
 
@@ -529,6 +529,15 @@ def test_recipe_that_turns_out_impossible_when_counting_goes_on_leaves_nothing(b
     assert read_disk("memtest://disk/out") == read_tree(built)
 
 
+def test_counts_of_another_format_version_are_not_taken(monkeypatch):
+    # They would be those of other rules of worked solutions.
+    recipe = make_recipe(steps=True)
+    counted = Workspace.of("out", recipe).counts_name([{"first": 0}])
+    assert Workspace.of("out", recipe).counts_name([{"first": 0}]) == counted
+    monkeypatch.setattr("eqstream.data.recipe.STEPS_FORMAT_VERSION", 4)
+    assert Workspace.of("out", recipe).counts_name([{"first": 0}]) != counted
+
+
 def test_overwriting_removes_our_files_and_no_others(copy, tmp_path):
     (copy / "notes.txt").write_text("mine")
     (copy / "data" / "notes.txt").write_text("mine too")
@@ -598,7 +607,7 @@ def test_files_left_half_written_are_removed(built, half_built):
 
 
 def test_attempt_ends_when_another_begins(tmp_path):
-    first, second = (Workspace.of(str(tmp_path), "f" * 64) for _ in range(2))
+    first, second = (Workspace.of(str(tmp_path), make_recipe()) for _ in range(2))
     first.begin_attempt()
     first.check_attempt()
     second.begin_attempt()
@@ -625,7 +634,7 @@ class Interruption(Progress):
 @pytest.mark.parametrize("stage", ["counting", pytest.param("writing", marks=pytest.mark.slow)])
 def test_build_that_another_one_took_over_touches_nothing_when_it_ends(built, tmp_path, stage):
     directory = tmp_path / "new" / "out"
-    other = Workspace.of(str(directory), make_recipe().fingerprint())
+    other = Workspace.of(str(directory), make_recipe())
     seen = {}
 
     def take_over() -> None:
@@ -648,7 +657,7 @@ def test_build_that_another_one_took_over_touches_nothing_when_it_ends(built, tm
 @pytest.mark.usefixtures("_count_with_beam")
 def test_build_that_was_taken_over_leaves_what_the_other_one_has_counted(tmp_path, monkeypatch):
     directory = tmp_path / "out"
-    other = Workspace.of(str(directory), make_recipe().fingerprint())
+    other = Workspace.of(str(directory), make_recipe())
 
     def plan_meanwhile(counts):
         other.begin_attempt()
@@ -664,7 +673,7 @@ def test_build_that_was_taken_over_leaves_what_the_other_one_has_counted(tmp_pat
 
 def test_build_whose_files_another_one_removed_says_so(built, tmp_path, monkeypatch):
     directory = tmp_path / "out"
-    other = Workspace.of(str(directory), make_recipe().fingerprint())
+    other = Workspace.of(str(directory), make_recipe())
     write = ShardWriter.write
 
     def write_meanwhile(self, task, sinks):
