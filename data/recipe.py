@@ -42,8 +42,8 @@ MODEL_SECTIONS = ("codec", "model", "training")
 # Raised by any change of enumeration order, permutation, record layout or hash. Version 2 differs from 1 in how shards
 # are cut and checked: the equations and their order are the same, and so are the bytes of TFRecord.
 FORMAT_VERSION = 2
-# Of datasets whose examples are steps; all others stay readable for eqstreams that know version 2. A change of the rules
-# of worked solutions raises it, too. Both count on from the higher one: the next version of either is 4.
+# Of datasets whose examples are steps; all others stay readable where version 2 is known. A change of the rules of
+# worked solutions raises it, too. Both count on from the higher one: the next version of either is 4.
 STEPS_FORMAT_VERSION = 3
 # Raised only where the equations of a recipe or their order change.
 _EQUATIONS_VERSION = 1
