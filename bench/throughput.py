@@ -29,8 +29,8 @@ def measure_throughput(spec: Spec) -> dict[str, Any]:
     from eqstream.data.recipe_files import load_recipe
     from eqstream.pipelines.build import build
     from eqstream.seq2seq.config.sections import ModelRecipe
+    from eqstream.seq2seq.models.optimizers import make_optimizer
     from eqstream.seq2seq.models.registry import make_model
-    from eqstream.seq2seq.optimizers import make_optimizer
     from eqstream.seq2seq.training.batches import with_targets
     from eqstream.seq2seq.training.training_source import make_source
 

@@ -74,8 +74,8 @@ def prepare(spec: dict[str, Any]) -> tuple[Any, Any]:
     from eqstream.data.loading.codec import Codec
     from eqstream.data.recipe_files import load_recipe
     from eqstream.seq2seq.config.sections import ModelRecipe
+    from eqstream.seq2seq.models.optimizers import make_optimizer
     from eqstream.seq2seq.models.registry import make_model
-    from eqstream.seq2seq.optimizers import make_optimizer
     from eqstream.seq2seq.training.batches import with_targets
     from eqstream.seq2seq.training.training_source import make_source
 

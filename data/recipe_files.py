@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from eqstream.data.configuration import apply_override, parse_yaml
-from eqstream.data.dataset.local_paths import describe_kind
 from eqstream.data.errors import UserError
+from eqstream.data.local_files import describe_kind
 from eqstream.data.recipe import MODEL_SECTIONS, Recipe
 
 

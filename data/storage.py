@@ -21,8 +21,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pyarrow as pa
 import pyarrow.fs
 
-from eqstream.data.dataset.local_paths import check_file
 from eqstream.data.errors import UserError
+from eqstream.data.local_files import check_file
 
 _SCHEMES = ("s3", "gs")
 _S3_OPTIONS = ("endpoint_override", "region", "scheme")

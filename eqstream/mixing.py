@@ -26,7 +26,7 @@ from eqstream.data.loading.source_examples import FreshExamples, ShardExamples
 from eqstream.data.loading.split_source import MEMORY_BUDGET
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
-from eqstream.data.streams.shared_equations import HeldOut
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.datasets import Dataset
 from eqstream.recipes import as_recipe
 from eqstream.seq2seq.config.mixture import MixtureSource

@@ -17,8 +17,9 @@ from eqstream.data.loading.fresh_source import FreshSource
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.steps_source import SolvedStream, StepsSource
 from eqstream.data.recipe import Recipe
+from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.splits.shared_equations import hold_out
 from eqstream.data.streams.equation_stream import EquationStream
-from eqstream.data.streams.shared_equations import HeldOut, hold_out
 from eqstream.equation import Equation, list_equations
 from eqstream.recipes import as_recipe
 from eqstream.tensorflow_startup import load_tensorflow

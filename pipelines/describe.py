@@ -18,8 +18,8 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.storage import is_remote
 from eqstream.pipelines.checks.files import load_manifest
 from eqstream.pipelines.checks.shard_records import read_sample
-from eqstream.pipelines.count_text import count_of
 from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.wording import count_of
 
 BAR_WIDTH = 40
 FORMAT_TO_TITLE = {"tfrecord": "TFRecord", "parquet": "Parquet"}

@@ -10,14 +10,14 @@ from eqstream.data.loading.epoch_order import ORDER_VERSION
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import Selection
+from eqstream.seq2seq.analysis.share_text import share_text
 from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.optimizers import make_optimizer
 from eqstream.seq2seq.models.registry import make_model
-from eqstream.seq2seq.optimizers import make_optimizer
 from eqstream.seq2seq.runs.compatibility import describe_other_order, describe_other_versions
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.split_roles import SplitRoles
 from eqstream.seq2seq.runs.starting_point import list_not_held_out
-from eqstream.seq2seq.share_text import share_text
 from eqstream.seq2seq.training.display import Display
 from eqstream.seq2seq.training.fit import fit
 from eqstream.seq2seq.training.state import TrainingProgress, build_metrics, restore_state, save_model, save_state

@@ -35,10 +35,10 @@ from eqstream.data.reference.written_digits import (
     find_written_digits,
     has_equal_operands,
 )
-from eqstream.data.solutions.shard_steps import add_step_counts
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import SplitPlan, plan_splits
+from eqstream.data.splits.shard_steps import add_step_counts
 from tests.one_shape import list_shapes
 
 

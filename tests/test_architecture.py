@@ -1,6 +1,7 @@
 """Which module may import which, read off the source and, for what is imported indirectly, off fresh interpreters."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -50,8 +51,9 @@ SOURCE_NAMES = [relative(path) for path in SOURCES]
 MODULE_NAMES = [relative(path) for path in MODULES]
 
 
-def imported_modules(name: str) -> Iterator[str]:
-    for node in ast.walk(TREES[name]):
+def list_imports(tree: ast.Module) -> Iterator[str]:
+    """What a file imports, wherever in it the import stands."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -59,11 +61,14 @@ def imported_modules(name: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+IMPORTS = {name: list(list_imports(tree)) for name, tree in TREES.items()}
+
+
 def imports_any(name: str, forbidden: set[str]) -> list[str]:
     """What the module imports of the forbidden packages and all below them."""
     return [
         f"{name} imports {module}"
-        for module in imported_modules(name)
+        for module in IMPORTS[name]
         if any(module == package or module.startswith(f"{package}.") for package in forbidden)
     ]
 
@@ -80,6 +85,49 @@ def test_data_does_not_reach_tensorflow_through_the_modules_that_make_tensors():
     tensor_modules = {f"eqstream.{name.removesuffix('.py').replace('/', '.')}" for name in TENSOR_MODULES}
     names = [name for name in MODULE_NAMES if name.startswith("data/") and name not in TENSOR_MODULES]
     assert [offender for name in names for offender in imports_any(name, tensor_modules)] == []
+
+
+def module_file(module: str) -> str | None:
+    """The file of one of our modules, such as `data/space/trees.py`; None for a package and for what is not ours."""
+    place = module.removeprefix("eqstream.").replace(".", "/")
+    return next((name for name in (f"{place}.py", f"eqstream/{place}.py") if name in TREES), None)
+
+
+def imported_files(name: str) -> set[str]:
+    """Which of our files a file imports."""
+    found = {module_file(module) for module in IMPORTS[name] if module.startswith("eqstream.")}
+    return {file for file in found if file is not None}
+
+
+FILES = {name: imported_files(name) for name in SOURCE_NAMES}
+
+
+def layers() -> dict[str, int]:
+    """Folder, or file, to its place in the table of `docs/architecture.md`, in which it builds on those before it."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", text.split("\n## Folders\n")[1].split("\n## ")[0], re.MULTILINE)
+    names = [name.removesuffix("/") for row in rows for name in re.findall("`([^`]+)`", row)]
+    assert len(set(names)) == len(names)
+    return {name: place for place, name in enumerate(names)}
+
+
+def test_every_folder_has_a_place_in_the_table_of_folders():
+    folders = {Path(name).parent.as_posix() for name in SOURCE_NAMES}
+    assert {name for name in layers() if not name.endswith(".py")} == folders
+
+
+def test_modules_import_from_their_own_folder_and_from_those_before_it():
+    place = layers()
+
+    def place_of(name: str) -> int:
+        return place[name if name in place else Path(name).parent.as_posix()]
+
+    upward = [f"{name} imports {other}" for name in FILES for other in FILES[name] if place_of(other) > place_of(name)]
+    assert upward == []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    list(graphlib.TopologicalSorter(FILES).static_order())
 
 
 def test_modules_have_names_that_say_something():
@@ -134,7 +182,7 @@ def test_setup_asks_for_every_library_that_is_imported():
     needed, models = _libraries(_setup_keyword("install_requires")), _libraries(_setup_constant("MODELS"))
     ours = {"eqstream", *sys.stdlib_module_names}
     for name in SOURCE_NAMES:
-        packages = {module.partition(".")[0] for module in imported_modules(name)}
+        packages = {module.partition(".")[0] for module in IMPORTS[name]}
         imported = {MODULE_TO_LIBRARY.get(package, package) for package in packages - ours - {""}}
         needs_models = name.startswith(("seq2seq/", "eqstream/")) or name in TENSOR_MODULES
         assert imported - needed - (models if needs_models else set()) == set(), name

@@ -1,29 +1,14 @@
-"""What may lie at the paths of a dataset on this machine: directories in it, and files or links to files.
+"""What may lie at the path of a dataset on this machine: a directory, or a link to one, with directories in it.
 
-Opening a named pipe or a device might never end, and what is written through a linked directory lies elsewhere. Every
-command looks before it opens or replaces anything, and says the same.
+What is written through a linked folder lies elsewhere, so every command looks before it opens or replaces anything.
 """
 
 import os
-import stat
 from pathlib import Path
 
 from eqstream.data.dataset.layout import FOLDERS
 from eqstream.data.errors import UserError
-
-
-class NotRegularFileError(UserError, OSError):
-    """A directory, named pipe, socket, device or broken link lies where a file is expected."""
-
-
-def check_file(path: str | Path) -> None:
-    """Raises an error unless a file, a link to one, or nothing at all lies at a path.
-
-    Raises:
-        NotRegularFileError: names the path, what lies there and the cure.
-    """
-    if os.path.lexists(path) and not os.path.isfile(path):
-        raise NotRegularFileError(f"{path} is {describe_kind(path)}, where a file is expected; move it away")
+from eqstream.data.local_files import describe_kind
 
 
 def check_directory(directory: str | Path) -> None:
@@ -52,15 +37,3 @@ def check_folders(directory: str | Path) -> None:
             )
         if os.path.exists(path) and not os.path.isdir(path):
             raise UserError(f"{path} is {describe_kind(path)}, where a directory is expected; move it away")
-
-
-def describe_kind(path: str | Path) -> str:
-    """Returns what lies at a path, such as `a directory` or `a named pipe`."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return "a broken symbolic link"
-    for is_kind, kind in ((stat.S_ISREG, "a file"), (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a named pipe")):
-        if is_kind(mode):
-            return kind
-    return "a device or socket"

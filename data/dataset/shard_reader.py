@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from eqstream.data.dataset.local_paths import NotRegularFileError, check_file
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import DamagedShardError, UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.parquet import read_parquet_shard
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.tfrecord_reader import read_tfrecord_shard
+from eqstream.data.local_files import NotRegularFileError, check_file
 from eqstream.data.storage import DataPath, data_path, explain, size_of
 
 _READERS = {"parquet": read_parquet_shard, "tfrecord": read_tfrecord_shard}

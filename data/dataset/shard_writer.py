@@ -21,12 +21,12 @@ from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
 from eqstream.data.formats.parquet import ParquetSink, encode_parquet
 from eqstream.data.formats.tfrecord_writer import TFRecordEncoder
 from eqstream.data.recipe import Recipe
-from eqstream.data.solutions.shard_steps import ShardSteps
 from eqstream.data.solutions.step_encoder import StepEncoder
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.shard_equations import ShardEquations
+from eqstream.data.splits.shard_steps import ShardSteps
 
 _GZIP_LEVEL = 6
 

@@ -15,7 +15,8 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.mixture_schedule import Knots
 from eqstream.data.recipe import Recipe, Where
-from eqstream.data.streams.shared_equations import HeldOut, hold_out
+from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.splits.shared_equations import hold_out
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,10 @@ from eqstream.data.loading.selected_source import SelectedSource, Selection, sel
 from eqstream.data.loading.split_source import open_split
 from eqstream.data.loading.steps_source import SolvedStream
 from eqstream.data.recipe import Where
+from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.splits.shared_equations import find_held_out_records
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.narrowed import intersect
-from eqstream.data.streams.shared_equations import HeldOut
 
 
 class FreshExamples:
@@ -109,7 +110,9 @@ class ShardExamples:
         self._order = EpochOrder(num_records=blocks.num_records, seed=seed)
         self._all = open_split(blocks, encoder, self._order, memory_budget=memory_budget)
         self._selections: dict[Where | None, Selection] = select_records(blocks, stages)
-        records = np.zeros(0, np.int64) if held_out is None else held_out.find_records(source.recipe, source.split)
+        records = np.zeros(0, np.int64)
+        if held_out is not None:
+            records = find_held_out_records(source.recipe, source.split, held_out)
         self.num_left_out = len(records)
         if len(records):
             self._selections[None] = Selection.of_all(blocks.num_records)

@@ -15,8 +15,8 @@ from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.solutions.solving import BlockSolver, join_steps
 from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.streams.equation_stream import EquationStream
-from eqstream.data.streams.shared_equations import HeldOut
 
 # Groups of examples that are computed together.
 _GROUPS_AT_ONCE = 64

@@ -4,8 +4,8 @@ import numpy as np
 
 from eqstream.data.solutions.lines import Lines
 from eqstream.data.space.class_hash import class_hash
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.shapes import OPERAND
-from eqstream.data.streams.shared_equations import HeldOut
 
 
 def find_held_out(lines: Lines, held_out: HeldOut) -> np.ndarray:

@@ -12,8 +12,8 @@ from eqstream.data.solutions.line_text import LineEncoder
 from eqstream.data.solutions.lines import Lines, check_solvable, join_lines, lines_of
 from eqstream.data.solutions.rewriting import rewrite
 from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
-from eqstream.data.streams.shared_equations import HeldOut
 
 # Lines that are written together: many cost less a line, until they leave the fast caches.
 _LINES_AT_ONCE = 1 << 14

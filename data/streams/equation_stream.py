@@ -29,6 +29,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.permutation import derive_seed
 from eqstream.data.recipe import Recipe, Where
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.apportionment import assign_slots
 from eqstream.data.splits.enumeration import BLOCK_SIZE
@@ -37,7 +38,6 @@ from eqstream.data.splits.strata import fill_sources
 from eqstream.data.streams.epochs import EnumeratedEpochs, Epochs, ListedEpochs, list_free_equations
 from eqstream.data.streams.held_out import SourceRanges, find_ranges
 from eqstream.data.streams.narrowed import narrow_ranges
-from eqstream.data.streams.shared_equations import HeldOut
 
 # Sources of fewer positions than this, all together, are listed once and kept.
 MOST_LISTED = 1 << 21

@@ -14,14 +14,15 @@ from eqstream.data.errors import UserError
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe, SplitRecipe, Where
 from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
+from eqstream.data.space.class_hash import class_hash
 from eqstream.data.space.conditions import Selection, selection_of
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
 from eqstream.data.splits.strata import list_sources
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
 from eqstream.data.streams.held_out import SourceRanges, SplitRanges, find_ranges
-from eqstream.data.streams.shared_equations import HeldOut
 
 # Eight bytes for each.
 _MOST_HELD_OUT = 1 << 26
@@ -103,7 +104,14 @@ def _join(tests: Iterable[_Test | None]) -> _Test | None:
 
 
 def _find_held_out(held_out: HeldOut | None, decimals: int) -> _Test | None:
-    return None if held_out is None else lambda classes: held_out.has_classes(classes, decimals)
+    """Returns what says of classes whether they are held out, bool (n,); None if none is."""
+    if held_out is None:
+        return None
+
+    def is_held_out(classes: TwinClasses) -> np.ndarray:
+        return held_out.contains(class_hash(classes.columns, classes.operands, decimals=decimals, salt=""))
+
+    return is_held_out
 
 
 def _find_taken(found: SplitRanges) -> _Test | None:

@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable, Iterator
 
 from eqstream.data.recipe import Recipe
-from eqstream.data.solutions.shard_steps import ShardSteps, add_step_counts
 from eqstream.data.splits.plan import ShardTask, SplitPlan
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.shard_steps import ShardSteps, add_step_counts
 from eqstream.pipelines.building.receipts import read_step_counts, write_step_counts
 from eqstream.pipelines.building.recipe_work import RecipeWork
 from eqstream.pipelines.building.staging import GO_ON, Workspace

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from eqstream.data.dataset import layout
 from eqstream.data.dataset.manifest import FileInfo, Manifest, sha256_of
-from eqstream.pipelines.building.finalize import render_checksums
+from eqstream.pipelines.metadata.checksums import render_checksums
 from eqstream.pipelines.metadata.render import list_metadata
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress

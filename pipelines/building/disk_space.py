@@ -7,9 +7,10 @@ from eqstream.data.dataset.layout import is_shard_path
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.pipelines.preview import Preview, format_bytes, preview
+from eqstream.pipelines.estimation.dataset_estimate import DatasetEstimate, estimate_dataset
 from eqstream.pipelines.runtime import filesystem
-from eqstream.pipelines.runtime.progress import Progress, format_seconds
+from eqstream.pipelines.runtime.progress import Progress
+from eqstream.pipelines.runtime.wording import format_bytes, format_seconds
 
 LONG_SECONDS = 3600.0
 # So many equations may take an hour where they are fractions with many brackets; fewer are not worth an estimate.
@@ -41,7 +42,7 @@ def check_disk_space(
     fits = num_free is None or most_equations * _most_bytes_per_equation(recipe) < num_free
     if fits and most_equations < MANY_EQUATIONS:
         return
-    expected = preview(recipe)
+    expected = estimate_dataset(recipe)
     num_equations = sum(split.num_equations for split in expected.splits)
     share = min(1.0, most_equations / max(num_equations, 1)) if only_one_shard else 1.0
     num_bytes = round(sum(expected.format_to_bytes.values()) * share)
@@ -88,7 +89,7 @@ def _most_bytes_per_equation(recipe: Recipe) -> int:
     return len(recipe.storage.formats) * (RECORD_BYTES + 3 * text_length + recipe.space.places)
 
 
-def _describe_change(recipe: Recipe, expected: Preview) -> str:
+def _describe_change(recipe: Recipe, expected: DatasetEstimate) -> str:
     """Returns what to change in the recipe: the largest split."""
     largest = max(expected.splits, key=lambda split: split.num_equations)
     has_count = any(split.count is not None for split in recipe.splits if split.name == largest.name)

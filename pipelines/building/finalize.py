@@ -16,6 +16,7 @@ from eqstream.data.splits.plan import ShardTask, SplitPlan
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.receipts import read_receipt, read_receipt_tools
 from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.metadata.checksums import render_checksums
 from eqstream.pipelines.metadata.render import render_metadata
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.runner import RunError
@@ -105,12 +106,3 @@ def _refuse_other_tools(ours: Mapping[str, str], theirs: Mapping[str, str] | Non
         f"shard {shard} was written by a worker with {differences}, and its bytes may depend on that; install the same "
         "versions on this machine and on all workers, and run the same command again"
     )
-
-
-def render_checksums(path_to_sha256: Mapping[str, str]) -> bytes:
-    """Returns the contents of a file that `sha256sum --check` reads, sorted by path.
-
-    >>> render_checksums({"b": "00", "a": "ff"}).splitlines()
-    [b'ff  a', b'00  b']
-    """
-    return "".join(f"{path_to_sha256[path]}  {path}\n" for path in sorted(path_to_sha256)).encode()

@@ -9,9 +9,9 @@ from eqstream.data.errors import DamagedManifestError, UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.building.journal import DamagedJournalError, Journal
 from eqstream.pipelines.building.recipe_differences import list_differences
-from eqstream.pipelines.count_text import name_first
 from eqstream.pipelines.metadata.render import list_metadata
 from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.wording import name_first
 
 MAX_DIFFERENCES = 5
 # A directory that is not ours may hold a million files; a few will do to say so.

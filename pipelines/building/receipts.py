@@ -8,9 +8,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from eqstream.data.solutions.shard_steps import StepCounts
 from eqstream.data.splits.counting import CountingResult, CountingTask
 from eqstream.data.splits.plan import ShardTask
+from eqstream.data.splits.shard_steps import StepCounts
 from eqstream.pipelines.building.staging import Workspace
 from eqstream.pipelines.runtime import filesystem
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eqstream.data.recipe import FORMAT_VERSION
-from eqstream.pipelines.count_text import count_of, name_first
 from eqstream.pipelines.estimation.shares import Shares
+from eqstream.pipelines.runtime.wording import count_of, name_first
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from eqstream.data.dataset import layout
 from eqstream.data.dataset.manifest import FileInfo, Manifest, parse_manifest
 from eqstream.data.errors import UserError
-from eqstream.pipelines.building.finalize import render_checksums
 from eqstream.pipelines.checks.findings import Finding
 from eqstream.pipelines.checks.metadata import check_metadata, explain_other_author
+from eqstream.pipelines.metadata.checksums import render_checksums
 from eqstream.pipelines.metadata.render import list_metadata
 from eqstream.pipelines.runtime import filesystem
 

@@ -11,7 +11,7 @@ from eqstream.pipelines.checks.files import FilesChecked
 from eqstream.pipelines.checks.findings import Finding, Findings
 from eqstream.pipelines.checks.metadata import explain_other_author
 from eqstream.pipelines.checks.shard import ShardReport
-from eqstream.pipelines.count_text import count_of, name_first
+from eqstream.pipelines.runtime.wording import count_of, name_first
 
 COMMUTED_TO_PROOF = {
     "together": "no equation stands twice, and no commuted twins stand in two splits",

@@ -8,8 +8,6 @@ import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from eqstream.data.recipe import SplitRecipe
 from eqstream.data.recipe_values import exact
 from eqstream.data.space.conditions import selection_of
@@ -18,7 +16,7 @@ from eqstream.data.splits.counting_policy import count_here, next_tasks
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, divide_sources
-from eqstream.data.splits.segments import Part, Segment
+from eqstream.data.splits.segments import Segment
 from eqstream.data.splits.strata import divide_quotas, fill_sources
 from eqstream.pipelines.estimation.work import count_sampled, work_per_position
 
@@ -171,20 +169,3 @@ class SizeEstimator:
         enumeration = self._counts.by_source[source].enumeration
         num_positions = count_sampled(self._counts.sources.space, enumeration)
         return enumeration.count(0, num_positions), num_positions
-
-
-def count_classes(counts: EquationCounts, parts: Sequence[Part]) -> int:
-    """Returns how many classes of twins have an equation in a split, by counting all blocks that it reaches over."""
-    num_classes = 0
-    for part in parts:
-        own, end = counts.by_source[part.source], part.first + part.count
-        position, before = own.locate(part.first)
-        while kept := own.enumeration.block(position):
-            position += kept.num_positions
-            starts = before + kept.starts
-            before += kept.num_equations
-            ends = np.append(starts[1:], before)
-            num_classes += int(((ends > part.first) & (starts < end)).sum())
-            if before >= end:
-                break
-    return num_classes

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from eqstream.data.dataset.shard_writer import ShardWriter
-from eqstream.data.solutions.shard_steps import ShardSteps
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.plan import ShardTask
-from eqstream.pipelines.count_text import count_of
+from eqstream.data.splits.shard_steps import ShardSteps
+from eqstream.pipelines.runtime.wording import count_of
 
 # Of all splits whose steps are counted: solving so many takes less than a second.
 MOST_COUNTED = 50_000

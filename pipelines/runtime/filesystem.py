@@ -19,6 +19,7 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 
 from eqstream.data.dataset import local_paths
 from eqstream.data.errors import UserError
+from eqstream.data.local_files import check_file
 
 READ_SIZE_BYTES = 1 << 20
 # A disk writes the files of several requests in one go.
@@ -71,7 +72,7 @@ def check_files(paths: Iterable[str]) -> None:
         NotRegularFileError: names the path, what lies there and the cure.
     """
     for path in filter(is_local, paths):
-        local_paths.check_file(path)
+        check_file(path)
 
 
 def join(directory: str, relative_path: str) -> str:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from eqstream.pipelines.runtime.wording import format_seconds
+
 SECONDS_BETWEEN_LINES = 10.0
 _WIDE = 100  # columns of a terminal that has room for shards, too
 
@@ -129,15 +131,3 @@ class Lines(Progress):
 def progress_on(stream: TextIO = sys.stderr) -> Progress:
     """Returns a bar where the stream is a terminal, lines elsewhere."""
     return Bar(stream) if stream.isatty() else Lines(lambda line: print(line, file=stream, flush=True))
-
-
-def format_seconds(seconds: float) -> str:
-    """Returns a length of time for people.
-
-    >>> format_seconds(0.24), format_seconds(75), format_seconds(7300)
-    ('0.2 s', '1:15 min', '2:01 h')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02} h"

@@ -10,8 +10,8 @@ from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.whole_equations import read_equations
 from eqstream.seq2seq.analysis.edge_cases import EdgeCase, list_edge_cases, list_twins, swap_sides
 from eqstream.seq2seq.analysis.examples import find_questions, is_from_stream
-from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, Seen
-from eqstream.seq2seq.metrics import exact_matches
+from eqstream.seq2seq.analysis.report_contents import CommutingCount, EdgeCaseResult, Seen
+from eqstream.seq2seq.models.metrics import exact_matches
 from eqstream.seq2seq.models.solving_decoder import Decoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 

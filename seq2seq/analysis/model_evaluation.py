@@ -12,17 +12,12 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.seq2seq.analysis.breakdown import TableTally
 from eqstream.seq2seq.analysis.edge_suite import count_commuting, evaluate_edge_cases
 from eqstream.seq2seq.analysis.examples import Examples
-from eqstream.seq2seq.analysis.report import (
-    BY_DECODING,
-    BY_ROUNDING,
-    CommutingCount,
-    EvaluationReport,
-    wilson_interval,
-)
+from eqstream.seq2seq.analysis.report import EvaluationReport
+from eqstream.seq2seq.analysis.report_contents import BY_DECODING, BY_ROUNDING, CommutingCount, wilson_interval
 from eqstream.seq2seq.analysis.wrong_answers import MistakeTally, WrongAnswer
-from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models import solving_decoder
 from eqstream.seq2seq.models.decoding import estimate_answers
+from eqstream.seq2seq.models.metrics import exact_matches
 from eqstream.seq2seq.models.solving_decoder import Decoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 

@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Sequence
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount
-from eqstream.seq2seq.analysis.report import BY_ROUNDING, EvaluationReport
-from eqstream.seq2seq.share_text import share_text
+from eqstream.seq2seq.analysis.report_contents import BY_ROUNDING, ReportContents
+from eqstream.seq2seq.analysis.share_text import share_text
 
 _WIDTH = 24
 _MAX_EDGE_CASES = 10
 
 
-def render_report(report: EvaluationReport) -> str:
+def render_report(report: ReportContents) -> str:
     """Returns a report as aligned lines: the whole first, then the tables, the edges and the worst answers."""
     return _render(report, len(report.edge_cases))
 
 
-def render_brief_report(report: EvaluationReport) -> str:
+def render_brief_report(report: ReportContents) -> str:
     """Returns a report for a terminal: few of the wrong edge cases, and in the end the headline and the files again."""
     lines = [_render(report, _MAX_EDGE_CASES), "", _headline(report)]
     if report.files:
@@ -24,7 +24,7 @@ def render_brief_report(report: EvaluationReport) -> str:
     return "\n".join(lines)
 
 
-def render_splits(reports: Sequence[EvaluationReport]) -> str:
+def render_splits(reports: Sequence[ReportContents]) -> str:
     """Returns the reports on several splits as one table, and where each is saved."""
     rows = [
         GroupCount(value=report.name, num_examples=report.num_examples, num_right=report.num_right)
@@ -38,7 +38,7 @@ def render_splits(reports: Sequence[EvaluationReport]) -> str:
     return "\n".join(lines)
 
 
-def _render(report: EvaluationReport, max_edge_cases: int) -> str:
+def _render(report: ReportContents, max_edge_cases: int) -> str:
     parts = [_head(report), *(_table(f"by {name}", groups) for name, groups in report.tables.items())]
     if report.num_wrong:
         parts += [_places(report.places), _errors(report), _wrong_characters(report)]
@@ -46,14 +46,14 @@ def _render(report: EvaluationReport, max_edge_cases: int) -> str:
     return "\n\n".join("\n".join(lines) for lines in map(list, parts) if lines)
 
 
-def _headline(report: EvaluationReport) -> str:
+def _headline(report: ReportContents) -> str:
     return (
         f"exact match {share_text(report.exact_match)}: {report.num_right:,} of {report.num_examples:,} right, "
         f"{report.num_wrong:,} wrong"
     )
 
 
-def _head(report: EvaluationReport) -> Iterator[str]:
+def _head(report: ReportContents) -> Iterator[str]:
     is_regression = report.decoded_by == BY_ROUNDING
     yield _headline(report)
     if is_regression:
@@ -73,7 +73,7 @@ def _head(report: EvaluationReport) -> Iterator[str]:
         )
 
 
-def _rmse(report: EvaluationReport) -> Iterator[str]:
+def _rmse(report: ReportContents) -> Iterator[str]:
     if report.rmse is not None:
         unreadable = f", leaving out {report.num_unreadable:,} that are no number" if report.num_unreadable else ""
         unrounded = "" if report.rmse_unrounded is None else f", {report.rmse_unrounded:.6g} before rounding"
@@ -109,7 +109,7 @@ def _places(places: Sequence[GroupCount]) -> list[str]:
     return [*_table("by place *", places, noun="answers", share="right"), *([note] if len(places) > 1 else [])]
 
 
-def _errors(report: EvaluationReport) -> Iterator[str]:
+def _errors(report: ReportContents) -> Iterator[str]:
     width = _width(*(error.value for error in report.errors), "")
     yield f"{'error *':<{width}}{'answers':>12}{'off by one':>12}"
     for error in report.errors:
@@ -119,7 +119,7 @@ def _errors(report: EvaluationReport) -> Iterator[str]:
     yield "* answer minus what is right; off by one: exactly 1, 10, 100, … too much or too little"
 
 
-def _wrong_characters(report: EvaluationReport) -> list[str]:
+def _wrong_characters(report: ReportContents) -> list[str]:
     counts, title = report.wrong_characters, "wrong characters"
     if len(counts) == 1:
         ((number, count),) = counts.items()
@@ -128,7 +128,7 @@ def _wrong_characters(report: EvaluationReport) -> list[str]:
     return [f"{title:<{_WIDTH}}{'answers':>12}", *rows]
 
 
-def _edges(report: EvaluationReport, max_cases: int) -> Iterator[str]:
+def _edges(report: ReportContents, max_cases: int) -> Iterator[str]:
     if not report.edge_cases:
         return
     is_known = any(case.seen != "unknown" for case in report.edge_cases)
@@ -147,7 +147,7 @@ def _edges(report: EvaluationReport, max_cases: int) -> Iterator[str]:
         yield f"  … {len(wrong) - max_cases:,} more{place}"
 
 
-def _worst(report: EvaluationReport) -> Iterator[str]:
+def _worst(report: ReportContents) -> Iterator[str]:
     if report.worst:
         yield "the worst answers"
     for wrong in report.worst:

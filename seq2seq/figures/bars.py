@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount
-from eqstream.seq2seq.analysis.report import wilson_interval
+from eqstream.seq2seq.analysis.report_contents import wilson_interval
+from eqstream.seq2seq.analysis.share_text import share_text
 from eqstream.seq2seq.figures.style import GRID, RIGHT
-from eqstream.seq2seq.share_text import share_text
 
 _MAX_COLUMNS = 3
 _MAX_GROUPS = 20

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount
+from eqstream.seq2seq.analysis.share_text import share_text
 from eqstream.seq2seq.analysis.wrong_answers import ErrorCount
 from eqstream.seq2seq.figures.style import GRID, KEPT, LINES, OFF_BY_ONE, PALE, WRONG, bounded
-from eqstream.seq2seq.share_text import share_text
 
 _MAX_MARKED_EPOCHS = 40
 _MAX_LABELLED_BARS = 14

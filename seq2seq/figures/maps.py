@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator
 
 from eqstream.data.recipe_values import OPERATORS
+from eqstream.seq2seq.analysis.share_text import share_text
 from eqstream.seq2seq.figures.style import AMOUNTS, EMPTY, PALE, RIGHT, SHARES, SIGNED, WRONG, bounded
-from eqstream.seq2seq.share_text import share_text
 
 _MAX_LABELLED_LENGTHS = 12
 _MAX_LABELLED_SHARES = 200

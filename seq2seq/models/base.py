@@ -11,7 +11,7 @@ from keras import ops
 from eqstream.data.configuration import from_mapping, to_mapping
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.token_alphabet import START
-from eqstream.seq2seq.metrics import CharacterAccuracy, TokenAccuracy, token_loss, token_weights
+from eqstream.seq2seq.models.metrics import CharacterAccuracy, TokenAccuracy, token_loss, token_weights
 
 _BATCH_SIZE = 1024
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import eqstream.seq2seq.optimizers  # noqa: F401  (registers the schedule that a saved optimizer names)
+import eqstream.seq2seq.models.optimizers  # noqa: F401  (registers the schedule that a saved optimizer names)
 from eqstream.data.configuration import to_mapping
 from eqstream.data.loading.codec import Codec
 from eqstream.seq2seq.config.architectures import ArchitectureRecipe

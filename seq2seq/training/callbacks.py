@@ -13,9 +13,9 @@ from typing import Any
 import keras
 
 from eqstream.data.errors import TrainingInterruptedError, UserError
+from eqstream.seq2seq.analysis.share_text import share_text
 from eqstream.seq2seq.config.sections import EarlyStoppingRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.run_directory import RunDirectory, format_csv, write_atomically
-from eqstream.seq2seq.share_text import share_text
 from eqstream.seq2seq.training.display import Display
 from eqstream.seq2seq.training.state import TrainingProgress, save_model, save_state
 from eqstream.seq2seq.training.validation import ValidationSample

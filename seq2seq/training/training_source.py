@@ -19,7 +19,7 @@ from eqstream.data.loading.source_examples import FreshExamples, ShardExamples
 from eqstream.data.loading.split_source import MEMORY_BUDGET
 from eqstream.data.loading.steps_source import SolvedStream, StepsSource
 from eqstream.data.permutation import derive_seed
-from eqstream.data.streams.shared_equations import HeldOut
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.seq2seq.config.curriculum import StageRecipe
 from eqstream.seq2seq.config.example_weights import (
     WEIGHT_GROUP,

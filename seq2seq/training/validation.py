@@ -18,9 +18,9 @@ from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, solution
 from eqstream.data.streams.spare import spare_equations
 from eqstream.seq2seq.config.sections import TrainingRecipe
-from eqstream.seq2seq.metrics import exact_matches
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.decoding import BATCH_SIZE
+from eqstream.seq2seq.models.metrics import exact_matches
 from eqstream.seq2seq.models.solving_decoder import Decoder, make_decoder
 
 

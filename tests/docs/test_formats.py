@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount
-from eqstream.seq2seq.analysis.report import CommutingCount, EdgeCaseResult, EvaluationReport
+from eqstream.seq2seq.analysis.report import EvaluationReport
+from eqstream.seq2seq.analysis.report_contents import CommutingCount, EdgeCaseResult
 from eqstream.seq2seq.analysis.wrong_answers import ErrorCount, WrongAnswer
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats.md"

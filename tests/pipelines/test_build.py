@@ -19,7 +19,7 @@ from eqstream.data.splits.counting import CountingTask
 from eqstream.pipelines.build import build
 from eqstream.pipelines.building import write_shards
 from eqstream.pipelines.building.count_equations import BLOCKS_PER_BATCH, make_batches
-from eqstream.pipelines.building.finalize import render_checksums
+from eqstream.pipelines.metadata.checksums import render_checksums
 from eqstream.pipelines.runtime.filesystem import describe_error
 from eqstream.pipelines.runtime.progress import SECONDS_BETWEEN_LINES, Lines
 from tests.memory_filesystem import DISK

@@ -29,14 +29,14 @@ from eqstream.data.reference.membership import read_question
 from eqstream.pipelines.build import build
 from eqstream.seq2seq import evaluate as evaluate_module
 from eqstream.seq2seq.analysis.examples import Examples
-from eqstream.seq2seq.analysis.report import wilson_interval
+from eqstream.seq2seq.analysis.report_contents import wilson_interval
 from eqstream.seq2seq.analysis.report_text import render_brief_report, render_report
+from eqstream.seq2seq.analysis.share_text import share_text
 from eqstream.seq2seq.evaluate import evaluate, evaluate_all
 from eqstream.seq2seq.plot import plot
 from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.runs.compatibility import check_fits
 from eqstream.seq2seq.runs.trained_model import load_trained_model
-from eqstream.seq2seq.share_text import share_text
 from eqstream.seq2seq.train import train
 from tests.loaded_models import load_models_once
 from tests.recipes import fake_manifest

@@ -19,7 +19,7 @@ from eqstream.pipelines.build import build
 from eqstream.seq2seq import plot
 from eqstream.seq2seq.analysis.breakdown import GroupCount
 from eqstream.seq2seq.analysis.model_evaluation import AnsweredBlock
-from eqstream.seq2seq.analysis.report import wilson_interval
+from eqstream.seq2seq.analysis.report_contents import wilson_interval
 from eqstream.seq2seq.analysis.wrong_answers import ErrorCount
 from eqstream.seq2seq.figures import learning_curves, maps, style
 from eqstream.seq2seq.figures.bars import draw_breakdown

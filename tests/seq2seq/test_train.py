@@ -21,7 +21,7 @@ from eqstream.datasets import Dataset
 from eqstream.pipelines.build import build
 from eqstream.seq2seq import train as train_module
 from eqstream.seq2seq.config.sections import OptimizerRecipe, TrainingRecipe
-from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
+from eqstream.seq2seq.models.optimizers import WarmupSchedule, make_optimizer
 from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.runs.compatibility import describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory

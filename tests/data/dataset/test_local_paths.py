@@ -1,6 +1,5 @@
 """What is no file is never opened, waited for or replaced, and every command says the same of it."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -9,35 +8,12 @@ import pytest
 
 import eqstream
 from eqstream.data.dataset.block_reader import BlockReader
-from eqstream.data.dataset.local_paths import NotRegularFileError, check_file, check_folders
+from eqstream.data.dataset.local_paths import check_folders
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
+from tests.no_files import KINDS, make_broken_link, make_pipe
 
 SHARD = "test-00000-of-00001"
-
-
-def make_pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def make_directory(path: Path) -> None:
-    path.mkdir()
-
-
-def make_broken_link(path: Path) -> None:
-    path.symlink_to("nowhere")
-
-
-def make_endless_link(path: Path) -> None:
-    path.symlink_to(path.name)
-
-
-KINDS = {
-    make_pipe: "a named pipe",
-    make_directory: "a directory",
-    make_broken_link: "a broken symbolic link",
-    make_endless_link: "a broken symbolic link",
-}
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +26,6 @@ def built(tmp_path_factory) -> Path:
 @pytest.fixture
 def copy(built, tmp_path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "copy"))
-
-
-@pytest.mark.parametrize(("make", "kind"), KINDS.items())
-def test_what_is_no_file_is_refused_and_what_is_one_or_missing_is_not(tmp_path, make, kind):
-    path = tmp_path / "path"
-    check_file(path)
-    make(path)
-    with pytest.raises(NotRegularFileError, match=f"^{path} is {kind}, where a file is expected; move it away$"):
-        check_file(path)
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to("file")
-    check_file(tmp_path / "link")
 
 
 @pytest.mark.parametrize("make", [make_pipe, Path.touch])

@@ -11,8 +11,9 @@ from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.steps_source import SolvedStream, StepsSource
 from eqstream.data.reference.parsing import parse, render
 from eqstream.data.reference.solution import next_line
+from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.splits.shared_equations import hold_out
 from eqstream.data.streams.equation_stream import EquationStream
-from eqstream.data.streams.shared_equations import HeldOut, hold_out
 from tests.brute_force import by_question, examine_space, make_recipe, pick
 
 SPACE = {"operands": {"min": 0, "max": 8}, "operators": "+-*/", "terms": {"min": 2, "max": 3}, "brackets": True}

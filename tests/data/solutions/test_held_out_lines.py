@@ -5,8 +5,9 @@ import pytest
 from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import Number, parse, render
 from eqstream.data.solutions.solving import BlockSolver
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.prepared_space import prepare_space
-from eqstream.data.streams.shared_equations import HeldOut, hold_out
+from eqstream.data.splits.shared_equations import hold_out
 from tests.brute_force import make_recipe
 from tests.data.solutions.solving import block_of, questions_of, solutions_of
 

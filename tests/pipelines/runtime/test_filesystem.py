@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from eqstream.data.dataset.local_paths import NotRegularFileError
+from eqstream.data.local_files import NotRegularFileError
 from eqstream.pipelines.runtime import filesystem
 
 

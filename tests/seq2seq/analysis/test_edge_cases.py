@@ -14,7 +14,8 @@ from eqstream.data.reference.evaluation import count_carries, evaluate
 from eqstream.data.reference.parsing import parse, parse_strict
 from eqstream.seq2seq.analysis.breakdown import GroupCount, TableTally, find_pairs
 from eqstream.seq2seq.analysis.edge_cases import list_edge_cases, list_twins, swap_sides
-from eqstream.seq2seq.analysis.report import BY_DECODING, BY_ROUNDING, CommutingCount, EdgeCaseResult, EvaluationReport
+from eqstream.seq2seq.analysis.report import EvaluationReport
+from eqstream.seq2seq.analysis.report_contents import BY_DECODING, BY_ROUNDING, CommutingCount, EdgeCaseResult
 from eqstream.seq2seq.analysis.report_text import render_brief_report, render_report, render_splits
 from eqstream.seq2seq.analysis.wrong_answers import ErrorCount, MistakeTally, WrongAnswer
 

@@ -15,7 +15,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.example_weights import WeightsRecipe, count_kinds, weigh_kinds
 from eqstream.seq2seq.config.sections import ModelRecipe
-from eqstream.seq2seq.metrics import token_weights
+from eqstream.seq2seq.models.metrics import token_weights
 from eqstream.seq2seq.training.batches import with_targets
 from eqstream.seq2seq.training.training_source import make_source
 from tests.recipes import ADDITION

@@ -11,8 +11,8 @@ from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD
 from eqstream.seq2seq.config.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
 from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, REACH, DigitPlaces
-from eqstream.seq2seq.metrics import TokenAccuracy, exact_matches, token_loss, token_weights
 from eqstream.seq2seq.models.decoding import GreedyDecoder
+from eqstream.seq2seq.models.metrics import TokenAccuracy, exact_matches, token_loss, token_weights
 from eqstream.seq2seq.models.registry import MODELS, make_model
 from eqstream.seq2seq.models.regression import RegressionModel
 from tests.covering import slow_but

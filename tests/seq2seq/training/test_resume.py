@@ -20,7 +20,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq import train as train_module
 from eqstream.seq2seq.config.sections import OptimizerRecipe
-from eqstream.seq2seq.optimizers import WarmupSchedule, make_optimizer
+from eqstream.seq2seq.models.optimizers import WarmupSchedule, make_optimizer
 from eqstream.seq2seq.runs import run_directory
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.trained_model import load_trained_model

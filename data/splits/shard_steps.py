@@ -16,10 +16,11 @@ from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.recipe import Recipe
 from eqstream.data.solutions.solving import BlockSolver, Steps
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.splits.plan import ShardTask, SplitPlan
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.shard_equations import ShardEquations
-from eqstream.data.streams.shared_equations import HeldOut, hold_out
+from eqstream.data.splits.shared_equations import hold_out
 
 # The order of records depends on it.
 EQUATIONS_AT_ONCE = 1 << 13

@@ -14,9 +14,9 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import Number, parse
 from eqstream.data.reference.solution import line_text, solution
-from eqstream.data.solutions import shard_steps
-from eqstream.data.solutions.shard_steps import add_step_counts
+from eqstream.data.splits import shard_steps
 from eqstream.data.splits.plan import ShardTask
+from eqstream.data.splits.shard_steps import add_step_counts
 from tests.brute_force import by_question, examine_space, make_plan, make_recipe, pick, write
 from tests.covering import cover_values
 

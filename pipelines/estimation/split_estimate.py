@@ -1,0 +1,86 @@
+"""What a build would give for each split: as planned where that takes little counting, else estimated."""
+
+import functools
+from dataclasses import dataclass
+
+from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.splits.equation_counts import EquationCounts
+from eqstream.data.splits.plan import PlannedSplit, plan_shards
+from eqstream.pipelines.estimation.classes import count_if_small
+from eqstream.pipelines.estimation.samples import NUM_SHOWN, Sample, draw_equations, encode_samples, show_equations
+from eqstream.pipelines.estimation.shares import ShareEstimator, Shares
+from eqstream.pipelines.estimation.sizes import SizeEstimator, thin_out
+from eqstream.pipelines.estimation.steps import StepEstimate, StepEstimator
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitEstimate:
+    """One split.
+
+    Attributes:
+        name: of the split.
+        num_equations: how many it would have.
+        is_exact: whether that is exact.
+        shares: of its equations by number of terms and by operators.
+        num_classes: number of classes of commuted twins; None where every class has at most two equations, or where too
+            much would have to be counted for it.
+        samples: some `question = answer` of it, the first ones where that is known.
+        steps: how many steps it would have; None where examples are equations.
+    """
+
+    name: str
+    num_equations: int
+    is_exact: bool
+    shares: Shares
+    num_classes: int | None
+    samples: tuple[str, ...]
+    steps: StepEstimate | None = None
+
+
+def describe_planned(
+    counts: EquationCounts, planned: tuple[PlannedSplit, ...], writer: ShardWriter
+) -> tuple[tuple[SplitEstimate, ...], list[Sample]]:
+    """Returns the splits of a plan, and a sample of each, from their first shards."""
+    splits, draws, shares = [], [], ShareEstimator(counts.sources)
+    sizes = [split.num_equations for split in planned]
+    steps = StepEstimator(writer, sizes)
+    for split in planned:
+        task = next(plan_shards(counts, split))
+        draw = functools.partial(draw_equations, counts, thin_out(task.segments))
+        draws.append(draw)
+        splits.append(
+            SplitEstimate(
+                name=split.name,
+                num_equations=split.num_equations,
+                is_exact=True,
+                shares=shares.estimate({part.source: part.count for part in split.parts}),
+                num_classes=count_if_small(counts, split),
+                samples=show_equations(writer, [writer.equations.first(task, NUM_SHOWN)]),
+                steps=steps.count(split.name, split.num_equations, tasks=plan_shards(counts, split), draw=draw),
+            )
+        )
+    return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes)
+
+
+def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitEstimate, ...], list[Sample]]:
+    """Returns the splits and a sample of each, estimated from the beginnings of their sources."""
+    estimator, shares = SizeEstimator(counts), ShareEstimator(counts.sources)
+    sizes, splits, draws = estimator.sizes(), [], []
+    steps = StepEstimator(writer, list(sizes.values()))
+    for split in counts.sources.recipe.splits:
+        quotas = estimator.quotas(split)
+        draw = functools.partial(draw_equations, counts, estimator.segments(split, quotas))
+        draws.append(draw)
+        splits.append(
+            SplitEstimate(
+                name=split.name,
+                num_equations=sizes[split.name],
+                is_exact=split.count is not None,
+                shares=shares.estimate(quotas, is_exact=estimator.knows_quotas(split)),
+                num_classes=None,
+                samples=show_equations(writer, draw()),
+                steps=steps.count(split.name, sizes[split.name], tasks=(), draw=draw),
+            )
+        )
+    samples = encode_samples(counts.sources.recipe, writer, draws, sizes=[split.num_equations for split in splits])
+    return tuple(splits), samples
