@@ -12,19 +12,11 @@ from typing import Any, NamedTuple
 
 from eqstream.data.configuration import to_mapping
 from eqstream.data.loading.codec import CodecOptions
-from eqstream.data.recipe import (
-    MODEL_SECTIONS,
-    Operands,
-    Recipe,
-    SpaceRecipe,
-    SplitRecipe,
-    StepsRecipe,
-    StorageRecipe,
-    Terms,
-    Where,
-)
+from eqstream.data.recipe import MODEL_SECTIONS, Recipe, StepsRecipe, StorageRecipe
 from eqstream.data.recipe_values import Range
 from eqstream.data.sampling import Balance
+from eqstream.data.space_recipe import Operands, SpaceRecipe, Terms
+from eqstream.data.split_recipe import SplitRecipe, Where
 from eqstream.seq2seq.config.architectures import ARCHITECTURES, DEFAULT_KIND
 from eqstream.seq2seq.config.curriculum import StageRecipe
 from eqstream.seq2seq.config.example_weights import WeightsRecipe

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from eqstream.data.errors import UserError, shorten
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.reference.membership import KnownQuestion
+from eqstream.data.space_recipe import SpaceRecipe
 
 if TYPE_CHECKING:
     from eqstream.seq2seq.predict import Predictor, ShippedPredictor

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.token_alphabet import PAD
-from eqstream.data.recipe import Operands
+from eqstream.data.space_recipe import Operands
 from eqstream.seq2seq.analysis.breakdown import OperandPairs, find_pairs
 from eqstream.seq2seq.analysis.examples import choose_examples
 from eqstream.seq2seq.analysis.model_evaluation import AnsweredBlock, evaluate_examples, make_decoder

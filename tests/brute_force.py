@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
 from eqstream.data.reference.evaluation import (
     InexactDivisionError,
     answer_text,
@@ -36,6 +36,7 @@ from eqstream.data.reference.written_digits import (
     has_equal_operands,
 )
 from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import SplitPlan, plan_splits
 from eqstream.data.splits.shard_steps import add_step_counts

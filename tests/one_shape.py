@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.space.shapes import OPERAND, ShapeColumns, Shapes
 from eqstream.data.space.trees import Steps
+from eqstream.data.space_recipe import SpaceRecipe
 
 Tree = Any  # int | tuple[str, Tree, Tree]
 

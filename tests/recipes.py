@@ -11,8 +11,9 @@ from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceF
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.loading.codec import Codec, CodecOptions
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_files import load_recipe
+from eqstream.data.space_recipe import SpaceRecipe
 
 # What models are trained on that need only be small: 169 sums, of which 100 to train on.
 SUMS = {

@@ -21,8 +21,9 @@ from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec_sizes import count_digits, count_question_tokens
 from eqstream.data.loading.text_side import Texts, TextSide
 from eqstream.data.loading.token_alphabet import END, LAST_ID, PAD, UNKNOWN, TokenAlphabet
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
 from eqstream.data.solutions.line_bounds import LINE_CHARACTERS
+from eqstream.data.space_recipe import SpaceRecipe
 
 # Raised by any change in how a text becomes tokens; saved with each codec.
 CODEC_VERSION = 1

@@ -1,6 +1,6 @@
 """How long the texts of a space are, in characters and in tokens."""
 
-from eqstream.data.recipe import Operands, SpaceRecipe
+from eqstream.data.space_recipe import Operands, SpaceRecipe
 
 
 def count_digits(operands: Operands) -> int:

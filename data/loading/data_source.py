@@ -14,8 +14,9 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec, CodecOptions
 from eqstream.data.loading.mixture_schedule import Knots
-from eqstream.data.recipe import Recipe, Where
+from eqstream.data.recipe import Recipe
 from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.split_recipe import Where
 from eqstream.data.splits.shared_equations import hold_out
 
 

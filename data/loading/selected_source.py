@@ -16,8 +16,8 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.loading.example_source import ALL, ExampleSource
 from eqstream.data.loading.token_table import TokenTable
-from eqstream.data.recipe import Where
 from eqstream.data.recipe_values import exact
+from eqstream.data.split_recipe import Where
 
 _MOST_THREADS = 4
 

@@ -12,8 +12,8 @@ from eqstream.data.loading.fresh_source import FreshSource
 from eqstream.data.loading.selected_source import SelectedSource, Selection, select_records
 from eqstream.data.loading.split_source import open_split
 from eqstream.data.loading.steps_source import SolvedStream
-from eqstream.data.recipe import Where
 from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.split_recipe import Where
 from eqstream.data.splits.shared_equations import find_held_out_records
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.narrowed import intersect

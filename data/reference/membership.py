@@ -5,7 +5,6 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from eqstream.data.errors import UserError, shorten
-from eqstream.data.recipe import SpaceRecipe, Terms
 from eqstream.data.recipe_values import Range
 from eqstream.data.reference.evaluation import (
     answer_text,
@@ -17,6 +16,7 @@ from eqstream.data.reference.evaluation import (
     too_fine,
 )
 from eqstream.data.reference.parsing import Rational, Tree, decimal_text, parse, parse_strict, render
+from eqstream.data.space_recipe import SpaceRecipe, Terms
 
 # What people and word processors write for the characters of the grammar; each stands for one, so positions stay.
 _FULL_WIDTH = {chr(ord(character) + 0xFEE0): character for character in "0123456789+-*/().="}

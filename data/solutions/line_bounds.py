@@ -2,9 +2,10 @@
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.text_encoder import TextEncoder
-from eqstream.data.recipe import SpaceRecipe, StepsRecipe
+from eqstream.data.recipe import StepsRecipe
 from eqstream.data.solutions.lines import check_solvable
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.space_recipe import SpaceRecipe
 
 # Of lines, spaces left out; which of them a line has depends on no space.
 LINE_CHARACTERS = "()*+-./0123456789"

@@ -3,10 +3,11 @@
 from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
 from eqstream.data.formats.columns import TEXT_COLUMNS
 from eqstream.data.formats.text_pieces import TextPieces
-from eqstream.data.recipe import SpaceRecipe, StepsRecipe
+from eqstream.data.recipe import StepsRecipe
 from eqstream.data.solutions.line_bounds import LINE_CHARACTERS, longest_text
 from eqstream.data.solutions.solving import Steps
 from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space_recipe import SpaceRecipe
 
 
 class StepEncoder:

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.space.digits import count_carries
 from eqstream.data.space.shapes import MINUS, OVER, TIMES, ShapeColumns
 from eqstream.data.space.trees import Slots, find_rows
 from eqstream.data.space.value_bounds import bound_space
 from eqstream.data.space.written_digits import WrittenDigits
+from eqstream.data.space_recipe import SpaceRecipe
 
 _SAFE = 1 << 62
 _MOST_NATIVE_DECIMALS = 18

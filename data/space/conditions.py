@@ -14,7 +14,6 @@ import numpy as np
 import yaml
 
 from eqstream.data.configuration import drop_nothing, to_mapping
-from eqstream.data.recipe import SpaceRecipe, SplitRecipe, Where
 from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
 from eqstream.data.space.arithmetic import Answers
 from eqstream.data.space.digits import digit_count
@@ -26,6 +25,8 @@ from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeColumns, ShapeSubset, TermShapes
 from eqstream.data.space.written_digits import WrittenDigits
+from eqstream.data.space_recipe import SpaceRecipe
+from eqstream.data.split_recipe import SplitRecipe, Where
 
 _RANGES = (
     *("terms", "digits", "operands", "carries", "longest_carry_chain", "zero_borrows", "repeated_digits"),

@@ -7,10 +7,10 @@ tree needs them.
 
 import numpy as np
 
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.shapes import OPERAND, ShapeColumns
 from eqstream.data.space.trees import MOST_LEAVES, Numbers, Slots, find_places
+from eqstream.data.space_recipe import SpaceRecipe
 
 # Stands in slots that an equation does not have.
 ABSENT = 0

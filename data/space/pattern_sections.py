@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from eqstream.data.recipe import Where
 from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.patterns import Pattern, is_small
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeSubset
+from eqstream.data.split_recipe import Where
 
 
 def pattern_of(where: Where) -> Pattern | None:

@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.space.arithmetic import Arithmetic
 from eqstream.data.space.domains import Domain
 from eqstream.data.space.literals import find_literals
@@ -13,6 +12,7 @@ from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeColumns, Shapes, ShapeSubset, SpaceFact, find_operator_sets
 from eqstream.data.space.twins import TwinRules
+from eqstream.data.space_recipe import SpaceRecipe
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from eqstream.data.permutation import index_dtype
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.trees import Steps, count_trees, list_trees, steps_by_precedence, take_rows, unrank_trees
+from eqstream.data.space_recipe import SpaceRecipe
 
 # Operators are numbered by their place in "+-*/", which gives how strongly they bind, and whether sides commute.
 PLUS, MINUS, TIMES, OVER = range(4)

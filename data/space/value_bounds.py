@@ -7,7 +7,7 @@ and larger bounds never lead to smaller ones: of all trees with equally many ope
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.space_recipe import SpaceRecipe
 
 
 class Bounds(NamedTuple):

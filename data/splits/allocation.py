@@ -11,8 +11,8 @@ from operator import add, sub
 from typing import NoReturn
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import SplitRecipe
 from eqstream.data.recipe_values import exact
+from eqstream.data.split_recipe import SplitRecipe
 from eqstream.data.splits.equation_counts import SourceCounts
 from eqstream.data.splits.strata import Source, divide_quotas, fill_sources
 

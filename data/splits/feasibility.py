@@ -7,13 +7,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from eqstream.data.recipe import SpaceRecipe, Where
 from eqstream.data.recipe_values import OPERATORS, Range, exact
 from eqstream.data.space.conditions import Selection, sections_of
 from eqstream.data.space.domains import Box
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeColumns, TermShapes
+from eqstream.data.space_recipe import SpaceRecipe
+from eqstream.data.split_recipe import Where
 
 # Conditions on whole numbers that every equation has, from 0 or 1 on.
 _FROM_ZERO = ("carries", "longest_carry_chain", "zero_borrows", "repeated_digits")

@@ -27,10 +27,11 @@ import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.permutation import derive_seed
-from eqstream.data.recipe import Recipe, Where
+from eqstream.data.recipe import Recipe
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.split_recipe import Where
 from eqstream.data.splits.apportionment import assign_slots
 from eqstream.data.splits.enumeration import BLOCK_SIZE
 from eqstream.data.splits.interleaving import interleave

@@ -12,12 +12,13 @@ import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.permutation import index_dtype
-from eqstream.data.recipe import Recipe, SplitRecipe, Where
+from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
 from eqstream.data.space.class_hash import class_hash
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.section_union import SectionUnion
+from eqstream.data.split_recipe import SplitRecipe, Where
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
 from eqstream.data.splits.strata import list_sources

@@ -17,8 +17,8 @@ from eqstream.commands.runs import load_tensorflow
 from eqstream.data.errors import UserError, shorten
 
 if TYPE_CHECKING:
-    from eqstream.data.recipe import SpaceRecipe
     from eqstream.data.reference.membership import KnownQuestion
+    from eqstream.data.space_recipe import SpaceRecipe
     from eqstream.seq2seq.predict import Predictor, ShippedPredictor
     from eqstream.seq2seq.runs.shipped_models import ShippedModel
 

@@ -10,7 +10,8 @@ from eqstream.data.dataset.manifest import Manifest, ShardInfo, SplitInfo
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import COLUMN_TYPES
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.data.splits.plan import ShardTask, SplitPlan
 from eqstream.pipelines.checks.findings import Finding
 from eqstream.pipelines.checks.records import HISTOGRAMS

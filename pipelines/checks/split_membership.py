@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Recipe, SpaceRecipe, SplitRecipe, Where
+from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_values import Range, exact
 from eqstream.data.reference.hash_bucket import hash_bucket
 from eqstream.data.reference.membership import Facts, check_membership, read_facts
 from eqstream.data.reference.parsing import Rational
 from eqstream.data.reference.written_digits import count_repeated, find_written_digits, has_equal_operands
+from eqstream.data.space_recipe import SpaceRecipe
+from eqstream.data.split_recipe import SplitRecipe, Where
 
 
 class Claims(NamedTuple):

@@ -8,9 +8,9 @@ import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from eqstream.data.recipe import SplitRecipe
 from eqstream.data.recipe_values import exact
 from eqstream.data.space.conditions import selection_of
+from eqstream.data.split_recipe import SplitRecipe
 from eqstream.data.splits.counting import CountingTask
 from eqstream.data.splits.counting_policy import count_here, next_tasks
 from eqstream.data.splits.enumeration import Enumeration

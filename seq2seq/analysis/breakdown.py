@@ -10,8 +10,8 @@ from eqstream.data.dataset.histograms import SIGNS
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.text_transforms import digits_from_here, is_number_start, is_operator
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.recipe_values import OPERATORS
+from eqstream.data.space_recipe import SpaceRecipe
 
 # More than an operand can have digits: separates the two lengths in one number.
 _LENGTHS_BASE = 1 << 10

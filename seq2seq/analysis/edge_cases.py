@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.reference.evaluation import count_carries, has_brackets, list_operands, twins
 from eqstream.data.reference.membership import read_question
 from eqstream.data.reference.parsing import Number, Operation, Tree, parse, render
+from eqstream.data.space_recipe import SpaceRecipe
 
 _MAX_CHAINS = 12
 # The twins of more terms are too many to look for.

@@ -12,9 +12,9 @@ from eqstream.data.configuration import (
     nearest,
 )
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.recipe_values import exact
 from eqstream.data.space.prepared_space import prepare_space
+from eqstream.data.space_recipe import SpaceRecipe
 
 # Beyond, not every whole number is a float32.
 _LARGEST_NUMBER = 1 << 24

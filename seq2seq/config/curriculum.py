@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from eqstream.data.configuration import check_positive
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Where
 from eqstream.data.recipe_values import Range
+from eqstream.data.split_recipe import Where
 
 _COLUMNS = ("terms", "digits", "carries")
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 from eqstream.data.configuration import is_number
 from eqstream.data.errors import UserError
 from eqstream.data.loading.mixture_schedule import Knots, check_knots, check_weights
-from eqstream.data.recipe import Where
 from eqstream.data.recipe_values import ExactNumber, exact
+from eqstream.data.split_recipe import Where
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from eqstream.data.recipe import MAX_TERMS, SpaceRecipe, Terms
+from eqstream.data.space_recipe import MAX_TERMS, SpaceRecipe, Terms
 
 
 def widen(space: SpaceRecipe) -> SpaceRecipe:

@@ -8,7 +8,8 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.epoch_order import ORDER_VERSION
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 

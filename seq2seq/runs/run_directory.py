@@ -27,7 +27,8 @@ from eqstream.data.configuration import describe_type, from_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.data.storage import normalize
 from eqstream.data.versions import EQSTREAM_VERSION, tool_versions
 from eqstream.seq2seq.runs.askable_spaces import drop_covered, widen

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from eqstream.data.errors import UserError, shorten
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.reference.evaluation import list_operators
 from eqstream.data.reference.membership import KnownQuestion, NotInSpaceError, read_question
 from eqstream.data.reference.parsing import parse
 from eqstream.data.space.prepared_space import prepare_space
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.seq2seq.runs.askable_spaces import covers
 from eqstream.seq2seq.runs.run_directory import RunDirectory, write_atomically
 

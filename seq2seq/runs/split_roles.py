@@ -6,7 +6,7 @@ from typing import Any
 
 from eqstream.data.configuration import nearest
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import SplitRecipe
+from eqstream.data.split_recipe import SplitRecipe
 from eqstream.seq2seq.config.sections import TrainingRecipe
 
 _FOR_VALIDATION = ("validation", "dev", "test")

@@ -9,8 +9,9 @@ import keras
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
 from eqstream.data.reference.membership import KnownQuestion, read_question
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 
 # Importing the registry registers the classes that a saved model names.

@@ -10,7 +10,8 @@ from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.data_source import DataSource, make_codec
 from eqstream.data.loading.token_table import TokenTable
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.seq2seq.config.architectures import DEFAULT_KIND
 from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
 from eqstream.seq2seq.runs.compatibility import check_resumable, check_same_space, describe_new_schedule

@@ -13,9 +13,10 @@ from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.loading.whole_equations import read_equations
 from eqstream.data.permutation import Permutation, derive_seed
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
 from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, solution
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.data.streams.spare import spare_equations
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.models.base import EquationModel

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from eqstream.data.configuration import apply_override, from_mapping, parse_yaml, to_mapping
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Recipe, SplitRecipe
+from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_files import load_recipe, shipped_recipes
 from eqstream.data.recipe_values import Range, exact
+from eqstream.data.split_recipe import SplitRecipe
 from tests.examples import examples
 
 FULL = {

@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from eqstream import cli, prompt
 from eqstream.commands import models
-from eqstream.data.recipe import Operands, Recipe, Terms
+from eqstream.data.recipe import Recipe
 from eqstream.data.reference.membership import read_question
+from eqstream.data.space_recipe import Operands, Terms
 from eqstream.pipelines.build import build
 from eqstream.prompt import answer_questions, describe_questions, open_questions, read_lines
 from eqstream.seq2seq.predict import Prediction, Predictor

@@ -92,10 +92,11 @@ def test_what_is_built_is_what_was_previewed_is_described_and_is_valid(built):
 def test_steps_of_a_large_split_are_estimated(monkeypatch):
     exact = {split.name: split.steps.num_steps for split in preview(make_recipe()).splits}
     monkeypatch.setattr("eqstream.pipelines.estimation.steps.MOST_COUNTED", 0)
-    for split in preview(make_recipe()).splits:
+    estimated = preview(make_recipe())
+    for split in estimated.splits:
         assert not split.steps.is_exact
         assert abs(split.steps.num_steps - exact[split.name]) <= 2 * split.steps.margin
-        assert split.to_lines(5)[0].startswith(f"  {split.name:5}  about {split.steps.num_steps} steps (± ")
+        assert f"\n  {split.name:5}  about {split.steps.num_steps} steps (± " in estimated.to_text()
 
 
 def test_a_dataset_is_read_as_any_other(built):

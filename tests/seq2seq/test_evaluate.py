@@ -24,8 +24,9 @@ from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.loading.token_alphabet import END, PAD
-from eqstream.data.recipe import Recipe, SpaceRecipe
+from eqstream.data.recipe import Recipe
 from eqstream.data.reference.membership import read_question
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq import evaluate as evaluate_module
 from eqstream.seq2seq.analysis.examples import Examples

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.pipelines.checks.bulk.columns import Columns, Texts
 from eqstream.pipelines.checks.bulk.evaluation import Arithmetic, Values, evaluate
 from eqstream.pipelines.checks.bulk.ratios import Ratios, make_ratios, round_to_places

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqstream.data.recipe import SpaceRecipe
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.pipelines.checks.bulk.columns import Texts
 from eqstream.pipelines.checks.bulk.evaluation import Arithmetic, Values, evaluate
 from eqstream.pipelines.checks.bulk.facts import division_of, read_answers

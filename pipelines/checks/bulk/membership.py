@@ -9,8 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from eqstream.data.recipe import SpaceRecipe, SplitRecipe, Where
 from eqstream.data.recipe_values import ExactNumber, Range, exact
+from eqstream.data.space_recipe import SpaceRecipe
+from eqstream.data.split_recipe import SplitRecipe, Where
 from eqstream.pipelines.checks.bulk.facts import Facts
 from eqstream.pipelines.checks.bulk.ratios import Ratios, negate
 from eqstream.pipelines.checks.bulk.tokens import OPERATORS

@@ -10,7 +10,7 @@ from eqstream.data.configuration import from_mapping
 from eqstream.data.errors import UserError
 from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.loading.selected_source import SelectedSource, Selection, select_records
-from eqstream.data.recipe import Where
+from eqstream.data.split_recipe import Where
 from tests.covering import cover_values
 from tests.data.loading.in_memory import BLOCK_SIZE, WINDOW_BLOCKS, BlocksInMemory, make_source
 

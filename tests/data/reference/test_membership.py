@@ -6,8 +6,8 @@ import pytest
 
 from eqstream.data.configuration import from_mapping
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import SpaceRecipe
 from eqstream.data.reference.membership import check_membership, read_facts, read_question
+from eqstream.data.space_recipe import SpaceRecipe
 
 
 def make_space(**space):

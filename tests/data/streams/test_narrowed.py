@@ -6,8 +6,8 @@ import pytest
 
 from eqstream.data.configuration import from_mapping
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Where
 from eqstream.data.recipe_values import Range
+from eqstream.data.split_recipe import Where
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.narrowed import intersect
 from tests.brute_force import by_question, examine_space, make_recipe, meets

@@ -8,10 +8,10 @@ import pytest
 
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.recipe import Operands, SpaceRecipe, Terms
 from eqstream.data.recipe_files import load_recipe, shipped_recipes
 from eqstream.data.reference.evaluation import count_carries, evaluate
 from eqstream.data.reference.parsing import parse, parse_strict
+from eqstream.data.space_recipe import Operands, SpaceRecipe, Terms
 from eqstream.seq2seq.analysis.breakdown import GroupCount, TableTally, find_pairs
 from eqstream.seq2seq.analysis.edge_cases import list_edge_cases, list_twins, swap_sides
 from eqstream.seq2seq.analysis.report import EvaluationReport

@@ -5,7 +5,8 @@ import pytest
 
 from eqstream.data.configuration import from_mapping
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import Recipe, Where
+from eqstream.data.recipe import Recipe
+from eqstream.data.split_recipe import Where
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.curriculum import StageRecipe, check_stage
 from eqstream.seq2seq.config.sections import ModelRecipe

@@ -14,9 +14,9 @@ from eqstream.cli import commands, main
 from eqstream.commands import models
 from eqstream.data.errors import UserError
 from eqstream.data.loading.token_alphabet import PAD
-from eqstream.data.recipe import Operands, SpaceRecipe, Terms
 from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, solution
+from eqstream.data.space_recipe import Operands, SpaceRecipe, Terms
 from eqstream.seq2seq.predict import ShippedPredictor
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.shipped_models import (

@@ -1,7 +1,7 @@
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.recipe import SplitRecipe, Where
+from eqstream.data.split_recipe import SplitRecipe, Where
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.runs.split_roles import choose_roles, roles_of_run
 
