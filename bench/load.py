@@ -184,9 +184,10 @@ def as_pairs(dataset: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def read_codec(spec: Spec) -> Any:
     """Returns the codec of the natural text, spaces included."""
     from eqstream.data.dataset.manifest_file import load_manifest
-    from eqstream.data.loading.codec import Codec, CodecOptions
+    from eqstream.data.loading.codec_fit import fit_codec_to_dataset
+    from eqstream.data.loading.codec_options import CodecOptions
 
-    return Codec.for_dataset(load_manifest(spec["source"]), CodecOptions(spaces="keep"))
+    return fit_codec_to_dataset(load_manifest(spec["source"]), CodecOptions(spaces="keep"))
 
 
 def list_files(spec: Spec) -> list[str]:

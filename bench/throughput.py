@@ -25,7 +25,7 @@ PEAK_REPEATS = 7
 def measure_throughput(spec: Spec) -> dict[str, Any]:
     """Returns the result of a spec; see the module."""
     from eqstream.data.dataset.manifest_file import load_manifest
-    from eqstream.data.loading.codec import Codec
+    from eqstream.data.loading.codec_fit import fit_codec_to_dataset
     from eqstream.data.recipe_files import load_recipe
     from eqstream.pipelines.build import build
     from eqstream.seq2seq.config.sections import ModelRecipe
@@ -38,7 +38,7 @@ def measure_throughput(spec: Spec) -> dict[str, Any]:
     data = Path(spec["folder"]) / "data"
     build(recipe, data)
     sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(data)
-    codec = Codec.for_dataset(manifest, sections.codec)
+    codec = fit_codec_to_dataset(manifest, sections.codec)
     source = make_source(sections.training, codec, data_directory=data, manifest=manifest)
     batch_size = sections.training.batch_size
     model = make_model(sections.model, codec)

@@ -71,7 +71,7 @@ def add_up_waiting(batches: Any, waited: Any, clock: Callable[[], Any]) -> Any:
 def prepare(spec: dict[str, Any]) -> tuple[Any, Any]:
     """Returns a compiled model, and an endless `tf.data.Dataset` of the loader's batches for its `fit`."""
     from eqstream.data.dataset.manifest_file import load_manifest
-    from eqstream.data.loading.codec import Codec
+    from eqstream.data.loading.codec_fit import fit_codec_to_dataset
     from eqstream.data.recipe_files import load_recipe
     from eqstream.seq2seq.config.sections import ModelRecipe
     from eqstream.seq2seq.models.optimizers import make_optimizer
@@ -81,7 +81,7 @@ def prepare(spec: dict[str, Any]) -> tuple[Any, Any]:
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])
     sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(spec["source"])
-    training, codec = sections.training, Codec.for_dataset(manifest, sections.codec)
+    training, codec = sections.training, fit_codec_to_dataset(manifest, sections.codec)
     source = make_source(training, codec, data_directory=spec["source"], manifest=manifest)
     model = make_model(sections.model, codec)
     model.compile(

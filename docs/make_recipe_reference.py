@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eqstream.data.configuration import to_mapping
-from eqstream.data.loading.codec import CodecOptions
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.recipe import MODEL_SECTIONS, Recipe, StepsRecipe, StorageRecipe
 from eqstream.data.recipe_values import Range
 from eqstream.data.sampling import Balance

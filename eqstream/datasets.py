@@ -13,7 +13,9 @@ from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import check_codec, fit_codec_to_dataset
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.split_source import MEMORY_BUDGET, KeptExamples, SplitSource
@@ -140,7 +142,7 @@ class Dataset:
             steps=self.manifest.recipe.steps is not None,
             line_length=self.manifest.space.line_length or CodecOptions.line_length,
         )
-        return Codec.for_dataset(self.manifest, options)
+        return fit_codec_to_dataset(self.manifest, options)
 
     def equations(self, split: str) -> Iterator[Equation]:
         """Yields the equations of a split in the order of its records; reads one shard at a time.
@@ -280,7 +282,7 @@ class Dataset:
     ) -> SplitSource:
         """Returns the examples of a split as tokens, or as texts without a codec; kept if there is room."""
         if codec is not None:
-            codec.check_dataset(self.manifest)
+            check_codec(codec, self.manifest.recipe.space, self.manifest.space)
         if split not in self._blocks:
             self._blocks[split] = BlockReader(self.directory, self.manifest, split)
         blocks, encoder = self._blocks[split], ExampleEncoder(codec, self.manifest.space)

@@ -10,6 +10,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import check_codec
 from eqstream.data.loading.data_source import (
     DatasetFiles,
     DataSource,
@@ -167,7 +168,7 @@ def _make_source(number: int, entry: Source) -> DataSource:
 def _open(
     source: DataSource, codec: Codec, *, seed: int, held_out: HeldOut | None, memory_budget: int
 ) -> ExampleSource:
-    codec.check_space(source.recipe.space, source.facts)
+    check_codec(codec, source.recipe.space, source.facts)
     encoder = ExampleEncoder(codec, source.facts)
     if source.is_fresh:
         return FreshExamples(source, encoder, seed=seed, held_out=held_out).open()

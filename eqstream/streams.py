@@ -12,6 +12,7 @@ from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_recipe
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.fresh_source import FreshSource
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
@@ -128,7 +129,7 @@ def stream(
     from eqstream.data.loading.tensor_batches import make_endless_batches, to_pairs
 
     checked = as_recipe(recipe)
-    codec = None if as_text else codec or Codec.for_recipe(checked)
+    codec = None if as_text else codec or fit_codec_to_recipe(checked)
     encoder = ExampleEncoder.for_recipe(checked, codec)
     if checked.steps is None:
         source = FreshSource(EquationStream(checked, split, seed=seed), encoder)

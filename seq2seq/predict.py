@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eqstream.data.arguments import check_list, check_text
-from eqstream.data.loading.codec import CodecOptions
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.reference.explanation import explain
 from eqstream.data.reference.membership import KnownQuestion
 from eqstream.data.reference.parsing import parse

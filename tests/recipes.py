@@ -10,7 +10,9 @@ from eqstream.data.dataset.layout import shard_name, shard_path
 from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceFacts, SplitInfo
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.formats.columns import COLUMN_TYPES
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_files import load_recipe
 from eqstream.data.space_recipe import SpaceRecipe
@@ -32,7 +34,7 @@ class Texts:
 
     def codec(self, **options: Any) -> Codec:
         """Returns the codec of the texts."""
-        return Codec.for_space(self.space, self.facts, CodecOptions(**options))
+        return fit_codec([(self.space, self.facts)], CodecOptions(**options))
 
     def with_facts(self, **changes: Any) -> "Texts":
         """Returns the same space with other bounds on its text."""

@@ -1,7 +1,7 @@
 """Runs as a training leaves them, without the time it takes."""
 
 from eqstream.data.dataset.manifest_file import load_manifest
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_dataset
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run
@@ -11,7 +11,7 @@ from eqstream.seq2seq.training.state import save_model
 def make_untrained_run(recipe, data_directory, run_directory, *, overwrite=False) -> None:
     """Writes a run whose model has its first weights, with a made-up log; no split chose its best epoch."""
     sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(data_directory)
-    codec = Codec.for_dataset(manifest, sections.codec)
+    codec = fit_codec_to_dataset(manifest, sections.codec)
     run = RunDirectory(run_directory)
     run.create(overwrite=overwrite)
     run.write_description(describe_run(recipe, data_directory, manifest, validation_split=None))

@@ -5,63 +5,23 @@ A question is ``(num_texts, question_width)``, an answer ``(num_texts, answer_wi
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from eqstream.data.configuration import check_positive, check_types, from_mapping
-from eqstream.data.dataset.manifest import Manifest, SpaceFacts
-from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.configuration import from_mapping
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.loading.codec_sizes import count_digits, count_question_tokens
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.text_side import Texts, TextSide
 from eqstream.data.loading.token_alphabet import END, LAST_ID, PAD, UNKNOWN, TokenAlphabet
-from eqstream.data.recipe import Recipe
-from eqstream.data.solutions.line_bounds import LINE_CHARACTERS
-from eqstream.data.space_recipe import SpaceRecipe
 
 # Raised by any change in how a text becomes tokens; saved with each codec.
 CODEC_VERSION = 1
-_STEPS_NEEDED = "the dataset's examples are steps of worked solutions: set `codec.steps: true`"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CodecOptions:
-    """What a recipe's section `codec` may say.
-
-    `padding` is the side of a question's pad tokens. `answer_padding` is `right` for pads behind the end of a short
-    answer, `left` for spaces before it, so that all answers are equally long. With `end_question` an end token closes
-    a question, as it does every answer. `spaces` says whether a question's spaces become tokens; with `zero_padding`
-    each number gets leading zeros up to the longest operand's or answer's digits.
-
-    With `steps` the texts are lines of worked solutions: a model answers a line with the next one, and is asked again
-    until a number is left. No line may have more than `line_length` characters, spaces not counted.
-    """
-
-    padding: Literal["left", "right"] = "right"
-    answer_padding: Literal["left", "right"] = "right"
-    end_question: bool = False
-    zero_padding: bool = False
-    reverse_question: bool = False
-    reverse_answer: bool = False
-    spaces: Literal["keep", "drop"] = "drop"
-    steps: bool = False
-    line_length: int = 64
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_positive(self, "line_length")
-        is_padded = self.zero_padding or "left" in (self.padding, self.answer_padding)
-        if self.steps and (is_padded or self.end_question or self.spaces == "keep"):
-            raise UserError(
-                "`steps` does not go with `zero_padding`, `end_question`, `spaces: keep`, `padding: left` or "
-                "`answer_padding: left`"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +46,7 @@ class Codec:
     question_digits: int
     question_width: int
     answer_width: int
-    options: CodecOptions = CodecOptions()
+    options: CodecOptions = CodecOptions()  # noqa: RUF009  (nobody can change it)
     version: int = CODEC_VERSION
 
     def __post_init__(self) -> None:
@@ -96,106 +56,6 @@ class Codec:
             raise UserError(f"`alphabet` must be ASCII characters, each once, got {self.alphabet!r}")
         if min(self.max_question_length, self.max_answer_length, self.question_width, self.answer_width - 1) < 1:
             raise UserError("the lengths of a codec must be at least 1")
-
-    @classmethod
-    def for_dataset(cls, manifest: Manifest, options: CodecOptions | None = None) -> "Codec":
-        """Returns the codec for the equations of a dataset; see `for_space`."""
-        return cls.for_space(manifest.recipe.space, manifest.space, options)
-
-    @classmethod
-    def for_recipe(cls, recipe: Recipe, options: CodecOptions | None = None) -> "Codec":
-        """Returns the codec for the equations of a recipe, the same as that of its dataset; see `for_space`."""
-        return cls.for_space(recipe.space, describe_space(recipe), options)
-
-    @classmethod
-    def for_space(cls, space: SpaceRecipe, facts: SpaceFacts, options: CodecOptions | None = None) -> "Codec":
-        """Returns the codec for the equations of a space.
-
-        Args:
-            space: the space.
-            facts: bounds on its text.
-            options: what the recipe says of the codec.
-
-        Raises:
-            UserError: zero padding is asked for where answers are fractions.
-        """
-        return cls.for_spaces([(space, facts)], options)
-
-    @classmethod
-    def for_spaces(
-        cls, spaces: Sequence[tuple[SpaceRecipe, SpaceFacts]], options: CodecOptions | None = None
-    ) -> "Codec":
-        """Returns the codec for the equations of several spaces: it has all their characters, and room for the longest.
-
-        Args:
-            spaces: the spaces, at least one, each with the bounds on its text.
-            options: what the recipe says of the codec.
-
-        Raises:
-            UserError: zero padding is asked for where answers are fractions, some spaces are written with spaces
-                and others without, or examples are steps and the options are not for lines.
-        """
-        options = _choose_options(max(facts.line_length or 0 for _, facts in spaces), options)
-        spacing = spaces[0][0].spacing
-        if any(space.spacing != spacing for space, _ in spaces):
-            raise UserError("one codec cannot write some equations with spaces and others without: see `space.spacing`")
-        if options.steps:
-            return cls._for_lines(spaces, options)
-        drops_spaces = options.spaces == "drop" and spacing
-        alphabet = {each for _, facts in spaces for each in facts.alphabet} - ({" "} if drops_spaces else set())
-        alphabet |= {" "} if options.answer_padding == "left" else set()
-        answer_width = max_answer_length = max(facts.max_answer_length for _, facts in spaces)
-        if options.zero_padding:
-            if any(space.division == "fraction" and "/" in space.operators for space, _ in spaces):
-                raise UserError("`codec.zero_padding` does not go with `space.division: fraction`")
-            alphabet |= {"0"}
-            # A sign or a decimal part comes on top of the leading zeros.
-            answer_width += 1 if alphabet.isdisjoint(".") else answer_width
-        digits = max(count_digits(space.operands) for space, _ in spaces)
-        widths = [
-            count_question_tokens(
-                space,
-                facts.max_question_length,
-                fill_up_to=digits if options.zero_padding else 1,
-                drops_spaces=drops_spaces,
-            )
-            for space, facts in spaces
-        ]
-        return cls(
-            alphabet="".join(sorted(alphabet)),
-            spacing=spacing,
-            max_question_length=max(facts.max_question_length for _, facts in spaces),
-            max_answer_length=max_answer_length,
-            question_digits=digits,
-            question_width=max(widths) + options.end_question,
-            answer_width=answer_width + 1,
-            options=options,
-        )
-
-    @classmethod
-    def _for_lines(cls, spaces: Sequence[tuple[SpaceRecipe, SpaceFacts]], options: CodecOptions) -> "Codec":
-        """Returns the codec for lines of worked solutions; which characters they have depends on no space."""
-        spacing, length = spaces[0][0].spacing, options.line_length
-        with_spaces = 3 * length if spacing else length
-        codec = cls(
-            alphabet=LINE_CHARACTERS,
-            spacing=spacing,
-            max_question_length=with_spaces,
-            max_answer_length=with_spaces,
-            question_digits=1,
-            question_width=length,
-            answer_width=length + 1,
-            options=options,
-        )
-        for space, facts in spaces:
-            longest = facts.line_length or count_question_tokens(
-                space, facts.max_question_length, fill_up_to=1, drops_spaces=spacing
-            )
-            if longest > length:
-                raise UserError(
-                    f"questions have up to {longest} characters, and `codec.line_length` is {length}: raise it"
-                )
-        return codec
 
     @property
     def num_tokens(self) -> int:
@@ -208,7 +68,7 @@ class Codec:
         Raises:
             UserError: a text is empty, too long or has a character that the alphabet lacks; names text and position.
         """
-        tokens = self._questions.encode(texts)
+        tokens = self.questions.encode(texts)
         if self.options.end_question:
             tokens = _close(tokens)
         return tokens.padded(self.question_width, on_left=self.options.padding == "left")
@@ -219,7 +79,7 @@ class Codec:
         Raises:
             UserError: a text is empty, too long or has a character that the alphabet lacks.
         """
-        rows = self._answers.encode(texts)
+        rows = self.answers.encode(texts)
         tokens = rows.padded(self.answer_width)
         tokens[np.arange(len(rows)), rows.lengths] = END
         return tokens
@@ -239,7 +99,7 @@ class Codec:
             rows = ByteRows(rows.matrix, np.maximum(rows.lengths - 1, 0))
         written = self._tokens.decode(rows)
         _refuse_rows((written.matrix == UNKNOWN).any(axis=1), "question")
-        texts = self._questions.read(written).to_texts()
+        texts = self.questions.read(written).to_texts()
         # Encoding again is the whole definition of a well-formed row: no pad inside, an end where one belongs.
         _refuse_rows((self.encode_questions(texts) != tokens).any(axis=1), "question")
         return texts
@@ -268,10 +128,10 @@ class Codec:
         lengths = np.where(has_end, is_end.argmax(axis=1), tokens.shape[1])
         inside = np.where(np.arange(tokens.shape[1]) < lengths[:, None], tokens, PAD)
         written = self._tokens.decode(ByteRows(inside, lengths))
-        natural = self._answers.read(written)
+        natural = self.answers.read(written)
         is_malformed = ~has_end
         if self.options.zero_padding or self.options.answer_padding == "left":
-            is_malformed |= ~_are_equal(self._answers.rearrange(natural), written)
+            is_malformed |= ~_are_equal(self.answers.rearrange(natural), written)
         matrix = np.pad(natural.matrix, ((0, 0), (0, 1)))
         malformed = np.flatnonzero(is_malformed)
         matrix[malformed, natural.lengths[malformed]] = UNKNOWN
@@ -280,34 +140,6 @@ class Codec:
     def describe_tokens(self, tokens: np.ndarray) -> list[str]:
         """Returns a sign for each token of one answer, integers (length,), up to the end: the characters, then `∎`."""
         return self._tokens.signs(tokens)
-
-    def check_dataset(self, manifest: Manifest) -> None:
-        """Refuses a dataset whose texts this codec cannot encode; see `check_space`."""
-        self.check_space(manifest.recipe.space, manifest.space)
-
-    def check_space(self, space: SpaceRecipe, facts: SpaceFacts) -> None:
-        """Refuses a space whose texts this codec cannot encode.
-
-        Raises:
-            UserError: with the reason.
-        """
-        if facts.line_length and not self.options.steps:
-            raise UserError(_STEPS_NEEDED)
-        if facts.line_length and facts.line_length > self.question_width:
-            raise UserError(
-                f"the model takes lines of up to {self.question_width} characters, the dataset has {facts.line_length}"
-            )
-        missing = sorted(set(facts.alphabet) - set(self.alphabet) - ({" "} if self._questions.drops_spaces else set()))
-        if missing:
-            raise UserError(f"the model does not know the dataset's characters {' '.join(map(repr, missing))}")
-        if space.spacing != self.spacing:
-            ours, theirs = ("with" if each else "without" for each in (self.spacing, space.spacing))
-            raise UserError(f"the model was trained on questions {ours} spaces, the dataset's are {theirs}")
-        for side, theirs in ((self._questions, facts.max_question_length), (self._answers, facts.max_answer_length)):
-            if theirs > side.max_length:
-                raise UserError(
-                    f"the model takes {side.name}s of up to {side.max_length} characters, the dataset has {theirs}"
-                )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the codec as JSON types; `from_dict` reads it back unchanged."""
@@ -343,7 +175,8 @@ class Codec:
         return TokenAlphabet(self.alphabet)
 
     @cached_property
-    def _questions(self) -> TextSide:
+    def questions(self) -> TextSide:
+        """How questions are written."""
         return TextSide(
             name="question",
             alphabet=self.alphabet,
@@ -355,7 +188,8 @@ class Codec:
         )
 
     @cached_property
-    def _answers(self) -> TextSide:
+    def answers(self) -> TextSide:
+        """How answers are written."""
         return TextSide(
             name="answer",
             alphabet=self.alphabet,
@@ -393,9 +227,3 @@ def _check_tokens(tokens: np.ndarray, width: int) -> np.ndarray:
 def _refuse_rows(is_wrong: np.ndarray, name: str) -> None:
     if is_wrong.any():
         raise UserError(f"row {int(is_wrong.argmax())} of the tokens is not an encoded {name}")
-
-
-def _choose_options(line_length: int, options: CodecOptions | None) -> CodecOptions:
-    if line_length and options is not None and not options.steps:
-        raise UserError(_STEPS_NEEDED)
-    return options or CodecOptions(steps=line_length > 0, line_length=line_length or CodecOptions.line_length)

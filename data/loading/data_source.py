@@ -12,7 +12,9 @@ from eqstream.data.dataset.manifest import Manifest, SpaceFacts
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.mixture_schedule import Knots
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.held_out_classes import HeldOut
@@ -128,9 +130,7 @@ def make_codec(sources: Sequence[DataSource], options: CodecOptions | None = Non
     Raises:
         UserError: they have no codec in common.
     """
-    return Codec.for_spaces(
-        [(source.recipe.space, source.facts) for source in _list_datasets(sources).values()], options
-    )
+    return fit_codec([(source.recipe.space, source.facts) for source in _list_datasets(sources).values()], options)
 
 
 def find_held_out(

@@ -17,6 +17,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.blocks import BLOCK
 from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import check_codec
 from eqstream.data.loading.epoch_order import EpochOrder, Window
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ALL
@@ -226,6 +227,6 @@ def load_tokens(
             codec does not fit the dataset, or there is not enough memory.
     """
     manifest = manifest or load_manifest(directory)
-    codec.check_dataset(manifest)
+    check_codec(codec, manifest.recipe.space, manifest.space)
     blocks, encoder = BlockReader(directory, manifest, split, storage=storage), ExampleEncoder(codec, manifest.space)
     return open_split(blocks, encoder, EpochOrder(num_records=blocks.num_records), memory_budget=sys.maxsize).load()

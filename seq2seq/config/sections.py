@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from eqstream.data.configuration import check_not_negative, check_positive, from_mapping, to_mapping
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import CodecOptions
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.recipe import Recipe
 from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.seq2seq.config.architectures import (

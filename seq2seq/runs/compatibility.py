@@ -7,6 +7,7 @@ from eqstream.data.configuration import to_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import check_codec
 from eqstream.data.loading.epoch_order import ORDER_VERSION
 from eqstream.data.recipe import Recipe
 from eqstream.data.space_recipe import SpaceRecipe
@@ -47,7 +48,7 @@ def check_fits(spaces: Sequence[SpaceRecipe], codec: Codec, manifest: Manifest) 
     reasons = [_find_misfit(space, manifest) for space in spaces]
     if None not in reasons:
         raise UserError(str(reasons[0]))
-    codec.check_dataset(manifest)
+    check_codec(codec, manifest.recipe.space, manifest.space)
 
 
 def _find_misfit(space: SpaceRecipe, manifest: Manifest) -> str | None:

@@ -10,6 +10,7 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import check_codec
 from eqstream.data.loading.data_source import DataSource, find_all_held_out, find_held_out, refuse_the_empty
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.example_source import ExampleSource
@@ -94,7 +95,7 @@ def _list_examples(
     found: list[FreshExamples | ShardExamples] = []
     num_groups = 0
     for number, (source, left_out) in enumerate(zip(sources, held_out, strict=True)):
-        codec.check_space(source.recipe.space, source.facts)
+        check_codec(codec, source.recipe.space, source.facts)
         extra = None
         if weights is not None:
             extra = {WEIGHT_GROUP: functools.partial(_find_groups, weights[number], num_groups)}

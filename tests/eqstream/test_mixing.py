@@ -24,9 +24,9 @@ def sums(tmp_path_factory):
 
 
 def questions_of(batches, count):
-    from eqstream.data.loading.codec import Codec
+    from eqstream.data.loading.codec_fit import fit_codec_to_recipe
 
-    codec = Codec.for_recipe(MIXED)
+    codec = fit_codec_to_recipe(MIXED)
     return [codec.decode_questions(question) for question, _ in batches.take(count).as_numpy_iterator()]
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import eqstream
 from eqstream import UserError
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_recipe
 from tests.brute_force import by_question, examine_space, make_recipe, pick
 
 SPLITS = [{"name": "test", "count": 60}, {"name": "train", "count": 100}]
@@ -30,7 +30,7 @@ def test_batches_hold_these_equations_in_their_order():
     expected = list(islice(eqstream.equations(RECIPE, seed=5), 40))
     texts = eqstream.stream(RECIPE, batch_size=20, seed=5, as_text=True).take(2)
     assert [text.decode() for question, _ in texts for text in question.numpy()] == [each.question for each in expected]
-    codec = Codec.for_recipe(RECIPE)
+    codec = fit_codec_to_recipe(RECIPE)
     tokens = eqstream.stream(RECIPE, batch_size=20, seed=5, as_dict=True).take(2)
     found = [
         (text, int(carries))

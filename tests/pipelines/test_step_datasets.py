@@ -9,7 +9,7 @@ import pytest
 
 import eqstream
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_recipe
 from eqstream.data.recipe import Recipe
 from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, next_line
@@ -112,7 +112,7 @@ def test_a_dataset_is_read_as_any_other(built):
     assert codec.decode_answers(tokens.answers) == [row["answer"] for row in rows]
     questions, _ = next(iter(dataset.batches("train", batch_size=len(rows), as_text=True, shuffle=False)))
     assert [text.decode() for text in questions.numpy()] == [row["question"] for row in rows]
-    whole = Codec.for_recipe(make_recipe(steps=False))
+    whole = fit_codec_to_recipe(make_recipe(steps=False))
     with pytest.raises(UserError) as caught:
         dataset.tokens("train", whole)
     assert str(caught.value) == "the dataset's examples are steps of worked solutions: set `codec.steps: true`"

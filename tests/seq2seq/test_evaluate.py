@@ -21,7 +21,7 @@ from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import check_codec, fit_codec_to_dataset
 from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.loading.token_alphabet import END, PAD
 from eqstream.data.recipe import Recipe
@@ -314,12 +314,12 @@ def test_longer_numbers_than_any_it_was_trained_on_can_be_evaluated(tmp_path, pl
 
 def test_division_must_mean_the_same(tmp_path):
     exact, rounded = manifest_of(division="exact"), manifest_of(division="decimal", places=2)
-    check_fits([exact.recipe.space], Codec.for_dataset(exact), exact)
+    check_fits([exact.recipe.space], fit_codec_to_dataset(exact), exact)
     with pytest.raises(UserError, match=r"`space\.division` is quotient in the dataset, and exact where"):
-        check_fits([exact.recipe.space], Codec.for_dataset(exact), manifest_of(division="quotient"))
+        check_fits([exact.recipe.space], fit_codec_to_dataset(exact), manifest_of(division="quotient"))
     finer = manifest_of(division="decimal", places=3)
     with pytest.raises(UserError, match=r"`space\.places` is 3 in the dataset, and 2 where"):
-        check_fits([rounded.recipe.space], Codec.for_dataset(finer), finer)
+        check_fits([rounded.recipe.space], fit_codec_to_dataset(finer), finer)
 
 
 def manifest_of(**changes):
@@ -540,7 +540,7 @@ def test_what_is_no_question_or_no_list_of_them_is_refused(predictor):
 def test_an_explanation_shows_each_character_and_the_end(place, predictor):
     manifest = load_manifest(place / "data")
     codec = predictor.trained.codec
-    codec.check_dataset(manifest)
+    check_codec(codec, manifest.recipe.space, manifest.space)
     prediction = predictor.predict(["10 + 11"])[0]
     emitted = "".join(character for character, _ in prediction.characters)
     assert emitted.startswith(prediction.predicted.rstrip("?"))

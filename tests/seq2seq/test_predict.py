@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.codec_fit import fit_codec_to_recipe
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, next_line
 from eqstream.seq2seq.models import solving_decoder
@@ -19,7 +20,7 @@ def make_predictor(monkeypatch, division, write) -> Predictor:
     """Returns the predictor of a model that answers a line with what `write` says."""
     space = {"operands": {"min": 0, "max": 99}, "operators": "/", "terms": 2, "division": division}
     recipe = make_recipe(space, [{"name": "train", "count": 5}])
-    codec = Codec.for_recipe(recipe, CodecOptions(steps=True, line_length=24))
+    codec = fit_codec_to_recipe(recipe, CodecOptions(steps=True, line_length=24))
 
     def decode(questions):
         tokens = codec.encode_answers([write(line) for line in codec.decode_questions(questions)])

@@ -2,7 +2,7 @@
 
 import itertools
 
-from eqstream.data.loading.codec import CodecOptions
+from eqstream.data.loading.codec_options import CodecOptions
 
 ALL_OPTIONS = [
     CodecOptions(padding=padding, zero_padding=zeros, reverse_question=question, reverse_answer=answer, spaces=spaces)

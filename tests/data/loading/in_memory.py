@@ -8,7 +8,7 @@ import numpy as np
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_recipe
 from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.split_source import KeptExamples, SplitSource
@@ -21,7 +21,7 @@ RECIPE = Recipe.from_dict(
         "splits": [{"name": "train", "count": 50}],
     }
 )
-CODEC = Codec.for_recipe(RECIPE)
+CODEC = fit_codec_to_recipe(RECIPE)
 BLOCK_SIZE = 5
 WINDOW_BLOCKS = 6
 

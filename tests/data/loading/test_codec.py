@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from eqstream.data.errors import UserError
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.loading.codec import CODEC_VERSION, Codec, CodecOptions
+from eqstream.data.loading.codec import CODEC_VERSION, Codec
+from eqstream.data.loading.codec_fit import fit_codec
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD, START
 from tests.data.loading.codec_options import ALL_OPTIONS
 from tests.recipes import ADDITION, make_texts
@@ -25,7 +27,7 @@ MIXED = make_texts(
 
 @pytest.mark.parametrize("options", ALL_OPTIONS)
 def test_every_choice_of_options_comes_back_as_the_text_that_went_in(options):
-    codec = Codec.for_space(ADDITION.space, ADDITION.facts, options)
+    codec = fit_codec([(ADDITION.space, ADDITION.facts)], options)
     questions = [f"{a} + {b}" for a in (0, 7, 10, 99, 100, 999) for b in (0, 5, 90, 705, 999)]
     answers = [str(sum(map(int, question.split(" + ")))) for question in questions]
     assert codec.decode_questions(codec.encode_questions(questions)) == questions
@@ -34,7 +36,7 @@ def test_every_choice_of_options_comes_back_as_the_text_that_went_in(options):
 
 @pytest.mark.parametrize("options", ALL_OPTIONS)
 def test_signs_decimals_and_brackets_come_back(options):
-    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
+    codec = fit_codec([(MIXED.space, MIXED.facts)], options)
     questions = ["3 - -5", "-0.5 * (-2 - -7)", "10", "(1.5 + 2) / -3", "0 - 0", "-99.9 + (-99.9 - -99.9)"]
     answers = ["-7", "0", "0.25", "-1000.02", "100", "-0.04"]
     assert codec.decode_questions(codec.encode_questions(questions)) == questions
@@ -49,7 +51,7 @@ numbers = st.decimals(min_value=-99, max_value=99, places=1).map(lambda value: f
     options=st.sampled_from(ALL_OPTIONS),
 )
 def test_any_batch_of_questions_comes_back(texts, options):
-    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
+    codec = fit_codec([(MIXED.space, MIXED.facts)], options)
     tokens = codec.encode_questions(texts)
     assert tokens.shape == (len(texts), codec.question_width)
     assert codec.decode_questions(tokens) == texts
@@ -60,7 +62,7 @@ def test_any_batch_of_questions_comes_back(texts, options):
     options=st.sampled_from(ALL_OPTIONS),
 )
 def test_any_batch_of_answers_comes_back_with_its_end(answers, options):
-    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
+    codec = fit_codec([(MIXED.space, MIXED.facts)], options)
     tokens = codec.encode_answers(answers)
     assert tokens.shape == (len(answers), codec.answer_width)
     assert ((tokens == END).sum(axis=1) == 1).all()
@@ -75,7 +77,7 @@ def test_any_batch_of_answers_comes_back_with_its_end(answers, options):
     data=st.data(),
 )
 def test_one_changed_token_is_refused_or_is_another_text(question, answer, options, data):
-    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
+    codec = fit_codec([(MIXED.space, MIXED.facts)], options)
     for tokens, decode, text in (
         (codec.encode_questions([question]), codec.decode_questions, question),
         (codec.encode_answers([answer]), codec.decode_answers, answer),
@@ -95,7 +97,7 @@ def test_one_changed_token_is_refused_or_is_another_text(question, answer, optio
 )
 def test_random_tokens_are_refused_or_are_what_their_text_encodes_to(rows, options):
     texts = ADDITION.with_facts(max_answer_length=3)
-    codec = Codec.for_space(texts.space, texts.facts, options)
+    codec = fit_codec([(texts.space, texts.facts)], options)
     for width, decode, encode in (
         (codec.question_width, codec.decode_questions, codec.encode_questions),
         (codec.answer_width, codec.decode_answers, codec.encode_answers),
@@ -121,7 +123,7 @@ def test_tokens_are_laid_out_as_documented():
 
 def test_padding_zeros_and_reversal_do_what_they_say():
     options = CodecOptions(padding="left", zero_padding=True, reverse_answer=True, spaces="keep")
-    codec = Codec.for_space(ADDITION.space, ADDITION.facts, options)
+    codec = fit_codec([(ADDITION.space, ADDITION.facts)], options)
     plain = ADDITION.codec(spaces="keep")
     assert codec.encode_questions(["31 + 7"])[0, -9:].tolist() == plain.encode_questions(["031 + 007"])[0].tolist()
     signs = codec.describe_tokens(codec.encode_answers(["38"])[0])
@@ -224,7 +226,7 @@ def test_a_number_that_is_longer_than_its_zero_padding_still_fits_or_is_refused(
     ],
 )
 def test_a_question_with_too_many_tokens_is_shown_as_it_was_given(options, text, num_tokens, width):
-    codec = Codec.for_space(ADDITION.space, ADDITION.facts, options)
+    codec = fit_codec([(ADDITION.space, ADDITION.facts)], options)
     message = f"question `{text}` takes {num_tokens} tokens, at most {width} fit"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         codec.encode_questions(["1 + 1", text])
@@ -295,7 +297,7 @@ def test_tokens_of_the_wrong_shape_or_range_are_refused():
 
 @pytest.mark.parametrize("options", ALL_OPTIONS[::5])
 def test_a_saved_codec_is_the_same_codec(options, tmp_path):
-    codec = Codec.for_space(MIXED.space, MIXED.facts, options)
+    codec = fit_codec([(MIXED.space, MIXED.facts)], options)
     codec.save(tmp_path / "codec.json")
     assert Codec.load(tmp_path / "codec.json") == codec
 
@@ -312,30 +314,3 @@ def test_a_damaged_or_newer_codec_is_refused(tmp_path):
         Codec.from_dict({**mapping, "version": CODEC_VERSION + 1})
     with pytest.raises(UserError, match="unknown key `alphabets`; did you mean `alphabet`"):
         Codec.from_dict({**mapping, "alphabets": "1"})
-
-
-@pytest.mark.parametrize(
-    ("texts", "message"),
-    [
-        (ADDITION.with_facts(alphabet=" +-0123456789"), "does not know the dataset's characters '-'"),
-        (ADDITION.with_facts(max_question_length=11), "takes questions of up to 9 characters, the dataset has 11"),
-        (ADDITION.with_facts(max_answer_length=5), "takes answers of up to 4 characters, the dataset has 5"),
-        (ADDITION.with_space(spacing=False), "trained on questions with spaces, the dataset's are without"),
-    ],
-)
-def test_a_dataset_that_does_not_fit_is_refused_with_the_reason(texts, message):
-    codec = ADDITION.codec()
-    codec.check_space(ADDITION.space, ADDITION.facts)
-    with pytest.raises(UserError, match=message):
-        codec.check_space(texts.space, texts.facts)
-
-
-def test_zero_padding_does_not_go_with_fractions():
-    texts = MIXED.with_space(division="fraction")
-    with pytest.raises(UserError, match=r"does not go with `space\.division: fraction`"):
-        texts.codec(zero_padding=True)
-
-
-def test_a_space_without_the_digit_zero_can_be_zero_padded():
-    codec = ADDITION.with_facts(alphabet=" +123456789").codec(zero_padding=True)
-    assert codec.decode_questions(codec.encode_questions(["1 + 23"])) == ["1 + 23"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import check_codec, fit_codec, fit_codec_to_recipe
 from eqstream.data.loading.token_alphabet import PAD
 from eqstream.data.reference.parsing import render
 from tests.brute_force import list_chains, list_numbers, list_trees, make_recipe
@@ -56,7 +56,7 @@ def test_the_width_is_the_longest_question_of_the_space(space, step):
     recipe = make_recipe(space)
     texts = list_texts(recipe.space)
     for options in ALL_OPTIONS[::step]:
-        codec = Codec.for_recipe(recipe, options)
+        codec = fit_codec_to_recipe(recipe, options)
         tokens = codec.encode_questions(texts)
         assert (tokens != PAD).sum(axis=1).max() == tokens.shape[1] == codec.question_width
         assert codec.decode_questions(tokens) == texts
@@ -69,10 +69,10 @@ def test_a_codec_of_two_spaces_has_room_for_both_and_no_more(pair):
     texts = [list_texts(recipe.space) for recipe in recipes]
     spaces = [(recipe.space, describe_space(recipe)) for recipe in recipes]
     for options in ALL_OPTIONS:
-        codec = Codec.for_spaces(spaces, options)
-        assert codec == Codec.for_spaces(spaces[::-1], options)
+        codec = fit_codec(spaces, options)
+        assert codec == fit_codec(spaces[::-1], options)
         for space, facts in spaces:
-            codec.check_space(space, facts)
+            check_codec(codec, space, facts)
         tokens = codec.encode_questions(texts[0] + texts[1])
         assert (tokens != PAD).sum(axis=1).max() == tokens.shape[1] == codec.question_width
         assert codec.decode_questions(tokens) == texts[0] + texts[1]
@@ -82,7 +82,7 @@ def test_spaces_written_differently_have_no_common_codec():
     recipes = [make_recipe(SPACES[0]), make_recipe(SPACES[1])]
     message = "one codec cannot write some equations with spaces and others without: see `space.spacing`"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
-        Codec.for_spaces([(recipe.space, describe_space(recipe)) for recipe in recipes])
+        fit_codec([(recipe.space, describe_space(recipe)) for recipe in recipes])
 
 
 def write_number(step, decimals):
@@ -101,6 +101,6 @@ def test_the_width_is_that_of_the_longest_operand_of_any_range(ends, decimals, o
     recipe = make_recipe({"operands": {"min": low, "max": high, "decimals": decimals}, "operators": "-"})
     scale = 10**decimals
     operands = [write_number(step, decimals) for step in range(low * scale, high * scale + 1)]
-    codec = Codec.for_recipe(recipe, options)
+    codec = fit_codec_to_recipe(recipe, options)
     tokens = codec.encode_questions([f"{operand} - {operand}" for operand in operands])
     assert (tokens != PAD).sum(axis=1).max() == codec.question_width

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from eqstream.data.dataset.manifest_file import load_manifest
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.codec_fit import fit_codec_to_dataset, fit_codec_to_recipe
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.fresh_source import FreshSource
 from eqstream.data.streams.equation_stream import EquationStream
@@ -11,7 +12,7 @@ from tests.brute_force import by_question, examine_space, make_recipe, pick
 
 SPLITS = [{"name": "test", "count": 60}, {"name": "train", "count": 100}]
 RECIPE = make_recipe({"operands": {"min": 0, "max": 14}, "operators": "+-"}, SPLITS)
-CODEC = Codec.for_recipe(RECIPE, CodecOptions(reverse_answer=True))
+CODEC = fit_codec_to_recipe(RECIPE, CodecOptions(reverse_answer=True))
 COLUMNS = ("terms", "digits", "carries")
 
 
@@ -84,6 +85,6 @@ def test_more_numbers_are_computed_from_the_equations():
 def test_codec_is_that_of_the_dataset(tmp_path):
     build(RECIPE, tmp_path / "data")
     manifest = load_manifest(tmp_path / "data")
-    assert Codec.for_dataset(manifest, CodecOptions(zero_padding=True)) == Codec.for_recipe(
+    assert fit_codec_to_dataset(manifest, CodecOptions(zero_padding=True)) == fit_codec_to_recipe(
         RECIPE, CodecOptions(zero_padding=True)
     )

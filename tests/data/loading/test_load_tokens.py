@@ -9,7 +9,9 @@ import tensorflow as tf
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading import split_source
+from eqstream.data.loading.codec_fit import fit_codec, fit_codec_to_dataset
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
@@ -36,7 +38,7 @@ def broken(dataset, tmp_path):
 
 
 def load(directory, split="train", **options):
-    return load_tokens(directory, split, Codec.for_dataset(load_manifest(directory)), **options)
+    return load_tokens(directory, split, fit_codec_to_dataset(load_manifest(directory)), **options)
 
 
 def assert_same_tables(one, other):
@@ -57,7 +59,7 @@ def test_gzip_gives_the_tables_of_plain_tfrecord(dataset, tmp_path):
 
 
 def test_the_table_is_what_tensorflow_reads_record_by_record(dataset):
-    manifest, codec = load_manifest(dataset), Codec.for_dataset(load_manifest(dataset))
+    manifest, codec = load_manifest(dataset), fit_codec_to_dataset(load_manifest(dataset))
     shards = manifest.splits["train"].shards
     paths = [str(dataset / shard.files["tfrecord"].path) for shard in shards]
     examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(paths)]
@@ -144,13 +146,13 @@ def test_a_record_that_is_no_equation_is_named(broken):
         load(broken, storage="tfrecord")
 
 
-def test_a_text_that_the_codec_cannot_encode_names_the_shard(dataset):
+def test_a_text_that_the_codec_cannot_encode_names_the_shard(dataset, monkeypatch):
     manifest = load_manifest(dataset)
     facts = dataclasses.replace(manifest.space, alphabet=" +0123456789")
-    codec = Codec.for_space(manifest.recipe.space, facts)
+    codec = fit_codec([(manifest.recipe.space, facts)])
     with pytest.raises(UserError, match="does not know the dataset's characters '-'"):
         load_tokens(dataset, "train", codec)
-    object.__setattr__(codec, "check_dataset", lambda manifest: None)
+    monkeypatch.setattr(split_source, "check_codec", lambda *_: None)
     with pytest.raises(UserError, match=r"shard train-00000-of-00003: question `.*` has '-' at position"):
         load_tokens(dataset, "train", codec)
 
@@ -174,8 +176,8 @@ def test_a_manifest_of_a_newer_format_is_refused(broken):
 
 
 def test_reversal_and_padding_reach_the_batches(dataset):
-    codec = Codec.for_dataset(load_manifest(dataset), CodecOptions(padding="left", reverse_answer=True))
-    plain = Codec.for_dataset(load_manifest(dataset))
+    codec = fit_codec_to_dataset(load_manifest(dataset), CodecOptions(padding="left", reverse_answer=True))
+    plain = fit_codec_to_dataset(load_manifest(dataset))
     table, expected = load_tokens(dataset, "test", codec), load(dataset, "test")
     assert codec.decode_questions(table.questions) == plain.decode_questions(expected.questions)
     assert codec.decode_answers(table.answers) == plain.decode_answers(expected.answers)

@@ -11,7 +11,7 @@ import pytest
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_dataset
 from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.recipe import Recipe
@@ -44,7 +44,7 @@ def second_shard(directory: Path, storage: str) -> Path:
 
 def load(directory: Path, storage: str) -> TokenTable:
     manifest = load_manifest(directory)
-    return load_tokens(directory, "train", Codec.for_dataset(manifest), manifest=manifest, storage=storage)
+    return load_tokens(directory, "train", fit_codec_to_dataset(manifest), manifest=manifest, storage=storage)
 
 
 def read_unsigned(directory: Path, storage: str) -> None:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.codec_fit import fit_codec_to_recipe
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.steps_source import SolvedStream, StepsSource
@@ -31,7 +32,7 @@ def make_stream(recipe, codec):
 
 def make(*, group_size=8, spacing=False, options=OPTIONS, epoch_examples=500):
     recipe = make_recipe(SPACE | {"spacing": spacing}, SPLITS)
-    codec = Codec.for_recipe(recipe, options)
+    codec = fit_codec_to_recipe(recipe, options)
     return StepsSource(
         [make_stream(recipe, codec)], MixtureSchedule(([(0, Fraction(1))],), group_size), epoch_examples
     ), codec
@@ -98,7 +99,7 @@ def test_streams_share_the_groups_by_their_weights_and_hold_their_own_splits_out
             [{"name": "test", "count": 20}, {"name": "train", "count": 50}],
         ),
     ]
-    codec = Codec.for_recipe(recipes[0], OPTIONS)
+    codec = fit_codec_to_recipe(recipes[0], OPTIONS)
     knots = ([(0, Fraction(3)), (64, Fraction(1))], [(0, Fraction(1))])
 
     def source():
@@ -126,7 +127,7 @@ def test_lines_that_are_too_long_are_left_out_or_refused():
 def test_what_has_no_worked_solution_is_refused():
     space = {"operands": {"min": 0, "max": 9, "decimals": 1}, "operators": "/", "division": "fraction"}
     recipe = make_recipe(space, [{"name": "train", "count": 5}])
-    encoder = ExampleEncoder.for_recipe(recipe, Codec.for_recipe(recipe, OPTIONS))
+    encoder = ExampleEncoder.for_recipe(recipe, fit_codec_to_recipe(recipe, OPTIONS))
     with pytest.raises(
         UserError, match=r"^steps with `division: fraction` need operands without `decimals`, got 1; leave them out$"
     ):

@@ -9,7 +9,7 @@ from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_dataset
 from eqstream.data.loading.token_alphabet import END, PAD
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
@@ -93,7 +93,7 @@ def test_kind_that_was_not_counted_weighs_as_much_as_one_example(by, question):
 def test_each_batch_has_the_weights_of_its_own_examples_also_from_its_middle(dataset, manifest, source):
     training = {"batch_size": 100, "source": source, "weights": {"by": "digits", "balance": 0.5}}
     sections = ModelRecipe.from_recipe(Recipe.from_dict({**RECIPE, "training": training}))
-    codec = Codec.for_dataset(manifest, sections.codec)
+    codec = fit_codec_to_dataset(manifest, sections.codec)
     source = make_source(sections.training, codec, data_directory=dataset, manifest=manifest)
     for first_batch in (0, 7):
         batches = source.batches(first_epoch=3, first_batch=first_batch).take(3)

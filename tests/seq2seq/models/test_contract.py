@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.codec_fit import fit_codec
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD
 from eqstream.seq2seq.config.architectures import AttentionRecipe, FeedbackRecipe, RepeatVectorRecipe, TransformerRecipe
 from eqstream.seq2seq.layers.digit_places import NUM_OFFSETS, REACH, DigitPlaces
@@ -80,7 +81,7 @@ CODECS = {
 
 def make(architecture="transformer", codec="plain"):
     keras.utils.set_random_seed(1)
-    return make_model(ARCHITECTURES[architecture], Codec.for_space(MIXED.space, MIXED.facts, CODECS[codec]))
+    return make_model(ARCHITECTURES[architecture], fit_codec([(MIXED.space, MIXED.facts)], CODECS[codec]))
 
 
 @functools.cache

@@ -4,7 +4,7 @@ import pytest
 
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_dataset
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq.config.sections import ModelRecipe
@@ -55,7 +55,7 @@ def recipe_with(**training):
     ],
 )
 def test_every_model_computes_and_comes_back_as_precisely_as_it_was_made(dataset, tmp_path, kind, policy):
-    codec = Codec.for_dataset(load_manifest(dataset))
+    codec = fit_codec_to_dataset(load_manifest(dataset))
     architecture = ModelRecipe.from_dict({"model": {"kind": kind, **SMALL[kind]}}).model
     model = make_model(architecture, codec, precision=policy)
     questions = codec.encode_questions(QUESTIONS).astype(np.int32)

@@ -3,7 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eqstream.data.loading.codec import Codec, CodecOptions
+from eqstream.data.loading.codec_fit import fit_codec_to_recipe
+from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.reference.parsing import parse, render
 from eqstream.data.reference.solution import next_line
 from eqstream.seq2seq.models import solving_decoder
@@ -15,7 +16,8 @@ RECIPE = make_recipe(
     {"operands": {"min": 0, "max": 99}, "operators": "+*", "terms": {"min": 2, "max": 3}},
     [{"name": "train", "count": 5}],
 )
-CODEC = Codec.for_recipe(RECIPE, CodecOptions(steps=True, line_length=24, reverse_question=True, reverse_answer=True))
+OPTIONS = CodecOptions(steps=True, line_length=24, reverse_question=True, reverse_answer=True)
+CODEC = fit_codec_to_recipe(RECIPE, OPTIONS)
 
 
 def right_line(line):

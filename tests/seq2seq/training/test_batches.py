@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_dataset
 from eqstream.data.loading.split_source import load_tokens
 from eqstream.data.recipe import Recipe
 from eqstream.data.streams.unseen import unseen_equations
@@ -114,7 +114,7 @@ def test_a_training_on_a_stream_killed_after_any_step_ends_with_the_same_weights
 def make(dataset, **training):
     manifest = load_manifest(dataset)
     sections = ModelRecipe.from_dict({"training": {**RECIPE["training"], **training}})
-    codec = Codec.for_dataset(manifest)
+    codec = fit_codec_to_dataset(manifest)
     return make_source(sections.training, codec, data_directory=dataset, manifest=manifest), codec, manifest
 
 
@@ -184,7 +184,7 @@ def test_dataset_that_holds_out_who_knows_what_is_refused(dataset, tmp_path):
     manifest = dataclasses.replace(load_manifest(dataset), fingerprint="of another version")
     sections = ModelRecipe.from_dict({"training": RECIPE["training"]})
     with pytest.raises(UserError, match=r"`source: fresh` of `training` needs a dataset of this version of eqstream"):
-        make_source(sections.training, Codec.for_dataset(manifest), data_directory=dataset, manifest=manifest)
+        make_source(sections.training, fit_codec_to_dataset(manifest), data_directory=dataset, manifest=manifest)
 
 
 def test_shards_have_no_epoch_examples():

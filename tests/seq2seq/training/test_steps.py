@@ -6,7 +6,7 @@ import pytest
 from eqstream import open_dataset
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
-from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.codec_fit import fit_codec_to_dataset
 from eqstream.data.recipe import Recipe
 from eqstream.data.reference.evaluation import evaluate as evaluate_tree
 from eqstream.data.reference.parsing import parse
@@ -122,7 +122,7 @@ def step_data(tmp_path_factory):
 def test_batches_are_the_steps_of_the_files_and_the_sample_is_of_whole_equations(step_data):
     recipe, directory = step_data
     sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(directory)
-    codec = Codec.for_dataset(manifest, sections.codec)
+    codec = fit_codec_to_dataset(manifest, sections.codec)
     source = make_source(sections.training, codec, data_directory=directory, manifest=manifest)
     assert source.num_examples == manifest.splits["train"].num_steps
     (table,) = source._examples.read([np.arange(source.num_examples)])
@@ -142,7 +142,7 @@ def eval_sum(question):
 def test_equations_of_no_split_are_no_validation(step_data):
     recipe, directory = step_data
     sections, manifest = ModelRecipe.from_recipe(recipe), load_manifest(directory)
-    codec = Codec.for_dataset(manifest, sections.codec)
+    codec = fit_codec_to_dataset(manifest, sections.codec)
     with pytest.raises(UserError) as raised:
         load_validation_sample(sections.training, None, codec, data_directory=directory, manifest=manifest)
     assert str(raised.value) == (
