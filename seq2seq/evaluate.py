@@ -101,7 +101,7 @@ def _evaluate(
     report: Report,
     wrong_file: str | Path | None = None,
 ) -> EvaluationReport:
-    with open_wrong_answers(wrong_file) as write_wrong:
+    with open_wrong_answers(wrong_file, has_lines=trained.codec.options.steps) as write_wrong:
         evaluation = evaluate_examples(
             trained,
             decoder,

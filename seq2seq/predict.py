@@ -1,7 +1,5 @@
 """Answers to questions that a person types."""
 
-import itertools
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +7,9 @@ from typing import Any
 
 from eqstream.data.arguments import check_list, check_text
 from eqstream.data.loading.codec_options import CodecOptions
-from eqstream.data.reference.explanation import explain
+from eqstream.data.reference.explanation import judge_solution
 from eqstream.data.reference.membership import KnownQuestion
-from eqstream.data.reference.parsing import parse
+from eqstream.seq2seq.analysis.solution_lines import end_fraction
 from eqstream.seq2seq.models.decoding import estimate_answers
 from eqstream.seq2seq.models.solving_decoder import Decoder, SolvingDecoder, make_decoder
 from eqstream.seq2seq.runs.shipped_models import ShippedModel, choose_model, list_shipped_models
@@ -20,7 +18,6 @@ from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 _BATCH_SIZE = 64
 # Compiling pays from about as many questions on.
 _MIN_QUESTIONS_TO_COMPILE = 10_000
-_IS_FRACTION = re.compile("-?[0-9]+ ?/ ?[0-9]+").fullmatch
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,7 @@ class Predictor:
         if isinstance(decoder, SolvingDecoder):
             written = decoder.solve(questions)
             decoded = written.last
-            lines = [self._end_fraction([each.question, *own]) for each, own in zip(known, written.lines, strict=True)]
+            lines = [[each.question, *own] for each, own in zip(known, written.lines, strict=True)]
             solutions = [self._judge(each) for each in lines]
         else:
             decoded = decoder.decode(questions)
@@ -183,20 +180,11 @@ class Predictor:
             for each, predicted, explanation, solution in zip(known, answers, explanations, solutions, strict=True)
         ]
 
-    def _end_fraction(self, lines: list[str]) -> list[str]:
-        """Returns a solution's lines; a fraction that is answered by itself is solved, and written as an answer."""
-        is_answered = self.trained.recipe.space.division == "fraction" and lines[-1] == lines[-2]
-        return [*lines[:-1], lines[-1].replace(" ", "")] if is_answered and _IS_FRACTION(lines[-1]) else lines
-
     def _judge(self, lines: Sequence[str]) -> tuple[SolutionLine, ...]:
         """Returns the lines behind a question, the first one, each with what is wrong with it."""
         space = self.trained.recipe.space
-        judged: list[SolutionLine] = []
-        for before, line in itertools.pairwise(lines):
-            # `before` is an equation: no model is asked for a line behind something else.
-            fault = explain(parse(before), line, division=space.division, places=space.places, spacing=space.spacing)
-            judged.append(SolutionLine(line, fault))
-        return tuple(judged)
+        judged = judge_solution(end_fraction(lines, space), space)
+        return tuple(SolutionLine(each.line, each.fault) for each in judged)
 
     def _choose_decoder(self, num_questions: int) -> Decoder:
         """Returns a decoder; once there is a compiled one, it serves whatever follows."""

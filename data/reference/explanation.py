@@ -1,4 +1,9 @@
-"""What is wrong with a line of a worked solution that a model wrote, as a sentence for people."""
+"""What is to be said of a line of a worked solution that a model wrote: the verdict, and for people a sentence."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from eqstream.data.errors import UserError
 from eqstream.data.reference.evaluation import evaluate
@@ -10,51 +15,103 @@ from eqstream.data.reference.parsing import (
     Tree,
     decimal_places,
     decimal_text,
+    parse,
     parse_strict,
     render,
 )
 from eqstream.data.reference.solution import line_text, next_line
+from eqstream.data.reference.step_kinds import name_step
+from eqstream.data.space_recipe import SpaceRecipe
+
+Verdict = Literal["prescribed", "right value", "wrong value", "malformed", "unjudged"]
 
 
-def explain(tree: Tree, line: str, *, division: str = "exact", places: int = 0, spacing: bool = True) -> str | None:
-    """Returns why `line` is not the line after `tree`, in words that follow its text and a colon; None where it is.
+@dataclass(frozen=True, kw_only=True)
+class JudgedLine:
+    """A line that was written behind another one.
+
+    Attributes:
+        before: the line before.
+        line: what was written.
+        verdict: `prescribed` is the next line by the rules; `right value` another one of the same value; `malformed` no
+            equation, or not as it is written; `unjudged` a line behind one that has no answer.
+        step: the kind of the step that belongs there, see `step_kinds`; None where the line is unjudged.
+        expected: the line that belongs there; None likewise.
+        fault: why the line is not the next one, in words that follow its text and a colon; None where it is.
+    """
+
+    before: str
+    line: str
+    verdict: Verdict
+    step: str | None
+    expected: str | None
+    fault: str | None
+
+
+def judge_solution(lines: Sequence[str], space: SpaceRecipe) -> Iterator[JudgedLine]:
+    """Yields the lines of a solution, each judged by the one before; a line counts even behind a wrong one.
 
     Args:
-        tree: The line before.
-        line: What was written after it.
+        lines: the question, which is an equation, and what was written behind it; all but the last one are equations.
+        space: of the question.
+    """
+    for before, line in itertools.pairwise(lines):
+        yield judge_line(before, line, division=space.division, places=space.places, spacing=space.spacing)
+
+
+def judge_line(before: str, line: str, *, division: str = "exact", places: int = 0, spacing: bool = True) -> JudgedLine:
+    """Returns what is to be said of a line.
+
+    Args:
+        before: the line before, an equation.
+        line: what was written behind it.
         division: As of `next_line`.
         places: As of `next_line`.
         spacing: Whether spaces stand around operators.
 
-    >>> from eqstream.data.reference.parsing import parse
-    >>> explain(parse("80 + (4602 - 4130) / 59"), "80 + 482 / 59")
+    >>> judged = judge_line("80 + (4602 - 4130) / 59", "80 + 482 / 59")
+    >>> judged.verdict, judged.step, judged.expected
+    ('wrong value', 'difference', '80 + 472 / 59')
+    >>> judged.fault
     'its value is 5202/59, not 88: 4602 - 4130 is 472, the line has 482'
-    >>> explain(parse("1 + 2 + 3"), "1 + 5")
+    >>> judge_line("1 + 2 + 3", "1 + 5").fault
     'its value is right, but this is not the next step: 1 + 2 + 3 becomes 3 + 3, the line has 1 + 5'
     """
+    tree = parse(before)
+    verdict: Verdict = "prescribed"
+    fault = step = expected = None
     try:
-        step = next_line(tree, division, places)
-        if line == line_text(step, division, spacing):
-            return None
-        values = _value(tree, division), _value(step, division)
+        following = next_line(tree, division, places)
+        expected, step = line_text(following, division, spacing), name_step(tree, following, division)
+        if line != expected:
+            verdict, fault = _find_fault(tree, following, line, division=division, spacing=spacing)
     except ArithmeticError as error:
-        return f"the line before it has no answer: {error}"
+        verdict, step, expected = "unjudged", None, None
+        fault = f"the line before it has no answer: {error}"
+    return JudgedLine(before=before, line=line, verdict=verdict, step=step, expected=expected, fault=fault)
+
+
+def _find_fault(tree: Tree, step: Tree, line: str, *, division: str, spacing: bool) -> tuple[Verdict, str]:
+    """Returns what is wrong with a line that is not the one that `step` is."""
+    values = _value(tree, division), _value(step, division)
     try:
         found = _read(line, step, division=division, spacing=spacing)
         found_value = _value(found, division)
     except UserError as error:
-        return str(error)
+        return "malformed", str(error)
     except ZeroDivisionError:
-        return "it has no value: it divides by zero"
+        return "wrong value", "it has no value: it divides by zero"
+    verdict: Verdict = "right value"
     judgement = "its value is right, but this is not the next step"
     # They differ where the step rounds; to leave that out is no mistake in the value.
     if found_value not in values:
+        verdict = "wrong value"
         judgement = f"its value is {_value_text(found_value, division)}, not {_value_text(values[1], division)}"
     before, after, there = _narrow(tree, step, found)
     verb = "stays" if before == after else "is" if isinstance(after, Number) else "becomes"
     becomes = "" if before == after else f" {line_text(after, division, spacing)}"
     has = line if there is found else render(there, spacing)
-    return f"{judgement}: {render(before, spacing)} {verb}{becomes}, the line has {has}"
+    return verdict, f"{judgement}: {render(before, spacing)} {verb}{becomes}, the line has {has}"
 
 
 def _read(line: str, step: Tree, *, division: str, spacing: bool) -> Tree:

@@ -9,16 +9,18 @@ import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.formats.columns import EquationColumns
+from eqstream.data.reference.explanation import JudgedLine
 from eqstream.seq2seq.analysis.breakdown import TableTally
 from eqstream.seq2seq.analysis.edge_suite import count_commuting, evaluate_edge_cases
 from eqstream.seq2seq.analysis.examples import Examples
 from eqstream.seq2seq.analysis.report import EvaluationReport
 from eqstream.seq2seq.analysis.report_contents import BY_DECODING, BY_ROUNDING, CommutingCount, wilson_interval
+from eqstream.seq2seq.analysis.solution_lines import SolutionTally
 from eqstream.seq2seq.analysis.wrong_answers import MistakeTally, WrongAnswer
 from eqstream.seq2seq.models import solving_decoder
 from eqstream.seq2seq.models.decoding import estimate_answers
 from eqstream.seq2seq.models.metrics import exact_matches
-from eqstream.seq2seq.models.solving_decoder import Decoder
+from eqstream.seq2seq.models.solving_decoder import Decoder, SolvingDecoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 _MIN_QUESTIONS_TO_COMPILE = 4_000
@@ -74,7 +76,9 @@ def evaluate_examples(
     Raises:
         UserError: the dataset is damaged.
     """
-    counts = _count(trained, decoder, examples.blocks(limit), on_batch=on_batch, on_block=on_block)
+    solutions = SolutionTally(manifest.recipe.space) if isinstance(decoder, SolvingDecoder) else None
+    counts = _Counts(tables=TableTally(trained.recipe.space), solutions=solutions)
+    _count(trained, decoder, examples.blocks(limit), counts=counts, on_batch=on_batch, on_block=on_block)
     mistakes, total, num_right = counts.mistakes, counts.mistakes.num_examples, counts.num_right
     is_sample = examples.is_sample or total < examples.total
     is_regression = trained.model.writes_numbers
@@ -100,6 +104,7 @@ def evaluate_examples(
         edge_cases=evaluate_edge_cases(trained, decoder),
         commuting=counts.commuting,
         worst=mistakes.worst(),
+        solutions=None if solutions is None else solutions.counts(),
     )
 
 
@@ -107,10 +112,12 @@ def evaluate_examples(
 class _Counts:
     """What was counted of all blocks; `sum_of_squares` is 0 unless the model is a regression.
 
-    `num_right_tokens` is of answers, their ends and pads included.
+    `solutions` is None unless the model answers line by line. `num_right_tokens` is of answers, their ends and pads
+    included.
     """
 
     tables: TableTally
+    solutions: SolutionTally | None
     mistakes: MistakeTally = field(default_factory=MistakeTally)
     num_right: int = 0
     num_right_tokens: int = 0
@@ -130,12 +137,12 @@ def _count(
     decoder: Decoder,
     blocks: Iterator[EquationColumns],
     *,
+    counts: _Counts,
     on_batch: Callable[[int], None] | None,
     on_block: Callable[[AnsweredBlock], object],
-) -> _Counts:
-    counts = _Counts(tables=TableTally(trained.recipe.space))
+) -> None:
     for number, examples in enumerate(blocks):
-        block = _answer(trained, decoder, examples, on_batch=on_batch)
+        block = _answer(trained, decoder, examples, solutions=counts.solutions, on_batch=on_batch)
         if number == 0:
             # Enough for a share.
             counts.commuting = count_commuting(
@@ -144,24 +151,48 @@ def _count(
         counts.add(block)
         counts.sum_of_squares += _sum_squares(trained, block)
         on_block(block)
-    return counts
 
 
 def _answer(
-    trained: TrainedModel, decoder: Decoder, examples: EquationColumns, *, on_batch: Callable[[int], None] | None
+    trained: TrainedModel,
+    decoder: Decoder,
+    examples: EquationColumns,
+    *,
+    solutions: SolutionTally | None,
+    on_batch: Callable[[int], None] | None,
 ) -> AnsweredBlock:
     codec = trained.codec
     questions, expected = codec.encode_questions(examples.question), codec.encode_answers(examples.answer)
-    tokens = decoder.decode(questions, on_batch).tokens
+    lines: list[list[str]] = []
+    if isinstance(decoder, SolvingDecoder):
+        written = decoder.solve(questions, on_batch)
+        lines, tokens = written.lines, written.last.tokens
+    else:
+        tokens = decoder.decode(questions, on_batch).tokens
     is_right = exact_matches(tokens, expected)
+    row_to_wrong_line = _judge(solutions, examples, lines, is_right) if solutions else {}
     rows = np.flatnonzero(~is_right).tolist()
     wrong = tuple(
-        WrongAnswer(question=examples.question.text(row), predicted=predicted, expected=examples.answer.text(row))
+        WrongAnswer(
+            question=examples.question.text(row),
+            predicted=predicted,
+            expected=examples.answer.text(row),
+            wrong_line=row_to_wrong_line.get(row),
+        )
         for row, predicted in zip(rows, codec.decode_predictions(tokens[rows]), strict=True)
     )
     return AnsweredBlock(
         examples=examples, questions=questions, tokens=tokens, expected=expected, is_right=is_right, wrong=wrong
     )
+
+
+def _judge(
+    solutions: SolutionTally, examples: EquationColumns, lines: list[list[str]], is_right: np.ndarray
+) -> dict[int, JudgedLine]:
+    """Counts the lines behind the questions, and returns the first wrong one of each solution that has one, by row."""
+    columns = zip(examples.question.to_texts(), lines, is_right.tolist(), strict=True)
+    found = [solutions.add([question, *own], is_right=right) for question, own, right in columns]
+    return {row: line for row, line in enumerate(found) if line is not None}
 
 
 def _sum_squares(trained: TrainedModel, block: AnsweredBlock) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from eqstream.seq2seq.analysis.breakdown import GroupCount
 from eqstream.seq2seq.analysis.report_contents import ReportContents
 from eqstream.seq2seq.analysis.report_text import render_brief_report
+from eqstream.seq2seq.analysis.solution_lines import SolutionCounts
 
 _CSV_COLUMNS = ("table", "value", "num_examples", "num_right", "exact_match", "rmse")
 
@@ -23,8 +24,11 @@ class EvaluationReport(ReportContents):
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the report as JSON types: its attributes, `files` left out, and `exact_match`."""
-        mapping = asdict(self) | {"exact_match": self.exact_match}
+        mapping: dict[str, Any] = asdict(self) | {"exact_match": self.exact_match}
         del mapping["files"]
+        if self.solutions is None:
+            for each in mapping["worst"]:
+                del each["wrong_line"]
         mapping["errors"] = [{"value": error.value, **asdict(error)} for error in self.errors]
         mapping["wrong_characters"] = {str(number): count for number, count in self.wrong_characters.items()}
         return mapping
@@ -66,3 +70,12 @@ class EvaluationReport(ReportContents):
             )
             both = self.commuting.num_both_right
             yield "swapped sides", GroupCount(value="both right", num_examples=pairs, num_right=both)
+        if self.solutions is not None:
+            yield from _list_line_groups(self.solutions)
+
+
+def _list_line_groups(solutions: SolutionCounts) -> Iterator[tuple[str, GroupCount]]:
+    """Yields (table, group) for every count of lines; those that are prescribed are right."""
+    for table, counts in (("line", (solutions.lines, *solutions.steps)), ("first wrong line", solutions.first_wrong)):
+        for each in counts:
+            yield table, GroupCount(value=each.step, num_examples=each.num_lines, num_right=each.num_prescribed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from eqstream.seq2seq.analysis.breakdown import GroupCount, Tables
+from eqstream.seq2seq.analysis.solution_lines import SolutionCounts
 from eqstream.seq2seq.analysis.wrong_answers import ErrorCount, WrongAnswer
 
 BY_DECODING = "greedy decoding, the whole answer and its end"
@@ -63,6 +64,7 @@ class ReportContents:
         edge_cases: the suite of the space.
         commuting: whether the model knows that sides can be swapped; None where no operation commutes.
         worst: some of the wrong answers, the largest error first.
+        solutions: the lines that were written on the way to the answers; None of models that answer at once.
         files: where the report is saved, as text, JSON and CSV; none where it is not; no part of the report itself.
     """
 
@@ -87,6 +89,7 @@ class ReportContents:
     edge_cases: tuple[EdgeCaseResult, ...]
     commuting: CommutingCount | None
     worst: tuple[WrongAnswer, ...]
+    solutions: SolutionCounts | None
     files: tuple[str, ...] = field(default=(), compare=False)
 
     @property

@@ -10,7 +10,15 @@ from eqstream.seq2seq.analysis.report_text import render_report
 from eqstream.seq2seq.analysis.wrong_answers import WrongAnswer
 from eqstream.seq2seq.runs.run_directory import write_atomically, written_aside
 
-_WRONG_COLUMNS = ("question", "predicted", "expected")
+_COLUMNS = ("question", "predicted", "expected")
+# Of the first wrong line of a solution: column to attribute.
+_LINE_COLUMNS = {
+    "step": "step",
+    "line_before": "before",
+    "first_wrong_line": "line",
+    "expected_line": "expected",
+    "fault": "fault",
+}
 
 
 def save_report(report: EvaluationReport, directory: Path) -> tuple[str, ...]:
@@ -28,12 +36,23 @@ def save_report(report: EvaluationReport, directory: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def open_wrong_answers(path: str | Path | None) -> Iterator[Callable[[Iterable[WrongAnswer]], object]]:
-    """Gives what writes wrong answers to a CSV file, which has its name only when it is whole; None writes nothing."""
+def open_wrong_answers(
+    path: str | Path | None, *, has_lines: bool
+) -> Iterator[Callable[[Iterable[WrongAnswer]], object]]:
+    """Gives what writes wrong answers to a CSV file, which has its name only when it is whole; None writes nothing.
+
+    With `has_lines` there are columns for the first wrong line of each solution.
+    """
     if path is None:
         yield lambda _wrong: None
         return
     with written_aside(Path(path)) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_WRONG_COLUMNS)
-        yield lambda wrong: writer.writerows([getattr(each, name) for name in _WRONG_COLUMNS] for each in wrong)
+        writer.writerow([*_COLUMNS, *(_LINE_COLUMNS if has_lines else ())])
+        yield lambda wrong: writer.writerows(_list_cells(each, has_lines=has_lines) for each in wrong)
+
+
+def _list_cells(wrong: WrongAnswer, *, has_lines: bool) -> list[str]:
+    cells = [getattr(wrong, name) for name in _COLUMNS]
+    # A solution without an answer may have no wrong line, but too many right ones.
+    return [*cells, *(getattr(wrong.wrong_line, name, "") for name in _LINE_COLUMNS.values())] if has_lines else cells

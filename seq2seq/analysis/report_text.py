@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from eqstream.seq2seq.analysis.breakdown import GroupCount
 from eqstream.seq2seq.analysis.report_contents import BY_ROUNDING, ReportContents
 from eqstream.seq2seq.analysis.share_text import share_text
+from eqstream.seq2seq.analysis.solution_text import render_lines, render_wrong_lines
 
 _WIDTH = 24
 _MAX_EDGE_CASES = 10
@@ -42,6 +43,8 @@ def _render(report: ReportContents, max_edge_cases: int) -> str:
     parts = [_head(report), *(_table(f"by {name}", groups) for name, groups in report.tables.items())]
     if report.num_wrong:
         parts += [_places(report.places), _errors(report), _wrong_characters(report)]
+    if report.solutions is not None:
+        parts += [render_lines(report.solutions), render_wrong_lines(report.solutions)]
     parts += [_edges(report, max_edge_cases), _worst(report)]
     return "\n\n".join("\n".join(lines) for lines in map(list, parts) if lines)
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.reference.explanation import JudgedLine
 from eqstream.seq2seq.analysis.breakdown import GroupCount
 
 _NUM_WORST = 10
@@ -20,11 +21,15 @@ _NUMBER = re.compile(r"(-?[0-9]+)(?:\.([0-9]+))?(?:/([0-9]+))?")
 
 @dataclass(frozen=True, kw_only=True)
 class WrongAnswer:
-    """A question, what the model answers (`predicted`), and what is right (`expected`)."""
+    """A question, what the model answers (`predicted`), and what is right (`expected`).
+
+    Where the answer is the end of a solution, `wrong_line` is the first line of it that is not the prescribed one.
+    """
 
     question: str
     predicted: str
     expected: str
+    wrong_line: JudgedLine | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,147 @@
+"""Where solutions go wrong: the lines that a model writes, counted by the kind of step and by what is said of them."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from eqstream.data.reference.explanation import JudgedLine, Verdict, judge_solution
+from eqstream.data.space_recipe import SpaceRecipe
+from eqstream.seq2seq.models.solving_decoder import MAX_LINES
+
+# Examples are kept of each kind of step and verdict, and in a report.
+_NUM_KEPT, _NUM_SHOWN = 3, 12
+_IS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
+_IS_FRACTION = re.compile("-?[0-9]+ ?/ ?[0-9]+").fullmatch
+
+End = Literal["answer", "malformed", "circle", "too long"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepCount:
+    """Lines that one kind of step belongs to, by verdict; see `eqstream.data.reference.explanation.JudgedLine`."""
+
+    step: str
+    num_lines: int
+    num_prescribed: int
+    num_right_value: int
+    num_wrong_value: int
+    num_malformed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolutionCounts:
+    """How solutions follow the rules.
+
+    Attributes:
+        lines: all that were written behind questions, but for those that are unjudged.
+        num_unjudged: lines behind one that has no answer, as it divides by zero, say.
+        steps: the lines by the kind of the step that belongs there, those that fail most often first.
+        first_wrong: of each wrong answer the first line that is not the prescribed one, likewise.
+        examples: some of these lines, the rarest kinds first.
+        ends: how many solutions end in which way; without an answer they end at a line that is no equation
+            (`malformed`), one that was there before (`circle`) or at line `MAX_LINES` (`too long`).
+    """
+
+    lines: StepCount
+    num_unjudged: int
+    steps: tuple[StepCount, ...]
+    first_wrong: tuple[StepCount, ...]
+    examples: tuple[JudgedLine, ...]
+    ends: dict[End, int]
+
+
+class SolutionTally:
+    """Gathers what is said of the lines of solutions, in memory that does not grow with them.
+
+    Args:
+        space: of the equations that are solved.
+    """
+
+    def __init__(self, space: SpaceRecipe) -> None:
+        self._space = space
+        self._lines: Counter[tuple[str | None, str]] = Counter()
+        self._first_wrong: Counter[tuple[str | None, str]] = Counter()
+        self._examples: dict[tuple[str | None, str], list[JudgedLine]] = {}
+        self._ends: Counter[End] = Counter()
+
+    def add(self, lines: Sequence[str], *, is_right: bool) -> JudgedLine | None:
+        """Counts a solution, and returns its first line that is not the prescribed one; None if there is none.
+
+        Args:
+            lines: the question, and what was written behind it.
+            is_right: whether the answer is.
+        """
+        lines = end_fraction(lines, self._space)
+        judged = list(judge_solution(lines, self._space))
+        self._lines.update((each.step, each.verdict) for each in judged)
+        self._ends[_find_end(lines, self._space)] += 1
+        first = next((each for each in judged if each.fault is not None), None)
+        if first is not None and not is_right:
+            key = first.step, first.verdict
+            self._first_wrong[key] += 1
+            kept = self._examples.setdefault(key, [])
+            if len(kept) < _NUM_KEPT:
+                kept.append(first)
+        return first
+
+    def counts(self) -> SolutionCounts:
+        """Returns what was counted."""
+        verdicts: Counter[str] = Counter()
+        for (step, verdict), count in self._lines.items():
+            verdicts[verdict] += count if step is not None else 0
+        return SolutionCounts(
+            lines=_count_step("all", verdicts),
+            num_unjudged=self._lines[None, "unjudged"],
+            steps=_count_steps(self._lines),
+            first_wrong=_count_steps(self._first_wrong),
+            examples=self._choose_examples(),
+            ends={end: self._ends[end] for end in get_args(End)},
+        )
+
+    def _choose_examples(self) -> tuple[JudgedLine, ...]:
+        """Returns one of each kind, the rarest first, then a second one of each, and so on."""
+        kinds = sorted(self._examples, key=self._first_wrong.__getitem__)
+        chosen = [
+            self._examples[kind][place]
+            for place in range(_NUM_KEPT)
+            for kind in kinds
+            if place < len(self._examples[kind])
+        ]
+        return tuple(chosen[:_NUM_SHOWN])
+
+
+def _count_steps(counts: Counter[tuple[str | None, str]]) -> tuple[StepCount, ...]:
+    """Returns the counts by kind of step, those that fail most often first."""
+    steps = {step for step, _ in counts if step is not None}
+    rows = [
+        _count_step(step, Counter({verdict: counts[step, verdict] for verdict in get_args(Verdict)})) for step in steps
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.num_prescribed - row.num_lines, -row.num_lines, row.step)))
+
+
+def _count_step(step: str, verdicts: Counter[str]) -> StepCount:
+    return StepCount(
+        step=step,
+        num_lines=verdicts.total(),
+        num_prescribed=verdicts["prescribed"],
+        num_right_value=verdicts["right value"],
+        num_wrong_value=verdicts["wrong value"],
+        num_malformed=verdicts["malformed"],
+    )
+
+
+def end_fraction(lines: Sequence[str], space: SpaceRecipe) -> list[str]:
+    """Returns a solution's lines; a fraction that is answered by itself is solved, and written as an answer."""
+    is_answered = space.division == "fraction" and lines[-1] == lines[-2] and _IS_FRACTION(lines[-1])
+    return [*lines[:-1], lines[-1].replace(" ", "")] if is_answered else list(lines)
+
+
+def _find_end(lines: Sequence[str], space: SpaceRecipe) -> End:
+    last = lines[-1]
+    if _IS_NUMBER(last) or (space.division == "fraction" and _IS_FRACTION(last) and " " not in last):
+        return "answer"
+    if last in lines[:-1]:
+        return "circle"
+    return "too long" if len(lines) > MAX_LINES else "malformed"

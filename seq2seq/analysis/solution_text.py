@@ -1,0 +1,42 @@
+"""How solutions follow the rules, as text for a person."""
+
+from collections.abc import Iterator, Sequence
+
+from eqstream.seq2seq.analysis.share_text import share_text
+from eqstream.seq2seq.analysis.solution_lines import SolutionCounts, StepCount
+from eqstream.seq2seq.models.solving_decoder import MAX_LINES
+
+_WIDTH = 24
+
+
+def render_lines(solutions: SolutionCounts) -> Iterator[str]:
+    """Yields the lines of a table of the lines that were written, by the kind of step."""
+    yield from _table("lines by step *", [solutions.lines, *solutions.steps], noun="lines")
+    yield "* that the line before asks for; right value: equal to it, but not the next line by the rules"
+    if solutions.num_unjudged:
+        yield f"not counted: {solutions.num_unjudged:,} lines behind a wrong one that has no answer"
+
+
+def render_wrong_lines(solutions: SolutionCounts) -> Iterator[str]:
+    """Yields the lines on where wrong answers went wrong, and on solutions without an answer, if there are any."""
+    if solutions.first_wrong:
+        yield from _table("first wrong line of a solution", solutions.first_wrong, noun="solutions")
+    for each in solutions.examples:
+        yield f"  ☒ {each.before} → {each.line}  (expected {each.expected})"
+    ends = solutions.ends
+    if num_lost := sum(ends.values()) - ends["answer"]:
+        yield (
+            f"without an answer: {num_lost:,} solutions; {ends['malformed']:,} end at a line that is no equation, "
+            f"{ends['circle']:,} go in circles, {ends['too long']:,} have not ended after {MAX_LINES} lines"
+        )
+
+
+def _table(title: str, counts: Sequence[StepCount], *, noun: str) -> Iterator[str]:
+    width = max(_WIDTH, len(title) + 2, *(len(each.step) + 2 for each in counts))
+    has_right = any(each.num_prescribed for each in counts)
+    head = f"{title:<{width}}{noun:>10}{'wrong value':>13}{'right value':>13}{'malformed':>11}"
+    yield head + (f"{'prescribed':>14}" if has_right else "")
+    for each in counts:
+        row = f"{each.step:<{width}}{each.num_lines:>10,}{each.num_wrong_value:>13,}{each.num_right_value:>13,}"
+        row += f"{each.num_malformed:>11,}"
+        yield row + (f"{share_text(each.num_prescribed / each.num_lines):>14}" if has_right else "")
