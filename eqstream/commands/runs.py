@@ -114,7 +114,11 @@ Examples:
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Write the result as CSV, one row a group of examples.")
 @click.option(
-    "--wrong", "wrong_file", metavar="FILE", type=click.Path(), help="Write all wrong answers to FILE, as CSV."
+    "--wrong",
+    "wrong_file",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write all wrong answers to FILE, as CSV; of solutions also their first wrong line.",
 )
 @output_options
 def evaluate(
@@ -130,7 +134,9 @@ def evaluate(
     """Evaluate the model in RUN by exact match.
 
     The report is also saved in RUN/reports, as text, JSON and CSV. Wrong answers have predicted (by the model) and
-    expected (the right answer).
+    expected (the right answer). Of a model that answers line by line the report says which steps fail, and wrong
+    answers also have the first line that is not the prescribed one: step (its kind), line_before, first_wrong_line,
+    expected_line and fault.
     """
     if as_json and as_csv:
         raise click.UsageError("Choose one of --json and --csv.")

@@ -82,7 +82,8 @@ class SolutionTally:
             key = first.step, first.verdict
             self._first_wrong[key] += 1
             kept = self._examples.setdefault(key, [])
-            if len(kept) < _NUM_KEPT:
+            # Twins and long equations may come to the same line.
+            if len(kept) < _NUM_KEPT and first not in kept:
                 kept.append(first)
         return first
 

@@ -12,9 +12,9 @@ _WIDTH = 24
 def render_lines(solutions: SolutionCounts) -> Iterator[str]:
     """Yields the lines of a table of the lines that were written, by the kind of step."""
     yield from _table("lines by step *", [solutions.lines, *solutions.steps], noun="lines")
-    yield "* that the line before asks for; right value: equal to it, but not the next line by the rules"
+    yield "* that the rules make of the line before; right value: another line that is equal to it"
     if solutions.num_unjudged:
-        yield f"not counted: {solutions.num_unjudged:,} lines behind a wrong one that has no answer"
+        yield f"left out: {solutions.num_unjudged:,} behind a wrong line that has no answer"
 
 
 def render_wrong_lines(solutions: SolutionCounts) -> Iterator[str]:
@@ -26,8 +26,8 @@ def render_wrong_lines(solutions: SolutionCounts) -> Iterator[str]:
     ends = solutions.ends
     if num_lost := sum(ends.values()) - ends["answer"]:
         yield (
-            f"without an answer: {num_lost:,} solutions; {ends['malformed']:,} end at a line that is no equation, "
-            f"{ends['circle']:,} go in circles, {ends['too long']:,} have not ended after {MAX_LINES} lines"
+            f"without an answer: {num_lost:,} (at a line that is no equation: {ends['malformed']:,}, "
+            f"in circles: {ends['circle']:,}, after {MAX_LINES} lines: {ends['too long']:,})"
         )
 
 

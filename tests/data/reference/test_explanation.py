@@ -1,13 +1,47 @@
-"""Explanations of wrong lines, by their texts, and that there is one for each wrong line."""
+"""Verdicts on lines, what is said of wrong ones, by their texts, and that there is something to say of each of them."""
 
 import pytest
 
-from eqstream.data.reference.explanation import explain
+from eqstream.data.reference.explanation import judge_line, judge_solution
 from eqstream.data.reference.parsing import parse, render
 from eqstream.data.reference.solution import next_line, solution
+from tests.brute_force import make_recipe
 
 RIGHT = "its value is right, but this is not the next step"
 HUGE = " * ".join(["9" * 400] * 12)
+
+
+def explain(before, line, **options):
+    return judge_line(before, line, **options).fault
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("80 + 45 / 9", "prescribed"),
+        ("79 + 54 / 9", "right value"),
+        ("80 + 35 / 9", "wrong value"),
+        ("80 + 45 / 0", "wrong value"),
+        ("80 + 45 /", "malformed"),
+        ("80 + 045 / 9", "malformed"),
+    ],
+)
+def test_a_line_has_one_verdict_and_the_step_that_belongs_there(line, verdict):
+    judged = judge_line("80 + (52 - 7) / 9", line)
+    assert (judged.before, judged.line, judged.verdict) == ("80 + (52 - 7) / 9", line, verdict)
+    assert (judged.step, judged.expected) == ("difference", "80 + 45 / 9")
+    assert (judged.fault is None) == (verdict == "prescribed")
+
+
+def test_each_line_of_a_solution_is_judged_by_the_one_before():
+    space = make_recipe({"operands": {"min": 0, "max": 99}, "operators": "+-/", "spacing": False}).space
+    lines = ["9/(7-4)", "9/2", "4+(9-2*4)/2", "4+1/0", "4+1", "5"]
+    judged = list(judge_solution(lines, space))
+    assert [each.line for each in judged] == lines[1:]
+    assert [each.verdict for each in judged] == ["wrong value", "prescribed", "wrong value", "unjudged", "prescribed"]
+    assert [each.step for each in judged] == ["difference", "digit of a quotient", "product", None, "sum"]
+    assert judged[3].fault == "the line before it has no answer: 1 is divided by zero"
+    assert judged[3].expected is None
 
 
 @pytest.mark.parametrize(
@@ -34,7 +68,7 @@ HUGE = " * ".join(["9" * 400] * 12)
     ],
 )
 def test_explanations_say_what_is_wrong(line, following, explanation):
-    assert explain(parse(line), following) == explanation
+    assert explain(line, following) == explanation
 
 
 @pytest.mark.parametrize(
@@ -48,18 +82,18 @@ def test_explanations_say_what_is_wrong(line, following, explanation):
     ],
 )
 def test_lines_behind_one_without_an_answer_are_explained(line, following, explanation):
-    assert explain(parse(line), following) == explanation
+    assert explain(line, following) == explanation
 
 
 def test_a_wrong_digit_of_a_quotient_is_named():
     expected = "9 - 472 / 59 becomes 9 - 7 - (472 - 59 * 7) / 59, the line has 9 - 8 - (472 - 59 * 8) / 59"
-    assert explain(parse("9 - 472 / 59"), "9 - 8 - (472 - 59 * 8) / 59") == f"{RIGHT}: {expected}"
+    assert explain("9 - 472 / 59", "9 - 8 - (472 - 59 * 8) / 59") == f"{RIGHT}: {expected}"
 
 
 def test_quotients_are_compared_as_they_are_rounded_down():
-    assert explain(parse("1 + 7 / 2"), "1 + 3 + (7 - 2 * 3) / 2", division="quotient") is None
+    assert explain("1 + 7 / 2", "1 + 3 + (7 - 2 * 3) / 2", division="quotient") is None
     expected = f"{RIGHT}: 1 + 7 / 2 becomes 1 + 3 + (7 - 2 * 3) / 2, the line has 1 + 6 / 2"
-    assert explain(parse("1 + 7 / 2"), "1 + 6 / 2", division="quotient") == expected
+    assert explain("1 + 7 / 2", "1 + 6 / 2", division="quotient") == expected
 
 
 @pytest.mark.parametrize("spacing", [True, False])
@@ -69,7 +103,7 @@ def test_every_wrong_line_and_no_right_one_has_an_explanation(spacing):
     for line in chain:
         right = render(next_line(line, "quotient"), spacing)
         for text in texts:
-            explanation = explain(line, text, division="quotient", spacing=spacing)
+            explanation = explain(render(line, spacing), text, division="quotient", spacing=spacing)
             assert (explanation is None) == (text == right)
             assert explanation is None or explanation.startswith(RIGHT)
 
@@ -86,7 +120,7 @@ def test_every_wrong_line_and_no_right_one_has_an_explanation(spacing):
     ],
 )
 def test_fractions_are_compared_as_they_are_written(line, following, explanation):
-    assert explain(parse(line), following, division="fraction") == explanation
+    assert explain(line, following, division="fraction") == explanation
 
 
 @pytest.mark.parametrize(
@@ -98,4 +132,4 @@ def test_fractions_are_compared_as_they_are_written(line, following, explanation
     ],
 )
 def test_rounding_is_compared_with_the_rounded_value(following, explanation):
-    assert explain(parse("0.127 + 0.001 / 8"), following, division="decimal", places=2) == explanation
+    assert explain("0.127 + 0.001 / 8", following, division="decimal", places=2) == explanation

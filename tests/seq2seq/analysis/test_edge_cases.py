@@ -228,6 +228,7 @@ def report_of(**changes):
         ),
         "commuting": CommutingCount(num_pairs=3, num_same=2, num_both_right=1),
         "worst": (WrongAnswer(question="5 + 7", predicted="2", expected="12"),),
+        "solutions": None,
     }
     return EvaluationReport(**(fields | changes))
 

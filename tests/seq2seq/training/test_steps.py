@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.loading.codec_fit import fit_codec_to_dataset
 from eqstream.data.recipe import Recipe
 from eqstream.data.reference.evaluation import evaluate as evaluate_tree
+from eqstream.data.reference.explanation import judge_line
 from eqstream.data.reference.parsing import parse
 from eqstream.pipelines.build import build
 from eqstream.seq2seq import evaluate as evaluate_module
@@ -57,9 +59,25 @@ def run(request, tmp_path_factory):
 
 
 def test_a_model_is_trained_on_steps_and_judged_by_the_last_lines(run):
-    report = evaluate(run, report=lambda _: None)
+    wrong_file = run.parent / "wrong.csv"
+    report = evaluate(run, report=lambda _: None, wrong_file=wrong_file)
     assert report.num_examples == 40
     assert report.split == "test"
+    assert report.solutions is not None
+    assert sum(report.solutions.ends.values()) == 40
+    assert sum(each.num_lines for each in report.solutions.first_wrong) == report.num_wrong > 30
+    with wrong_file.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == report.num_wrong
+    for row in rows:
+        judged = judge_line(row["line_before"], row["first_wrong_line"])
+        assert (judged.step, judged.expected, judged.fault) == (row["step"], row["expected_line"], row["fault"])
+    (saved,) = (json.loads(path.read_text()) for path in (run / "reports").glob("*.json"))
+    assert saved["solutions"]["lines"]["num_lines"] == report.solutions.lines.num_lines
+    assert saved["worst"][0]["wrong_line"]["fault"]
+    tables = {row.split(",")[0] for row in report.to_csv().splitlines()}
+    assert {"line", "first wrong line"} <= tables
+    assert "first wrong line of a solution" in str(report)
 
 
 def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
