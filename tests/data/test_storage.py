@@ -105,12 +105,15 @@ def failing(times: int, status: str, body: bytes = b"", headers=(), only: str = 
         failing(1, "503 Slow Down"),
         pytest.param(failing(2, "503 Slow Down"), marks=pytest.mark.slow),
         pytest.param(failing(2, "500 Internal Server Error"), marks=pytest.mark.slow),
-        failing(
-            1,
-            "206 Partial Content",
-            b"short",
-            [("Content-Length", "10000"), ("Content-Range", "bytes 0-9999/20000")],
-            "GET",
+        pytest.param(
+            failing(
+                1,
+                "206 Partial Content",
+                b"short",
+                [("Content-Length", "10000"), ("Content-Range", "bytes 0-9999/20000")],
+                "GET",
+            ),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["503", "503 twice", "500 twice", "cut off"],

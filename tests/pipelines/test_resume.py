@@ -734,9 +734,12 @@ def test_workers_with_other_versions_of_the_tools_are_told_by_name(built, tmp_pa
 JOB_SERVER = ["--runner=tests.job_server_runner.JobServerRunner", "--environment_type=LOOPBACK"]
 
 
-@pytest.mark.parametrize("options", [(), pytest.param(JOB_SERVER, marks=pytest.mark.slow)])
-def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path, many_shards, options):
-    status, errors = run_stopped(tmp_path, workers=2, stop_at=300, stop_signal="SIGINT", options=options)
+@pytest.mark.parametrize(
+    ("workers", "options"),
+    [(1, ()), pytest.param(2, (), marks=pytest.mark.slow), pytest.param(2, JOB_SERVER, marks=pytest.mark.slow)],
+)
+def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path, many_shards, workers, options):
+    status, errors = run_stopped(tmp_path, workers=workers, stop_at=300, stop_signal="SIGINT", options=options)
     assert status == 130
     line = "eqstream: interrupted; what is finished is kept, run the same command again to go on"
     # A runner that was named writes its log beside it, and a slow machine has the time to say how far the build is.

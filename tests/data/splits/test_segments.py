@@ -66,7 +66,7 @@ def test_plan_does_not_depend_on_how_much_of_it_is_made_at_once(monkeypatch, sha
     assert plan_splits(count_for_plan(recipe)) == plan
 
 
-@pytest.mark.parametrize("terms", [3, 7])
+@pytest.mark.parametrize("terms", [3, pytest.param(7, marks=pytest.mark.slow)])
 def test_plan_does_not_depend_on_who_counted(terms):
     space = {"operands": {"min": 0, "max": 9}, "terms": terms, "operators": "+*", "brackets": True}
     recipe = Recipe.from_dict({"name": "segments", "space": space, "sampling": "balanced", "splits": SPLITS})
