@@ -7,7 +7,7 @@ from typing import Any
 
 from eqstream.data.arguments import check_list, check_text
 from eqstream.data.loading.codec_options import CodecOptions
-from eqstream.data.reference.explanation import judge_solution
+from eqstream.data.reference.explanation import JudgedLine, judge_solution
 from eqstream.data.reference.membership import KnownQuestion
 from eqstream.seq2seq.analysis.solution_lines import end_fraction
 from eqstream.seq2seq.models.decoding import estimate_answers
@@ -16,16 +16,9 @@ from eqstream.seq2seq.runs.shipped_models import ShippedModel, choose_model, lis
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
+_STEP_KEYS = ("line", "verdict", "step", "expected", "fault")
 # Compiling pays from about as many questions on.
 _MIN_QUESTIONS_TO_COMPILE = 10_000
-
-
-@dataclass(frozen=True)
-class SolutionLine:
-    """A line that a model wrote, and what is wrong with it: that it does not follow from the one before; or None."""
-
-    text: str
-    fault: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +33,8 @@ class Prediction:
             of a regression, which has no probabilities.
         writing: how the characters follow each other, for a person.
         estimate: of a regression, before it is rounded; None of other models.
-        solution: the lines that a model which is trained on steps wrote behind the question; none of other models.
+        solution: the lines that a model which is trained on steps wrote behind the question, each judged by the one
+            before; none of other models.
     """
 
     question: str
@@ -49,12 +43,17 @@ class Prediction:
     characters: tuple[tuple[str, float], ...] = ()
     writing: str = ""
     estimate: float | None = None
-    solution: tuple[SolutionLine, ...] = ()
+    solution: tuple[JudgedLine, ...] = ()
 
     @property
     def is_correct(self) -> bool:
         """Whether the whole answer is right."""
         return self.predicted == self.expected
+
+    @property
+    def first_wrong_step(self) -> int | None:
+        """The place in `solution`, from 0, of the first line that is not the prescribed one; None if there is none."""
+        return next((place for place, each in enumerate(self.solution) if each.fault is not None), None)
 
     def to_text(self, explain: bool = False, *, steps: bool = False) -> str:
         """Returns a line such as `☑ 31 + 87 = 118`.
@@ -78,16 +77,15 @@ class Prediction:
             yield "this model answers at once, without steps"
             return
         yield f"  {self.question}"
-        is_marked = False
-        for each in self.solution:
+        for place, each in enumerate(self.solution):
             # What follows a wrong line follows from it; the first one says it all.
-            is_first_fault, is_marked = each.fault is not None and not is_marked, is_marked or each.fault is not None
-            yield f"{'☒' if is_first_fault else '='} {each.text}" + (f"  ({each.fault})" if is_first_fault else "")
+            yield f"☒ {each.line}  ({each.fault})" if place == self.first_wrong_step else f"= {each.line}"
 
     def to_dict(self, explain: bool = False, *, steps: bool = False) -> dict[str, Any]:
         """Returns the prediction as JSON types.
 
-        With `explain`, with each character's probability, or the estimate; with `steps`, with the solution's lines.
+        With `explain`, with each character's probability, or the estimate; with `steps`, with the solution's lines
+        and the place of the first wrong one.
         """
         mapping: dict[str, Any] = {
             "question": self.question,
@@ -96,7 +94,8 @@ class Prediction:
             "is_correct": self.is_correct,
         }
         if steps:
-            mapping["steps"] = [{"line": each.text, "fault": each.fault} for each in self.solution]
+            mapping["steps"] = [{name: getattr(each, name) for name in _STEP_KEYS} for each in self.solution]
+            mapping["first_wrong_step"] = self.first_wrong_step
         if explain and self.estimate is not None:
             mapping["estimate"] = self.estimate
         elif explain:
@@ -152,7 +151,7 @@ class Predictor:
         codec, model = self.trained.codec, self.trained.model
         questions = codec.encode_questions([each.question for each in known])
         decoder = self._choose_decoder(len(known))
-        solutions: list[tuple[SolutionLine, ...]] = [()] * len(known)
+        solutions: list[tuple[JudgedLine, ...]] = [()] * len(known)
         if isinstance(decoder, SolvingDecoder):
             written = decoder.solve(questions)
             decoded = written.last
@@ -172,7 +171,7 @@ class Predictor:
                 }
                 for tokens, shares in zip(decoded.tokens, decoded.probabilities, strict=True)
             ]
-        answers = [each[-1].text for each in solutions if each] or codec.decode_predictions(decoded.tokens)
+        answers = [each[-1].line for each in solutions if each] or codec.decode_predictions(decoded.tokens)
         return [
             Prediction(
                 question=each.question, predicted=predicted, expected=each.answer, solution=solution, **explanation
@@ -180,11 +179,10 @@ class Predictor:
             for each, predicted, explanation, solution in zip(known, answers, explanations, solutions, strict=True)
         ]
 
-    def _judge(self, lines: Sequence[str]) -> tuple[SolutionLine, ...]:
+    def _judge(self, lines: Sequence[str]) -> tuple[JudgedLine, ...]:
         """Returns the lines behind a question, the first one, each with what is wrong with it."""
         space = self.trained.recipe.space
-        judged = judge_solution(end_fraction(lines, space), space)
-        return tuple(SolutionLine(each.line, each.fault) for each in judged)
+        return tuple(judge_solution(end_fraction(lines, space), space))
 
     def _choose_decoder(self, num_questions: int) -> Decoder:
         """Returns a decoder; once there is a compiled one, it serves whatever follows."""

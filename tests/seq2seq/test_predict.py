@@ -65,3 +65,29 @@ def test_lines_behind_one_without_an_answer_have_a_fault_too(monkeypatch):
 def test_a_model_without_steps_says_so():
     prediction = Prediction(question="1 + 2", predicted="3", expected="3")
     assert prediction.to_text(steps=True) == "☑ 1 + 2 = 3\n    this model answers at once, without steps"
+
+
+def test_json_has_each_line_with_its_verdict_and_the_place_of_the_first_wrong_one(monkeypatch):
+    lines = {"6 / 2": "3 + (6 - 2 * 3) / 2", "3 + (6 - 2 * 3) / 2": "3 + (6 - 5) / 2"}
+    predictor = make_predictor(monkeypatch, "exact", lambda line: lines.get(line, "4"))
+    (prediction,) = predictor.predict(["6 / 2"])
+    mapping = prediction.to_dict(steps=True)
+    assert mapping["first_wrong_step"] == 1
+    first, second, third = mapping["steps"]
+    assert first == {
+        "line": "3 + (6 - 2 * 3) / 2",
+        "verdict": "prescribed",
+        "step": "digit of a quotient",
+        "expected": "3 + (6 - 2 * 3) / 2",
+        "fault": None,
+    }
+    assert second == {
+        "line": "3 + (6 - 5) / 2",
+        "verdict": "wrong value",
+        "step": "product",
+        "expected": "3 + (6 - 6) / 2",
+        "fault": "its value is 3.5, not 3: 2 * 3 is 6, the line has 5",
+    }
+    assert third["line"] == prediction.predicted == "4"
+    (right,) = make_predictor(monkeypatch, "exact", lambda _: "1").predict(["6 / 6"])
+    assert right.to_dict(steps=True)["first_wrong_step"] is None

@@ -86,11 +86,11 @@ def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
     (prediction,) = predictor.predict(["1+2+3*4+5"])
     assert prediction.question == "1 + 2 + 3 * 4 + 5"
     assert prediction.expected == "20"
-    assert prediction.predicted == prediction.solution[-1].text
+    assert prediction.predicted == prediction.solution[-1].line
     assert prediction.solution[0].fault is not None, "it has seen eight batches at most"
     lines = prediction.to_text(steps=True).splitlines()
     assert lines[1] == "      1 + 2 + 3 * 4 + 5"
-    assert lines[2] == f"    ☒ {prediction.solution[0].text}  ({prediction.solution[0].fault})"
+    assert lines[2] == f"    ☒ {prediction.solution[0].line}  ({prediction.solution[0].fault})"
     assert all(line.startswith("    = ") for line in lines[3:])
     assert json.dumps(prediction.to_dict(steps=True)["steps"])
 
