@@ -20,11 +20,14 @@ _SMALL_SIZE = 1 << 16
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _FINISHER = np.uint64(0xD1B54A32D192ED03)
 _HALF = np.uint64(32)
+_WORD = (1 << 64) - 1
 # Numbers of two digits this small have 32 bits.
 _LARGEST_SHORT_RADIX = (1 << 16) - 1
 # Bytes of a column of numbers that are computed together; several such columns stay in the cache.
 _CHUNK_BYTES = 3 << 15
 LARGEST_WIDE_SIZE = 1 << 124
+# From two digits of numbers to two others.
+_WideStep = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def derive_seed(seed: int, *scope: str | int) -> int:
@@ -40,8 +43,13 @@ def index_dtype(size: int) -> type[Any]:
 
 def draw_bits(start: int, count: int, seed: int) -> np.ndarray:
     """Returns 32 pseudo-random bits for each of the numbers start..start+count-1, uint64 (count,)."""
-    numbers = np.arange(count, dtype=np.uint64) + np.uint64(start & 0xFFFFFFFFFFFFFFFF)
+    numbers = np.arange(count, dtype=np.uint64) + np.uint64(start & _WORD)
     return _mix_bits(numbers, seed)
+
+
+def draw_bits_of(numbers: np.ndarray, seed: int) -> np.ndarray:
+    """Returns what `draw_bits` does for each of some numbers, int64 or Python integers (n,)."""
+    return _mix_bits((numbers & _WORD if numbers.dtype == object else numbers).astype(np.uint64), seed)
 
 
 def _mix_bits(numbers: np.ndarray, key: int) -> np.ndarray:
@@ -72,6 +80,10 @@ class Shuffle(Protocol):
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Returns the index at each position, (n,)."""
+        ...
+
+    def inverse(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the position of each index, (n,)."""
         ...
 
 
@@ -196,15 +208,22 @@ class WidePermutation:
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Returns the index at each position, Python integers (n,)."""
-        positions = positions.astype(object)
-        if len(positions) and not (positions.min() >= 0 and positions.max() < self.size):
-            raise ValueError(f"values must lie in [0, {self.size}), got {positions.min()} to {positions.max()}")
-        left = positions // self._radix
-        right = (positions - left * self._radix).astype(np.uint64)
-        left, right = self._encrypt(left.astype(np.uint64), right)
+        return self._cycle_walk(positions, self._encrypt)
+
+    def inverse(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the position of each index, Python integers (n,)."""
+        return self._cycle_walk(indices, self._decrypt)
+
+    def _cycle_walk(self, values: np.ndarray, step: _WideStep) -> np.ndarray:
+        values = values.astype(object)
+        if len(values) and not (values.min() >= 0 and values.max() < self.size):
+            raise ValueError(f"values must lie in [0, {self.size}), got {values.min()} to {values.max()}")
+        left = values // self._radix
+        right = (values - left * self._radix).astype(np.uint64)
+        left, right = step(left.astype(np.uint64), right)
         outside = self._find_outside(left, right)
         while len(outside):
-            left[outside], right[outside] = self._encrypt(left[outside], right[outside])
+            left[outside], right[outside] = step(left[outside], right[outside])
             outside = outside[self._find_outside(left[outside], right[outside])]
         return left.astype(object) * self._radix + right.astype(object)
 
@@ -220,6 +239,14 @@ class WidePermutation:
                 right = _add_below(right, _mix_below(left, key, self._radix), self._radix)
         return left, right
 
+    def _decrypt(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        for number, key in reversed(list(enumerate(self._keys))):
+            if number % 2 == 0:
+                left = _subtract_below(left, _mix_below(right, key, self._left_radix), self._left_radix)
+            else:
+                right = _subtract_below(right, _mix_below(left, key, self._radix), self._radix)
+        return left, right
+
 
 def make_permutation(size: int, seed: int, *, is_wide: bool) -> Shuffle:
     """Returns a bijection of ``[0, size)``: a `WidePermutation` if it is to be one and the size allows it."""
@@ -230,6 +257,11 @@ def _add_below(digit: np.ndarray, addend: np.ndarray, radix: int) -> np.ndarray:
     total = digit + addend
     # Without a wrap the subtraction runs below zero, that is, to a huge unsigned number.
     return np.minimum(total, total - np.uint64(radix))
+
+
+def _subtract_below(digit: np.ndarray, subtrahend: np.ndarray, radix: int) -> np.ndarray:
+    difference = digit - subtrahend
+    return np.minimum(difference, difference + np.uint64(radix))
 
 
 def _mix_below(digit: np.ndarray, key: int, radix: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Patterns of operands that no box holds alone: equal operands, carry chains and zero borrows of so many places.
+"""Patterns of operands that no box holds alone: equal operands, and so many carries, places of a chain or zero borrows.
 
 Two operands are told apart by sign and size, so that each part is a set of pairs of magnitudes, which
 `eqstream.data.space.digit_machine` counts and numbers. Equal operands of more terms are numbered by their value.
@@ -21,7 +21,7 @@ from eqstream.data.space.domains import Box, Domain
 
 # Of intervals of two operands: more would take minutes to prepare.
 _MOST_PARTS = 1 << 8
-PatternKey = Literal["longest_carry_chain", "zero_borrows"]
+PatternKey = Literal["longest_carry_chain", "zero_borrows", "carries"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,8 +210,8 @@ def make_carry_machine(key: PatternKey, low: int, high: int | None, *, is_sum: b
         is_equal: whether they are equal; None if that does not matter.
     """
     cap = max(low, 1) if high is None else max(high, 0)
-    # How far the chain runs, or whether a place borrows; the most so far; whether digits differed.
-    spans = (cap + 2, cap + 1, 2)
+    # How far the chain runs, or whether a place carries or borrows; the most so far; whether digits differed.
+    spans = (2 if key == "carries" else cap + 2, cap + 1, 2)
 
     def encode(run: int, most: int, differs: int) -> int:
         return (run * spans[1] + most) * 2 + differs
@@ -223,9 +223,11 @@ def make_carry_machine(key: PatternKey, low: int, high: int | None, *, is_sum: b
         run = 1 if excess > 0 else run + (key == "longest_carry_chain") if excess == 0 and run else 0
         if key == "longest_carry_chain":
             count = max(most, run)
+        if key == "carries":
+            count = most + run
         if (is_equal and is_other) or (high is not None and count > high):
             return None
-        return encode(min(run, cap + 1), min(count, cap), int(differs or is_other))
+        return encode(min(run, spans[0] - 1), min(count, cap), int(differs or is_other))
 
     def move(state: int, upper: int, lower: int) -> int | None:
         excess = upper + lower - 9 if is_sum else lower - upper

@@ -122,8 +122,8 @@ def _blocks_wanted(counts: EquationCounts, source: int, *, needed: int | None, h
     """Returns how many blocks of a source to count, those that are counted included."""
     own = counts.by_source[source]
     enumeration, done, found = own.enumeration, own.num_blocks_counted, own.num_found
-    if enumeration.is_identity:
-        return 0
+    if enumeration.is_identity or done == own.num_blocks:
+        return done
     if needed is None:
         if enumeration.size > _MOST_POSITIONS:
             raise UserError(

@@ -7,7 +7,7 @@ numbered over the whole enumeration.
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
+from eqstream.data.splits.listed_classes import ListedClasses
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
 from eqstream.data.splits.twin_order import TwinOrder
 
@@ -79,6 +80,7 @@ class Enumeration:
         scope: names the enumeration among those of the recipe, for its own seeds.
         block_size: number of positions whose equations are written together, at most `BLOCK_SIZE`; they are fewer where
             numbers are beyond 63 bits.
+        list_few: returns the indices of boxes that hold all kept equations, (n,), or None; see `listed`.
 
     Attributes:
         block_size: as given, or less.
@@ -101,8 +103,10 @@ class Enumeration:
         seed: int,
         scope: str,
         block_size: int = BLOCK_SIZE,
+        list_few: Callable[[], np.ndarray | None] | None = None,
     ) -> None:
         self._boxes = boxes
+        self._list_few = list_few
         self._twins = twins
         self._filter = kept
         is_listed = space.shapes.is_listed
@@ -138,9 +142,26 @@ class Enumeration:
 
     def kept_at(self, positions: np.ndarray) -> KeptClasses:
         """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""
-        candidates = self._boxes.locate(self._permutation.forward(positions))
-        kept = (self._filter.keep(self._twins.find(each)) for each in candidates)
-        return KeptClasses(tuple(classes for classes in kept if len(classes)), len(positions))
+        return self._keep(self._permutation.forward(positions))
+
+    def _keep(self, indices: np.ndarray) -> KeptClasses:
+        kept = (self._filter.keep(self._twins.find(each)) for each in self._boxes.locate(indices))
+        return KeptClasses(tuple(classes for classes in kept if len(classes)), len(indices))
+
+    @functools.cached_property
+    def listed(self) -> ListedClasses | None:
+        """All kept classes where they are few and known without a search; None elsewhere."""
+        indices = None if self._list_few is None else self._list_few()
+        if indices is None:
+            return None
+        found = [(np.zeros(0, dtype=index_dtype(self.size)), np.zeros(0, dtype=np.int64))]
+        for start in range(0, len(indices), BLOCK_SIZE):
+            some = indices[start : start + BLOCK_SIZE]
+            counts = self._keep(some).counts
+            found.append((self._permutation.inverse(some[counts > 0]), counts[counts > 0]))
+        positions, counts = map(np.concatenate, zip(*found, strict=True))
+        order = np.argsort(positions)
+        return ListedClasses(positions[order], counts[order], self.block_size)
 
     def _known_at(self, position: int, kept: np.ndarray, most: int) -> KeptClasses:
         """Returns the first kept classes, at most so many, of those where `kept`, bool (n,), is true.
@@ -149,10 +170,13 @@ class Enumeration:
         """
         rows = np.flatnonzero(kept)[:most]
         positions = next(self.position_blocks(position, position + len(kept)))
-        candidates = self._boxes.locate(self._permutation.forward(positions[rows]))
-        groups = (self._twins.find(each) for each in candidates)
+        groups = self._find_kept(positions[rows])
         placed = tuple(dataclasses.replace(group, rows=rows.take(group.rows)) for group in groups)
         return KeptClasses(placed, len(kept))
+
+    def _find_kept(self, positions: np.ndarray) -> tuple[TwinClasses, ...]:
+        """Returns the classes of positions (n,) that are known to be kept."""
+        return tuple(map(self._twins.find, self._boxes.locate(self._permutation.forward(positions))))
 
     def position_blocks(self, start: int, stop: int, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
         """Yields the positions start..stop-1 in arrays of at most `block_size`."""
@@ -188,7 +212,8 @@ class Enumeration:
 
         It does where candidates are slow to look at, or little is taken from each of many enumerations.
         """
-        return (self.is_huge or self.block_size <= BLOCK_SIZE_OF_STRATUM) and self.block_size % 8 == 0
+        is_worthwhile = self.is_huge or self.block_size <= BLOCK_SIZE_OF_STRATUM
+        return is_worthwhile and self.block_size % 8 == 0 and self.listed is None
 
     def equations_at(self, positions: np.ndarray, turn: int, *, most: int | None = None) -> EquationBlock | None:
         """Returns all equations at any positions (n,), or None if there is none; twins stand far apart.
@@ -228,6 +253,9 @@ class Enumeration:
         Raises:
             ValueError: the enumeration ends before.
         """
+        if self.listed is not None:
+            yield from self._list_equations(self.listed, first, count, limit=limit)
+            return
         start, end = position, first + count
         while count and before < end:
             stop = self._find_stop(position, end - before)
@@ -252,6 +280,24 @@ class Enumeration:
                 )
             before += num_found
             position = stop
+
+    def _list_equations(
+        self, listed: ListedClasses, first: int, count: int, *, limit: int | None
+    ) -> Iterator[EquationBlock]:
+        """Yields what `equations` does, of listed classes."""
+        end = first + count
+        for rows, before in listed.take(first, end, most=BLOCK_SIZE):
+            positions, counts = listed.positions[rows], listed.counts[rows]
+            yield self._order.arrange(
+                self._find_kept(positions),
+                counts,
+                turn=0,
+                low=max(first - before, 0),
+                high=min(end - before, int(counts.sum())),
+                block_size=self.block_size,
+                limit=limit,
+                positions=positions,
+            )
 
     def _find_stop(self, position: int, num_wanted: int) -> int:
         """Returns the end of the positions to look at together from `position` on, for so many equations."""

@@ -13,7 +13,8 @@ from eqstream.data.splits.prepared_sources import PreparedSources
 class SourceCounts:
     """The counts of one source.
 
-    Nothing needs to be counted where ordinal and position are one.
+    Nothing needs to be counted where ordinal and position are one, nor where all kept classes are listed: then the
+    blocks are those that have one.
 
     Args:
         enumeration: of the source.
@@ -21,8 +22,9 @@ class SourceCounts:
 
     def __init__(self, enumeration: Enumeration) -> None:
         self.enumeration = enumeration
+        self._listed = enumeration.listed
         # Number of equations up to the end of each block, as far as all blocks before it were counted.
-        self._ends: list[int] = []
+        self._ends: list[int] = [] if self._listed is None else self._listed.block_ends.tolist()
         # Where they have kept classes, a bit for each position; nothing where that was not noted.
         self._kept: list[bytes] = []
         self._later_blocks: dict[int, tuple[int, bytes]] = {}
@@ -41,6 +43,8 @@ class SourceCounts:
     @property
     def num_blocks(self) -> int:
         """Number of blocks that there are."""
+        if self._listed is not None:
+            return len(self._ends)
         return -(-self.enumeration.size // self.enumeration.block_size)
 
     @property
@@ -50,7 +54,9 @@ class SourceCounts:
 
     @property
     def num_positions_counted(self) -> int:
-        """Number of positions in these blocks."""
+        """Number of positions in these blocks; none where no position was looked at."""
+        if self._listed is not None:
+            return 0
         return min(len(self._ends) * self.enumeration.block_size, self.enumeration.size)
 
     @property
@@ -83,6 +89,12 @@ class SourceCounts:
         """Returns the number of equations up to the end of each counted block, int64; none if none must be counted."""
         return np.array([] if self.enumeration.is_identity else self._ends, dtype=np.int64)
 
+    def positions(self) -> np.ndarray:
+        """Returns where each of these blocks begins, (blocks,)."""
+        if self._listed is not None:
+            return self._listed.block_positions
+        return np.arange(len(self.ends())) * self.enumeration.block_size
+
     def locate(self, ordinal: int) -> tuple[int, int]:
         """Returns a position at or before that of the equation `ordinal`, and how many equations come before it.
 
@@ -95,7 +107,10 @@ class SourceCounts:
         block = bisect.bisect_right(self._ends, ordinal)
         if block == len(self._ends):
             raise ValueError(f"ordinal {ordinal} was not counted, only {self.num_found} were")
-        return block * self.enumeration.block_size, self._ends[block - 1] if block else 0
+        before = self._ends[block - 1] if block else 0
+        if self._listed is not None:
+            return int(self._listed.block_positions[block]), before
+        return block * self.enumeration.block_size, before
 
     def list_kept(self, end: int, *, position: int, before: int) -> np.ndarray | None:
         """Returns whether a class is kept at each position from one on, bool (n,); None where that was not noted.
@@ -106,7 +121,7 @@ class SourceCounts:
             before: likewise.
         """
         first, last = position // self.enumeration.block_size, bisect.bisect_left(self._ends, end)
-        kept = self._kept[first : last + 1]
+        kept = self._kept[first : last + 1] if self._kept else []
         if self.enumeration.is_identity or not kept or not all(kept):
             return None
         places = np.unpackbits(np.frombuffer(b"".join(kept), dtype=np.uint8)).view(bool)

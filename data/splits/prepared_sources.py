@@ -2,14 +2,21 @@
 
 import functools
 
+import numpy as np
+
 from eqstream.data.recipe import Recipe
 from eqstream.data.solutions.line_bounds import check_steps
+from eqstream.data.space.conditions import selection_of
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import BLOCK_SIZE, BLOCK_SIZE_OF_STRATUM, Enumeration
+from eqstream.data.splits.few_candidates import find_most_listed, list_few
 from eqstream.data.splits.strata import Source, list_sources
 from eqstream.data.splits.twin_classes import TwinFinder
+
+# Sources of which the candidates are listed where they are few: of more of them it would take too long to find out.
+_MOST_LISTED = 64
 
 
 class PreparedSources:
@@ -49,12 +56,24 @@ class PreparedSources:
     def _enumerate(self, number: int) -> Enumeration:
         """Returns the enumeration of a source."""
         source = self.sources[number]
+        boxes = SectionUnion(source.sections)
         return Enumeration(
             self.space,
-            SectionUnion(source.sections),
+            boxes,
             self.twins,
             ClassFilter(self.space, source.selection, source.others, hash_salt=self.recipe.hash_salt),
             seed=self.recipe.seed,
             scope=source.scope,
             block_size=self._block_size,
+            list_few=functools.partial(self._list_few, source, boxes),
         )
+
+    def _list_few(self, source: Source, boxes: SectionUnion) -> np.ndarray | None:
+        """Returns the candidates of a source where those that can be kept are few and known without a search."""
+        if len(self.sources) > _MOST_LISTED:
+            return None
+        counts = [split.count for split in self.recipe.splits if selection_of(split) == source.selection]
+        stated = [count for count in counts if count is not None]
+        num_wanted = sum(stated) if len(stated) == len(counts) else None
+        most = find_most_listed(boxes.size, num_wanted)
+        return list_few(source.selection.where, self.space, boxes, most=most) if most else None

@@ -66,6 +66,8 @@ class SegmentFinder:
         self._offsets = np.cumsum([0, *(int(each[-1]) + 1 if len(each) else 1 for each in ends)])[:-1]
         self._first_blocks = np.cumsum([0, *map(len, ends)])
         self._ends = np.concatenate([each + offset for each, offset in zip(ends, self._offsets, strict=True)])
+        # Where they begin, and something behind the last one.
+        self._positions = np.concatenate([*(own.positions() for own in self._own), [0]])
 
     def take(self, parts: np.ndarray, numbers: np.ndarray) -> list[Segment]:
         """Returns the segments of the next `numbers` (n,) equations of `parts` (n,), one after the other.
@@ -109,7 +111,7 @@ class SegmentFinder:
             row = unknown[0]
             # It says what is missing.
             self._own[int(parts[row])].locate(int(ordinals[row]))
-        positions = np.where(is_identity, ordinals // sizes, blocks) * sizes
+        positions = np.where(is_identity, ordinals // sizes * sizes, self._positions[places])
         is_behind = (blocks > 0) & ~is_identity
         before = np.zeros(len(parts), dtype=ordinals.dtype)
         before[is_behind] = self._ends[places[is_behind] - 1] - self._offsets[parts[is_behind]]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eqstream.data.permutation import draw_bits
+from eqstream.data.permutation import draw_bits, draw_bits_of
 from eqstream.data.space.conditions import longest_digits
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import PreparedSpace
@@ -87,6 +87,7 @@ class TwinOrder:
         high: int,
         block_size: int,
         limit: int | None = None,
+        positions: np.ndarray | None = None,
     ) -> EquationBlock:
         """Returns the members with ordinals low..high-1, counted within the blocks, one block after the other.
 
@@ -99,8 +100,13 @@ class TwinOrder:
             high: the last ordinal, plus 1; some class must have a member there.
             block_size: rows of a block.
             limit: how many of them to return at most, from the first one on.
+            positions: of the rows, rising, (n,), where they are not those from `turn` on.
         """
-        layout = self._lay_out(counts, turn=turn, low=low, high=high, block_size=block_size)
+        if positions is None:
+            draws, blocks = draw_bits(turn, len(counts), self._seed), np.arange(len(counts)) // block_size
+        else:
+            draws, blocks = draw_bits_of(positions, self._seed), positions // block_size
+        layout = _lay_out(counts, draws, blocks, low=low, high=high)
         groups = [classes for group in groups if len(classes := group.take(layout.is_wanted[group.rows]))]
         members = [_place_members(classes, layout) for classes in groups]
         orders = [_sort_by_box(classes, each) for classes, each in zip(groups, members, strict=True)]
@@ -112,27 +118,6 @@ class TwinOrder:
         members = [each.take(order) for each, order in zip(members, orders, strict=True)]
         blocks = [self._make_block(classes, each) for classes, each in zip(groups, members, strict=True)]
         return join_blocks(blocks).take(_argsort(np.concatenate(places)))
-
-    def _lay_out(self, counts: np.ndarray, *, turn: int, low: int, high: int, block_size: int) -> _Layout:
-        starts = np.cumsum(counts) - counts
-        is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
-        ranks = np.cumsum(is_wanted) - 1
-        num_classes, num_before = int(is_wanted.sum()), 0
-        if len(counts) > block_size:
-            numbers = np.add.reduceat(is_wanted, np.arange(0, len(counts), block_size), dtype=np.int64)
-            blocks = np.arange(len(counts)) // block_size
-            num_classes, num_before = numbers[blocks], (np.cumsum(numbers) - numbers)[blocks]
-            ranks -= num_before
-        return _Layout(
-            starts=starts,
-            is_wanted=is_wanted,
-            ranks=ranks,
-            draws=draw_bits(turn, len(counts), self._seed),
-            num_classes=num_classes,
-            num_before=num_before,
-            low=low,
-            high=high,
-        )
 
     def _make_block(self, classes: TwinClasses, members: _Members) -> EquationBlock:
         """Returns the members of classes, in their order."""
@@ -155,6 +140,30 @@ class TwinOrder:
             carries=answers.carries,
             digits=digits[rows],
         )
+
+
+def _lay_out(counts: np.ndarray, draws: np.ndarray, blocks: np.ndarray, *, low: int, high: int) -> _Layout:
+    """Returns the layout of rows with so many members, draws and rising numbers of blocks, (n,); see `_Layout`."""
+    starts = np.cumsum(counts) - counts
+    is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
+    ranks = np.cumsum(is_wanted) - 1
+    num_classes, num_before = int(is_wanted.sum()), 0
+    if blocks[0] != blocks[-1]:
+        is_first = np.append(True, blocks[1:] != blocks[:-1])
+        numbers = np.add.reduceat(is_wanted, np.flatnonzero(is_first), dtype=np.int64)
+        places = np.cumsum(is_first) - 1
+        num_classes, num_before = numbers[places], (np.cumsum(numbers) - numbers)[places]
+        ranks -= num_before
+    return _Layout(
+        starts=starts,
+        is_wanted=is_wanted,
+        ranks=ranks,
+        draws=draws,
+        num_classes=num_classes,
+        num_before=num_before,
+        low=low,
+        high=high,
+    )
 
 
 def _keep_first(

@@ -36,6 +36,9 @@ def count_classes(counts: EquationCounts, parts: Sequence[Part]) -> int:
     num_classes = 0
     for part in parts:
         own, end = counts.by_source[part.source], part.first + part.count
+        if own.enumeration.listed is not None:
+            num_classes += own.enumeration.listed.count_classes(part.first, end)
+            continue
         position, before = own.locate(part.first)
         while kept := own.enumeration.block(position):
             position += kept.num_positions

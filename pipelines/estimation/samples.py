@@ -50,6 +50,9 @@ def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[
             num_positions = math.ceil(segment.count * num_sampled / total)
         stop = min(segment.position + num_positions, enumeration.size)
         most = math.ceil(segment.count * num_sampled / max(total, num_sampled))
+        if enumeration.listed is not None:
+            blocks += enumeration.equations(segment.first, most)
+            continue
         for positions in enumeration.position_blocks(segment.position, stop):
             blocks.append(enumeration.equations_at(positions, segment.position, most=most))
     return [block for block in blocks if block is not None]

@@ -15,6 +15,7 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.sampling import HARD_CASES, Balance
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.splits.enumeration import BLOCK_SIZE
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.estimation.work import count_sampled
 
@@ -186,7 +187,8 @@ def _weigh_kinds(sources: PreparedSources, number: int) -> tuple[Mapping[_Kind, 
     if len(weights) <= 1 or enumeration.keeps_all:
         return weights, True
     sample: Counter[_Kind] = Counter()
-    for positions in enumeration.position_blocks(0, count_sampled(sources.space, enumeration)):
+    blocks = enumeration.position_blocks(0, count_sampled(sources.space, enumeration))
+    for positions in blocks if enumeration.listed is None else [enumeration.listed.positions[:BLOCK_SIZE]]:
         for classes in enumeration.kept_at(positions).groups:
             # Twins have the same operators.
             shapes = sources.space.shapes.numbers(classes.shapes, classes.shape_places)

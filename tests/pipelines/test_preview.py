@@ -118,7 +118,7 @@ def test_a_split_of_which_nothing_was_found_is_told_with_what_a_build_does(monke
     monkeypatch.setattr(sizes, "MOST_WORK", 1 << 18)
     where = {"answer": {"min": 7, "max": 7}, "digits": 6}
     splits = [{"name": "train", "count": 300}, {"name": "rare", "count": 5, "where": where}]
-    space = {"operands": {"min": 0, "max": 10**6}, "operators": "+*", "terms": 2}
+    space = {"operands": {"min": 0, "max": 10**6}, "operators": "+*", "terms": 3}
     result = dataclasses.replace(preview(make_recipe(space=space, splits=splits)), seconds_of_search=75.0)
     lines = result.to_text().splitlines()
     assert lines[8:] == [

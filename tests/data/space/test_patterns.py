@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from eqstream.data.recipe_values import Range
+from eqstream.data.space.digits import count_carries
 from eqstream.data.space.domains import Domain
 from eqstream.data.space.patterns import Pattern, find_operands
 from eqstream.data.space.written_digits import measure_carries
@@ -21,7 +22,7 @@ BOXES = {
     "up to 999": (Domain(((0, 999),)), Domain(((0, 999),))),
 }
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name.startswith("up to 999") else ()) for name in BOXES]
-KEYS = ("longest_carry_chain", "zero_borrows")
+KEYS = ("longest_carry_chain", "zero_borrows", "carries")
 
 
 def list_pairs(box):
@@ -34,7 +35,8 @@ def list_values(domain):
 
 def measure(operator, left, right):
     right = right if operator == "+" else -right
-    return dict(zip(KEYS, measure_carries(left, right, left + right), strict=True))
+    counts = *measure_carries(left, right, left + right), count_carries(left, right, left + right)
+    return dict(zip(KEYS, counts, strict=True))
 
 
 def unrank_all(operands):

@@ -149,8 +149,8 @@ def test_condition_that_is_as_good_as_impossible_is_given_up(sampling):
 
 
 def test_rare_equations_are_approached_in_growing_steps():
-    splits = [{"name": "a", "count": 3, "where": {"answer": {"min": 5990}}}]
-    recipe = make_recipe({"operands": {"min": 0, "max": 2999}}, splits)
+    splits = [{"name": "a", "count": 3, "where": {"answer": {"min": 615}}}]
+    recipe = make_recipe({"operands": {"min": 0, "max": 207}, "terms": 3}, splits)
     counts, rounds = begin_counting(recipe, None), 0
     while tasks := next_tasks(counts):
         count_here(counts, tasks)
@@ -162,7 +162,7 @@ def test_rare_equations_are_approached_in_growing_steps():
 
 def test_condition_of_which_nothing_is_found_is_reported_once():
     splits = [{"name": "a", "count": 3, "where": {"answer": {"max": 1}}}]
-    counts = begin_counting(make_recipe({"operands": {"min": 0, "max": 10**6}}, splits), None)
+    counts = begin_counting(make_recipe({"operands": {"min": 0, "max": 10**6}, "terms": 3}, splits), None)
     reported, lines = set(), []
     while counts.num_positions_counted < 1 << 23:
         tasks = next_tasks(counts)
@@ -190,7 +190,7 @@ def test_condition_of_which_nothing_is_found_is_reported_once():
 )
 def test_long_search_is_reported_once_some_equations_were_found(found, lines):
     splits = [{"name": "a", "count": 2000 * found, "where": {"carries": {"min": 9}}}]
-    counts = begin_counting(make_recipe({"operands": {"min": 0, "max": 10**8}}, splits), None)
+    counts = begin_counting(make_recipe({"operands": {"min": 0, "max": 10**6}, "terms": 3}, splits), None)
     counts.add([CountingResult(0, 0, (3 * found, 0, 0))])
     reported = set()
     tasks = next_tasks(counts)
@@ -199,7 +199,7 @@ def test_long_search_is_reported_once_some_equations_were_found(found, lines):
 
 
 def test_count_that_would_take_days_to_find_is_refused_once_that_is_known():
-    space = {"operands": {"min": 0, "max": 10**6}, "terms": 2}
+    space = {"operands": {"min": 0, "max": 10**6}, "terms": 3}
     counts = begin_counting(
         make_recipe(space, [{"name": "a", "count": 100_000, "where": {"answer": {"max": 2}}}]), None
     )

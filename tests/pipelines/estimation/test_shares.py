@@ -73,6 +73,14 @@ def test_sources_of_which_a_sample_finds_nothing_have_no_shares():
     assert shares == Shares(terms={2: 0}, operators={"+": 0, "*": 0}, total=0, is_exact=False)
 
 
+def test_rare_equations_have_shares_where_they_are_listed():
+    splits = [{"name": "rare", "count": 100, "where": {"answer": 12345}}]
+    space = {"operands": {"min": 0, "max": 10**9}, "operators": "+*"}
+    recipe = Recipe.from_dict({"name": "rare", "space": space, "splits": splits, "commuted": "ignore"})
+    shares = ShareEstimator(PreparedSources(recipe)).estimate({0: 12354})
+    assert shares.operators == {"+": 12346, "*": 8}
+
+
 def test_what_no_equation_is_likely_to_have_is_noted():
     shares = Shares(terms={2: 0.2, 3: 0.1, 4: 99.7}, operators={"+": 100, "/": 0}, total=100, is_exact=True)
     ending = (
