@@ -16,7 +16,7 @@ from eqstream.data.formats.column_encoder import EncodedBlock
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.string_tables import write_joined
 from eqstream.data.recipe import Recipe
-from eqstream.data.reference.explanation import explain
+from eqstream.data.reference.explanation import judge_line
 from eqstream.data.reference.hash_bucket import hash_tree
 from eqstream.data.reference.parsing import Number, parse
 from eqstream.data.splits.plan import ShardTask
@@ -178,11 +178,11 @@ class StepCheck:
         question, answer, space = columns.question.text(row), columns.answer.text(row), self._space
         division = bulk.division_of(space)
         try:
-            reason = explain(parse(question), answer, division=division, places=space.places, spacing=space.spacing)
+            judged = judge_line(question, answer, division=division, places=space.places, spacing=space.spacing)
         except UserError as error:
             return str(error)
-        if reason is not None:
-            return f"`{answer}` does not follow `{question}`: {reason}"
+        if judged.fault is not None:
+            return f"`{answer}` does not follow `{question}`: {judged.fault}"
         if not is_planned:
             return None
         equation = int(planned.equation[row])
