@@ -14,6 +14,7 @@ in their `reports`; nothing is computed anew. Of several seeds it has the worst,
 | judged | examples, the fewest of the seeds |
 | wrong | whole answers, the most of the seeds |
 | edge cases wrong | of how many, the most of the seeds |
+| lines off | lines of solutions that are not the prescribed next one, of how many, the most of the seeds |
 """
 
 import argparse
@@ -37,6 +38,7 @@ HEAD = (
     "judged",
     "wrong",
     "edge cases wrong",
+    "lines off",
 )
 _NUM_TEXTS = 2
 
@@ -55,6 +57,8 @@ class Verdict:
     num_wrong: int
     num_edge_cases: int
     num_edge_cases_wrong: int
+    num_lines: int = 0
+    num_lines_off: int = 0
 
 
 def read_verdicts(run: Path) -> Iterator[Verdict]:
@@ -75,6 +79,8 @@ def read_verdicts(run: Path) -> Iterator[Verdict]:
     for path in sorted(directory.reports.glob("*.json")):
         report = json.loads(path.read_text(encoding="utf-8"))
         edges = report["edge_cases"]
+        # Reports of older runs count no lines.
+        lines = (report.get("solutions") or {}).get("lines", {"num_lines": 0, "num_prescribed": 0})
         yield Verdict(
             recipe=recipe.name,
             judged_on=report["name"],
@@ -86,6 +92,8 @@ def read_verdicts(run: Path) -> Iterator[Verdict]:
             num_wrong=report["num_examples"] - report["num_right"],
             num_edge_cases=len(edges),
             num_edge_cases_wrong=sum(not each["is_right"] for each in edges),
+            num_lines=lines["num_lines"],
+            num_lines_off=lines["num_lines"] - lines["num_prescribed"],
         )
 
 
@@ -131,6 +139,7 @@ def _summarise(group: Sequence[Verdict]) -> tuple[str, ...]:
 
     times = [each.cpu_seconds for each in group if each.cpu_seconds is not None]
     edges = max(group, key=lambda each: each.num_edge_cases_wrong)
+    lines = max(group, key=lambda each: each.num_lines_off)
     return (
         f"`{group[0].recipe}`",
         f"`{group[0].judged_on}`",
@@ -142,6 +151,7 @@ def _summarise(group: Sequence[Verdict]) -> tuple[str, ...]:
         f"{min(each.num_judged for each in group):,}",
         most(lambda each: each.num_wrong),
         f"{edges.num_edge_cases_wrong} of {edges.num_edge_cases}",
+        f"{lines.num_lines_off:,} of {lines.num_lines:,}" if lines.num_lines else "",
     )
 
 
