@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 from fractions import Fraction
 
@@ -116,6 +117,12 @@ def test_streams_share_the_groups_by_their_weights_and_hold_their_own_splits_out
     test = pick(recipes[1])["test"]
     assert not set(test) & {question for question, _ in pairs}
     assert read(source(), codec, np.arange(700, 1024)) == pairs[700:]
+
+
+def test_lines_are_as_long_as_is_allowed_and_no_longer():
+    source, codec = make(options=dataclasses.replace(OPTIONS, line_length=9))
+    pairs = read(source, codec, np.arange(500))
+    assert max(len(line) for pair in pairs for line in pair) == 9
 
 
 def test_lines_that_are_too_long_are_left_out_or_refused():

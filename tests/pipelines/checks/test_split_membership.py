@@ -1,9 +1,12 @@
 """Where a recipe lets an equation stand, against conditions spelled out by hand, one at a time and in bulk."""
 
+from fractions import Fraction
+
 import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
+from eqstream.pipelines.checks import split_membership
 from eqstream.pipelines.checks.bulk.facts import find_facts
 from eqstream.pipelines.checks.bulk.membership import are_selected
 from eqstream.pipelines.checks.split_membership import SplitMembership, list_claims
@@ -71,12 +74,23 @@ def test_hash_buckets_part_the_space():
     checks = [BothWays(space, splits, name, hash_salt="pepper") for name in ("train", "test")]
     counts = [0, 0]
     for left in range(16):
-        for right in range(16):
+        for right in range(0, left + 1, 3):
             accepted = [is_accepted(check, f"{left} + {right}") for check in checks]
             assert accepted == [is_accepted(check, f"{right} + {left}") for check in checks]
             assert sum(accepted) == 1
             counts[accepted.index(True)] += 1
     assert 0.6 < counts[0] / sum(counts) < 0.8
+
+
+@pytest.mark.parametrize(
+    ("bucket", "split"), [(Fraction(7, 10), "test"), (Fraction(7, 10) - Fraction(1, 1 << 64), "train")]
+)
+def test_a_bucket_on_the_edge_is_of_the_split_that_begins_there(bucket, split, monkeypatch):
+    monkeypatch.setattr(split_membership, "hash_bucket", lambda *_: bucket)
+    splits = [{"name": "train", "hash": [0, 0.7]}, {"name": "test", "hash": [0.7, 1]}]
+    recipe = Recipe.from_dict({"name": "sums", "space": {"operands": {"min": 0, "max": 15}}, "splits": splits})
+    names = [name for name in ("train", "test") if is_accepted(SplitMembership(recipe, name), "1 + 2")]
+    assert names == [split]
 
 
 def is_accepted(check, question):
