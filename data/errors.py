@@ -32,7 +32,7 @@ class UserError(ValueError):
 
 
 class DamagedDataError(UserError):
-    """A file of a dataset that is missing, was cut or changed, or cannot be read."""
+    """A file or folder of a dataset that is missing, was cut or changed, or is none that can be read."""
 
 
 class DamagedShardError(DamagedDataError):

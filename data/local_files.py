@@ -8,10 +8,10 @@ import os
 import stat
 from pathlib import Path
 
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedDataError
 
 
-class NotRegularFileError(UserError, OSError):
+class NotRegularFileError(DamagedDataError, OSError):
     """A directory, named pipe, socket, device or broken link lies where a file is expected."""
 
 

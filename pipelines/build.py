@@ -15,6 +15,7 @@ not know go to Beam without a ``--`` before them.
 """
 
 import contextlib
+import dataclasses
 import difflib
 import functools
 import importlib
@@ -48,6 +49,7 @@ from eqstream.pipelines.building.output_directory import OutputDirectory
 from eqstream.pipelines.building.result import BuildResult
 from eqstream.pipelines.building.staging import GO_ON, StoppedError, Workspace
 from eqstream.pipelines.building.write_shards import ShardJob, write_shards
+from eqstream.pipelines.estimation.classes import list_notes_on_classes
 from eqstream.pipelines.estimation.shares import shares_of_manifest
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
@@ -144,21 +146,27 @@ class _Build:
             )
             # Whoever has taken over writes the rest, and must not lose its own journal and token to this attempt.
             self._workspace.check_attempt()
-            shares = None
+            result = self._describe(tasks, num_kept=len(kept))
             if only is None:
                 shares = shares_of_manifest(self._close(plan, jobs))
                 self._workspace.check_attempt()
+                notes = (*shares.list_notes(), *list_notes_on_classes(counts, plan.splits))
+                num_left_out = sum(split.num_left_out for split in plan.splits)
+                result = dataclasses.replace(result, shares=shares, notes=notes, num_left_out=num_left_out)
             is_finished = self._end(is_whole=only is None)
+        return dataclasses.replace(result, state="built" if is_finished else "partial")
+
+    def _describe(self, tasks: Sequence[ShardTask], *, num_kept: int) -> BuildResult:
+        """Returns what there is to say of the shards alone."""
+        has_steps = self._recipe.steps is not None
         return BuildResult(
             directory=self._found.path,
-            state="built" if is_finished else "partial",
+            state="partial",
             num_shards=len(tasks),
-            num_shards_kept=len(kept),
+            num_shards_kept=num_kept,
             num_equations=sum(task.num_equations for task in tasks),
-            num_left_out=sum(split.num_left_out for split in plan.splits) if only is None else 0,
-            shares=shares,
-            num_steps=None if self._recipe.steps is None else sum(task.records.num_records for task in tasks),
-            num_steps_left_out=None if self._recipe.steps is None else sum(task.num_steps_left_out for task in tasks),
+            num_steps=sum(task.records.num_records for task in tasks) if has_steps else None,
+            num_steps_left_out=sum(task.num_steps_left_out for task in tasks) if has_steps else None,
             format_version=self._recipe.format_version,
             repaired=self._damage.paths if self._damage else (),
         )
@@ -318,7 +326,7 @@ def _finish_again(found: OutputDirectory, recipe: Recipe, *, is_hashed: bool) ->
     # An attempt that counts for another recipe has no journal yet.
     if not is_marked or found.journal is not None or not workspace.has_other_attempts():
         workspace.remove()
-    num_shards = len(found.manifest.list_shards())
+    num_shards, shares = len(found.manifest.list_shards()), shares_of_manifest(found.manifest)
     return BuildResult(
         directory=found.path,
         state="unchanged",
@@ -326,7 +334,8 @@ def _finish_again(found: OutputDirectory, recipe: Recipe, *, is_hashed: bool) ->
         num_shards_kept=num_shards,
         num_equations=found.manifest.num_equations,
         num_left_out=sum(split.num_left_out for split in found.manifest.splits.values()),
-        shares=shares_of_manifest(found.manifest),
+        shares=shares,
+        notes=tuple(shares.list_notes()),
         num_steps=None if recipe.steps is None else found.manifest.num_records,
         num_steps_left_out=found.manifest.num_steps_left_out,
         format_version=found.manifest.format_version,
@@ -338,6 +347,9 @@ def _finish_again(found: OutputDirectory, recipe: Recipe, *, is_hashed: bool) ->
 def _explain_file_errors(directory: str) -> Iterator[None]:
     try:
         yield
+    except UserError:
+        # One of them is of files, too, and says all.
+        raise
     except OSError as error:
         line = filesystem.describe_error(error)
         raise UserError(line if directory in line else f"{directory}: {line}") from error

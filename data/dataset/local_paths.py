@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from eqstream.data.dataset.layout import FOLDERS
-from eqstream.data.errors import UserError
+from eqstream.data.errors import DamagedDataError, UserError
 from eqstream.data.local_files import describe_kind
 
 
@@ -25,15 +25,16 @@ def check_folders(directory: str | Path) -> None:
     """Raises an error unless a dataset is a directory and each of its folders one in it; none of them need be there.
 
     Raises:
-        UserError: names the path, what lies there and the cure.
+        UserError: the dataset is no directory; names its path.
+        DamagedDataError: one of its folders is none, or a link; names its path, what lies there and the cure.
     """
     check_directory(directory)
     for folder in FOLDERS:
         path = os.path.join(directory, folder)
         if os.path.islink(path):
-            raise UserError(
+            raise DamagedDataError(
                 f"{path} is a symbolic link, and the folders of a dataset must lie in its directory; move what it "
                 f"leads to here, or let {directory} as a whole be a link"
             )
         if os.path.exists(path) and not os.path.isdir(path):
-            raise UserError(f"{path} is {describe_kind(path)}, where a directory is expected; move it away")
+            raise DamagedDataError(f"{path} is {describe_kind(path)}, where a directory is expected; move it away")

@@ -26,6 +26,7 @@ class BuildResult:
         num_steps_left_out: steps beside them that have a line of another split's, or too long; None likewise.
         format_version: of the dataset, older than this eqstream's where it was complete before.
         repaired: files of a dataset that was complete before, relative to it, that were damaged and written again.
+        notes: what a reader of the recipe may not expect of the dataset.
         is_hashed: whether the contents of all files of a dataset that was complete before were compared with their
             checksums; on other filesystems than this machine's own, sizes are compared.
     """
@@ -35,12 +36,13 @@ class BuildResult:
     num_shards: int
     num_shards_kept: int
     num_equations: int
-    num_left_out: int
-    shares: Shares | None
+    num_left_out: int = 0
+    shares: Shares | None = None
     num_steps: int | None = None
     num_steps_left_out: int | None = None
     format_version: int = FORMAT_VERSION
     repaired: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     is_hashed: bool = False
 
     def to_text(self) -> str:
@@ -74,5 +76,5 @@ class BuildResult:
             shares = self.shares.to_text()
             if shares and self.num_steps is not None:
                 shares = f"of the steps: {shares}"
-            lines += filter(None, [shares, *self.shares.list_notes()])
-        return "\n".join(lines)
+            lines += filter(None, [shares])
+        return "\n".join([*lines, *self.notes])

@@ -21,6 +21,15 @@ def count_if_small(counts: EquationCounts, split: PlannedSplit) -> int | None:
     return count_classes(counts, split.parts) if counts.sources.twins.largest_class > 2 and is_small else None
 
 
+def list_notes_on_classes(counts: EquationCounts, splits: Sequence[PlannedSplit]) -> list[str]:
+    """Returns a line for each split that has few classes."""
+    notes = []
+    for split in splits:
+        num_classes = count_if_small(counts, split)
+        notes += note_few_classes(split.name, num_classes=num_classes, num_equations=split.num_equations)
+    return notes
+
+
 def note_few_classes(split: str, *, num_classes: int | None, num_equations: int) -> list[str]:
     """Returns a line that a split has few classes, if it does; `num_classes` is None if that is not known."""
     if num_classes is None or num_classes >= min(FEW_CLASSES, num_equations):

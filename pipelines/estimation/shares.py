@@ -21,6 +21,7 @@ from eqstream.pipelines.estimation.work import count_sampled
 
 # Number of terms, and a bit for each operator of ``+-*/`` that occurs.
 _Kind = tuple[int, int]
+_NEARLY_NONE, _NEARLY_ALL = "less than 0.1 %", "more than 99.9 %"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ class Shares:
         return notes
 
     def to_text(self) -> str:
-        """Returns the shares, such as ``terms 2 1.1 %, 3 99 %; operators + 75 %, - 75 %``; empty if all are alike.
+        """Returns the shares, such as ``terms 2: 1.1 %, 3: 98.9 %; operators +: 75 %``; empty if all are alike.
 
         What was estimated from a sample is said to be so, also that it has nothing.
         """
@@ -82,19 +83,19 @@ class Shares:
             )
         for noun, counts in (("terms", self.terms), ("operators", self.operators)):
             if len(counts) > 1:
-                shares = [f"{key} {self._describe(count)}" for key, count in counts.items()]
+                shares = [f"{key}: {self._describe(count)}" for key, count in counts.items()]
                 parts.append(f"{noun} {', '.join(shares)}")
         for key, counts in self.hard_cases.items():
             whole = sum(counts.values())
-            parts.append(
-                f"{key} {', '.join(f'{kind} {format_share(count / whole)}' for kind, count in counts.items())}"
-            )
+            shares = [f"{kind}: {format_share(count / whole)}" for kind, count in counts.items()]
+            parts.append(f"{key} {', '.join(shares)}")
         return "; ".join(parts)
 
     def _describe(self, count: float) -> str:
-        if self.is_exact:
-            return format_share(count / self.total)
-        return f"about {format_share(count / self.total)}" if count else "none in the sample"
+        if not self.is_exact and not count:
+            return "none in the sample"
+        share = format_share(count / self.total)
+        return share if self.is_exact or share in (_NEARLY_NONE, _NEARLY_ALL) else f"about {share}"
 
 
 def shares_of_manifest(manifest: Manifest) -> Shares:
@@ -207,12 +208,12 @@ def format_share(share: float) -> str:
     """Returns a share for people.
 
     >>> [format_share(share) for share in (0, 0.0002, 0.0107, 0.25, 0.99996, 1)]
-    ['0 %', '<0.1 %', '1.1 %', '25 %', '>99.9 %', '100 %']
+    ['0 %', 'less than 0.1 %', '1.1 %', '25 %', 'more than 99.9 %', '100 %']
     """
     if share in (0, 1):
         return f"{share:.0f}00 %" if share else "0 %"
     if share < 0.001:
-        return "<0.1 %"
+        return _NEARLY_NONE
     if share > 0.999:
-        return ">99.9 %"
+        return _NEARLY_ALL
     return f"{share:.1%}".replace("%", " %") if share < 0.1 or share > 0.9 else f"{share:.0%}".replace("%", " %")

@@ -451,6 +451,20 @@ def test_verify_fails_where_a_byte_differs(tmp_path, capsys):
     assert "train-00000-of-00001" in output
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "data"])
+def test_what_lies_in_the_place_of_a_file_or_folder_of_a_dataset_is_damage(tmp_path, capsys, name):
+    call("build", "addition-10", "--out", tmp_path / "out", capsys=capsys)
+    (tmp_path / "out" / name).rename(tmp_path / name)
+    if name == "data":
+        (tmp_path / "out" / name).symlink_to(tmp_path / name)
+    else:
+        os.mkfifo(tmp_path / "out" / name)
+    for command in (["verify"], ["describe"], ["build", "addition-10", "--out"]):
+        status, _, errors = call(*command, tmp_path / "out", capsys=capsys)
+        assert status == 1, command
+        assert errors.startswith(f"eqstream: error: {tmp_path}/out/{name} is a ")
+
+
 def test_verify_of_no_dataset_is_refused(tmp_path, capsys):
     assert_refused(str(tmp_path), "verify", tmp_path, capsys=capsys)
 

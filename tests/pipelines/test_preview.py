@@ -58,7 +58,7 @@ def test_shares_of_hard_cases_are_shown():
     )
     train, test = preview(recipe).splits
     # Chains of equal operands have one place at most, as the sum of equal digits is not nine.
-    expected = "longest_carry_chain 0 25 %, 1 25 %, 2 25 %, 3 25 %; equal_operands equal 7.8 %, unequal 92.2 %"
+    expected = "longest_carry_chain 0: 25 %, 1: 25 %, 2: 25 %, 3: 25 %; equal_operands equal: 7.8 %, unequal: 92.2 %"
     assert (train.shares.to_text(), test.shares.to_text()) == (expected, expected)
 
 
@@ -96,22 +96,26 @@ def test_a_preview_is_the_same_each_time_but_for_the_seconds():
 def test_text_has_shares_and_ends_with_notes():
     text = preview(make_recipe(space={**SPACE, "operands": {"min": 0, "max": 9999}})).to_text().splitlines()
     assert text[0] == "sums 1.0.0"
-    assert text[4] == "           terms 2 <0.1 %, 3 >99.9 %; operators + 75 %, - 75 %"
+    assert text[4] == "           terms 2: less than 0.1 %, 3: more than 99.9 %; operators +: 75 %, -: 75 %"
     assert text[-1] == (
         "note: no equation with 2 terms, too few candidates are of that kind; see "
         "`sampling: {balance: [terms, operators]}`, or give it a split of its own by `where`"
     )
 
 
-def test_splits_of_few_classes_are_noted():
+def test_splits_of_few_classes_are_noted_by_a_build_too(tmp_path):
     space = {"operands": {"min": 0, "max": 99}, "operators": "+", "terms": 7, "brackets": True}
-    result = preview(make_recipe(space=space, splits=[{"name": "train", "count": 900}, {"name": "test", "count": 100}]))
+    recipe = make_recipe(space=space, splits=[{"name": "train", "count": 900}, {"name": "test", "count": 100}])
+    result = preview(recipe)
     assert [split.num_classes for split in result.splits] == [15, 2]
     assert "  test   100 equations in 2 classes of commuted twins" in result.to_text().splitlines()
     assert result.notes[1] == (
         "note: split `test` has only 2 classes of commuted twins, all of one answer each: an accuracy on it says "
         "little; use `commuted: drop`, or a larger `count`"
     )
+    built = build(recipe, tmp_path / "out")
+    assert built.notes == result.notes
+    assert built.to_text().splitlines()[1:] == [*result.notes]
 
 
 def test_a_split_of_which_nothing_was_found_is_told_with_what_a_build_does(monkeypatch):

@@ -85,8 +85,8 @@ def test_what_is_built_is_what_was_previewed_is_described_and_is_valid(built):
     again = build(make_recipe(), built)
     assert (again.state, again.num_steps, again.num_steps_left_out) == ("unchanged", sum(counts.values()), left_out)
     # A line of a solution has fewer terms than its equation.
-    assert previewed.to_text().count("\n           of the equations: terms 2 ") == 2
-    assert "\nof the steps: terms 2 " in again.to_text()
+    assert previewed.to_text().count("\n           of the equations: terms 2: ") == 2
+    assert "\nof the steps: terms 2: " in again.to_text()
 
 
 def test_steps_of_a_large_split_are_estimated(monkeypatch):

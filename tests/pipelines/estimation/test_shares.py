@@ -41,16 +41,18 @@ def test_shares_are_those_of_the_dataset(kind, tmp_path):
 
 def test_text_has_what_differs_alone():
     shares = Shares(terms={2: 1, 3: 99}, operators={"+": 75, "*": 100}, total=100, is_exact=True)
-    assert shares.to_text() == "terms 2 1.0 %, 3 99.0 %; operators + 75 %, * 100 %"
+    assert shares.to_text() == "terms 2: 1.0 %, 3: 99.0 %; operators +: 75 %, *: 100 %"
     assert Shares(terms={2: 5}, operators={"+": 5}, total=5, is_exact=True).to_text() == ""
     assert Shares(terms={2: 5}, operators={"+": 0, "-": 5}, total=5, is_exact=True).to_text() == (
-        "operators + 0 %, - 100 %"
+        "operators +: 0 %, -: 100 %"
     )
 
 
 def test_text_says_what_comes_from_a_sample_and_that_it_has_nothing():
     shares = Shares(terms={2: 25, 3: 75, 4: 0}, operators={"+": 100}, total=100, is_exact=False)
-    assert shares.to_text() == "terms 2 about 25 %, 3 about 75 %, 4 none in the sample"
+    assert shares.to_text() == "terms 2: about 25 %, 3: about 75 %, 4: none in the sample"
+    nearly = Shares(terms={2: 1, 3: 9999}, operators={"+": 10_000}, total=10_000, is_exact=False)
+    assert nearly.to_text() == "terms 2: less than 0.1 %, 3: more than 99.9 %"
     nothing = Shares(terms={2: 0}, operators={"+": 0, "-": 0}, total=0, is_exact=False)
     assert nothing.to_text() == "terms and operators: the sample has no equation"
     assert nothing.list_notes() == []
