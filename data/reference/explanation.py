@@ -20,10 +20,10 @@ from eqstream.data.reference.parsing import (
     render,
 )
 from eqstream.data.reference.solution import line_text, next_line
-from eqstream.data.reference.step_kinds import name_step
+from eqstream.data.reference.step_kinds import keeps_rest, name_step
 from eqstream.data.space_recipe import SpaceRecipe
 
-Verdict = Literal["prescribed", "right value", "wrong value", "malformed", "unjudged"]
+Verdict = Literal["prescribed", "right value", "wrong value", "miscopied", "malformed", "unjudged"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,9 @@ class JudgedLine:
     Attributes:
         before: the line before.
         line: what was written.
-        verdict: `prescribed` is the next line by the rules; `right value` another one of the same value; `malformed` no
-            equation, or not as it is written; `unjudged` a line behind one that has no answer.
+        verdict: `prescribed` is the next line by the rules; `right value` another one of the same value; `wrong value`
+            one with a mistake in the step; `miscopied` one with a mistake in what the step leaves as it is, or there,
+            too; `malformed` no equation, or not as it is written; `unjudged` a line behind one that has no answer.
         step: the kind of the step that belongs there, see `step_kinds`; None where the line is unjudged.
         expected: the line that belongs there; None likewise.
         fault: why the line is not the next one, in words that follow its text and a colon; None where it is.
@@ -105,7 +106,7 @@ def _find_fault(tree: Tree, step: Tree, line: str, *, division: str, spacing: bo
     judgement = "its value is right, but this is not the next step"
     # They differ where the step rounds; to leave that out is no mistake in the value.
     if found_value not in values:
-        verdict = "wrong value"
+        verdict = "wrong value" if keeps_rest(tree, step, found) else "miscopied"
         judgement = f"its value is {_value_text(found_value, division)}, not {_value_text(values[1], division)}"
     before, after, there = _narrow(tree, step, found)
     verb = "stays" if before == after else "is" if isinstance(after, Number) else "becomes"

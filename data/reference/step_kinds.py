@@ -1,7 +1,8 @@
-"""What kind of step leads from one line of a worked solution to the next, in the words of docs/solutions.md."""
+"""What kind of step leads from a line of a worked solution to the next one, and where; docs/solutions.md lists them."""
 
 from eqstream.data.reference.parsing import Number, Operation, Rational, Tree
 
+_OTHER = {"left": "right", "right": "left"}
 _VALUES = {"+": "sum", "-": "difference", "*": "product", "/": "quotient"}
 
 
@@ -30,16 +31,41 @@ def name_step(line: Tree, following: Tree, division: str = "exact") -> str:
             return "rounding"
 
 
+def keeps_rest(line: Tree, following: Tree, found: Tree) -> bool:
+    """Returns whether a wrong line leaves all as it is that the step from `line` to `following` leaves as it is.
+
+    >>> from eqstream.data.reference.parsing import parse
+    >>> [keeps_rest(parse("4 * (9 - 1)"), parse("4 * 8"), parse(found)) for found in ("4 * 7", "5 * 8")]
+    [True, False]
+    """
+    for name in _find_path(line, following):
+        if not isinstance(found, Operation) or not isinstance(following, Operation):
+            return False
+        if found.operator != following.operator or getattr(found, _OTHER[name]) != getattr(following, _OTHER[name]):
+            return False
+        following, found = getattr(following, name), getattr(found, name)
+    return True
+
+
 def _narrow(before: Tree, after: Tree) -> tuple[Tree, Tree]:
     """Returns the operation that a step is made at, and what it becomes."""
+    for name in _find_path(before, after):
+        before, after = getattr(before, name), getattr(after, name)
+    return before, after
+
+
+def _find_path(before: Tree, after: Tree) -> list[str]:
+    """Returns the sides, `left` or `right`, that lead from the whole to the operation that a step is made at."""
+    path: list[str] = []
     while isinstance(before, Operation) and isinstance(after, Operation) and before.operator == after.operator:
         if before.left == after.left and isinstance(before.right, Operation):
-            before, after = before.right, after.right
+            before, after, name = before.right, after.right, "right"
         elif before.right == after.right and isinstance(before.left, Operation):
-            before, after = before.left, after.left
+            before, after, name = before.left, after.left, "left"
         else:
             break
-    return before, after
+        path.append(name)
+    return path
 
 
 def _name_operation(operator: str, left: Rational, right: Rational, *, after: Tree, division: str) -> str:

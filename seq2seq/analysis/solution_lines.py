@@ -27,6 +27,7 @@ class StepCount:
     num_prescribed: int
     num_right_value: int
     num_wrong_value: int
+    num_miscopied: int
     num_malformed: int
 
 
@@ -129,6 +130,7 @@ def _count_step(step: str, verdicts: Counter[str]) -> StepCount:
         num_prescribed=verdicts["prescribed"],
         num_right_value=verdicts["right value"],
         num_wrong_value=verdicts["wrong value"],
+        num_miscopied=verdicts["miscopied"],
         num_malformed=verdicts["malformed"],
     )
 

@@ -12,7 +12,8 @@ _WIDTH = 24
 def render_lines(solutions: SolutionCounts) -> Iterator[str]:
     """Yields the lines of a table of the lines that were written, by the kind of step."""
     yield from _table("lines by step *", [solutions.lines, *solutions.steps], noun="lines")
-    yield "* that the rules make of the line before; right value: another line that is equal to it"
+    yield "* that the rules make of the line before; wrong value: a mistake in the step; miscopied: one in the rest of"
+    yield "  the line; right value: another line that is equal to the one before"
     if solutions.num_unjudged:
         yield f"left out: {solutions.num_unjudged:,} behind a wrong line that has no answer"
 
@@ -34,9 +35,9 @@ def render_wrong_lines(solutions: SolutionCounts) -> Iterator[str]:
 def _table(title: str, counts: Sequence[StepCount], *, noun: str) -> Iterator[str]:
     width = max(_WIDTH, len(title) + 2, *(len(each.step) + 2 for each in counts))
     has_right = any(each.num_prescribed for each in counts)
-    head = f"{title:<{width}}{noun:>10}{'wrong value':>13}{'right value':>13}{'malformed':>11}"
+    head = f"{title:<{width}}{noun:>10}{'wrong value':>13}{'miscopied':>11}{'right value':>13}{'malformed':>11}"
     yield head + (f"{'prescribed':>14}" if has_right else "")
     for each in counts:
-        row = f"{each.step:<{width}}{each.num_lines:>10,}{each.num_wrong_value:>13,}{each.num_right_value:>13,}"
-        row += f"{each.num_malformed:>11,}"
+        row = f"{each.step:<{width}}{each.num_lines:>10,}{each.num_wrong_value:>13,}{each.num_miscopied:>11,}"
+        row += f"{each.num_right_value:>13,}{each.num_malformed:>11,}"
         yield row + (f"{share_text(each.num_prescribed / each.num_lines):>14}" if has_right else "")

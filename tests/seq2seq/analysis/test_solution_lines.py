@@ -41,7 +41,13 @@ def test_lines_are_counted_by_step_and_verdict():
         "5 - 2",
     ]
     assert counts.lines == StepCount(
-        step="all", num_lines=17, num_prescribed=7, num_right_value=2, num_wrong_value=7, num_malformed=1
+        step="all",
+        num_lines=17,
+        num_prescribed=7,
+        num_right_value=2,
+        num_wrong_value=6,
+        num_miscopied=1,
+        num_malformed=1,
     )
     assert counts.num_unjudged == 1
     assert {each.step: each.num_lines for each in counts.steps} == {
@@ -54,21 +60,27 @@ def test_lines_are_counted_by_step_and_verdict():
     assert sum(each.num_lines for each in counts.steps) == counts.lines.num_lines
     # Those that fail most often come first.
     assert counts.steps[0] == StepCount(
-        step="difference", num_lines=7, num_prescribed=0, num_right_value=1, num_wrong_value=5, num_malformed=1
+        step="difference",
+        num_lines=7,
+        num_prescribed=0,
+        num_right_value=1,
+        num_wrong_value=4,
+        num_miscopied=1,
+        num_malformed=1,
     )
 
 
 def test_first_wrong_lines_are_those_of_wrong_answers():
     counts = tally_of(SOLUTIONS)[0].counts()
-    assert {each.step: (each.num_wrong_value, each.num_right_value) for each in counts.first_wrong} == {
-        "difference": (3, 1),
+    assert {each.step: (each.num_wrong_value, each.num_miscopied) for each in counts.first_wrong} == {
+        "difference": (2, 1),
         "product": (1, 0),
         "digit of a quotient": (1, 0),
     }
     assert all(each.num_prescribed == 0 for each in counts.first_wrong)
     # The rarest kinds first.
     assert counts.examples[-1].line == "2 - 8"
-    assert {each.line for each in counts.examples[:3]} == {"360 + 47", "6 / 0", "5 - 2"}
+    assert {each.line for each in counts.examples[:4]} == {"360 + 47", "7 - 6", "6 / 0", "5 - 2"}
 
 
 def test_solutions_end_in_one_way():
@@ -95,25 +107,26 @@ def test_only_some_examples_of_each_kind_are_kept():
 
 
 TEXT = """\
-lines by step *              lines  wrong value  right value  malformed    prescribed
-all                             17            7            2          1      41.1765%
-difference                       7            5            1          1            0%
-sum                              6            0            1          0      83.3333%
-product                          2            1            0          0      50.0000%
-digit of a quotient              1            1            0          0            0%
-digit of a product               1            0            0          0          100%
-* that the rules make of the line before; right value: another line that is equal to it
+lines by step *              lines  wrong value  miscopied  right value  malformed    prescribed
+all                             17            6          1            2          1      41.1765%
+difference                       7            4          1            1          1            0%
+sum                              6            0          0            1          0      83.3333%
+product                          2            1          0            0          0      50.0000%
+digit of a quotient              1            1          0            0          0            0%
+digit of a product               1            0          0            0          0          100%
+* that the rules make of the line before; wrong value: a mistake in the step; miscopied: one in the rest of
+  the line; right value: another line that is equal to the one before
 left out: 1 behind a wrong line that has no answer
 
-first wrong line of a solution   solutions  wrong value  right value  malformed
-difference                               4            3            1          0
-digit of a quotient                      1            1            0          0
-product                                  1            1            0          0
+first wrong line of a solution   solutions  wrong value  miscopied  right value  malformed
+difference                               4            2          1            1          0
+digit of a quotient                      1            1          0            0          0
+product                                  1            1          0            0          0
   ☒ 360 + 12 * 4 → 360 + 47  (expected 360 + 48)
+  ☒ 7 - 5 + 1 → 7 - 6  (expected 2 + 1)
   ☒ 6 / 3 → 6 / 0  (expected 2 + (6 - 3 * 2) / 3)
   ☒ 5 - 1 - 1 → 5 - 2  (expected 4 - 1)
   ☒ 9 - 8 → 2  (expected 1)
-  ☒ 7 - 5 + 1 → 7 - 6  (expected 2 + 1)
   ☒ 8 - 2 → 2 - 8  (expected 6)
 without an answer: 2 (at a line that is no equation: 1, in circles: 1, after 200 lines: 0)"""
 
@@ -126,4 +139,4 @@ def test_the_text_says_which_step_fails_and_how():
 def test_the_text_of_flawless_solutions_is_short():
     counts = tally_of(SOLUTIONS[:2])[0].counts()
     assert list(render_wrong_lines(counts)) == []
-    assert len(list(render_lines(counts))) == 5
+    assert len(list(render_lines(counts))) == 6
