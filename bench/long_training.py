@@ -2,8 +2,9 @@
 
 For each size it builds sums and differences of two numbers up to 9,999 as TFRecord, and trains a small transformer on
 the files by `eqstream train` in a process of its own, which keeps no split in memory. Each equation comes once;
-`--trained` stops earlier. After each `--round` 2,000 equations are answered that were not trained on. Given again, the
-command goes on where it was stopped. 50 million equations take 6 GB of disk.
+`--trained` stops earlier. After each `--round` 2,000 equations are answered that were not trained on. With `--kill` the
+training is killed in the middle, once, and resumed. Given again, the command goes on where it was stopped. 50 million
+equations take 6 GB of disk.
 
 Writes `long-training.json` and `long-training.svg` to the output directory. The file has the machine and for each size:
 
@@ -16,6 +17,7 @@ Writes `long-training.json` and `long-training.svg` to the output directory. The
 """
 
 import argparse
+import contextlib
 import csv
 import json
 import subprocess
@@ -34,7 +36,7 @@ from bench.run import describe_machine
 from eqstream.seq2seq.figures.style import GRID, LINES
 
 RECIPE = "addition-subtraction-3digit"
-BATCH_SIZE = 256
+BATCH_SIZE = 1000
 COLUMNS = ("seconds", "examples", "cpu_seconds", "resident_mb", "anonymous_mb", "peak_mb")
 # A split that fits would be kept, and the small dataset would be read in another way than the large one.
 PROGRAM = """
@@ -54,17 +56,28 @@ def list_changes(num_equations: int, num_trained: int, num_of_round: int) -> lis
         "space.operands.max=9999",
         f"splits=[{splits}]",
         "storage.formats=[tfrecord]",
-        "model={kind: transformer, width: 32, heads: 2, feed_forward: 64, encoder_depth: 2, places: relative}",
+        # A head of attention takes its time however narrow it is, and so do offsets of places.
+        "model={kind: transformer, width: 32, heads: 1, feed_forward: 64}",
         f"training={{mixture: [{{}}], epochs: {num_trained // num_of_round}, epoch_examples: {num_of_round}}}",
         f"training.batch_size={BATCH_SIZE}",
-        "training.save_steps=50",
+        "training.save_steps=250",
         "training.jit_compile=true",
-        "training.optimizer={learning_rate: 0.003, schedule: cosine, warmup_steps: 100, beta_2: 0.98, clip_norm: 1.0}",
+        "training.optimizer={learning_rate: 0.003, schedule: cosine, warmup_steps: 500, beta_2: 0.98, clip_norm: 1.0}",
     ]
 
 
-def train(num_equations: int, changes: list[str], *, folder: Path, seconds_between: float) -> dict[str, Any]:
-    """Builds, trains and evaluates as far as that is not done, and returns the results; see the module."""
+def train(
+    num_equations: int, changes: list[str], *, folder: Path, seconds_between: float, kill_at: int | None
+) -> dict[str, Any]:
+    """Builds, trains and evaluates as far as that is not done, and returns the results; see the module.
+
+    Args:
+        num_equations: in the dataset.
+        changes: of the recipe.
+        folder: where all of it is.
+        seconds_between: two rows on memory.
+        kill_at: examples after which the training is killed, if it has not been yet, and resumed; None for never.
+    """
     import eqstream
 
     data, run, memory = folder / "data", folder / "run", folder / "memory.csv"
@@ -72,7 +85,17 @@ def train(num_equations: int, changes: list[str], *, folder: Path, seconds_betwe
     eqstream.build(recipe, data)
     options = [part for change in changes for part in ("--set", change)]
     command = [sys.executable, "-c", PROGRAM, "train", RECIPE, "--data", data, "--out", run, *options]
-    watch([*command, *(["--resume"] if run.exists() else [])], run, memory, seconds_between)
+    is_going_on = True
+    while is_going_on:
+        is_killed_now = kill_at is not None and count_examples(run) < kill_at
+        resuming = ["--resume"] if run.exists() else []
+        is_going_on = not watch(
+            [*command, *resuming],
+            run,
+            memory,
+            seconds_between=seconds_between,
+            kill_at=kill_at if is_killed_now else None,
+        )
     report = eqstream.evaluate(run)
     return {
         "equations": num_equations,
@@ -83,35 +106,43 @@ def train(num_equations: int, changes: list[str], *, folder: Path, seconds_betwe
     }
 
 
-def watch(command: list[Any], run: Path, memory: Path, seconds_between: float) -> None:
+def watch(command: list[Any], run: Path, memory: Path, *, seconds_between: float, kill_at: int | None) -> bool:
     """Runs a training and adds a row on its memory to a CSV file every few seconds.
+
+    Returns:
+        whether it came to its end; else it was killed, after `kill_at` examples.
 
     Raises:
         SystemExit: the training failed; it has said why.
     """
     start, is_new = time.monotonic(), not memory.exists()
-    with memory.open("a", newline="", encoding="utf-8") as file:
+    with memory.open("a", newline="", encoding="utf-8") as file, subprocess.Popen(list(map(str, command))) as process:
         writer = csv.writer(file)
         if is_new:
             writer.writerow(COLUMNS)
-        with subprocess.Popen([str(part) for part in command]) as process:
-            while True:
-                try:
-                    process.wait(seconds_between)
-                    break
-                except subprocess.TimeoutExpired:
-                    sizes = measure(process.pid)
-                    # A process that has just ended has none.
-                    if sizes:
-                        writer.writerow([round(time.monotonic() - start, 1), count_examples(run), *sizes])
-                        file.flush()
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds_between)
+            sizes, num_examples = measure(process.pid), count_examples(run)
+            # A process that has just ended has none.
+            if sizes:
+                writer.writerow([round(time.monotonic() - start, 1), num_examples, *sizes])
+                file.flush()
+            if kill_at is not None and num_examples >= kill_at:
+                process.kill()
+                process.wait()
+                return False
     if process.returncode:
         raise SystemExit(f"long_training: the training failed with status {process.returncode}")
+    return True
 
 
 def measure(process: int) -> list[float]:
     """Returns CPU seconds and megabytes of a row of memory; nothing of a process that has ended."""
-    lines = Path("/proc", str(process), "status").read_text(encoding="utf-8").splitlines()
+    try:
+        lines = Path("/proc", str(process), "status").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
     kibibytes = {name: value.split()[0] for name, _, value in (line.partition(":") for line in lines) if "kB" in value}
     if "VmRSS" not in kibibytes:
         return []
@@ -168,6 +199,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--examples", type=int, nargs="+", default=sizes, help="sizes (default: 1 and 50 million)")
     parser.add_argument("--trained", type=int, help="at most so many come in each training (default: all, once)")
     parser.add_argument("--round", type=int, default=250_000, help="examples between validations (default: 250,000)")
+    parser.add_argument("--kill", action="store_true", help="kill each training in the middle, once, and resume it")
     parser.add_argument("--seconds", type=float, default=5, help="between two rows (default: 5)")
     parser.add_argument("--out", type=Path, default=Path("out/long-training"), help="default: out/long-training")
     options = parser.parse_args(argv)
@@ -178,7 +210,8 @@ def main(argv: list[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         num_trained = min(size, options.trained or size)
         changes = list_changes(size, num_trained, min(options.round, num_trained))
-        trainings.append(train(size, changes, folder=folder, seconds_between=options.seconds))
+        kill_at = num_trained // 2 if options.kill else None
+        trainings.append(train(size, changes, folder=folder, seconds_between=options.seconds, kill_at=kill_at))
         peak = max((row["peak_mb"] for row in trainings[-1]["memory"]), default=0)
         share = trainings[-1]["test"]["exact_match"]
         print(f"{size:,} equations, {trainings[-1]['trained']:,} trained: {peak:,.0f} MB at most, {share:.2%} right")
