@@ -92,12 +92,17 @@ class EquationColumns:
         return cls(**texts, numbers=numbers)
 
     @classmethod
-    def merge(cls, parts: "Sequence[tuple[np.ndarray, EquationColumns]]", num_equations: int) -> "EquationColumns":
-        """Returns equations given as parts, each with the rows of its own, int64 (n,); a later part counts."""
-        numbers = {name: np.zeros(num_equations, np.int64) for name in NUMBER_COLUMNS}
+    def merge(
+        cls, parts: "Sequence[tuple[np.ndarray, EquationColumns]]", num_equations: int, names: Sequence[str]
+    ) -> "EquationColumns":
+        """Returns equations given as parts, each with the rows of its own, int64 (n,); a later part counts.
+
+        `names` are those of the numbers wanted, which each part must have.
+        """
+        numbers = {name: np.zeros(num_equations, np.int64) for name in names}
         for rows, part in parts:
-            for name, values in part.numbers.items():
-                numbers[name][rows] = values
+            for name, values in numbers.items():
+                values[rows] = part.numbers[name]
         texts = {
             name: ByteRows.merge([(rows, getattr(part, name)) for rows, part in parts], num_equations)
             for name in TEXT_COLUMNS

@@ -33,7 +33,7 @@ class TFRecordPieces:
         self._lock = threading.Lock()
 
     def read(self, piece: int, rows: slice, numbers: Sequence[str]) -> EquationColumns:
-        """Returns the equations of the records `rows` of a piece, with all numbers: they cost nothing.
+        """Returns the equations of the records `rows` of a piece, with these numbers or more.
 
         Raises:
             UserError: a record is damaged or missing, or the piece is another one; names shard and record.
@@ -48,7 +48,9 @@ class TFRecordPieces:
         if blocks is None:
             return decode_records(data, num_records, self._shard, first=first, rows=rows)
         if google_crc32c.value(data) == blocks.crc32c[piece]:
-            return decode_records(data, num_records, self._shard, first=first, rows=rows, is_checked=True)
+            return decode_records(
+                data, num_records, self._shard, first=first, rows=rows, numbers=numbers, is_checked=True
+            )
         # The record that is damaged can be named, unless all are right in themselves.
         decode_records(data, num_records, self._shard, first=first)
         raise explain_foreign(self._shard, first)

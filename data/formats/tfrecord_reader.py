@@ -8,6 +8,7 @@ one at a time.
 """
 
 import zlib
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -65,9 +66,10 @@ def decode_records(
     *,
     first: int,
     rows: slice = slice(None),
+    numbers: Sequence[str] = NUMBER_COLUMNS,
     is_checked: bool = False,
 ) -> EquationColumns:
-    """Returns the equations of some records of a shard.
+    """Returns the equations of some records of a shard, with these numbers or more.
 
     Args:
         data: the bytes of whole records.
@@ -75,7 +77,9 @@ def decode_records(
         shard: whose records they are.
         first: number of the first of them in the shard.
         rows: which of them to decode; the lengths of all are checked.
-        is_checked: whether the bytes are known to be the right ones: checksums of records are not looked at.
+        numbers: which ones are needed.
+        is_checked: whether the bytes are known to be those that were written, by one writer: checksums of records are
+            not looked at, and of their layout only what tells ours from another.
 
     Raises:
         DamagedShardError: a record is damaged or missing, or is no example with the columns; names shard and record.
@@ -86,7 +90,8 @@ def decode_records(
     if num_found:
         chunk = np.frombuffer(data, np.uint8)
         if is_whole and is_checked:
-            return _decode(chunk, starts, shard, records=range(first, first + num_records), rows=rows, is_checked=True)
+            records = range(first, first + num_records)
+            return _decode(chunk, starts, shard, records=records, rows=rows, numbers=numbers, is_checked=True)
         columns = _read_records(
             chunk, starts[: num_found + 1], shard, first=first, rows=rows if is_whole else slice(None)
         )
@@ -115,6 +120,7 @@ def _decode(
     *,
     records: range,
     rows: slice,
+    numbers: Sequence[str] = NUMBER_COLUMNS,
     is_checked: bool = False,
 ) -> EquationColumns:
     """Returns the columns of `rows` of the records at `starts`, whose numbers are `records`."""
@@ -125,7 +131,11 @@ def _decode(
     parts: list[tuple[np.ndarray, EquationColumns]] = []
     for places in find_kinds(chunk, payloads, lengths):
         which = slice(None) if places.rows is None else places.rows
-        is_regular, columns = _read_kind(chunk, payloads[which], lengths[which], places)
+        columns = _take_columns(chunk, payloads[which], places, numbers)
+        if stored is None and _are_ours(chunk, payloads[which], lengths[which], places):
+            is_regular = np.ones(len(columns), bool)
+        else:
+            is_regular = _check_kind(chunk, payloads[which], lengths[which], places, columns)
         if stored is not None:
             is_regular &= _checksums(columns, places) == stored[which]
         is_read[which] = is_regular
@@ -137,7 +147,7 @@ def _decode(
         if stored is not None and masked_checksum(payload) != stored[row]:
             raise damage(shard, records[row])
         parts.append((np.array([row]), _parse_record(payload, shard, records[row])))
-    return EquationColumns.merge(parts, len(payloads))
+    return EquationColumns.merge(parts, len(payloads), numbers)
 
 
 def _parse_record(payload: bytes, shard: ShardFile, record: int) -> EquationColumns:
@@ -155,28 +165,66 @@ def _parse_record(payload: bytes, shard: ShardFile, record: int) -> EquationColu
     return EquationColumns(**texts, numbers={name: np.array([values[name]], np.int64) for name in NUMBER_COLUMNS})
 
 
-def _read_kind(
-    chunk: np.ndarray, payloads: np.ndarray, lengths: np.ndarray, places: Places
-) -> tuple[np.ndarray, EquationColumns]:
-    """Returns whether each payload of a kind is laid out as ours, bool (n,), and what stands there if it is."""
-    answer, rest, end = list_parts(places.question_head_bytes)
-    answers = payloads + (places.head_bytes + answer.width)
-    questions = answers + places.answer_lengths + rest.width
-    numbers: dict[str, np.ndarray] = {}
+def _are_ours(chunk: np.ndarray, payloads: np.ndarray, lengths: np.ndarray, places: Places) -> bool:
+    """Returns whether payloads of a kind that are not damaged, and so of one writer, are laid out as ours.
+
+    All of the first one is looked at; of the others what may differ among ours: whether each number takes one byte.
+    """
+    if places.question_lengths.max() >= 1 << 7:
+        return False
+    (_, behind_answer, _), parts = _list_starts(payloads, places), list_parts(places.question_head_bytes)
+    rest = parts[1]
+    # The head of a short question ends with its length, which comes out wrong if the number behind it is longer.
+    is_ours = (chunk[behind_answer + rest.width - 1] == places.question_lengths).all()
+    is_ours &= all((chunk[behind_answer + place] < 1 << 7).all() for place in rest.numbers.values())
+    payload, start = chunk[payloads[0] : payloads[0] + lengths[0]].tobytes(), places.head_bytes
+    is_ours &= payload.startswith(features_head(len(payload) - start))
+    texts = (int(places.answer_lengths[0]), int(places.question_lengths[0]), 0)
+    for part, length in zip(parts, texts, strict=True):
+        found = bytearray(payload[start : start + part.width])
+        for place in part.numbers.values():
+            found[place] &= 1 << 7
+        is_ours &= found == part.rows[length].tobytes()
+        start += part.width + length
+    return bool(is_ours)
+
+
+def _check_kind(
+    chunk: np.ndarray, payloads: np.ndarray, lengths: np.ndarray, places: Places, columns: EquationColumns
+) -> np.ndarray:
+    """Returns whether each payload of a kind is laid out as ours, bool (n,); `columns` is what stands there then."""
     is_regular = _is_head(chunk, payloads, lengths - places.head_bytes, places.head_bytes)
-    is_regular &= _fits(answer, take_rows(chunk, answers - answer.width, answer.width), places.answer_lengths, numbers)
-    is_regular &= _fits(rest, take_rows(chunk, questions - rest.width, rest.width), places.question_lengths, numbers)
-    ends = questions + places.question_lengths
-    is_regular &= _fits(end, take_rows(chunk, ends, end.width), np.zeros(len(ends), np.int64), numbers)
-    texts = {
-        "answer": ByteRows.from_places(chunk, answers, places.answer_lengths),
-        "question": ByteRows.from_places(chunk, questions, places.question_lengths),
-    }
-    for text in texts.values():
+    texts = (places.answer_lengths, places.question_lengths, np.zeros(len(payloads), np.int64))
+    parts = list_parts(places.question_head_bytes)
+    for part, start, text in zip(parts, _list_starts(payloads, places), texts, strict=True):
+        is_regular &= _fits(part, take_rows(chunk, start, part.width), text)
+    for text in (columns.answer, columns.question):
         # A zero in a text would end it.
         if np.count_nonzero(text.matrix) < text.lengths.sum():
             is_regular &= np.count_nonzero(text.matrix, axis=1) == text.lengths
-    return is_regular, EquationColumns(**texts, numbers=numbers)
+    return is_regular
+
+
+def _take_columns(chunk: np.ndarray, payloads: np.ndarray, places: Places, numbers: Sequence[str]) -> EquationColumns:
+    """Returns what stands in the payloads of a kind if they are laid out as ours."""
+    starts, parts = _list_starts(payloads, places), list_parts(places.question_head_bytes)
+    return EquationColumns(
+        answer=ByteRows.from_places(chunk, starts[0] + parts[0].width, places.answer_lengths),
+        question=ByteRows.from_places(chunk, starts[1] + parts[1].width, places.question_lengths),
+        numbers={
+            name: chunk[start + part.numbers[name]]
+            for start, part in zip(starts, parts, strict=True)
+            for name in part.numbers.keys() & set(numbers)
+        },
+    )
+
+
+def _list_starts(payloads: np.ndarray, places: Places) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns where each part of the payloads of a kind starts, int64 (n,) each."""
+    answer, rest, _ = list_parts(places.question_head_bytes)
+    behind_head = payloads + places.head_bytes
+    behind_answer = behind_head + places.answer_lengths + answer.width
+    return behind_head, behind_answer, behind_answer + places.question_lengths + rest.width
 
 
 def _is_head(chunk: np.ndarray, payloads: np.ndarray, sizes: np.ndarray, head_bytes: int) -> np.ndarray:
@@ -188,26 +236,20 @@ def _is_head(chunk: np.ndarray, payloads: np.ndarray, sizes: np.ndarray, head_by
     return is_right
 
 
-def _fits(part: Part, found: np.ndarray, lengths: np.ndarray, numbers: dict[str, np.ndarray]) -> np.ndarray:
-    """Returns whether bytes (n, width) are a part's but for the numbers, which are added to `numbers`; changes `found`.
+def _fits(part: Part, found: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Returns whether bytes (n, width) are a part's but for the numbers, bool (n,); changes `found`.
 
     Args:
         part: the part.
         found: what stands in its place.
         lengths: of the text that it is for.
-        numbers: of each name, uint8 (n,).
     """
-    is_right = np.ones(len(found), bool)
-    for name, place in part.numbers.items():
-        numbers[name] = found[:, place].copy()
-        found[:, place] = 0
+    for place in part.numbers.values():
         # The highest bit of a number says that it goes on.
-        is_right &= numbers[name] < 1 << 7
+        found[:, place] &= 1 << 7
     is_other = found != part.rows.take(lengths, axis=0)
     # Damage is rare: whether there is any is known several times sooner than where.
-    if is_other.any():
-        is_right &= ~is_other.any(axis=1)
-    return is_right
+    return ~is_other.any(axis=1) if is_other.any() else np.ones(len(found), bool)
 
 
 def _checksums(columns: EquationColumns, places: Places) -> np.ndarray:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from eqstream.data.errors import UserError
 from eqstream.data.formats import tfrecord_frames, tfrecord_reader
 from eqstream.data.formats.columns import NUMBER_COLUMNS, TEXT_COLUMNS, EquationColumns
-from eqstream.data.formats.example_proto import int64_entry, parse_example
+from eqstream.data.formats.example_proto import field, int64_entry, parse_example
 from eqstream.data.formats.shard_file import ShardFile
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.formats.tfrecord_reader import decode_records, read_tfrecord_shard
@@ -84,7 +84,9 @@ def test_columns_are_those_that_tensorflow_parses(name, chunk, tmp_path, monkeyp
     shard = file_of(tmp_path / "a.tfrecord", contents_of(name, 20 if chunk <= 150 else None))
     expected = listing(parse_tfrecord_shard(shard))
     assert listing(read_tfrecord_shard(shard)) == expected
-    zipped = file_of(tmp_path / "a.tfrecord.gz", gzip.compress(shard.path.read_bytes()))
+    contents = shard.path.read_bytes()
+    assert listing(decode_records(contents, len(expected), shard, first=0, is_checked=True)) == expected
+    zipped = file_of(tmp_path / "a.tfrecord.gz", gzip.compress(contents))
     assert listing(read_tfrecord_shard(zipped)) == expected
 
 
@@ -198,12 +200,17 @@ def example_of(question: str, answer: str, carries: int = 0, **more: int) -> byt
         example_of("3 + 4", "7", extra=1),
         example_of("3 + 4", "7", carries=300),
         example_of("3 + 4", "7", carries=-1),
+        example_of("3 + 4", "7", digits=300),
+        example_of("3 + 4", "7", terms=300),
         example_of("3" * 200, "7"),
         example_of("3 + 4", "7" * 200),
         example_of("3 + 4", ""),
         example_of("", "7"),
     ],
-    ids=["another column", "large number", "negative number", "long question", "long answer", "no answer", "nothing"],
+    ids=[
+        *("another column", "many carries", "negative number", "many digits", "many terms"),
+        *("long question", "long answer", "no answer", "nothing"),
+    ],
 )
 def test_records_of_other_writers_are_read_as_tensorflow_reads_them(foreign, small, tmp_path):
     path = str(tmp_path / "b.tfrecord")
@@ -214,6 +221,46 @@ def test_records_of_other_writers_are_read_as_tensorflow_reads_them(foreign, sma
     columns = read_tfrecord_shard(shard)
     assert listing(columns) == listing(parse_tfrecord_shard(shard))
     assert listing(columns)[2] == ("9 + 9", "18", (1, 1, 2))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        example_of("3 + 4", "7", carries=300),
+        example_of("3 + 4", "7", digits=300),
+        example_of("3 + 4", "7", terms=300),
+        example_of("3" * 200, "7"),
+        example_of("3 + 4", "7" * 200),
+    ],
+    ids=["many carries", "many digits", "many terms", "long question", "long answer"],
+)
+def test_checked_records_are_read_as_others_are(record, small, tmp_path):
+    path = str(tmp_path / "b.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for payload in (example_of("1 + 2", "3"), record, example_of("9 + 9", "18", carries=1)):
+            writer.write(payload)
+    shard = dataclasses.replace(small, path=Path(path))
+    contents, columns = shard.path.read_bytes(), read_tfrecord_shard(shard)
+    assert listing(decode_records(contents, 3, shard, first=0, is_checked=True)) == listing(columns)
+    fewer = decode_records(contents, 3, shard, first=0, numbers=["digits"], is_checked=True)
+    assert list(fewer.numbers) == ["digits"]
+    assert fewer.numbers["digits"].tolist() == columns.numbers["digits"].tolist()
+
+
+def test_checked_records_of_another_writer_are_read_as_tensorflow_reads_them(small, tmp_path):
+    # Fields the other way round, in records as long as ours.
+    payloads = [example_of("1 + 2", "3"), example_of("4 + 5", "9")]
+    path = str(tmp_path / "b.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for payload in payloads:
+            entries = [
+                tf.train.Features(feature={name: value}).SerializeToString()
+                for name, value in sorted(tf.train.Example.FromString(payload).features.feature.items(), reverse=True)
+            ]
+            writer.write(field(1, b"".join(entries)))
+    shard = dataclasses.replace(small, path=Path(path))
+    columns = decode_records(shard.path.read_bytes(), 2, shard, first=0, is_checked=True)
+    assert listing(columns) == listing(parse_tfrecord_shard(shard))
 
 
 def without_answer() -> bytes:
