@@ -10,7 +10,7 @@ def name_step(line: Tree, following: Tree, division: str = "exact") -> str:
     """Returns the kind of the step from a line to the one that follows by the rules.
 
     Args:
-        line: a line that is no answer.
+        line: a line; an answer has `no step`.
         following: what `eqstream.data.reference.solution.next_line` returns for it.
         division: as of `next_line`.
 
@@ -27,8 +27,8 @@ def name_step(line: Tree, following: Tree, division: str = "exact") -> str:
             return f"digit of a {_VALUES[inner]}"
         case Operation(operator), Operation():
             return f"{_VALUES[operator]} of fractions"
-        case _:
-            return "rounding"
+        case before, after:
+            return "no step" if before == after else "rounding"
 
 
 def keeps_rest(line: Tree, following: Tree, found: Tree) -> bool:

@@ -40,7 +40,8 @@ class SolutionCounts:
         num_unjudged: lines behind one that has no answer, as it divides by zero, say.
         steps: the lines by the kind of the step that belongs there, those that fail most often first.
         first_wrong: of each wrong answer the first line that is not the prescribed one, likewise.
-        examples: some of these lines, the rarest kinds first.
+        num_mended: right answers in spite of such a line.
+        examples: some of the first wrong lines of wrong answers, the rarest kinds first.
         ends: how many solutions end in which way; without an answer they end at a line that is no equation
             (`malformed`), one that was there before (`circle`) or at line `MAX_LINES` (`too long`).
     """
@@ -49,6 +50,7 @@ class SolutionCounts:
     num_unjudged: int
     steps: tuple[StepCount, ...]
     first_wrong: tuple[StepCount, ...]
+    num_mended: int
     examples: tuple[JudgedLine, ...]
     ends: dict[End, int]
 
@@ -66,6 +68,7 @@ class SolutionTally:
         self._first_wrong: Counter[tuple[str | None, str]] = Counter()
         self._examples: dict[tuple[str | None, str], list[JudgedLine]] = {}
         self._ends: Counter[End] = Counter()
+        self._num_mended = 0
 
     def add(self, lines: Sequence[str], *, is_right: bool) -> JudgedLine | None:
         """Counts a solution, and returns its first line that is not the prescribed one; None if there is none.
@@ -79,6 +82,7 @@ class SolutionTally:
         self._lines.update((each.step, each.verdict) for each in judged)
         self._ends[_find_end(lines, self._space)] += 1
         first = next((each for each in judged if each.fault is not None), None)
+        self._num_mended += first is not None and is_right
         if first is not None and not is_right:
             key = first.step, first.verdict
             self._first_wrong[key] += 1
@@ -98,6 +102,7 @@ class SolutionTally:
             num_unjudged=self._lines[None, "unjudged"],
             steps=_count_steps(self._lines),
             first_wrong=_count_steps(self._first_wrong),
+            num_mended=self._num_mended,
             examples=self._choose_examples(),
             ends={end: self._ends[end] for end in get_args(End)},
         )

@@ -19,11 +19,13 @@ def render_lines(solutions: SolutionCounts) -> Iterator[str]:
 
 
 def render_wrong_lines(solutions: SolutionCounts) -> Iterator[str]:
-    """Yields the lines on where wrong answers went wrong, and on solutions without an answer, if there are any."""
+    """Yields the lines on where solutions went wrong, and on those without an answer, if there are any."""
     if solutions.first_wrong:
         yield from _table("first wrong line of a solution", solutions.first_wrong, noun="solutions")
     for each in solutions.examples:
         yield f"  ☒ {each.before} → {each.line}  (expected {each.expected})"
+    if solutions.num_mended:
+        yield f"right answers in spite of a line that is not the prescribed one: {solutions.num_mended:,}"
     ends = solutions.ends
     if num_lost := sum(ends.values()) - ends["answer"]:
         yield (

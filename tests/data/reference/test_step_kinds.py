@@ -24,6 +24,8 @@ from tests.brute_force import list_trees
         ("decimal", "0.004 / 9|0", "rounding"),
         ("decimal", "0.3 * 0.15|0.045 / 1|0.04", "product|rounding"),
         ("decimal", "0.125|0.12", "rounding"),
+        ("decimal", "0.12|0.12", "no step"),
+        ("exact", "-7|-7", "no step"),
         ("decimal", "1 / 4 - 1 / 6|(1 * 6 - 1 * 4) / (4 * 6)", "difference of fractions"),
         ("decimal", "2 * (3 / 4) + 1|2 * 3 / 4 + 1", "product of fractions"),
         ("fraction", "1 / 3 / (4 / 5)|1 * 5 / (3 * 4)", "quotient of fractions"),

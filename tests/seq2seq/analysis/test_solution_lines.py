@@ -50,6 +50,7 @@ def test_lines_are_counted_by_step_and_verdict():
         num_malformed=1,
     )
     assert counts.num_unjudged == 1
+    assert counts.num_mended == 1
     assert {each.step: each.num_lines for each in counts.steps} == {
         "sum": 6,
         "product": 2,
@@ -128,6 +129,7 @@ product                                  1            1          0            0 
   ☒ 5 - 1 - 1 → 5 - 2  (expected 4 - 1)
   ☒ 9 - 8 → 2  (expected 1)
   ☒ 8 - 2 → 2 - 8  (expected 6)
+right answers in spite of a line that is not the prescribed one: 1
 without an answer: 2 (at a line that is no equation: 1, in circles: 1, after 200 lines: 0)"""
 
 
