@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.data_source import DataSource, make_codec
@@ -92,10 +93,7 @@ def prepare(
     Raises:
         UserError: the recipe or the dataset is not as it must be, they don't fit together, or `run` cannot be resumed.
     """
-    if "kind" not in recipe.sections["model"]:
-        recipe = with_kind(recipe, run.read_recipe().sections["model"]["kind"] if resume else DEFAULT_KIND)
-        kind = recipe.sections["model"]["kind"]
-        report(f"the recipe names no model: a {kind} is trained, which is not tuned for this space")
+    recipe = _choose_kind(recipe, run, resume=resume, report=report)
     sections = ModelRecipe.from_recipe(recipe)
     training = sections.training
     manifest = load_manifest(data_directory)
@@ -109,28 +107,26 @@ def prepare(
     mixture = describe_sources(sources) if training.mixture else ()
     if resume:
         check_resumable(run, recipe, codec=codec, manifest=manifest, mixture=mixture)
-        roles = roles_of_run(run.read_description(), manifest.recipe.splits, training)
+    roles = _choose_roles(run, manifest, training, resume=resume)
+    if resume:
         _report_schedule(run, training, report)
-    else:
-        roles = choose_roles(manifest.recipe.splits, training)
-    # A state has the weights, wherever they came from.
-    start = None if resume and run.state_npz.is_file() else load_starting_point(training, manifest, run)
-    started_from = run.read_description().get("started_from") if start is None and resume else None
+    start, started_from = _find_start(run, manifest, training, resume=resume)
     if training.mixture:
         check_roles(sources, manifest, roles)
     if training.tensorboard:
         check_tensorboard()
     sample = load_validation_sample(training, roles.validation, codec, data_directory=data_directory, manifest=manifest)
+    description = describe_run(
+        recipe,
+        data_directory,
+        manifest,
+        validation_split=roles.validation,
+        mixture=mixture,
+        started_from=started_from,
+    )
     return TrainingTask(
         run=run,
-        description=describe_run(
-            recipe,
-            data_directory,
-            manifest,
-            validation_split=roles.validation,
-            mixture=mixture,
-            started_from=started_from if start is None else start.description,
-        ),
+        description=description,
         codec=codec,
         sections=sections,
         roles=roles,
@@ -141,6 +137,32 @@ def prepare(
         start=start,
         is_resumed=resume,
     )
+
+
+def _choose_kind(recipe: Recipe, run: RunDirectory, *, resume: bool, report: Callable[[str], None]) -> Recipe:
+    """Returns a recipe that names the kind of its model: that of the run, if it goes on, where it names none."""
+    if "kind" in recipe.sections["model"]:
+        return recipe
+    kind = run.read_recipe().sections["model"]["kind"] if resume else DEFAULT_KIND
+    recipe = with_kind(recipe, kind)
+    report(f"the recipe names no model: a {kind} is trained, which is not tuned for this space")
+    return recipe
+
+
+def _choose_roles(run: RunDirectory, manifest: Manifest, training: TrainingRecipe, *, resume: bool) -> SplitRoles:
+    splits = manifest.recipe.splits
+    return roles_of_run(run.read_description(), splits, training) if resume else choose_roles(splits, training)
+
+
+def _find_start(
+    run: RunDirectory, manifest: Manifest, training: TrainingRecipe, *, resume: bool
+) -> tuple[StartingPoint | None, Any]:
+    """Returns the run whose weights this one begins with, None if there is none, and what the run's files say of it."""
+    # A state has the weights, wherever they came from.
+    start = None if resume and run.state_npz.is_file() else load_starting_point(training, manifest, run)
+    if start is not None:
+        return start, start.description
+    return None, run.read_description().get("started_from") if resume else None
 
 
 def _report_schedule(run: RunDirectory, training: TrainingRecipe, report: Callable[[str], None]) -> None:
