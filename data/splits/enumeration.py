@@ -5,67 +5,30 @@ member of each class that its filter keeps. A kept class stands for all its memb
 numbered over the whole enumeration.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from eqstream.data.permutation import derive_seed, index_dtype, make_permutation
+from eqstream.data.permutation import derive_seed, index_dtype
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.section_union import SectionUnion
+from eqstream.data.splits.candidates import BLOCK_SIZE, Candidates, KeptClasses, position_blocks
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.listed_classes import ListedClasses
-from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
+from eqstream.data.splits.recent_classes import RecentClasses
+from eqstream.data.splits.twin_classes import TwinFinder
 from eqstream.data.splits.twin_order import TwinOrder
 
-# Positions whose equations are computed and written together, which the order of records depends on. It bounds memory,
-# and twins stay within it; 2 ** 16 lets numpy sort their places as 16-bit numbers.
-BLOCK_SIZE = 1 << 16
 # Balanced sampling takes a little from each of many enumerations.
 BLOCK_SIZE_OF_STRATUM = 1 << 12
 # Where canonical shapes alone are enumerated, nearly all are kept, and a class may have thousands of members.
 BLOCK_SIZE_OF_CLASSES = 1 << 7
-# Of so many positions that were counted it is remembered how many equations each has: thousands of enumerations have
-# little memory for it, and to look at so few of each again takes as long as to count them.
-_MOST_REMEMBERED = 1 << 9
 # Numbers beyond 63 bits are Python's own, hundreds of times slower: a small split must not pay for a large block.
 BLOCK_SIZE_OF_HUGE_SPACE = 1 << 10
 # Such blocks are computed together, as far as they are wanted: numpy's calls cost more than so few numbers.
 _HUGE_BLOCKS_AT_ONCE = 16
-
-
-@dataclass(frozen=True)
-class KeptClasses:
-    """The kept classes of some positions.
-
-    Attributes:
-        groups: the classes, those of one section together; their rows are places among the positions.
-        num_positions: how many positions were looked at.
-    """
-
-    groups: tuple[TwinClasses, ...]
-    num_positions: int
-
-    @property
-    def num_equations(self) -> int:
-        """Number of equations that have an ordinal at these positions."""
-        return sum(int(group.member_counts.sum()) for group in self.groups)
-
-    @functools.cached_property
-    def counts(self) -> np.ndarray:
-        """Number of equations at each position, int64 (num_positions,)."""
-        counts = np.zeros(self.num_positions, dtype=np.int64)
-        for group in self.groups:
-            counts[group.rows] = group.member_counts
-        return counts
-
-    @property
-    def starts(self) -> np.ndarray:
-        """For each kept class in turn the number of equations before it, int64 (number of classes,)."""
-        return (np.cumsum(self.counts) - self.counts)[self.counts > 0]
 
 
 class Enumeration:
@@ -83,6 +46,7 @@ class Enumeration:
         list_few: returns the indices of boxes that hold all kept equations, (n,), or None; see `listed`.
 
     Attributes:
+        candidates: the candidates, in shuffled order.
         block_size: as given, or less.
         is_huge: whether candidates are slow to look at, as their numbers are beyond 63 bits.
         keeps_all: whether every equation of the boxes is a member of a kept class, so that their number has a closed
@@ -105,24 +69,16 @@ class Enumeration:
         block_size: int = BLOCK_SIZE,
         list_few: Callable[[], np.ndarray | None] | None = None,
     ) -> None:
-        self._boxes = boxes
-        self._list_few = list_few
-        self._twins = twins
-        self._filter = kept
         is_listed = space.shapes.is_listed
-        self._permutation = make_permutation(
-            max(boxes.size, 1), derive_seed(seed, "walk", scope), is_wide=not is_listed
-        )
+        self.candidates = Candidates(boxes, twins, kept, seed=derive_seed(seed, "walk", scope), is_wide=not is_listed)
+        self._recent = RecentClasses(self.candidates)
+        self._list_few = list_few
         self._order = TwinOrder(space, derive_seed(seed, "orientation", scope))
         self.is_huge = is_listed and (index_dtype(boxes.size) is object or not space.arithmetic.is_native)
         self.block_size = min(block_size, BLOCK_SIZE_OF_HUGE_SPACE) if self.is_huge else block_size
         if boxes.is_canonical:
             self.block_size = min(block_size, BLOCK_SIZE_OF_CLASSES)
-        # The first and the last position that were looked at together most recently.
-        self._latest: tuple[int, int, KeptClasses] | None = None
-        # The first of the few positions that were looked at most recently, and the number of equations at each.
-        self._remembered = 0, np.zeros(0, dtype=np.int64)
-        self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
+        self.keeps_all = self.candidates.keeps_all
         self.is_identity = self.keeps_all and twins.commuted == "ignore"
         self.is_canonical = boxes.is_canonical
         self.largest_class = twins.largest_class
@@ -133,60 +89,22 @@ class Enumeration:
     @property
     def size(self) -> int:
         """Number of positions."""
-        return self._boxes.size
+        return self.candidates.boxes.size
 
     @property
     def num_equations(self) -> int:
         """Number of equations of the boxes with all their twins, kept or not."""
-        return self._boxes.num_equations
-
-    def kept_at(self, positions: np.ndarray) -> KeptClasses:
-        """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""
-        return self._keep(self._permutation.forward(positions))
-
-    def _keep(self, indices: np.ndarray) -> KeptClasses:
-        kept = (self._filter.keep(self._twins.find(each)) for each in self._boxes.locate(indices))
-        return KeptClasses(tuple(classes for classes in kept if len(classes)), len(indices))
+        return self.candidates.boxes.num_equations
 
     @functools.cached_property
     def listed(self) -> ListedClasses | None:
         """All kept classes where they are few and known without a search; None elsewhere."""
         indices = None if self._list_few is None else self._list_few()
-        if indices is None:
-            return None
-        found = [(np.zeros(0, dtype=index_dtype(self.size)), np.zeros(0, dtype=np.int64))]
-        for start in range(0, len(indices), BLOCK_SIZE):
-            some = indices[start : start + BLOCK_SIZE]
-            counts = self._keep(some).counts
-            found.append((self._permutation.inverse(some[counts > 0]), counts[counts > 0]))
-        positions, counts = map(np.concatenate, zip(*found, strict=True))
-        order = np.argsort(positions)
-        return ListedClasses(positions[order], counts[order], self.block_size)
-
-    def _known_at(self, position: int, kept: np.ndarray, most: int) -> KeptClasses:
-        """Returns the first kept classes, at most so many, of those where `kept`, bool (n,), is true.
-
-        The first place in it is that of `position`.
-        """
-        rows = np.flatnonzero(kept)[:most]
-        positions = next(self.position_blocks(position, position + len(kept)))
-        groups = self._find_kept(positions[rows])
-        placed = tuple(dataclasses.replace(group, rows=rows.take(group.rows)) for group in groups)
-        return KeptClasses(placed, len(kept))
-
-    def _find_kept(self, positions: np.ndarray) -> tuple[TwinClasses, ...]:
-        """Returns the classes of positions (n,) that are known to be kept."""
-        return tuple(map(self._twins.find, self._boxes.locate(self._permutation.forward(positions))))
-
-    def position_blocks(self, start: int, stop: int, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
-        """Yields the positions start..stop-1 in arrays of at most `block_size`."""
-        for low in range(start, stop, block_size):
-            high = min(low + block_size, stop)
-            yield np.arange(low, high, dtype=index_dtype(high))
+        return None if indices is None else ListedClasses(*self.candidates.list_kept(indices), self.block_size)
 
     def count(self, start: int, stop: int) -> int:
         """Returns the number of equations kept from the positions start..stop-1."""
-        return sum(self.kept_at(positions).num_equations for positions in self.position_blocks(start, stop))
+        return sum(self.candidates.kept_at(positions).num_equations for positions in position_blocks(start, stop))
 
     def count_blocks(self, first_block: int, num_blocks: int) -> tuple[list[int], bytes]:
         """Returns the number of equations in each of some blocks, and where classes are kept.
@@ -196,8 +114,8 @@ class Enumeration:
         start, stop = (min(block * self.block_size, self.size) for block in (first_block, first_block + num_blocks))
         counts: list[int] = []
         bits = [b""]
-        for positions in self.position_blocks(start, stop, BLOCK_SIZE // self.block_size * self.block_size):
-            kept = self._look_at(positions)
+        for positions in position_blocks(start, stop, BLOCK_SIZE // self.block_size * self.block_size):
+            kept = self._recent.look_at(positions)
             if len(positions) <= self.block_size:
                 counts.append(kept.num_equations)
             else:
@@ -223,7 +141,7 @@ class Enumeration:
             turn: decides, by a draw, which twin of each class comes first.
             most: how many of the equations to take, from the first class on; None for all.
         """
-        kept = self.kept_at(positions)
+        kept = self.candidates.kept_at(positions)
         high = kept.num_equations if most is None else min(most, kept.num_equations)
         if not high:
             return None
@@ -262,10 +180,10 @@ class Enumeration:
             if position == stop:
                 raise ValueError(f"the enumeration ends at ordinal {before}, wanted up to {end}")
             if kept is None:
-                found = self._look_at(next(self.position_blocks(position, stop)))
+                found = self._recent.look_at(next(position_blocks(position, stop)))
             else:
                 # Each class has one equation, at least.
-                found = self._known_at(position, kept[position - start : stop - start], end - before)
+                found = self._find_first(position, kept[position - start : stop - start], end - before)
             num_found = found.num_equations
             if num_found and before + num_found > first:
                 low, high = max(first - before, 0), min(end - before, num_found)
@@ -289,7 +207,7 @@ class Enumeration:
         for rows, before in listed.take(first, end, most=BLOCK_SIZE):
             positions, counts = listed.positions[rows], listed.counts[rows]
             yield self._order.arrange(
-                self._find_kept(positions),
+                self.candidates.find_kept(positions),
                 counts,
                 turn=0,
                 low=max(first - before, 0),
@@ -334,9 +252,9 @@ class Enumeration:
             kept: where the classes of the block at `position` are, bool (n,), as far as the one that has the ordinal;
                 None if that is not known.
         """
-        counts = self._recall(position)
+        counts = self._recent.recall_counts(position, min(position + self.block_size, self.size))
         if counts is None:
-            found = self.block(position) if kept is None else self._known_at(position, kept, ordinal - before + 1)
+            found = self.block(position) if kept is None else self._find_first(position, kept, ordinal - before + 1)
             if not found:
                 return before
             counts = found.counts
@@ -344,29 +262,13 @@ class Enumeration:
         begins = np.append(0, np.cumsum(counts[counts > 0]))
         return before + int(begins[np.searchsorted(begins, ordinal - before)])
 
-    def _recall(self, position: int) -> np.ndarray | None:
-        """Returns the number of equations at each position of the block that begins at one; None if it is forgotten."""
-        first, counts = self._remembered
-        stop = min(position + self.block_size, self.size)
-        if first <= position < stop <= first + len(counts):
-            return counts[position - first : stop - first]
-        return None
-
     def block(self, position: int) -> KeptClasses | None:
         """Returns the kept classes of the block that begins at `position`, None behind the last position."""
-        for positions in self.position_blocks(position, min(position + self.block_size, self.size)):
-            return self._look_at(positions)
+        for positions in position_blocks(position, min(position + self.block_size, self.size)):
+            return self._recent.look_at(positions)
         return None
 
-    def _look_at(self, positions: np.ndarray) -> KeptClasses:
-        """Returns the kept classes of positions that follow each other; whoever asks again gets what was found."""
-        if len(positions) <= BLOCK_SIZE_OF_STRATUM:
-            # There may be thousands of enumerations with small blocks.
-            kept = self.kept_at(positions)
-            if len(positions) <= _MOST_REMEMBERED:
-                self._remembered = int(positions[0]), kept.counts
-            return kept
-        first, last = int(positions[0]), int(positions[-1])
-        if self._latest is None or self._latest[:2] != (first, last):
-            self._latest = first, last, self.kept_at(positions)
-        return self._latest[2]
+    def _find_first(self, position: int, kept: np.ndarray, most: int) -> KeptClasses:
+        """Returns the first kept classes from `position` on, at most so many, where `kept`, bool (n,), is true."""
+        positions = next(position_blocks(position, position + len(kept)))
+        return self.candidates.find_first_kept(positions, kept, most)

@@ -9,8 +9,9 @@ from eqstream.data.solutions.line_bounds import check_steps
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.space.section_union import SectionUnion
+from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.class_filter import ClassFilter
-from eqstream.data.splits.enumeration import BLOCK_SIZE, BLOCK_SIZE_OF_STRATUM, Enumeration
+from eqstream.data.splits.enumeration import BLOCK_SIZE_OF_STRATUM, Enumeration
 from eqstream.data.splits.few_candidates import find_most_listed, list_few
 from eqstream.data.splits.strata import Source, list_sources
 from eqstream.data.splits.twin_classes import TwinFinder

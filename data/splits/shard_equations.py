@@ -9,7 +9,7 @@ import numpy as np
 
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.apportionment import assign_slots
-from eqstream.data.splits.enumeration import BLOCK_SIZE
+from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.interleaving import interleave
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.prepared_sources import PreparedSources

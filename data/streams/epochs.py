@@ -14,7 +14,7 @@ import numpy as np
 
 from eqstream.data.permutation import Permutation, derive_seed, index_dtype
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
-from eqstream.data.splits.enumeration import BLOCK_SIZE
+from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.streams.held_out import SourceRanges
 
 # Standard deviations by which a part of a pass is larger than what its epochs need.
@@ -107,7 +107,7 @@ class EnumeratedEpochs:
             if given >= self._num_in_part:
                 return
             if given < first:
-                count = self._enumeration.kept_at(positions).num_equations
+                count = self._enumeration.candidates.kept_at(positions).num_equations
                 if given + count <= first:
                     given += count
                     continue

@@ -33,7 +33,7 @@ from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.split_recipe import Where
 from eqstream.data.splits.apportionment import assign_slots
-from eqstream.data.splits.enumeration import BLOCK_SIZE
+from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.interleaving import interleave
 from eqstream.data.splits.strata import fill_sources
 from eqstream.data.streams.epochs import EnumeratedEpochs, Epochs, ListedEpochs, list_free_equations

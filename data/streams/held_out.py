@@ -14,8 +14,9 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.splits.candidates import BLOCK_SIZE, position_blocks
 from eqstream.data.splits.counting_policy import count_for_plan
-from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
+from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import SourceCounts
 from eqstream.data.splits.plan import Part, divide_sources
 from eqstream.data.splits.strata import Source
@@ -71,7 +72,7 @@ class SourceRanges:
     def free_blocks(self, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
         """Yields the positions that no other split has, rising, in arrays of at most `block_size`."""
         for start, stop in self.free():
-            yield from self.enumeration.position_blocks(start, stop, block_size)
+            yield from position_blocks(start, stop, block_size)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.split_recipe import SplitRecipe, Where
+from eqstream.data.splits.candidates import BLOCK_SIZE, position_blocks
 from eqstream.data.splits.class_filter import ClassFilter
-from eqstream.data.splits.enumeration import BLOCK_SIZE, Enumeration
+from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.strata import list_sources
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
 from eqstream.data.streams.held_out import SourceRanges, SplitRanges, find_ranges
@@ -140,8 +141,8 @@ def _find_taken(found: SplitRanges) -> _Test | None:
 def _list_taken(found: SplitRanges) -> Iterable[TwinClasses]:
     for source in found.sources:
         for taken in source.taken:
-            for positions in source.enumeration.position_blocks(taken.start, taken.stop):
-                yield from source.enumeration.kept_at(positions).groups
+            for positions in position_blocks(taken.start, taken.stop):
+                yield from source.enumeration.candidates.kept_at(positions).groups
 
 
 def _rank(space: SectionUnion, classes: TwinClasses) -> np.ndarray:

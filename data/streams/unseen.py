@@ -24,6 +24,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import Selection
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.space.section_union import SectionUnion
+from eqstream.data.splits.candidates import position_blocks
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
@@ -77,7 +78,7 @@ def unseen_equations(
     is_trained = np.zeros(candidates.size, dtype=bool)
     for source in find_ranges(recipe, train_split).sources:
         for positions in _trained_positions(source, from_stream=from_stream):
-            for classes in source.enumeration.kept_at(positions).groups:
+            for classes in source.enumeration.candidates.kept_at(positions).groups:
                 is_trained[_indices(candidates, classes)] = True
 
     def is_omitted(classes: TwinClasses) -> np.ndarray:
@@ -100,7 +101,7 @@ def _trained_positions(source: SourceRanges, *, from_stream: bool) -> Iterator[n
     if from_stream:
         yield from source.free_blocks()
     elif source.own is not None:
-        yield from source.enumeration.position_blocks(source.own.start, source.own.stop)
+        yield from position_blocks(source.own.start, source.own.stop)
 
 
 def _indices(space: SectionUnion, classes: TwinClasses) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eqstream.data.splits.enumeration import BLOCK_SIZE
+from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit
 from eqstream.data.splits.segments import Part

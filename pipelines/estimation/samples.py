@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.splits.candidates import position_blocks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.segments import Segment
@@ -53,7 +54,7 @@ def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[
         if enumeration.listed is not None:
             blocks += enumeration.equations(segment.first, most)
             continue
-        for positions in enumeration.position_blocks(segment.position, stop):
+        for positions in position_blocks(segment.position, stop):
             blocks.append(enumeration.equations_at(positions, segment.position, most=most))
     return [block for block in blocks if block is not None]
 

@@ -15,7 +15,7 @@ from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.sampling import HARD_CASES, Balance
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.splits.enumeration import BLOCK_SIZE
+from eqstream.data.splits.candidates import BLOCK_SIZE, position_blocks
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.estimation.work import count_sampled
 
@@ -188,9 +188,9 @@ def _weigh_kinds(sources: PreparedSources, number: int) -> tuple[Mapping[_Kind, 
     if len(weights) <= 1 or enumeration.keeps_all:
         return weights, True
     sample: Counter[_Kind] = Counter()
-    blocks = enumeration.position_blocks(0, count_sampled(sources.space, enumeration))
+    blocks = position_blocks(0, count_sampled(sources.space, enumeration))
     for positions in blocks if enumeration.listed is None else [enumeration.listed.positions[:BLOCK_SIZE]]:
-        for classes in enumeration.kept_at(positions).groups:
+        for classes in enumeration.candidates.kept_at(positions).groups:
             # Twins have the same operators.
             shapes = sources.space.shapes.numbers(classes.shapes, classes.shape_places)
             for kind, count in zip(_list_kinds(sources.space, shapes), classes.member_counts.tolist(), strict=True):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from eqstream.data.splits.candidates import position_blocks
 from eqstream.data.splits.counting import CountingResult, CountingTask, count_task
 from eqstream.data.splits.prepared_sources import PreparedSources
 from tests.brute_force import make_recipe
@@ -16,7 +17,7 @@ def test_a_huge_enumeration_notes_where_classes_are_kept():
     enumeration = sources.enumeration(0)
     result = count_task(sources, CountingTask(0, 1, 2))
     assert CountingResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
-    (positions,) = enumeration.position_blocks(enumeration.block_size, 3 * enumeration.block_size)
-    counts = enumeration.kept_at(positions).counts
+    (positions,) = position_blocks(enumeration.block_size, 3 * enumeration.block_size)
+    counts = enumeration.candidates.kept_at(positions).counts
     assert (np.unpackbits(np.frombuffer(result.kept, dtype=np.uint8)) == (counts > 0)).all()
     assert list(result.counts) == counts.reshape(2, -1).sum(axis=1).tolist()

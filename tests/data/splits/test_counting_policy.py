@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
+from eqstream.data.splits.candidates import position_blocks
 from eqstream.data.splits.counting import CountingResult, CountingTask, count_task
 from eqstream.data.splits.counting_policy import count_for_plan, count_here, list_rare, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
@@ -92,7 +93,7 @@ def test_ordinals_are_located_and_classes_begin_where_they_do(space, commuted, b
     edges = [*range(0, enumeration.size, enumeration.block_size), enumeration.size]
     numbers = [enumeration.count(start, stop) for start, stop in itertools.pairwise(edges)]
     position_to_before = dict(zip(edges, itertools.accumulate(numbers, initial=0), strict=True))
-    members = np.concatenate([enumeration.kept_at(block).counts for block in enumeration.position_blocks(0, edges[-1])])
+    members = np.concatenate([enumeration.candidates.kept_at(block).counts for block in position_blocks(0, edges[-1])])
     starts = np.cumsum(members) - members
     for ordinal in range(0, total, 17 if block_size == TINY else 97):
         position, before = counts.locate(ordinal)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.splits.candidates import position_blocks
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -111,7 +112,7 @@ def test_blocks_of_a_huge_space_are_the_same_computed_together_or_known_to_be_ke
     counts = count_for_plan(make_recipe(HUGE, [{"name": "train", "count": 3000}]), block_size=64)
     (own,) = counts.by_source
     enumeration = own.enumeration
-    positions = enumeration.position_blocks(0, 40 * 64, 64)
+    positions = position_blocks(0, 40 * 64, 64)
     alone = [enumeration.equations_at(some, int(some[0])) for some in positions]
     num_whole = sum(len(block) for block in alone if block is not None)
     kept = own.list_kept(num_whole, position=0, before=0)
@@ -146,8 +147,8 @@ def test_starts_of_kept_classes_are_their_edges():
     recipe = make_recipe(BRACKETS)
     enumeration = PreparedSources(recipe).enumeration(0)
     for start, stop in ((0, enumeration.size), (0, 1), (3, 100)):
-        (positions,) = enumeration.position_blocks(start, stop)
-        kept = enumeration.kept_at(positions)
+        (positions,) = position_blocks(start, stop)
+        kept = enumeration.candidates.kept_at(positions)
         questions = itertools.chain(
             *(
                 list_questions(recipe, each)

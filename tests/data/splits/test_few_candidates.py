@@ -167,7 +167,7 @@ def test_what_has_no_closed_form_is_not_listed():
         {"operands": {"min": 0, "max": 99}, "terms": 3}, [{"name": "a", "rest": True, "where": {"answer": 12}}]
     )
     sources = PreparedSources(recipe)
-    boxes = sources.enumeration(0)._boxes
+    boxes = sources.enumeration(0).candidates.boxes
     assert list_few(recipe.splits[0].where, sources.space, boxes, most=10**5) is None
     listed = list_few(recipe.splits[0].where, sources.space, boxes, most=10**6)
     assert listed is not None

@@ -1,0 +1,110 @@
+"""The candidates of an enumeration: from positions to the classes of twins that are kept there."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqstream.data.permutation import index_dtype, make_permutation
+from eqstream.data.space.section_union import SectionUnion
+from eqstream.data.splits.class_filter import ClassFilter
+from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
+
+# Positions whose equations are computed and written together, which the order of records depends on. It bounds memory,
+# and twins stay within it; 2 ** 16 lets numpy sort their places as 16-bit numbers.
+BLOCK_SIZE = 1 << 16
+
+
+def position_blocks(start: int, stop: int, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
+    """Yields the positions start..stop-1 in arrays of at most `block_size`."""
+    for low in range(start, stop, block_size):
+        high = min(low + block_size, stop)
+        yield np.arange(low, high, dtype=index_dtype(high))
+
+
+@dataclass(frozen=True)
+class KeptClasses:
+    """The kept classes of some positions.
+
+    Attributes:
+        groups: the classes, those of one section together; their rows are places among the positions.
+        num_positions: how many positions were looked at.
+    """
+
+    groups: tuple[TwinClasses, ...]
+    num_positions: int
+
+    @property
+    def num_equations(self) -> int:
+        """Number of equations that have an ordinal at these positions."""
+        return sum(int(group.member_counts.sum()) for group in self.groups)
+
+    @functools.cached_property
+    def counts(self) -> np.ndarray:
+        """Number of equations at each position, int64 (num_positions,)."""
+        counts = np.zeros(self.num_positions, dtype=np.int64)
+        for group in self.groups:
+            counts[group.rows] = group.member_counts
+        return counts
+
+    @property
+    def starts(self) -> np.ndarray:
+        """For each kept class in turn the number of equations before it, int64 (number of classes,)."""
+        return (np.cumsum(self.counts) - self.counts)[self.counts > 0]
+
+
+class Candidates:
+    """Every equation of some boxes of a space once, in the order of a seeded permutation.
+
+    Args:
+        boxes: the equations.
+        twins: finds their classes.
+        kept: says which classes are kept.
+        seed: of the permutation.
+        is_wide: whether the permutation is a `WidePermutation`, where the size allows it.
+
+    Attributes:
+        boxes: as given.
+        keeps_all: whether every equation of the boxes is a member of a kept class.
+    """
+
+    def __init__(self, boxes: SectionUnion, twins: TwinFinder, kept: ClassFilter, *, seed: int, is_wide: bool) -> None:
+        self.boxes = boxes
+        self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
+        self._twins, self._filter = twins, kept
+        self._permutation = make_permutation(max(boxes.size, 1), seed, is_wide=is_wide)
+
+    def kept_at(self, positions: np.ndarray) -> KeptClasses:
+        """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""
+        return self._keep(self._permutation.forward(positions))
+
+    def find_kept(self, positions: np.ndarray) -> tuple[TwinClasses, ...]:
+        """Returns the classes of positions (n,) that are known to be kept."""
+        return tuple(map(self._twins.find, self.boxes.locate(self._permutation.forward(positions))))
+
+    def find_first_kept(self, positions: np.ndarray, is_kept: np.ndarray, most: int) -> KeptClasses:
+        """Returns the first kept classes of positions (n,), at most so many, where `is_kept`, bool (n,), is true."""
+        rows = np.flatnonzero(is_kept)[:most]
+        groups = self.find_kept(positions[rows])
+        placed = tuple(dataclasses.replace(group, rows=rows.take(group.rows)) for group in groups)
+        return KeptClasses(placed, len(is_kept))
+
+    def list_kept(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns where the classes are kept that have some indices of boxes, given as (n,).
+
+        These are the positions, rising, and the number of equations at each, both (number of kept classes,).
+        """
+        found = [(np.zeros(0, dtype=index_dtype(self.boxes.size)), np.zeros(0, dtype=np.int64))]
+        for start in range(0, len(indices), BLOCK_SIZE):
+            some = indices[start : start + BLOCK_SIZE]
+            counts = self._keep(some).counts
+            found.append((self._permutation.inverse(some[counts > 0]), counts[counts > 0]))
+        positions, counts = map(np.concatenate, zip(*found, strict=True))
+        order = np.argsort(positions)
+        return positions[order], counts[order]
+
+    def _keep(self, indices: np.ndarray) -> KeptClasses:
+        kept = (self._filter.keep(self._twins.find(each)) for each in self.boxes.locate(indices))
+        return KeptClasses(tuple(classes for classes in kept if len(classes)), len(indices))
