@@ -79,6 +79,8 @@ class Balance:
     def weight(self, key: str, kind: str) -> int:
         """Returns the weight of a kind of equations, in a unit in which all weights of the key are whole numbers."""
         weights = {name: exact(weight) for name, weight in (self.weights or {}).get(key, {}).items()}
+        if not weights:
+            return 1
         unit = math.lcm(*(weight.denominator for weight in weights.values()))
         return int(weights.get(kind, Fraction(1)) * unit)
 

@@ -157,6 +157,7 @@ class ShardWriter:
 
     Args:
         recipe: the recipe.
+        sources: of the recipe, where they are known already.
 
     Attributes:
         equations: finds those of each shard.
@@ -164,9 +165,9 @@ class ShardWriter:
         columns: the encoder of equations.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, sources: PreparedSources | None = None) -> None:
         self._recipe = recipe
-        self._sources = PreparedSources(recipe)
+        self._sources = PreparedSources(recipe) if sources is None else sources
         self._space = self._sources.space
         self.equations = ShardEquations(self._sources)
         self.columns = ColumnEncoder(self._space)

@@ -22,7 +22,10 @@ def fill_evenly(total: int, capacities: Sequence[int], weights: Sequence[int]) -
     """
     if total > sum(capacities):
         raise ValueError(f"`total` must be at most {sum(capacities)}, got {total}")
-    by_level = sorted(range(len(capacities)), key=lambda place: Fraction(capacities[place], weights[place]))
+    heights = capacities
+    if len(set(weights)) > 1:
+        heights = [Fraction(capacity, weight) for capacity, weight in zip(capacities, weights, strict=True)]
+    by_level = sorted(range(len(capacities)), key=heights.__getitem__)
     amounts = list(capacities)
     remaining, weight = total, sum(weights)
     while by_level and capacities[by_level[0]] * weight <= remaining * weights[by_level[0]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqstream.data.permutation import index_dtype, make_permutation
+from eqstream.data.permutation import Shuffle, index_dtype, make_permutation
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
@@ -74,7 +74,12 @@ class Candidates:
         self.boxes = boxes
         self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
         self._twins, self._filter = twins, kept
-        self._permutation = make_permutation(max(boxes.size, 1), seed, is_wide=is_wide)
+        self._make_permutation = functools.partial(make_permutation, max(boxes.size, 1), seed, is_wide=is_wide)
+
+    @functools.cached_property
+    def _permutation(self) -> Shuffle:
+        # Of thousands of enumerations few may ever be walked.
+        return self._make_permutation()
 
     def kept_at(self, positions: np.ndarray) -> KeptClasses:
         """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""

@@ -58,7 +58,7 @@ def estimate_dataset(recipe: Recipe) -> DatasetEstimate:
     """
     counts = EquationCounts(PreparedSources(recipe))
     planned, num_positions = count_if_cheap(counts)
-    writer = ShardWriter(recipe)
+    writer = ShardWriter(recipe, counts.sources)
     if planned is None:
         splits, samples = estimate_splits(counts, writer)
     else:
