@@ -120,14 +120,28 @@ class SourceCounts:
             position: as `locate` returns it.
             before: likewise.
         """
-        first, last = position // self.enumeration.block_size, bisect.bisect_left(self._ends, end)
+        found = self.find_kept(*self.list_blocks(position, end))
+        if found is None:
+            return None
+        kept, rows = found
+        # Each class has one equation, at least.
+        num_positions = int(rows[: end - before][-1]) + 1
+        return np.unpackbits(np.frombuffer(kept, dtype=np.uint8), count=num_positions).view(bool)
+
+    def list_blocks(self, position: int, end: int) -> tuple[int, int]:
+        """Returns the block at a position, and the one that the equation before the ordinal `end` is in."""
+        return position // self.enumeration.block_size, bisect.bisect_left(self._ends, end)
+
+    def find_kept(self, first: int, last: int) -> tuple[bytes, np.ndarray] | None:
+        """Returns where classes are kept in some blocks: `CountingResult.kept`, and the places of its ones, (n,).
+
+        It is None where that was not noted.
+        """
         kept = self._kept[first : last + 1] if self._kept else []
         if self.enumeration.is_identity or not kept or not all(kept):
             return None
-        places = np.unpackbits(np.frombuffer(b"".join(kept), dtype=np.uint8)).view(bool)
-        # Each class has one equation, at least.
-        rows = np.flatnonzero(places)[: end - before]
-        return places[: rows[-1] + 1]
+        bits = b"".join(kept)
+        return bits, np.flatnonzero(np.unpackbits(np.frombuffer(bits, dtype=np.uint8)))
 
     def next_class(self, ordinal: int) -> int:
         """Returns the first ordinal, at or after `ordinal`, at which a class of twins begins."""

@@ -1,6 +1,7 @@
 """Where the equations of shards stand in the enumerations of their sources, found for many shards at once."""
 
 import base64
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from eqstream.data.splits.equation_counts import EquationCounts
 
 # A plan has a segment for each shard and source: the positions of few equations must not fill the memory.
 _MOST_BITS_OF_FEW = 256
+# Blocks of which it is remembered where their classes are.
+_MOST_REMEMBERED = 1 << 10
 # Classes have no more members than this, as far as it matters here.
 _MANY = 1 << 31
 
@@ -68,6 +71,11 @@ class SegmentFinder:
         self._ends = np.concatenate([each + offset for each, offset in zip(ends, self._offsets, strict=True)])
         # Where they begin, and something behind the last one.
         self._positions = np.concatenate([*(own.positions() for own in self._own), [0]])
+
+        # Those of one source stand side by side.
+        self._find_kept = functools.lru_cache(_MOST_REMEMBERED)(
+            lambda part, first, last: self._own[part].find_kept(first, last)
+        )
 
     def take(self, parts: np.ndarray, numbers: np.ndarray) -> list[Segment]:
         """Returns the segments of the next `numbers` (n,) equations of `parts` (n,), one after the other.
@@ -131,7 +139,16 @@ class SegmentFinder:
 
     def _pack(self, part: int, end: int, *, position: int, before: int, number: int) -> str:
         """Returns `Segment.kept` for so many equations; nothing where it would be long for them."""
-        kept = self._own[part].list_kept(end, position=position, before=before)
-        if kept is None or len(kept) > 8 * number + _MOST_BITS_OF_FEW:
+        own = self._own[part]
+        found = self._find_kept(part, *own.list_blocks(position, end))
+        if found is None:
             return ""
-        return base64.b64encode(np.packbits(kept).tobytes()).decode()
+        bits, rows = found
+        # Each class has one equation, at least.
+        num_positions = int(rows[min(end - before, len(rows)) - 1]) + 1
+        if num_positions > 8 * number + _MOST_BITS_OF_FEW:
+            return ""
+        kept = bits[: -(-num_positions // 8)]
+        # Nothing stands behind the last position.
+        last = kept[-1] & 0xFF00 >> (num_positions - 1) % 8 + 1
+        return base64.b64encode(kept[:-1] + bytes([last])).decode()
