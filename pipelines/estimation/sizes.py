@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from eqstream.data.recipe_values import exact
-from eqstream.data.space.conditions import selection_of
+from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.split_recipe import SplitRecipe
 from eqstream.data.splits.counting import CountingTask
 from eqstream.data.splits.counting_policy import count_here, next_tasks
@@ -82,9 +82,17 @@ class SizeEstimator:
         self._splits = counts.sources.recipe.splits
         self._counts = counts
         self._probe = functools.cache(self._count_first)
+        # There may be thousands of splits.
+        self._selection_to_splits: dict[Selection, list[SplitRecipe]] = {}
+        for split in self._splits:
+            self._selection_to_splits.setdefault(selection_of(split), []).append(split)
+        self._selection_to_sources: dict[Selection, list[int]] = {}
+        for number, source in enumerate(counts.sources.sources):
+            self._selection_to_sources.setdefault(source.selection, []).append(number)
 
+    @functools.cached_property
     def sizes(self) -> dict[str, int]:
-        """Returns about how many equations each split has; `rest` without what classes cut by ends will cost."""
+        """About how many equations each split has; `rest` without what classes cut by ends will cost."""
         sizes: dict[str, int] = {}
         for split in sorted(self._splits, key=lambda split: split.rest):
             if split.count is not None:
@@ -98,8 +106,7 @@ class SizeEstimator:
 
     def sources(self, split: SplitRecipe) -> list[int]:
         """Returns the numbers of the sources that a split takes from."""
-        selection = selection_of(split)
-        return [number for number, source in enumerate(self._counts.sources.sources) if source.selection == selection]
+        return self._selection_to_sources.get(selection_of(split), [])
 
     def capacity(self, source: int) -> int:
         """Returns about how many equations a source has."""
@@ -122,7 +129,7 @@ class SizeEstimator:
 
     def quotas(self, split: SplitRecipe) -> dict[int, int]:
         """Returns about how many equations of a split come from each source, by the rules of the plan."""
-        numbers, sizes = self.sources(split), self.sizes()
+        numbers, sizes = self.sources(split), self.sizes
         capacities = self._capacities(numbers)
         sources = [self._counts.sources.sources[number] for number in numbers]
         stated = sum(sizes[sharer.name] for sharer in self._sharers(split) if not sharer.rest)
@@ -152,7 +159,7 @@ class SizeEstimator:
 
     def _sharers(self, split: SplitRecipe) -> list[SplitRecipe]:
         """Returns the splits, this one among them, that take from the same sources."""
-        return [other for other in self._splits if selection_of(other) == selection_of(split)]
+        return self._selection_to_splits[selection_of(split)]
 
     def _total(self, split: SplitRecipe) -> int:
         """Returns about how many equations there are for a split and its sharers together."""

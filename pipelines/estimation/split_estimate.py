@@ -65,7 +65,7 @@ def describe_planned(
 def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitEstimate, ...], list[Sample]]:
     """Returns the splits and a sample of each, estimated from the beginnings of their sources."""
     estimator, shares = SizeEstimator(counts), ShareEstimator(counts.sources)
-    sizes, splits, draws = estimator.sizes(), [], []
+    sizes, splits, draws = estimator.sizes, [], []
     steps = StepEstimator(writer, list(sizes.values()))
     for split in counts.sources.recipe.splits:
         quotas = estimator.quotas(split)

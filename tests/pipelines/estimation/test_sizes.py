@@ -1,5 +1,6 @@
 import pytest
 
+from eqstream.data.space.conditions import selection_of
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import divide_sources
@@ -22,7 +23,7 @@ def test_what_is_cheap_is_counted_and_the_rest_estimated(monkeypatch):
     monkeypatch.setattr(sizes, "MOST_WORK", 10**6)
     fresh = EquationCounts(PreparedSources(recipe))
     assert count_if_cheap(fresh) == (None, 10**6)
-    estimated = SizeEstimator(fresh).sizes()["whole"]
+    estimated = SizeEstimator(fresh).sizes["whole"]
     assert estimated == pytest.approx(planned[0].num_equations, rel=0.1)
     assert SizeEstimator(fresh).capacity(0) == estimated
 
@@ -54,4 +55,15 @@ def test_some_segments_stand_for_all():
 def test_sizes_that_are_stated_are_taken_and_the_rest_is_what_they_leave():
     splits = [{"name": "half", "fraction": 0.5}, {"name": "some", "count": 100}, {"name": "rest", "rest": True}]
     recipe = make_recipe({"operands": {"min": 0, "max": 99}}, splits)
-    assert SizeEstimator(EquationCounts(PreparedSources(recipe))).sizes() == {"half": 5000, "some": 100, "rest": 4900}
+    assert SizeEstimator(EquationCounts(PreparedSources(recipe))).sizes == {"half": 5000, "some": 100, "rest": 4900}
+
+
+def test_many_splits_are_compared_with_themselves_alone(monkeypatch):
+    splits = [{"name": f"split_{answer}", "where": {"answer": answer}, "rest": True} for answer in range(40)]
+    counts = EquationCounts(PreparedSources(make_recipe({"operands": {"min": 0, "max": 99}}, splits)))
+    calls = []
+    monkeypatch.setattr(sizes, "selection_of", lambda split: calls.append(split) or selection_of(split))
+    estimator = SizeEstimator(counts)
+    for split in counts.sources.recipe.splits:
+        estimator.quotas(split)
+    assert len(calls) <= 10 * len(splits)
