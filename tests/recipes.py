@@ -7,8 +7,9 @@ from typing import Any
 from eqstream.data.configuration import from_mapping
 from eqstream.data.dataset.histograms import HISTOGRAMS
 from eqstream.data.dataset.layout import shard_name, shard_path
-from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceFacts, SplitInfo
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.dataset.manifest_parts import FileInfo, ShardInfo, SpaceFacts, SplitInfo
 from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.codec_fit import fit_codec

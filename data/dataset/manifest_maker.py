@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from eqstream.data.configuration import from_mapping
 from eqstream.data.dataset.histograms import add_histograms
 from eqstream.data.dataset.layout import shard_path
-from eqstream.data.dataset.manifest import FileInfo, Manifest, ShardInfo, SpaceFacts, SplitInfo
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_parts import FileInfo, ShardInfo, SpaceFacts, SplitInfo
 from eqstream.data.dataset.shard_writer import ShardReceipt
 from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.formats.text_encoder import TextEncoder

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from eqstream.data.dataset.manifest import Manifest, SpaceFacts
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.dataset.manifest_parts import SpaceFacts
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.loading.codec_options import CodecOptions

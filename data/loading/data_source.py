@@ -8,8 +8,9 @@ import numpy as np
 
 from eqstream.data.configuration import nearest
 from eqstream.data.dataset.block_reader import BlockReader
-from eqstream.data.dataset.manifest import Manifest, SpaceFacts
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.dataset.manifest_parts import SpaceFacts
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.codec import Codec

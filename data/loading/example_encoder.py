@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from eqstream.data.dataset.manifest import SpaceFacts
 from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.dataset.manifest_parts import SpaceFacts
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS, EquationColumns
 from eqstream.data.formats.string_matrix import ByteRows

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from eqstream.data.dataset import layout
-from eqstream.data.dataset.manifest import FileInfo, Manifest, sha256_of
+from eqstream.data.dataset.manifest import Manifest, sha256_of
+from eqstream.data.dataset.manifest_parts import FileInfo
 from eqstream.pipelines.metadata.checksums import render_checksums
 from eqstream.pipelines.metadata.render import list_metadata
 from eqstream.pipelines.runtime import filesystem

@@ -9,7 +9,7 @@ import google_crc32c
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eqstream.data.dataset.manifest import FileInfo
+from eqstream.data.dataset.manifest_parts import FileInfo
 from eqstream.data.formats.blocks import BlockIndex, Cut
 from eqstream.pipelines.checks.tfrecord_frames import DamagedRecordError, read_frames
 

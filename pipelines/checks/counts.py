@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from eqstream.data.dataset.layout import MANIFEST, shard_path
-from eqstream.data.dataset.manifest import Manifest, ShardInfo, SplitInfo
+from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_maker import describe_space
+from eqstream.data.dataset.manifest_parts import ShardInfo, SplitInfo
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import COLUMN_TYPES
 from eqstream.data.recipe import Recipe

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from eqstream.data.dataset import layout
-from eqstream.data.dataset.manifest import FileInfo, Manifest, parse_manifest
+from eqstream.data.dataset.manifest import Manifest, parse_manifest
+from eqstream.data.dataset.manifest_parts import FileInfo
 from eqstream.data.errors import UserError
 from eqstream.pipelines.checks.findings import Finding
 from eqstream.pipelines.checks.metadata import check_metadata, explain_other_author

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from eqstream.data.dataset.manifest import Manifest, ShardInfo
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_parts import ShardInfo
 from eqstream.data.errors import UserError
 from eqstream.data.formats.blocks import Cut
 from eqstream.data.recipe import Recipe

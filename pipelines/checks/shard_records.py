@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from eqstream.data.dataset.manifest import FileInfo
+from eqstream.data.dataset.manifest_parts import FileInfo
 from eqstream.data.storage import data_path, is_remote
 from eqstream.pipelines.checks.bulk.columns import Columns
 from eqstream.pipelines.checks.example_message import Record

@@ -8,7 +8,8 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from eqstream.data.configuration import from_mapping, to_mapping
-from eqstream.data.dataset.manifest import Manifest, ShardInfo
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_parts import ShardInfo
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe

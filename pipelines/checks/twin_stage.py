@@ -7,7 +7,8 @@ from typing import NamedTuple
 import apache_beam as beam
 import numpy as np
 
-from eqstream.data.dataset.manifest import Manifest, ShardInfo
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_parts import ShardInfo
 from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import parse
 from eqstream.pipelines.checks.duplicates import KEYS, Pair, Place, confirm_pairs, find_pairs, find_step_pairs

@@ -12,7 +12,8 @@ dataset's bytes depend on its recipe alone.
 from typing import Any
 
 from eqstream.data.dataset.layout import LICENSE
-from eqstream.data.dataset.manifest import FileInfo, Manifest
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_parts import FileInfo
 from eqstream.data.formats.columns import Column, list_columns
 
 _TYPE_TO_DATA_TYPE = {"string": "sc:Text", "int64": "sc:Integer"}

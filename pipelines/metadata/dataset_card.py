@@ -5,7 +5,8 @@ from typing import Any
 import yaml
 
 from eqstream.data.dataset.layout import LICENSE
-from eqstream.data.dataset.manifest import Manifest, SplitInfo
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_parts import SplitInfo
 from eqstream.data.formats.columns import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, list_columns
 from eqstream.data.recipe_values import Range
 

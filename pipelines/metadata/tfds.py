@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from eqstream.data.dataset.layout import LICENSE
-from eqstream.data.dataset.manifest import Manifest, ShardInfo
+from eqstream.data.dataset.manifest import Manifest
+from eqstream.data.dataset.manifest_parts import ShardInfo
 from eqstream.data.formats.columns import STORED_COLUMNS
 
 _FEATURES = "tensorflow_datasets.core.features"

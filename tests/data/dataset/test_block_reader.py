@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from eqstream.data.dataset import block_reader
 from eqstream.data.dataset.block_reader import BlockReader
-from eqstream.data.dataset.manifest import MANIFEST, FileInfo, Manifest, parse_manifest, sha256_of
+from eqstream.data.dataset.manifest import MANIFEST, Manifest, parse_manifest, sha256_of
+from eqstream.data.dataset.manifest_parts import FileInfo
 from eqstream.data.dataset.shard_reader import read_split, split_shards
 from eqstream.data.errors import UserError
 from eqstream.data.formats import blocks

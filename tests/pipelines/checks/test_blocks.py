@@ -6,7 +6,8 @@ import io
 import pytest
 
 from eqstream.data.configuration import from_mapping, to_mapping
-from eqstream.data.dataset.manifest import FileInfo, parse_manifest
+from eqstream.data.dataset.manifest import parse_manifest
+from eqstream.data.dataset.manifest_parts import FileInfo
 from eqstream.data.formats.blocks import Cut
 from eqstream.pipelines.build import build
 from eqstream.pipelines.checks.blocks import check_blocks
