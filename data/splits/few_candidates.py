@@ -21,8 +21,8 @@ from eqstream.data.split_recipe import Where
 
 # To look at each of so many takes less than a second.
 _LEAST_SEARCHED = 1 << 22
-# To list so many takes some seconds and 100 MB; with numbers beyond 63 bits, which are Python's own, far fewer.
-_MOST_LISTED = 1 << 22
+# To list so many takes a second and some 300 MB; so few where numbers are beyond 63 bits, which are Python's own.
+_MOST_LISTED = 1 << 21
 _MOST_LISTED_OF_HUGE = 1 << 18
 # What it takes to list a candidate, in candidates that a search looks at.
 _WORK_OF_LISTING = 16
