@@ -99,11 +99,7 @@ def prepare(
     manifest = load_manifest(data_directory)
     check_same_space(recipe, manifest)
     sections.check_examples(manifest.recipe)
-    sources = load_sources(training, data_directory, manifest)
-    own = own_source(training, data_directory, manifest)
-    codec = make_codec([own, *sources], sections.codec)
-    for source in sources:
-        sections.check_space(source.recipe.space)
+    sources, own, codec = _open_sources(sections, data_directory, manifest)
     mixture = describe_sources(sources) if training.mixture else ()
     if resume:
         check_resumable(run, recipe, codec=codec, manifest=manifest, mixture=mixture)
@@ -147,6 +143,18 @@ def _choose_kind(recipe: Recipe, run: RunDirectory, *, resume: bool, report: Cal
     recipe = with_kind(recipe, kind)
     report(f"the recipe names no model: a {kind} is trained, which is not tuned for this space")
     return recipe
+
+
+def _open_sources(
+    sections: ModelRecipe, data_directory: str | Path, manifest: Manifest
+) -> tuple[tuple[DataSource, ...], DataSource, Codec]:
+    """Returns what the examples are taken from, the dataset's own training split, and a codec for both."""
+    sources = load_sources(sections.training, data_directory, manifest)
+    own = own_source(sections.training, data_directory, manifest)
+    codec = make_codec([own, *sources], sections.codec)
+    for source in sources:
+        sections.check_space(source.recipe.space)
+    return sources, own, codec
 
 
 def _choose_roles(run: RunDirectory, manifest: Manifest, training: TrainingRecipe, *, resume: bool) -> SplitRoles:
