@@ -56,8 +56,9 @@ def list_changes(num_equations: int, num_trained: int, num_of_round: int) -> lis
         "space.operands.max=9999",
         f"splits=[{splits}]",
         "storage.formats=[tfrecord]",
-        # A head of attention takes its time however narrow it is, and so do offsets of places.
-        "model={kind: transformer, width: 32, heads: 1, feed_forward: 64}",
+        # A head of attention takes its time however narrow it is, and so do offsets of places. With one layer of the
+        # encoder the signs of differences are not learned.
+        "model={kind: transformer, width: 32, heads: 1, feed_forward: 64, encoder_depth: 2}",
         f"training={{mixture: [{{}}], epochs: {num_trained // num_of_round}, epoch_examples: {num_of_round}}}",
         f"training.batch_size={BATCH_SIZE}",
         "training.save_steps=250",
