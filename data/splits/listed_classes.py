@@ -56,9 +56,10 @@ class ListedClasses:
         """
         if first < end and end > self.num_equations:
             raise ValueError(f"the enumeration ends at ordinal {self.num_equations}, wanted up to {end}")
-        block, last = np.searchsorted(self.block_ends, [first, max(end - 1, first)], side="right").tolist()
+        block = int(np.searchsorted(self.block_ends, first, side="right"))
+        last = int(np.searchsorted(self.block_ends, max(end - 1, first), side="right"))
         while first < end and block <= last:
-            stop = int(np.searchsorted(self.blocks, self.blocks[block] + most, side="right")) - 1
+            stop = int(np.searchsorted(self.blocks, int(self.blocks[block]) + most, side="right")) - 1
             stop = min(max(stop, block + 1), last + 1)
             before = int(self.block_ends[block - 1]) if block else 0
             yield slice(int(self.blocks[block]), int(self.blocks[stop])), before

@@ -9,7 +9,7 @@ import bisect
 import contextlib
 import gc
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -134,7 +134,7 @@ def plan_splits(counts: EquationCounts) -> SplitPlan:
 
 
 @contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
+def _without_collector() -> Generator[None]:
     """Keeps Python from searching for cycles, of which a plan has none.
 
     It would go through the hundreds of thousands of segments again and again, for 40 % of the time.

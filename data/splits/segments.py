@@ -72,10 +72,11 @@ class SegmentFinder:
         # Where they begin, and something behind the last one.
         self._positions = np.concatenate([*(own.positions() for own in self._own), [0]])
 
+        def find_kept(part: int, first: int, last: int) -> tuple[bytes, np.ndarray] | None:
+            return self._own[part].find_kept(first, last)
+
         # Those of one source stand side by side.
-        self._find_kept = functools.lru_cache(_MOST_REMEMBERED)(
-            lambda part, first, last: self._own[part].find_kept(first, last)
-        )
+        self._find_kept = functools.lru_cache(_MOST_REMEMBERED)(find_kept)
 
     def take(self, parts: np.ndarray, numbers: np.ndarray) -> list[Segment]:
         """Returns the segments of the next `numbers` (n,) equations of `parts` (n,), one after the other.
