@@ -155,7 +155,7 @@ def converse(
 def describe_questions(space: SpaceRecipe) -> str:
     """Returns in words which questions a space contains.
 
-    >>> from eqstream.data.recipe import Operands
+    >>> from eqstream.data.space_recipe import Operands
     >>> describe_questions(SpaceRecipe(operands=Operands(min=0, max=999), operators="+-", brackets=True))
     '2 numbers from 0 to 999, joined by + or -, with or without brackets'
     """

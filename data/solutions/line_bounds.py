@@ -14,7 +14,7 @@ LINE_CHARACTERS = "()*+-./0123456789"
 def longest_text(line_length: int, space: SpaceRecipe) -> int:
     """Returns the most characters of a text of a line that has `line_length` without spaces.
 
-    >>> from eqstream.data.recipe import Operands
+    >>> from eqstream.data.space_recipe import Operands
     >>> longest_text(5, SpaceRecipe(operands=Operands(min=0, max=9)))
     9
     """

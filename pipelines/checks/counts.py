@@ -140,7 +140,7 @@ def _check_split(split: str, info: SplitInfo, reports: list[ShardReport]) -> Ite
 def space_size(space: SpaceRecipe) -> int:
     """Returns the number of candidates: operands, operators and, with brackets, trees, all free.
 
-    >>> from eqstream.data.recipe import Operands, Terms
+    >>> from eqstream.data.space_recipe import Operands, Terms
     >>> space_size(SpaceRecipe(operands=Operands(min=0, max=9), operators="+-", terms=Terms(min=2, max=3)))
     4200
     """

@@ -13,7 +13,7 @@ def widen(space: SpaceRecipe) -> SpaceRecipe:
     and for numbers as long as the results of two of the space's own, with a sign if the space subtracts, as such
     numbers come up in the lines that it has learned.
 
-    >>> from eqstream.data.recipe import Operands
+    >>> from eqstream.data.space_recipe import Operands
     >>> space = SpaceRecipe(operands=Operands(min=0, max=999), operators="-*")
     >>> widen(space).operands
     Operands(min=-999999, max=999999, decimals=0)
