@@ -177,7 +177,12 @@ def _find_multiples(limits: _Limits, first: _Interval, second: _Interval) -> _Ro
     if divisors is None:
         return None
     largest = max(map(abs, first))
-    lows, highs = _divide(first, divisors, limits.cut(-largest, largest))
+    low, high = limits.cut(-largest, largest)
+    if low > high:
+        return _make_rows(np.zeros(0, dtype=np.int64), low=0, high=0)
+    if max(largest, abs(low), abs(high)) > _MOST_NATIVE:
+        return None
+    lows, highs = _divide(first, divisors, (low, high))
     counts = np.maximum(highs - lows + 1, 0)
     return _Rows(divisors, np.where(counts > 0, lows, 0) * divisors, counts, divisors, is_swapped=True)
 

@@ -1,7 +1,6 @@
 """Where the equations of shards stand in the enumerations of their sources, found for many shards at once."""
 
 import base64
-import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,8 +12,8 @@ from eqstream.data.splits.equation_counts import EquationCounts
 
 # A plan has a segment for each shard and source: the positions of few equations must not fill the memory.
 _MOST_BITS_OF_FEW = 256
-# Blocks of which it is remembered where their classes are.
-_MOST_REMEMBERED = 1 << 10
+# Blocks of which it is remembered where their classes are, at most half a megabyte each.
+_MOST_REMEMBERED = 64
 # Classes have no more members than this, as far as it matters here.
 _MANY = 1 << 31
 
@@ -71,12 +70,8 @@ class SegmentFinder:
         self._ends = np.concatenate([each + offset for each, offset in zip(ends, self._offsets, strict=True)])
         # Where they begin, and something behind the last one.
         self._positions = np.concatenate([*(own.positions() for own in self._own), [0]])
-
-        def find_kept(part: int, first: int, last: int) -> tuple[bytes, np.ndarray] | None:
-            return self._own[part].find_kept(first, last)
-
-        # Those of one source stand side by side.
-        self._find_kept = functools.lru_cache(_MOST_REMEMBERED)(find_kept)
+        # Part and block, and where its classes are.
+        self._remembered: dict[tuple[int, int], tuple[bytes, np.ndarray] | None] = {}
 
     def take(self, parts: np.ndarray, numbers: np.ndarray) -> list[Segment]:
         """Returns the segments of the next `numbers` (n,) equations of `parts` (n,), one after the other.
@@ -91,7 +86,7 @@ class SegmentFinder:
             number = int(numbers[row])
             end = int(firsts[row]) + number
             kept[row] = self._pack(
-                parts[row], end, position=int(positions[row]), before=int(before[row]), number=number
+                int(parts[row]), end, position=int(positions[row]), before=int(before[row]), number=number
             )
         columns = (self._sources[parts], firsts, numbers, positions, before, parts)
         return list(map(Segment, *(column.tolist() for column in columns), kept))
@@ -137,6 +132,16 @@ class SegmentFinder:
         # There is a class for so many equations, at least, and a position for each.
         num_positions = np.minimum(ends - before, -(-num_found // self._largest_classes[parts]))
         yield from rows[num_positions <= 8 * numbers[rows] + _MOST_BITS_OF_FEW].tolist()
+
+    def _find_kept(self, part: int, first: int, last: int) -> tuple[bytes, np.ndarray] | None:
+        """Returns what `SourceCounts.find_kept` does; of single blocks, where many small segments lie, only once."""
+        if first != last:
+            return self._own[part].find_kept(first, last)
+        if (part, first) not in self._remembered:
+            if len(self._remembered) == _MOST_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[part, first] = self._own[part].find_kept(first, last)
+        return self._remembered[part, first]
 
     def _pack(self, part: int, end: int, *, position: int, before: int, number: int) -> str:
         """Returns `Segment.kept` for so many equations; nothing where it would be long for them."""

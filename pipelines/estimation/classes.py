@@ -13,12 +13,29 @@ from eqstream.pipelines.runtime.wording import count_of
 
 # Below so many classes an accuracy on a split says little.
 FEW_CLASSES = 100
+# Candidates that are looked at once more for a note.
+_MOST_LOOKED_AT = 1 << 20
 
 
 def count_if_small(counts: EquationCounts, split: PlannedSplit) -> int | None:
-    """Returns the number of classes of a split; None where no class has over two equations, or the split is large."""
+    """Returns the number of classes of a split.
+
+    It is None where no class has over two equations, or where the split is large or its equations are far apart.
+    """
     is_small = split.num_equations <= BLOCK_SIZE and len(split.parts) <= MOST_SOURCES
-    return count_classes(counts, split.parts) if counts.sources.twins.largest_class > 2 and is_small else None
+    if counts.sources.twins.largest_class <= 2 or not is_small:
+        return None
+    return count_classes(counts, split.parts) if _count_candidates(counts, split.parts) <= _MOST_LOOKED_AT else None
+
+
+def _count_candidates(counts: EquationCounts, parts: Sequence[Part]) -> int:
+    """Returns about how many candidates `count_classes` looks at."""
+    number = 0
+    for part in parts:
+        own = counts.by_source[part.source]
+        if own.enumeration.listed is None:
+            number += own.locate(part.first + part.count - 1)[0] - own.locate(part.first)[0]
+    return number
 
 
 def list_notes_on_classes(counts: EquationCounts, splits: Sequence[PlannedSplit]) -> list[str]:

@@ -120,3 +120,11 @@ def test_few_pairs_of_large_intervals_are_listed(operator, bounds, number):
 def test_too_many_or_too_large_pairs_are_not_listed(operator, bounds, largest):
     box = (Domain(((0, largest),)),) * 2
     assert list_answer_pairs(bounds, operator, box, space=make_space(), most=1 << 22) is None
+
+
+@pytest.mark.parametrize("bounds", [Range(min=10**19), Range(max=-(10**19))])
+@pytest.mark.parametrize("operator", "+-*/")
+def test_answers_beyond_64_bits_have_no_pairs_or_are_left_to_a_search(bounds, operator):
+    box = (Domain(((0, 10**6),)), Domain(((0, 10**6),)))
+    pairs = list_answer_pairs(bounds, operator, box, space=make_space(), most=1000)
+    assert pairs is None or not pairs.size

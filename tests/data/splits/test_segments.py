@@ -1,4 +1,6 @@
 import base64
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from eqstream.data.splits.counting_policy import count_for_plan, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.segments import SegmentFinder
 
 SPACES = {
     "sums": {"operands": {"min": 0, "max": 399}, "operators": "+-"},
@@ -81,3 +84,20 @@ def test_equations_that_were_not_counted_are_not_planned():
     counts.by_source[0]._ends.clear()
     with pytest.raises(ValueError, match=r"^ordinal \d+ was not counted, only 0 were$"):
         plan_splits(counts)
+
+
+def test_memory_of_a_finder_is_free_again_without_the_collector():
+    """Plans are made without it."""
+    counts = count_for_plan(make_recipe("mixed", "uniform", "together", 30))
+    (part,) = plan_splits(counts).splits[0].parts
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        finder = SegmentFinder(counts, [part])
+        assert len(finder.take(np.zeros(2, dtype=int), np.array([7, 9]))) == 2
+        reference = weakref.ref(finder)
+        del finder
+        assert reference() is None
+    finally:
+        if was_enabled:
+            gc.enable()
