@@ -89,8 +89,12 @@ class EnumeratedEpochs:
         self._num_parts = max(1, num_equations // (self._num_in_part + spare))
         needed = self._num_in_part * self._size // num_equations + 1
         self._block_size = min(needed, source.enumeration.block_size, self._size)
+
+        def read_part(part: int) -> EquationBlock:
+            return join_blocks(list(self._part_from(part, 0)))
+
         # Epochs come in turn, so that the last part serves the next one; threads may share it.
-        self._read_part = functools.lru_cache(maxsize=1)(lambda part: join_blocks(list(self._part_from(part, 0))))
+        self._read_part = functools.lru_cache(maxsize=1)(read_part)
 
     def equations(self, epoch: int, first: int) -> Iterator[EquationBlock]:
         """Yields the equations `first` to the last one of an epoch, in blocks of at most some 100,000."""

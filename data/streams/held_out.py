@@ -111,7 +111,7 @@ def find_ranges(recipe: Recipe, split: str, *, block_size: int | None = None) ->
         for part in each.parts:
             ranges.setdefault(part.source, {})[each.name] = _find_positions(counts.by_source[part.source], part)
     selection = selection_of(recipe.splits[names.index(split)])
-    sources = []
+    sources: list[SourceRanges] = []
     for number, source in enumerate(counts.sources.sources):
         if source.selection == selection:
             name_to_range = ranges.get(number, {})

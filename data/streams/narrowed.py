@@ -199,5 +199,5 @@ def _intersect_ranges(first: Range, second: Range) -> Range:
     return Range(min=low, max=high)
 
 
-def _best(choose: Callable, ends: Iterable[ExactNumber | None]) -> ExactNumber | None:
+def _best(choose: Callable[..., ExactNumber | None], ends: Iterable[ExactNumber | None]) -> ExactNumber | None:
     return choose((end for end in ends if end is not None), key=exact, default=None)
