@@ -422,7 +422,8 @@ def test_exact_match_wants_every_character_and_the_end():
         exact_matches(predicted, expected[:, :3])
 
 
-@pytest.mark.parametrize("architecture", ["repeat-vector", pytest.param("transformer", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["repeat-vector", "transformer"])
 def test_decoding_does_not_depend_on_the_batch_or_the_compiler(architecture):
     model = scrambled(make_small(architecture))
     questions = model.codec.encode_questions(SMALL_QUESTIONS)

@@ -107,6 +107,8 @@ RECIPE = {
 }
 
 
+# The code of the documentation, which quick tests run, trains and asks one.
+@pytest.mark.slow
 def test_sums_are_learned_through_the_same_trainer_evaluation_and_prediction(tmp_path):
     recipe = Recipe.from_dict(RECIPE)
     build(recipe, tmp_path / "data")

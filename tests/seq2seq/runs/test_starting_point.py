@@ -47,8 +47,14 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_training_begins_with_the_weights_of_a_run_and_knows_what_they_have_seen(folder, tmp_path, monkeypatch):
-    recipe, lines = recipe_with(str(folder / "first"), seed=1), []
+def assert_same_weights(run, other):
+    for weights, others in zip(weights_of(run), weights_of(other), strict=True):
+        np.testing.assert_array_equal(weights, others)
+
+
+@pytest.mark.slow
+def test_run_that_has_no_state_yet_takes_the_weights_again(folder, tmp_path, monkeypatch):
+    recipe = recipe_with(str(folder / "first"), seed=1)
     with monkeypatch.context() as patch:
 
         def die(*_):
@@ -57,11 +63,15 @@ def test_training_begins_with_the_weights_of_a_run_and_knows_what_they_have_seen
         patch.setattr(train_module, "save_state", die)
         with pytest.raises(DeadError):
             train(recipe, folder / "data", tmp_path / "second", report=silently)
-    # A run that has no state yet takes them again.
-    train(recipe, folder / "data", tmp_path / "second", resume=True, report=lines.append)
+    train(recipe, folder / "data", tmp_path / "second", resume=True, report=silently)
+    assert_same_weights(folder / "first", tmp_path / "second")
+
+
+def test_training_begins_with_the_weights_of_a_run_and_knows_what_they_have_seen(folder, tmp_path):
+    recipe, lines = recipe_with(str(folder / "first"), seed=1), []
+    train(recipe, folder / "data", tmp_path / "second", report=lines.append)
     assert f"begins with the weights of {folder / 'first'}" in lines
-    for before, now in zip(weights_of(folder / "first"), weights_of(tmp_path / "second"), strict=True):
-        np.testing.assert_array_equal(before, now)
+    assert_same_weights(folder / "first", tmp_path / "second")
 
     description = json.loads((tmp_path / "second" / "run.json").read_text())
     fingerprint = description["data_fingerprint"]
