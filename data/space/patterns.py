@@ -181,7 +181,10 @@ def _list_parts(pattern: Pattern, operator: str, box: Box) -> Iterator[_Part]:
             # They differ in sign.
             is_equal = None
         is_sum = (operator == "+" and one == other) or (operator == "-" and one != other)
-        find = functools.partial(make_carry_machine, pattern.key, pattern.low, pattern.high, is_sum=is_sum)
+        # There are no more carries than places, and so many states of a machine are enough to tell.
+        most = len(str(max(first[1], second[1]))) + 1
+        low, high = min(pattern.low, most), None if pattern.high is None else min(pattern.high, most)
+        find = functools.partial(make_carry_machine, pattern.key, low, high, is_sum=is_sum)
         yield _Part(make_pair_set(find(is_equal=is_equal), first, second), (one, other), False)
         if not is_sum and not is_equal:
             yield _Part(make_pair_set(find(is_equal=False), second, first), (one, other), True)

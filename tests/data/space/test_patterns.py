@@ -51,6 +51,7 @@ def test_pattern_takes_each_pair_that_has_so_many_once_and_no_other(key, name, o
     counts = measure(operator, left, right)[key]
     ranges = [Range(min=number, max=number) for number in range(counts.max() + 2)]
     ranges += [Range(min=1), Range(max=1), Range(min=0.5, max=2.5), Range(max=-1)] * (len(left) < 100_000)
+    ranges += [Range(min=10**25), Range(max=10**25)]
     for bounds, is_equal in itertools.product(ranges, (None, True, False) if len(left) < 100_000 else (None,)):
         chosen = np.array([bounds.contains(count) for count in range(counts.max() + 2)])[counts]
         if is_equal is not None:
