@@ -60,6 +60,16 @@ def make_texts(alphabet: str, max_question_length: int, max_answer_length: int, 
 
 # Sums of two numbers from 0 to 999, as they are.
 ADDITION = make_texts(" +0123456789", 9, 4, operands={"min": 0, "max": 999})
+# Texts with all characters there are.
+MIXED = make_texts(
+    " ()*+-./0123456789",
+    29,
+    8,
+    operands={"min": -99, "max": 99, "decimals": 1},
+    operators="+-*/",
+    terms={"min": 1, "max": 3},
+    division="decimal",
+)
 
 
 def make_manifest(*overrides: str) -> Manifest:

@@ -12,17 +12,7 @@ from eqstream.data.loading.codec_fit import fit_codec
 from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.token_alphabet import END, NUM_RESERVED, PAD, START
 from tests.data.loading.codec_options import ALL_OPTIONS
-from tests.recipes import ADDITION, make_texts
-
-MIXED = make_texts(
-    " ()*+-./0123456789",
-    29,
-    8,
-    operands={"min": -99, "max": 99, "decimals": 1},
-    operators="+-*/",
-    terms={"min": 1, "max": 3},
-    division="decimal",
-)
+from tests.recipes import ADDITION, MIXED
 
 
 @pytest.mark.parametrize("options", ALL_OPTIONS)

@@ -4,17 +4,7 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec_fit import check_codec
-from tests.recipes import ADDITION, make_texts
-
-MIXED = make_texts(
-    " ()*+-./0123456789",
-    29,
-    8,
-    operands={"min": -99, "max": 99, "decimals": 1},
-    operators="+-*/",
-    terms={"min": 1, "max": 3},
-    division="decimal",
-)
+from tests.recipes import ADDITION, MIXED
 
 
 @pytest.mark.parametrize(
