@@ -91,12 +91,12 @@ Examples:
 def predict(arguments: tuple[str, ...], path: str | None, explain: bool, steps: bool, as_json: bool) -> int:
     """Let the model in RUN answer questions such as "123+456".
 
-    Without RUN, each question is answered by a model that comes with eqstream (`eqstream models` lists them): the one
-    of the smallest space that has it. Without a question they come from standard input, or from you at a prompt. One
-    that begins with a minus sign must come after --. In files, blank lines and what follows # are skipped. A question
-    that is refused is named on standard error, the others are answered, and the exit status is 1. Objects of --json
-    have line (or number of the argument), question, predicted (by the model), expected (the right answer) and
-    is_correct, or line, question and error.
+    RUN is its directory, or the name of a model that comes with eqstream (`eqstream models` lists them). Without RUN,
+    each question is answered by that one of these which has the smallest space with the question. Without a question
+    they come from standard input, or from you at a prompt. One that begins with a minus sign must come after --. In
+    files, blank lines and what follows # are skipped. A question that is refused is named on standard error, the
+    others are answered, and the exit status is 1. Objects of --json have line (or number of the argument), question,
+    predicted (by the model), expected (the right answer) and is_correct, or line, question and error.
     """
     run, questions = _split_arguments(arguments)
     if questions and path is not None:
@@ -135,9 +135,15 @@ def _split_arguments(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str,
     """
     if not arguments or not (_HAS_LETTER(arguments[0]) or os.path.exists(arguments[0])):
         return None, arguments
-    if not os.path.exists(arguments[0]):
-        raise UserError(f"there is no run `{shorten(arguments[0])}`, and it is no question: a question has no letters")
-    return arguments[0], arguments[1:]
+    from eqstream.seq2seq.runs.shipped_models import find_run
+
+    run = str(find_run(arguments[0]))
+    if not os.path.exists(run):
+        raise UserError(
+            f"there is neither a run nor a model that comes with eqstream called `{shorten(arguments[0])}`, and it is "
+            "no question: a question has no letters"
+        )
+    return run, arguments[1:]
 
 
 class _Askable(NamedTuple):

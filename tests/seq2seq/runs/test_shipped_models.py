@@ -174,7 +174,11 @@ def test_the_refusal_is_short_and_names_the_models_that_come_nearest(text, quest
 @pytest.mark.parametrize(
     ("argument", "line"),
     [
-        ("x + 1", "there is no run `x + 1`, and it is no question: a question has no letters"),
+        (
+            "x + 1",
+            "there is neither a run nor a model that comes with eqstream called `x + 1`, and it is no question: "
+            "a question has no letters",
+        ),
         ("-5 + 3", 'a question that begins with a minus sign comes after --: eqstream predict -- "-5 + 3"'),
     ],
 )
@@ -182,6 +186,12 @@ def test_an_argument_that_is_neither_a_run_nor_a_question_is_refused_with_the_ru
     with pytest.raises(SystemExit, match=r"^2$"):
         main(["predict", argument])
     assert capsys.readouterr() == ("", f"eqstream: error: {line}\n")
+
+
+def test_a_model_that_comes_with_eqstream_is_asked_by_its_name(capsys):
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["predict", "addition-10digits", "3 + 4"])
+    assert capsys.readouterr().out == "☑ 3 + 4 = 7\n"
 
 
 def test_the_models_are_listed_with_what_they_can_be_asked_and_how_they_were_judged():
