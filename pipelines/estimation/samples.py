@@ -60,7 +60,12 @@ def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[
 
 
 def encode_samples(
-    recipe: Recipe, writer: ShardWriter, draws: Sequence[Callable[[], list[EquationBlock]]], *, sizes: Sequence[int]
+    recipe: Recipe,
+    writer: ShardWriter,
+    draws: Sequence[Callable[[], list[EquationBlock]]],
+    *,
+    sizes: Sequence[int],
+    shown: Sequence[EquationBlock],
 ) -> list[Sample]:
     """Returns a sample for each split: its own, or for all but the largest splits that of the smallest among these.
 
@@ -69,7 +74,10 @@ def encode_samples(
         writer: of the recipe.
         draws: for each split, what returns the equations of its sample.
         sizes: of the splits.
+        shown: some equations of them, which were computed before.
     """
+    # The first time builds tables that a build builds once.
+    _write(recipe, writer, [block.take(slice(0, 1)) for block in shown])
     largest = sorted(range(len(sizes)), key=lambda place: -sizes[place])[:MOST_SAMPLED_SPLITS]
     encoded = {place: _encode_sample(recipe, writer, draws[place]) for place in sorted(largest)}
     smallest = min(encoded.values(), key=lambda sample: sample.num_equations or math.inf)
@@ -78,8 +86,6 @@ def encode_samples(
 
 def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Callable[[], list[EquationBlock]]) -> Sample:
     """Returns the equations that `draw` returns, encoded in all formats of the recipe."""
-    # The first time builds tables that a build builds once.
-    _write(recipe, writer, [block.take(slice(0, 1)) for block in draw()])
     begun_at = time.perf_counter()
     drawn = draw()
     receipt = _write(recipe, writer, drawn)

@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 
 from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, plan_shards
 from eqstream.pipelines.estimation.classes import count_if_small
@@ -42,12 +43,14 @@ def describe_planned(
 ) -> tuple[tuple[SplitEstimate, ...], list[Sample]]:
     """Returns the splits of a plan, and a sample of each, from their first shards."""
     splits, draws, shares = [], [], ShareEstimator(counts.sources)
+    shown: list[EquationBlock] = []
     sizes = [split.num_equations for split in planned]
     steps = StepEstimator(writer, sizes)
     for split in planned:
         task = next(plan_shards(counts, split))
         draw = functools.partial(draw_equations, counts, thin_out(task.segments))
         draws.append(draw)
+        shown = [writer.equations.first(task, NUM_SHOWN)]
         splits.append(
             SplitEstimate(
                 name=split.name,
@@ -55,22 +58,24 @@ def describe_planned(
                 is_exact=True,
                 shares=shares.estimate({part.source: part.count for part in split.parts}),
                 num_classes=count_if_small(counts, split),
-                samples=show_equations(writer, [writer.equations.first(task, NUM_SHOWN)]),
+                samples=show_equations(writer, shown),
                 steps=steps.count(split.name, split.num_equations, tasks=plan_shards(counts, split), draw=draw),
             )
         )
-    return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes)
+    return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes, shown=shown)
 
 
 def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitEstimate, ...], list[Sample]]:
     """Returns the splits and a sample of each, estimated from the beginnings of their sources."""
     estimator, shares = SizeEstimator(counts), ShareEstimator(counts.sources)
     sizes, splits, draws = estimator.sizes, [], []
+    shown: list[EquationBlock] = []
     steps = StepEstimator(writer, list(sizes.values()))
     for split in counts.sources.recipe.splits:
         quotas = estimator.quotas(split)
         draw = functools.partial(draw_equations, counts, estimator.segments(split, quotas))
         draws.append(draw)
+        shown = draw()
         splits.append(
             SplitEstimate(
                 name=split.name,
@@ -78,9 +83,9 @@ def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[
                 is_exact=split.count is not None,
                 shares=shares.estimate(quotas, is_exact=estimator.knows_quotas(split)),
                 num_classes=None,
-                samples=show_equations(writer, draw()),
+                samples=show_equations(writer, shown),
                 steps=steps.count(split.name, sizes[split.name], tasks=(), draw=draw),
             )
         )
-    samples = encode_samples(counts.sources.recipe, writer, draws, sizes=[split.num_equations for split in splits])
-    return tuple(splits), samples
+    all_sizes = [split.num_equations for split in splits]
+    return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=all_sizes, shown=shown)

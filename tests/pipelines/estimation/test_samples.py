@@ -26,7 +26,7 @@ def test_of_many_splits_the_largest_are_encoded_and_the_others_are_like_the_smal
 
         return draw
 
-    encoded = samples.encode_samples(recipe, writer, [draw_from(size) for size in sizes], sizes=sizes)
+    encoded = samples.encode_samples(recipe, writer, [draw_from(size) for size in sizes], sizes=sizes, shown=[block])
     assert [sample.num_equations for sample in encoded] == [20, 40, 20, 20]
     assert set(drawn) == {20, 40}
     assert encoded[0] == encoded[2] == encoded[3]
