@@ -18,7 +18,7 @@ from eqstream.data.space_recipe import SpaceRecipe
 # Products and sums of two such numbers are int64.
 _MOST_NATIVE = 1 << 61
 # Factors and divisors that are looked at; sums and differences need no look.
-_MOST_LOOKED_AT = 1 << 18
+_MOST_LOOKED_AT = 1 << 20
 
 _Interval = tuple[int, int]
 

@@ -102,6 +102,15 @@ class Enumeration:
         indices = None if self._list_few is None else self._list_few()
         return None if indices is None else ListedClasses(*self.candidates.list_kept(indices), self.block_size)
 
+    def position_blocks(self, start: int, stop: int, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
+        """Yields the positions start..stop-1, rising, at most `block_size` at once; of listed classes no others."""
+        if self.listed is None:
+            yield from position_blocks(start, stop, block_size)
+            return
+        within = self.listed.between(start, stop)
+        for first in range(0, len(within), block_size):
+            yield within[first : first + block_size]
+
     def count(self, start: int, stop: int) -> int:
         """Returns the number of equations kept from the positions start..stop-1."""
         return sum(self.candidates.kept_at(positions).num_equations for positions in position_blocks(start, stop))

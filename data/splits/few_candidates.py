@@ -1,4 +1,7 @@
-"""Candidates listed without a search, where those that can be kept are few: by answers and carries of two terms.
+"""Candidates listed without a search, where those that can be kept are few: by what two terms come to.
+
+Listed are two terms whose answer lies in a range, or whose sum or difference has so many carries, and quotients that
+come out even.
 
 They may be more than those that are kept, never fewer.
 """
@@ -69,8 +72,9 @@ def list_few(where: Where | None, space: PreparedSpace, candidates: SectionUnion
     """
     answers = [bounds for bounds in (where and where.answer, space.recipe.answer) if bounds not in (None, Range())]
     carries = where and where.carries
+    is_even = space.recipe.division == "exact" and "/" in space.recipe.operators
     num_cells = sum(section.num_shapes * len(section.boxes) for section in candidates.sections)
-    if num_cells > _MOST_CELLS or not (answers or carries):
+    if num_cells > _MOST_CELLS or not (answers or carries or is_even):
         return None
     found = [np.zeros(0, dtype=index_dtype(candidates.size))]
     for cell in _list_cells(candidates):
@@ -96,6 +100,9 @@ def _list_cell(
     cell: _Cell, answers: list[Range], carries: Range | None, *, space: PreparedSpace, most: int
 ) -> np.ndarray | None:
     """Returns indices of equations within a cell; see `list_few`."""
+    if cell.operator == "/" and space.recipe.division == "exact":
+        # Whatever the answer is, few numbers are multiples of others.
+        answers = answers or [Range()]
     for bounds in answers:
         if cell.operator is not None:
             pairs = list_answer_pairs(bounds, cell.operator, cell.box, space=space.recipe, most=most)

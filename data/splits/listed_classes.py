@@ -1,5 +1,6 @@
 """The kept classes of an enumeration, where they are so few that all of them are listed."""
 
+import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,6 +43,11 @@ class ListedClasses:
     def block_ends(self) -> np.ndarray:
         """The number of equations up to the end of each of these blocks, int64 (blocks,)."""
         return np.append(0, np.cumsum(self.counts))[self.blocks[1:]]
+
+    def between(self, start: int, stop: int) -> np.ndarray:
+        """Returns the positions start..stop-1 that have a class, rising, (m,)."""
+        low, high = (bisect.bisect_left(self.positions, end) for end in (start, stop))
+        return self.positions[low:high]
 
     def take(self, first: int, end: int, *, most: int) -> Iterator[tuple[slice, int]]:
         """Yields runs of whole blocks that hold the equations `first` to `end` - 1: their classes, and what is before.

@@ -80,7 +80,7 @@ class EnumeratedEpochs:
     def __init__(
         self, source: SourceRanges, num_examples: int, seed: int, *, least_at_once: int = LEAST_AT_ONCE
     ) -> None:
-        self._enumeration, self._taken = source.enumeration, source.taken
+        self._source, self._enumeration = source, source.enumeration
         self._size, self._seed, self._num_examples = source.num_free_positions, seed, num_examples
         num_equations = max(source.num_free_equations, 1)
         self._epochs_in_part = max(1, min(least_at_once, num_equations) // num_examples)
@@ -132,12 +132,4 @@ class EnumeratedEpochs:
             for low in range(0, self._size, self._block_size):
                 start, count = (begin + low) % self._size, min(self._block_size, self._size - low)
                 places = np.arange(start, start + count).astype(index_dtype(self._size), copy=False) % self._size
-                yield seed + low, self._skip_taken(permutation.forward(places))
-
-    def _skip_taken(self, places: np.ndarray) -> np.ndarray:
-        """Returns the positions of the free positions that are numbered `places` (n,)."""
-        positions = places.astype(index_dtype(self._enumeration.size), copy=False)
-        for taken in self._taken:
-            is_behind = np.asarray(positions >= taken.start, dtype=bool)
-            positions = np.where(is_behind, positions + (taken.stop - taken.start), positions)
-        return positions
+                yield seed + low, self._source.find_free(permutation.forward(places))

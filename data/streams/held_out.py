@@ -4,6 +4,7 @@ A class of twins has one position. So whatever has a position of a split is that
 of positions tell what was trained on, or held out, in spaces too large to list anything.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,10 +12,11 @@ import numpy as np
 
 from eqstream.data.configuration import nearest
 from eqstream.data.errors import UserError
+from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.space.prepared_space import PreparedSpace
-from eqstream.data.splits.candidates import BLOCK_SIZE, position_blocks
+from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import SourceCounts
@@ -51,7 +53,9 @@ class SourceRanges:
 
     @property
     def num_free_positions(self) -> int:
-        """Number of positions that no other split has."""
+        """Number of positions that no other split has; where all classes are listed, of those that have one."""
+        if self._listed is not None:
+            return len(self._listed)
         return self.enumeration.size - sum(each.stop - each.start for each in self.taken)
 
     @property
@@ -72,7 +76,25 @@ class SourceRanges:
     def free_blocks(self, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
         """Yields the positions that no other split has, rising, in arrays of at most `block_size`."""
         for start, stop in self.free():
-            yield from position_blocks(start, stop, block_size)
+            yield from self.enumeration.position_blocks(start, stop, block_size)
+
+    def find_free(self, places: np.ndarray) -> np.ndarray:
+        """Returns the positions of the free positions that are numbered `places` (n,), from 0 on."""
+        if self._listed is not None:
+            return self._listed[places.astype(np.int64)]
+        positions = places.astype(index_dtype(self.enumeration.size), copy=False)
+        for taken in self.taken:
+            is_behind = np.asarray(positions >= taken.start, dtype=bool)
+            positions = np.where(is_behind, positions + (taken.stop - taken.start), positions)
+        return positions
+
+    @functools.cached_property
+    def _listed(self) -> np.ndarray | None:
+        """The free positions, rising, (n,), where all classes are listed."""
+        if self.enumeration.listed is None:
+            return None
+        blocks = [np.zeros(0, index_dtype(self.enumeration.size)), *self.free_blocks()]
+        return np.concatenate(blocks)
 
 
 @dataclass(frozen=True)

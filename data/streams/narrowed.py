@@ -5,6 +5,7 @@ and places are other than those of the whole: what is held out is known by its p
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,14 +18,16 @@ from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
 from eqstream.data.space.class_hash import class_hash
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.split_recipe import SplitRecipe, Where
-from eqstream.data.splits.candidates import BLOCK_SIZE, position_blocks
+from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import Enumeration
-from eqstream.data.splits.strata import list_sources
+from eqstream.data.splits.few_candidates import find_most_listed, list_few
+from eqstream.data.splits.strata import Source, list_sources
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
-from eqstream.data.streams.held_out import SourceRanges, SplitRanges, find_ranges
+from eqstream.data.streams.held_out import PositionRange, SourceRanges, SplitRanges, find_ranges
 
 # Eight bytes for each.
 _MOST_HELD_OUT = 1 << 26
@@ -74,14 +77,16 @@ def narrow_ranges(
     sources = list_sources(dataclasses.replace(recipe, splits=(alone,)), found.space, twins)
     first_look = max(_FIRST_LOOK // max(len(sources), 1), _LEAST_LOOK)
     for source in sources:
+        boxes = SectionUnion(source.sections)
         enumeration = Enumeration(
             found.space,
-            SectionUnion(source.sections),
+            boxes,
             twins,
             ClassFilter(found.space, source.selection, others, hash_salt=recipe.hash_salt, is_omitted=is_omitted),
             seed=recipe.seed,
             scope=source.scope,
             block_size=block_size or BLOCK_SIZE,
+            list_few=functools.partial(_list_few, source, boxes, found.space),
         )
         if enumeration.size:
             num_equations = _estimate(enumeration, first_look)
@@ -89,6 +94,12 @@ def narrow_ranges(
                 SourceRanges(enumeration=enumeration, source=source, own=None, taken=(), num_equations=num_equations)
             )
     return SplitRanges(tuple(ranges), found.num_equations, found.space)
+
+
+def _list_few(source: Source, boxes: SectionUnion, space: PreparedSpace) -> np.ndarray | None:
+    """Returns the candidates of a source where those that can be kept are few and known without a search."""
+    most = find_most_listed(boxes.size, None)
+    return list_few(source.selection.where, space, boxes, most=most) if most else None
 
 
 def _list_others(recipe: Recipe, own: SplitRecipe) -> tuple[Selection, ...]:
@@ -119,7 +130,7 @@ def _find_held_out(held_out: HeldOut | None, decimals: int) -> _Test | None:
 def _find_taken(found: SplitRanges) -> _Test | None:
     """Returns what says of classes whether another split has them, bool (n,); None if no other split has any."""
     space = found.space.whole
-    num_held_out = sum(each.stop - each.start for source in found.sources for each in source.taken)
+    num_held_out = sum(_count_positions(source.enumeration, each) for source in found.sources for each in source.taken)
     if not num_held_out:
         return None
     if num_held_out > _MOST_HELD_OUT:
@@ -138,10 +149,16 @@ def _find_taken(found: SplitRanges) -> _Test | None:
     return is_taken if len(taken) else None
 
 
+def _count_positions(enumeration: Enumeration, taken: PositionRange) -> int:
+    """Returns how many positions of another split are to be kept in mind."""
+    listed = enumeration.listed
+    return taken.stop - taken.start if listed is None else len(listed.between(taken.start, taken.stop))
+
+
 def _list_taken(found: SplitRanges) -> Iterable[TwinClasses]:
     for source in found.sources:
         for taken in source.taken:
-            for positions in position_blocks(taken.start, taken.stop):
+            for positions in source.enumeration.position_blocks(taken.start, taken.stop):
                 yield from source.enumeration.candidates.kept_at(positions).groups
 
 
@@ -157,6 +174,8 @@ def _estimate(enumeration: Enumeration, first_look: int) -> int:
     size = enumeration.size
     if enumeration.keeps_all:
         return enumeration.num_equations
+    if enumeration.listed is not None:
+        return enumeration.listed.num_equations
     looked_at, num_found, stop = 0, 0, min(first_look, size)
     while looked_at < stop:
         num_found += enumeration.count(looked_at, stop)

@@ -7,7 +7,6 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.splits.candidates import position_blocks
 from eqstream.data.splits.strata import fill_sources, find_split_of_twins
 from eqstream.data.streams.held_out import SourceRanges, find_ranges
 
@@ -51,7 +50,7 @@ def _count_spare(source: SourceRanges) -> int:
 def _take(source: SourceRanges, count: int) -> Iterator[EquationBlock]:
     """Yields the first `count` spare equations of a source, fewer if there are no more."""
     for start, stop in _spare_positions(source):
-        for positions in position_blocks(start, stop, _POSITIONS_AT_ONCE):
+        for positions in source.enumeration.position_blocks(start, stop, _POSITIONS_AT_ONCE):
             if count <= 0:
                 return
             block = source.enumeration.equations_at(positions, int(positions[0]))
