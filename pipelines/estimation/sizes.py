@@ -152,9 +152,12 @@ class SizeEstimator:
         place = sharers.index(split)
         segments = []
         for source, count in quotas.items():
-            num_positions = count_sampled(self._counts.sources.space, self._counts.by_source[source].enumeration)
+            enumeration = self._counts.by_source[source].enumeration
+            first, num_positions = 0, count_sampled(self._counts.sources.space, enumeration)
+            if enumeration.listed is not None:
+                first = place * max(enumeration.listed.num_equations - count, 0) // len(sharers)
             position = place * num_positions // len(sharers)
-            segments.append(Segment(source, first=0, count=count, position=position, before=0))
+            segments.append(Segment(source, first=first, count=count, position=position, before=0))
         return thin_out([segment for segment in segments if segment.count])
 
     def _sharers(self, split: SplitRecipe) -> list[SplitRecipe]:

@@ -106,6 +106,17 @@ def test_bounds_of_all_answers_are_listed_too(division):
     assert read_shards(Listing(recipe, block_size=16)) == read_shards(Searching(recipe, block_size=16))
 
 
+@pytest.mark.parametrize("sampling", ["uniform", "balanced"])
+@pytest.mark.parametrize("operators", ["/", "+-*/"])
+def test_quotients_that_come_out_even_are_listed_too(operators, sampling):
+    space = {"operands": {"min": -7, "max": 45}, "operators": operators}
+    splits = [{"name": "a", "count": 70}, {"name": "b", "rest": True}]
+    recipe = make_recipe(space, splits, sampling=sampling, storage={"shard_size": 900})
+    sources = Listing(recipe, block_size=16)
+    assert any(sources.enumeration(number).listed is not None for number in range(len(sources)))
+    assert read_shards(sources) == read_shards(Searching(recipe, block_size=16))
+
+
 def test_equations_among_numbers_beyond_63_bits_are_the_same():
     operands = {"min": 10**10, "max": 10**10 + 1, "decimals": 2}
     where = {"answer": {"min": "20000000000.1", "max": "20000000000.2"}}

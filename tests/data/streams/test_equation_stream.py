@@ -99,6 +99,35 @@ def test_stream_gives_all_that_is_not_held_out_and_nothing_else(case, commuted, 
         assert len(found) >= 3 * stream.num_examples
 
 
+# Spaces whose equations are listed without a search, once a search of so few candidates counts as long.
+RARE = {
+    "exact quotients": (space(-5, 30, "/"), [{"name": "train", "count": 60}, TEST]),
+    "one answer": (
+        space(0, 80, "+-"),
+        [{"name": "train", "count": 9, "where": {"answer": 37}}, {**TEST, "where": {"answer": 37}}],
+    ),
+}
+
+
+@pytest.mark.usefixtures("lists_all_rare_equations")
+@pytest.mark.parametrize("case", RARE.values(), ids=RARE)
+@pytest.mark.parametrize("commuted", COMMUTED)
+@all_kept
+def test_streams_of_equations_that_are_listed_give_all_that_is_not_held_out(case, commuted, most_listed):
+    some_space, splits = case
+    recipe = make_recipe(some_space, splits, commuted=commuted)
+    assert all(source.enumeration.listed is not None for source in find_ranges(recipe, "train").sources)
+    expected, _, _ = expected_questions(recipe)
+    stream = EquationStream(recipe, num_examples=len(expected), most_listed=most_listed)
+    orders = [questions_of(recipe, stream, epoch) for epoch in range(3)]
+    # Of classes of one or two equations a part is larger than an epoch needs, unless all are kept.
+    if most_listed or commuted != "together":
+        assert all(sorted(order) == sorted(expected) for order in orders)
+    assert orders[0] != orders[1] != orders[2]
+    assert set().union(*orders) <= expected
+    assert [questions_of(recipe, stream, 1, first) for first in (0, 7)] == [orders[1], orders[1][7:]]
+
+
 @cover_values("commuted, sampling, most_listed", COMMUTED, SAMPLING, KEPT)
 def test_epoch_that_is_all_there_is_is_everything_in_a_new_order(commuted, sampling, most_listed):
     some_space, splits = CASES["brackets"]

@@ -1,6 +1,7 @@
 """Streams with one more condition: all that meets it and is not held out, and nothing else."""
 
 import itertools
+from collections import Counter
 
 import pytest
 
@@ -52,6 +53,34 @@ def test_narrowed_stream_gives_all_that_meets_the_condition_and_nothing_else(
         if most_listed or sampling == "uniform":
             assert sorted(questions) == sorted(expected)
         assert set(questions) <= expected
+
+
+@pytest.mark.usefixtures("lists_all_rare_equations")
+@all_kept
+def test_narrowed_stream_of_equations_that_are_listed_gives_all_that_meets_the_condition(most_listed):
+    # The split that is held out is listed itself.
+    recipe = make_recipe(space(-5, 60, "/"), [{"name": "train", "count": 100}, TEST])
+    known, condition = by_question(examine_space(recipe.space)), {"answer": {"min": 3, "max": 9}}
+    expected = {question for question in expected_questions(recipe)[0] if meets(known[question], condition)}
+    stream = EquationStream(recipe, num_examples=10**6, where=from_mapping(Where, condition), most_listed=most_listed)
+    assert stream.num_examples == len(expected)
+    for epoch in (0, 1):
+        assert sorted(questions_of(recipe, stream, epoch)) == sorted(expected)
+
+
+def test_long_quotients_that_come_out_even_are_found_without_a_search():
+    recipe = make_recipe(
+        {"operands": {"min": 1, "max": 99_999}, "operators": "/"},
+        [{"name": "train", "count": 30}, TEST],
+        sampling="balanced",
+    )
+    where = from_mapping(Where, {"digits": 5, "answer": {"max": 99}})
+    questions = questions_of(recipe, EquationStream(recipe, num_examples=300, where=where), 0)
+    assert len(set(questions)) == 300
+    pairs = [tuple(map(int, question.split(" / "))) for question in questions]
+    assert all(left % right == 0 and left // right <= 99 and left > 9_999 for left, right in pairs)
+    # As many of each length of the divisor.
+    assert Counter(len(str(right)) for _, right in pairs) == {3: 100, 4: 100, 5: 100}
 
 
 @all_kept

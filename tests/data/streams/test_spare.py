@@ -38,6 +38,17 @@ def test_spare_is_what_the_splits_leave_of_a_selection(commuted, sampling):
     assert sorted(found) == sorted(expected)
 
 
+@pytest.mark.usefixtures("lists_all_rare_equations")
+def test_spare_equations_that_are_listed_are_what_the_splits_leave():
+    recipe = make_recipe(
+        {"operands": {"min": 0, "max": 60}, "operators": "/"},
+        [{"name": "train", "count": 60}, {"name": "test", "count": 20}],
+    )
+    taken = {question for questions in pick(recipe).values() for question in questions}
+    found = questions_of(spare_equations(recipe, "train", 1000))
+    assert sorted(found) == sorted(set(by_question(examine_space(recipe.space))) - taken)
+
+
 def test_no_more_are_given_than_asked_for_and_always_the_same():
     recipe = make_recipe({"operands": {"min": 0, "max": 299}}, [{"name": "train", "count": 5000}])
     found = questions_of(spare_equations(recipe, "train", 700))
