@@ -107,6 +107,9 @@ class Candidates:
             counts = self._keep(some).counts
             found.append((self._permutation.inverse(some[counts > 0]), counts[counts > 0]))
         positions, counts = map(np.concatenate, zip(*found, strict=True))
+        if (counts == 1).all():
+            # Millions of classes of one equation need no memory for that.
+            return np.sort(positions), np.broadcast_to(np.int64(1), counts.shape)
         order = np.argsort(positions)
         return positions[order], counts[order]
 

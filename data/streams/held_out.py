@@ -4,6 +4,7 @@ A class of twins has one position. So whatever has a position of a split is that
 of positions tell what was trained on, or held out, in spaces too large to list anything.
 """
 
+import bisect
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,8 +94,9 @@ class SourceRanges:
         """The free positions, rising, (n,), where all classes are listed."""
         if self.enumeration.listed is None:
             return None
-        blocks = [np.zeros(0, index_dtype(self.enumeration.size)), *self.free_blocks()]
-        return np.concatenate(blocks)
+        positions = self.enumeration.listed.positions
+        ends = [bisect.bisect_left(positions, end) for taken in self.taken for end in (taken.start, taken.stop)]
+        return np.concatenate(np.split(positions, ends)[::2]) if ends else positions
 
 
 @dataclass(frozen=True)
