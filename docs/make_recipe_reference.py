@@ -87,11 +87,13 @@ PARTS = (
         "rare they are, and only searches among the candidates for those that meet `quotient_digits`, `carries` and "
         "`answer`, `longest_carry_chain` and `zero_borrows` of more than two terms, or both of them, and "
         "`brackets` in spaces of more than 65,536 shapes. Of two terms it lists, instead of a search, the candidates "
-        "with such `carries` or such an `answer`, also of `space.answer`, where they are 2,097,152 or fewer (262,144 "
-        "in spaces of more than 2⁶² equations) and that takes less time: all sums of numbers up to 10¹⁵ that are "
-        "12345, say. A search refuses what bounds of the values rule out at once, what none of the first 67,108,864 "
-        "candidates meets, and what would take a look at more than 274,877,906,944. "
-        "`eqstream preview` says where it has found none and how long the search takes at most.",
+        "with such `carries` or such an `answer`, also of `space.answer`, and quotients that come out even, where they "
+        "are 2,097,152 or fewer (262,144 in spaces of more than 2⁶² equations) and that takes less time: all sums of "
+        "numbers up to 10¹⁵ that are 12345, say. With `sampling: balanced` each combination of lengths is listed by "
+        "itself, so that exact quotients of numbers up to 999,999 are planned in seconds. A search refuses what "
+        "bounds of the values rule out at once, what none of the first 67,108,864 candidates meets, and what would "
+        "take a look at more than 274,877,906,944. `eqstream preview` says where it has found none and how "
+        "long the search takes at most.",
     ),
     Part(
         "steps",
