@@ -4,7 +4,7 @@ import operator
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from eqstream.data.configuration import describe_type
 from eqstream.data.errors import UserError
@@ -53,16 +53,26 @@ def check_whole(least: int | None = None, **values: Any) -> None:
             raise UserError(f"`{name}` must be at least {least}, got {value}")
 
 
-def check_batching(*, batch_size: Any, seed: Any, first_batch: Any, reader: Any) -> None:
+class Batching(NamedTuple):
+    """Which batches are wanted, in Python's own numbers: those of numpy may overflow."""
+
+    batch_size: int
+    seed: int
+    first_batch: int
+    reader: tuple[int, int]
+
+
+def check_batching(*, batch_size: Any, seed: Any, first_batch: Any, reader: Any) -> Batching:
     """Refuses what cannot say which batches are wanted; `eqstream.data.loading.batch_plan` checks the numbers."""
     check_whole(batch_size=batch_size, seed=seed, first_batch=first_batch)
     if not isinstance(reader, (tuple, list)) or len(reader) != 2:
         raise UserError(f"`reader` must be (i, n) with i from 0 to n - 1, got {reader!r}")
     for number in reader:
         check_whole(reader=number)
-
-
-def check_no_codec_for_texts(codec: Any, as_text: bool) -> None:
-    """Refuses a codec for batches of texts."""
-    if as_text and codec is not None:
-        raise UserError("`codec` is for tokens, and `as_text=True` asks for texts: leave one of them out")
+    number, num_readers = map(operator.index, reader)
+    return Batching(
+        batch_size=operator.index(batch_size),
+        seed=operator.index(seed),
+        first_batch=operator.index(first_batch),
+        reader=(number, num_readers),
+    )

@@ -1,12 +1,13 @@
 """Datasets on disk, opened for reading."""
 
+import operator
 import sys
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from eqstream.data.arguments import check_batching, check_no_codec_for_texts, check_path, check_whole
+from eqstream.data.arguments import check_batching, check_path, check_whole
 from eqstream.data.dataset.block_reader import BlockReader
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
@@ -14,7 +15,7 @@ from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.codec_fit import check_codec, fit_codec_to_dataset
+from eqstream.data.loading.codec_fit import check_codec, check_codec_argument, fit_codec_to_dataset
 from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.epoch_order import EpochOrder
 from eqstream.data.loading.example_encoder import ExampleEncoder
@@ -257,23 +258,27 @@ class Dataset:
                 `tf.errors.InvalidArgumentError`, the only error that TensorFlow lets through; its message has a line
                 ``DamagedShardError: …`` that names shard and record.
         """
-        check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
+        wanted = check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
         check_whole(0, epoch=0 if epoch is None else epoch, memory_budget=memory_budget)
-        check_no_codec_for_texts(codec, as_text)
+        check_codec_argument(as_text=as_text, codec=codec)
+        epoch = None if epoch is None else operator.index(epoch)
         load_tensorflow(with_keras=False)
         from eqstream.data.loading.tensor_batches import make_batches, to_pairs
 
         codec = None if as_text else codec or self.codec()
-        source = self._source(split, codec, seed=seed, shuffle=shuffle, memory_budget=memory_budget)
+        source = self._source(split, codec, seed=wanted.seed, shuffle=shuffle, memory_budget=memory_budget)
         plan = BatchPlan(
-            num_examples=source.num_examples, batch_size=batch_size, drop_remainder=drop_remainder, reader=reader
+            num_examples=source.num_examples,
+            batch_size=wanted.batch_size,
+            drop_remainder=drop_remainder,
+            reader=wanted.reader,
         )
         stream = make_batches(
             source,
             plan,
-            plan.list_epochs(epoch, first_batch).__next__,
+            plan.list_epochs(epoch, wanted.first_batch).__next__,
             columns=NUMBER_COLUMNS if as_dict else (),
-            num_batches=plan.count_batches(epoch, first_batch),
+            num_batches=plan.count_batches(epoch, wanted.first_batch),
         )
         return stream if as_dict else to_pairs(stream)
 

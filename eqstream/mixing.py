@@ -1,5 +1,7 @@
 """Several datasets and streams in the same batches."""
 
+import math
+import numbers
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
@@ -10,7 +12,7 @@ from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.codec_fit import check_codec
+from eqstream.data.loading.codec_fit import check_codec, check_codec_argument
 from eqstream.data.loading.data_source import (
     DatasetFiles,
     DataSource,
@@ -118,30 +120,31 @@ def mix(
             iteration as it does that of `Dataset.batches`.
     """
     check_list("sources", sources)
-    check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
+    wanted = check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
+    check_codec_argument(as_text=False, codec=codec)
     check_whole(0, memory_budget=memory_budget)
     load_tensorflow(with_keras=False)
     from eqstream.data.loading.tensor_batches import make_endless_batches, to_pairs
 
     data_sources = [_make_source(number, entry) for number, entry in enumerate(sources)]
-    schedule = MixtureSchedule(tuple(source.knots for source in data_sources), batch_size, seed)
+    schedule = MixtureSchedule(tuple(source.knots for source in data_sources), wanted.batch_size, wanted.seed)
     check_spaces(data_sources[1:], data_sources[0])
     codec = codec or make_codec(data_sources)
     budget = memory_budget // len(data_sources)
     examples = [
-        _open(source, codec, seed=derive_seed(seed, "mixture", number), held_out=held_out, memory_budget=budget)
+        _open(source, codec, seed=derive_seed(wanted.seed, "mixture", number), held_out=held_out, memory_budget=budget)
         for number, (source, held_out) in enumerate(zip(data_sources, find_held_out(data_sources), strict=True))
     ]
     refuse_the_empty(data_sources, [each.num_examples for each in examples])
     mixed = MixedSource(schedule, examples, _NUM_BATCHES)
     plan = BatchPlan(
         num_examples=mixed.num_examples,
-        batch_size=batch_size,
+        batch_size=wanted.batch_size,
         drop_remainder=True,
-        reader=reader,
+        reader=wanted.reader,
         run_examples=_RUN_EXAMPLES,
     )
-    batches = make_endless_batches(mixed, plan, first_batch, columns=NUMBER_COLUMNS if as_dict else ())
+    batches = make_endless_batches(mixed, plan, wanted.first_batch, columns=NUMBER_COLUMNS if as_dict else ())
     return batches if as_dict else to_pairs(batches)
 
 
@@ -152,9 +155,17 @@ def _make_source(number: int, entry: Source) -> DataSource:
         raise UserError(f"{key} must be (source, split, weight) or (source, split, weight, where), got {got}")
     source, split, weight, *where = entry
     try:
-        checked = from_mapping(MixtureSource, {"weight": weight, **({"where": where[0]} if where else {})})
+        checked = from_mapping(MixtureSource, {"weight": _as_weight(weight), **({"where": where[0]} if where else {})})
+        if isinstance(source, (str, Path)) and Path(source).is_dir():
+            raise UserError(f"{source} is a directory: give `open_dataset` of it for a dataset, or a recipe's file")
+        recipe = source.recipe if isinstance(source, Dataset) else as_recipe(source)
+        if recipe.steps is not None:
+            raise UserError(
+                "its examples are steps of worked solutions, which `mix` cannot tell from what others hold out; take "
+                "`stream` or `batches` of it alone, or train with `codec.steps` and `training.mixture`"
+            )
         if not isinstance(source, Dataset):
-            return DataSource.of_recipe(key, as_recipe(source), split, knots=checked.knots, where=checked.where)
+            return DataSource.of_recipe(key, recipe, split, knots=checked.knots, where=checked.where)
         if checked.where is not None:
             raise UserError(
                 "`where` needs a stream: give the dataset's `recipe`; the files of a split are read as they are"
@@ -163,6 +174,15 @@ def _make_source(number: int, entry: Source) -> DataSource:
         return DataSource.of_files(key, files, split, knots=checked.knots, is_fresh=False)
     except UserError as error:
         raise UserError(f"{key}: {error}") from error
+
+
+def _as_weight(weight: Any) -> Any:
+    """Returns a weight as a recipe has it: one number of any kind as Python's own."""
+    if not isinstance(weight, numbers.Real) or isinstance(weight, (bool, int)):
+        return weight
+    if not math.isfinite(weight):
+        raise UserError(f"`weight` must be finite, got {weight}")
+    return float(weight)
 
 
 def _open(

@@ -6,13 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from eqstream.data.arguments import check_batching, check_no_codec_for_texts, check_whole
+from eqstream.data.arguments import check_batching, check_whole
 from eqstream.data.errors import UserError
 from eqstream.data.formats.column_encoder import ColumnEncoder
 from eqstream.data.formats.columns import NUMBER_COLUMNS
 from eqstream.data.loading.batch_plan import BatchPlan
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.codec_fit import fit_codec_to_recipe
+from eqstream.data.loading.codec_fit import check_codec_argument, fit_codec_to_recipe
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.fresh_source import FreshSource
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
@@ -123,8 +123,8 @@ def stream(
     Raises:
         UserError: there is no such recipe or split, the splits cannot be planned, or the split has no full batch.
     """
-    check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
-    check_no_codec_for_texts(codec, as_text)
+    wanted = check_batching(batch_size=batch_size, seed=seed, first_batch=first_batch, reader=reader)
+    check_codec_argument(as_text=as_text, codec=codec)
     load_tensorflow(with_keras=False)
     from eqstream.data.loading.tensor_batches import make_endless_batches, to_pairs
 
@@ -132,13 +132,15 @@ def stream(
     codec = None if as_text else codec or fit_codec_to_recipe(checked)
     encoder = ExampleEncoder.for_recipe(checked, codec)
     if checked.steps is None:
-        source = FreshSource(EquationStream(checked, split, seed=seed), encoder)
+        source = FreshSource(EquationStream(checked, split, seed=wanted.seed), encoder)
     elif as_dict:
         raise UserError("`as_dict` needs a recipe without `steps`: fresh steps come without numbers")
     else:
-        source = _solve(checked, encoder, split, batch_size=batch_size, seed=seed)
-    plan = BatchPlan(num_examples=source.num_examples, batch_size=batch_size, drop_remainder=True, reader=reader)
-    batches = make_endless_batches(source, plan, first_batch, columns=NUMBER_COLUMNS if as_dict else ())
+        source = _solve(checked, encoder, split, batch_size=wanted.batch_size, seed=wanted.seed)
+    plan = BatchPlan(
+        num_examples=source.num_examples, batch_size=wanted.batch_size, drop_remainder=True, reader=wanted.reader
+    )
+    batches = make_endless_batches(source, plan, wanted.first_batch, columns=NUMBER_COLUMNS if as_dict else ())
     return batches if as_dict else to_pairs(batches)
 
 

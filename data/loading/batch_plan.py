@@ -16,6 +16,8 @@ from eqstream.data.errors import UserError
 
 # One call from TensorFlow into Python for a run of batches with so many examples: the call costs more than a batch.
 _RUN_EXAMPLES = 1 << 15
+# Through all epochs; what a training goes on to from there is int64, too.
+_MOST_POSITIONS = 1 << 62
 
 
 class Run(NamedTuple):
@@ -93,6 +95,11 @@ class BatchPlan:
         Raises:
             UserError: there is no such epoch or batch.
         """
+        num_epochs = _MOST_POSITIONS // self.num_examples
+        if epoch is not None and epoch >= num_epochs:
+            raise UserError(f"`epoch` must be below {num_epochs:,}, got {epoch:,}")
+        if first_batch >= num_epochs * self.num_batches:
+            raise UserError(f"`first_batch` must be below {num_epochs * self.num_batches:,}, got {first_batch:,}")
         if first_batch < 0 or (epoch is not None and first_batch >= self.num_batches):
             most = "" if epoch is None else f" and below {self.num_batches:,}, the batches of an epoch"
             raise UserError(f"`first_batch` must be at least 0{most}, got {first_batch:,}")

@@ -1,7 +1,9 @@
 """The codec that fits the equations of one or more spaces, and whether a codec fits those of another one."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from eqstream.data.configuration import describe_type
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_maker import describe_space
 from eqstream.data.dataset.manifest_parts import SpaceFacts
@@ -16,6 +18,14 @@ from eqstream.data.space_recipe import SpaceRecipe
 # A space, and the bounds on its text.
 Space = tuple[SpaceRecipe, SpaceFacts]
 _STEPS_NEEDED = "the dataset's examples are steps of worked solutions: set `codec.steps: true`"
+
+
+def check_codec_argument(codec: Any, *, as_text: bool) -> None:
+    """Refuses what a program passes for a codec and is none, and a codec for batches of texts."""
+    if codec is not None and as_text:
+        raise UserError("`codec` is for tokens, and `as_text=True` asks for texts: leave one of them out")
+    if codec is not None and not isinstance(codec, Codec):
+        raise UserError(f"`codec` must be a codec, such as that of `Dataset.codec()`, got {describe_type(codec)}")
 
 
 def fit_codec_to_dataset(manifest: Manifest, options: CodecOptions | None = None) -> Codec:

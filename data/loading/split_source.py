@@ -198,7 +198,7 @@ def _count_blocks(requests: Iterable[_Request]) -> int:
 def _take(request: _Request, encoder: ExampleEncoder, columns: Sequence[str]) -> TokenTable:
     """Returns the examples that a request wants, in their order."""
     parts = [buffer.take(places, columns) for buffer, places in request]
-    return TokenTable.join(parts) if parts else encoder.reserve(0)
+    return TokenTable.join(parts) if parts else encoder.reserve(0, columns)
 
 
 def open_split(

@@ -96,6 +96,7 @@ def test_argument_that_cannot_be_meant_is_refused(tmp_path, monkeypatch, call, m
         ({"batch_size": "3"}, "`batch_size` must be a whole number, got the text '3'"),
         ({"batch_size": 2.5}, "`batch_size` must be a whole number, got 2.5"),
         ({"first_batch": None}, "`first_batch` must be a whole number, got nothing"),
+        ({"codec": "x"}, "`codec` must be a codec, such as that of `Dataset.codec()`, got the text 'x'"),
         ({"reader": 1}, "`reader` must be (i, n) with i from 0 to n - 1, got 1"),
         ({"reader": ("0", 2)}, "`reader` must be a whole number, got the text '0'"),
     ],
@@ -119,6 +120,14 @@ def test_batches_are_refused_alike_wherever_they_come_from(dataset, options, mes
         (lambda dataset: dataset.codec(spaces="x"), "`spaces` is unknown: the text 'x'; there are `keep`, `drop`"),
         (lambda dataset: dataset.codec(zero_padding=1), "`zero_padding` must be true or false, got 1"),
         (lambda dataset: dataset.batches("train", batch_size=2, epoch=-1), "`epoch` must be at least 0, got -1"),
+        (
+            lambda dataset: dataset.batches("train", batch_size=2, epoch=2**60),
+            f"`epoch` must be below {2**62 // 60:,}, got {2**60:,}",
+        ),
+        (
+            lambda dataset: dataset.batches("train", batch_size=2, first_batch=10**18 * 3),
+            f"`first_batch` must be below {2**62 // 60 * 30:,}, got {10**18 * 3:,}",
+        ),
         (
             lambda dataset: dataset.batches("train", batch_size=2, memory_budget=-1),
             "`memory_budget` must be at least 0, got -1",

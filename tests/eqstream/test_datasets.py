@@ -52,6 +52,26 @@ def test_equations_are_those_of_the_split_in_the_order_of_its_tokens(dataset):
     assert equations == list(map(Equation, *texts, *numbers))
 
 
+@pytest.mark.parametrize("memory_budget", [0, 1 << 20])
+def test_reader_of_which_the_last_batch_has_nothing_gets_an_empty_one(dataset, memory_budget):
+    # 103 examples are two batches of 51 and one more example.
+    parts = [
+        list(dataset.batches("train", batch_size=51, reader=(reader, 3), memory_budget=memory_budget))
+        for reader in range(3)
+    ]
+    assert [[len(question) for question, _ in part] for part in parts] == [[17, 17, 1], [17, 17, 0], [17, 17, 0]]
+    whole = questions_of(dataset, dataset.batches("train", batch_size=103))
+    assert sorted(text for part in parts for text in questions_of(dataset, part)) == sorted(whole)
+
+
+def test_small_numbers_of_numpy_mean_what_those_of_python_mean(dataset):
+    options = {"batch_size": 100, "seed": 3, "epoch": 120, "first_batch": 1}
+    (expected,) = dataset.batches("train", **options)
+    small = {name: np.uint8(value) for name, value in options.items()}
+    (found,) = dataset.batches("train", **small, reader=(np.int8(0), np.int8(1)))
+    assert questions_of(dataset, [found]) == questions_of(dataset, [expected])
+
+
 def test_tensorflow_is_loaded_for_batches_alone(directory):
     program = (
         f"import sys, eqstream; dataset = eqstream.open_dataset({str(directory)!r})\n"

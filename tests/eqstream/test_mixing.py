@@ -1,5 +1,6 @@
 import itertools
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -97,6 +98,32 @@ def test_batches_may_have_the_numbers_too(sums):
 def test_wrong_sources_are_refused_by_their_place(sums, source, message):
     with pytest.raises(UserError, match=f"^{re.escape(message)}"):
         eqstream.mix([(sums, "train", 1), source], batch_size=8)
+
+
+def test_steps_are_refused_wherever_they_come_from(tmp_path):
+    steps = Recipe.from_dict({**MIXED.to_dict(), "steps": True})
+    dataset = eqstream.open_dataset(build(steps, tmp_path / "steps").directory)
+    for source in (steps, dataset):
+        with pytest.raises(UserError) as caught:
+            eqstream.mix([(SUMS, "train", 1), (source, "train", 1)], batch_size=8)
+        assert str(caught.value) == (
+            "`sources[1]`: its examples are steps of worked solutions, which `mix` cannot tell from what others hold "
+            "out; take `stream` or `batches` of it alone, or train with `codec.steps` and `training.mixture`"
+        )
+
+
+def test_weights_are_any_finite_numbers(sums):
+    for weight in (np.float32(0.5), np.int64(2), Fraction(1, 2)):
+        ((question, _),) = eqstream.mix([(sums, "train", weight)], batch_size=8).take(1)
+        assert len(question) == 8
+    with pytest.raises(UserError, match=r"^`sources\[0\]`: `weight` must be finite, got nan$"):
+        eqstream.mix([(sums, "train", float("nan"))], batch_size=8)
+
+
+def test_directory_of_a_dataset_is_no_source(tmp_path):
+    message = f"`sources[0]`: {tmp_path} is a directory: give `open_dataset` of it for a dataset, or a recipe's file"
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        eqstream.mix([(tmp_path, "train", 1)], batch_size=8)
 
 
 def test_files_of_a_dataset_are_not_narrowed(sums):
