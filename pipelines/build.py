@@ -97,6 +97,7 @@ def build(
         if found.manifest is not None and not overwrite and only is None and found.holds(recipe):
             damage = find_damage(target, found.manifest, progress or Progress())
             if not damage.paths:
+                found.refuse_foreign_shards({file.path for _, _, file in found.manifest.list_files()})
                 return _finish_again(found, recipe, is_hashed=damage.is_hashed)
             found.refuse_older_format(recipe, damage.paths)
         attempt = _Build(recipe, execution, found, overwrite=overwrite, damage=damage, progress=progress or Progress())

@@ -66,6 +66,10 @@ def explain_no_dataset(directory: str | Path) -> str:
         return f"{directory} does not exist"
     if (path / JOURNAL).exists():
         return f"{directory} holds a build that is not finished; run the same build again to go on with it"
+    if (path / CHECKSUMS).exists() and (path / SUCCESS).exists():
+        return (
+            f"{directory} has lost its {MANIFEST}: build its recipe there with --overwrite, which gives the same bytes"
+        )
     inner = sorted(path.glob(f"*/{MANIFEST}"))
     hint = f"; did you mean {inner[0].parent}?" if inner else ""
     return f"{directory} is not a dataset: it has no {MANIFEST}{hint}"

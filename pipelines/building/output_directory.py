@@ -38,12 +38,11 @@ class OutputDirectory:
         """Returns what lies in the directory, which need not be there.
 
         A damaged manifest counts as none where a journal knows more. A damaged journal counts as none if the build is
-        to `overwrite`, a damaged manifest only where checksums beside it show that it is of a build.
+        to `overwrite`, a damaged or missing manifest only where checksums beside it show that it is of a build.
 
         Raises:
             UserError: files lie there that no build has written, the manifest or the journal is damaged, the manifest
-                is of a newer format, or one of the folders is a link or no
-                directory.
+                is missing or of a newer format, or one of the folders is a link or no directory.
         """
         filesystem.check_folders(directory)
         journal, has_journal = _load_journal(directory, overwrite=overwrite)
@@ -53,7 +52,10 @@ class OutputDirectory:
         if contents is not None and not is_stale:
             manifest = _parse_or_ignore(contents, directory, has_journal=journal is not None, overwrite=overwrite)
         is_ours = has_journal or contents is not None
-        if not is_ours:
+        if not is_ours and _has_our_checksums(directory):
+            if not overwrite:
+                raise UserError(f"{directory} holds a dataset without its {layout.MANIFEST}; {OVERWRITE_CURE}")
+        elif not is_ours:
             _refuse_foreign_files(directory)
         return cls(path=directory, manifest=manifest, journal=journal)
 

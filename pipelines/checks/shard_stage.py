@@ -1,7 +1,9 @@
 """The Beam stage that checks shards, each on its own, and what it hands to the driver through the workspace."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -102,6 +104,7 @@ def check_shards(
 
 def _list_jobs(stage: ShardStage, places: Sequence[ShardPlace], plan: SplitPlan | None) -> list[dict[str, Any]]:
     """Returns what `CheckShard` needs to know of each shard that is yet to be checked."""
+    _forget_changed(stage, places)
     name_to_task = {task.name: task.to_dict() for task in plan.shards} if plan else {}
     return [
         {
@@ -114,6 +117,30 @@ def _list_jobs(stage: ShardStage, places: Sequence[ShardPlace], plan: SplitPlan 
         for number, place in enumerate(places)
         if _load(stage, number, place) is None
     ]
+
+
+def _forget_changed(stage: ShardStage, places: Sequence[ShardPlace]) -> None:
+    """Removes the reports of a verification that was interrupted whose files have other contents by now.
+
+    A file that decays, or is copied over with its time of change, has the stamps that it had. In a store, where
+    checksums would load the whole dataset, stamps must do.
+    """
+    if not filesystem.is_local(stage.directory):
+        return
+    numbers = [number for number in _list_done(stage) if number < len(places)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        are_same = pool.map(lambda number: _is_unchanged(stage, number, places[number]), numbers)
+        for number, is_same in zip(numbers, are_same, strict=True):
+            if not is_same:
+                filesystem.delete_files([_report_path(stage, number)])
+
+
+def _is_unchanged(stage: ShardStage, number: int, place: ShardPlace) -> bool:
+    found = _load(stage, number, place)
+    return found is not None and all(
+        filesystem.has_contents(filesystem.join(stage.directory, path), num_bytes, sha256)
+        for path, (num_bytes, sha256) in found.report.path_to_file.items()
+    )
 
 
 class CheckShard(beam.DoFn):

@@ -3,7 +3,7 @@
 It is a directory outside of the dataset: below `--temp_location` if Beam is given one, else below the user's cache,
 `$XDG_CACHE_HOME/eqstream/verify` or `~/.cache/eqstream/verify`. It is named after the dataset's place, its manifest and
 the version of eqstream, and removed at the end of a verification, whatever that has found. What was done for a shard
-counts as long as its files have the size and the time of change that they had.
+counts as long as its files have the size and the time of change that they had and, on this machine, their SHA-256.
 
 | file | contents |
 | --- | --- |

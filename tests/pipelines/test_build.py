@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -195,6 +196,23 @@ def test_result_says_how_many_equations_are_parted_from_their_twins(built, tmp_p
         f"{tmp_path}/out is finished: 2,498 equations in 7 shards; nothing to do: every file has its checksum "
         f"(`eqstream verify` checks what is in them); {left_out}"
     )
+
+
+def test_dataset_without_its_manifest_is_written_anew_where_that_is_asked_for(tmp_path, built):
+    shutil.copytree(built, tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").unlink()
+    cure = f"{tmp_path}/out holds a dataset without its manifest.json; give --overwrite to write"
+    assert_refused(tmp_path, re.escape(cure), make_recipe(), tmp_path / "out")
+    build(make_recipe(), tmp_path / "out", overwrite=True)
+    assert read_tree(tmp_path / "out") == read_tree(built)
+
+
+def test_finished_dataset_with_a_foreign_shard_is_refused(tmp_path, built):
+    shutil.copytree(built, tmp_path / "out")
+    foreign = "data/train-00007-of-00008.parquet"
+    shutil.copy(next((tmp_path / "out" / "data").glob("train-*")), tmp_path / "out" / foreign)
+    reason = f"^{foreign} in {re.escape(str(tmp_path))}/out is no shard of this dataset, and readers would mix it in"
+    assert_refused(tmp_path, reason, make_recipe(), tmp_path / "out")
 
 
 def test_impossible_count_leaves_nothing(tmp_path):

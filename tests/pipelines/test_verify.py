@@ -1,6 +1,7 @@
 """A dataset is verified as a whole: what the report says, what it proves, and how to repair what is wrong."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -258,6 +259,24 @@ def test_an_interrupted_check_goes_on_with_shards_that_have_not_changed(dataset_
     assert not verify(dataset_dir).is_valid
     assert checked[4:] == [SECOND]
     assert list((tmp_path / "cache" / "eqstream" / "verify").iterdir()) == []
+
+
+def test_an_interrupted_check_looks_again_at_what_has_decayed_since(dataset_dir, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def stop(stage, manifest, **others):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("eqstream.pipelines.verify.check_twins", stop)
+        with pytest.raises(KeyboardInterrupt):
+            verify(dataset_dir)
+    path = tfrecord(dataset_dir, SECOND)
+    before = path.stat()
+    flip_bit(path, 40)
+    # As a disk does that loses a bit.
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not verify(dataset_dir).is_valid
 
 
 def test_only_the_first_faults_are_described_and_all_are_counted(dataset_dir):

@@ -20,3 +20,11 @@ def test_directory_without_a_manifest_is_explained(tmp_path, file, place, reason
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_text("")
     assert explain_no_dataset(tmp_path / place) == reason.format(tmp_path / place)
+
+
+def test_dataset_that_has_lost_its_manifest_is_told_from_others(tmp_path):
+    for name in ("SHA256SUMS", "_SUCCESS"):
+        (tmp_path / name).write_text("")
+    assert explain_no_dataset(tmp_path) == (
+        f"{tmp_path} has lost its manifest.json: build its recipe there with --overwrite, which gives the same bytes"
+    )
