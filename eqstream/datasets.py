@@ -244,7 +244,8 @@ class Dataset:
             reader: (i, n) for reader i, from 0, of n that share every batch; it gets the examples i, i + n, … of each
                 epoch. What all readers together get does not depend on their number.
             first_batch: where the first iteration begins: the number of batches so far, through all epochs. With
-                `epoch`, where every iteration begins, counted within the epoch.
+                `epoch`, where every iteration begins, counted within the epoch. For `fit`, which takes the first
+                iteration's number of batches for that of all, use ``.repeat().take(steps)``.
             memory_budget: bytes of all that is kept; a split that does not fit is read anew in each epoch. It takes a
                 byte for each token and twelve for the numbers of an example.
             codec: from text to tokens; by default `codec()`.
