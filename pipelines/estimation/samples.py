@@ -4,7 +4,7 @@ import dataclasses
 import io
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
@@ -39,7 +39,21 @@ class Sample:
 
 
 def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[EquationBlock]:
-    """Returns equations near the beginnings of some segments, from each about as large a part as the segment is."""
+    """Returns equations near the beginnings of some segments, from each about as large a part as the segment is.
+
+    Where there are none, those that were found by counting are returned, a few of each segment.
+    """
+    return _draw_near(counts, segments) or [block for segment in segments for block in _draw_found(counts, segment)]
+
+
+def _draw_found(counts: EquationCounts, segment: Segment) -> Iterator[EquationBlock]:
+    own = counts.by_source[segment.source]
+    if own.num_found:
+        position, before = own.locate(0)
+        yield from own.enumeration.equations(0, min(own.num_found, NUM_SHOWN), position=position, before=before)
+
+
+def _draw_near(counts: EquationCounts, segments: Sequence[Segment]) -> list[EquationBlock]:
     total = sum(segment.count for segment in segments)
     enumerations = [counts.by_source[segment.source].enumeration for segment in segments]
     limits = (count_sampled(counts.sources.space, enumeration) for enumeration in enumerations)

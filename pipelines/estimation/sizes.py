@@ -23,6 +23,8 @@ from eqstream.pipelines.estimation.work import count_sampled, work_per_position
 # Work that is done to make sizes exact, in positions of sums of two numbers.
 MOST_WORK = 1 << 23
 MOST_SOURCES = 16
+# Each takes some 10 ms. Of more sources some stand for all.
+MOST_PROBED = 64
 
 
 def count_if_cheap(counts: EquationCounts) -> tuple[tuple[PlannedSplit, ...] | None, int]:
@@ -114,18 +116,18 @@ class SizeEstimator:
         if own.total is not None:
             return own.total
         num_kept, num_positions = self._probe(source)
-        return own.enumeration.size * num_kept // max(num_positions, 1)
+        return own.enumeration.size * num_kept // max(num_positions, 1) or own.estimate
 
     def _capacities(self, numbers: Sequence[int]) -> list[int]:
         """Returns about how many equations each of some sources has; of very many, as from a look at some of them."""
-        sources = [self._counts.by_source[number] for number in numbers]
-        is_open = [own.total is None and own.enumeration.is_canonical for own in sources]
-        chosen = spread([number for number, is_wanted in zip(numbers, is_open, strict=True) if is_wanted])
-        num_kept, num_seen = (sum(each) for each in zip((0, 1), *map(self._probe, chosen), strict=True))
-        return [
-            own.enumeration.size * num_kept // num_seen if is_wanted else self.capacity(number)
-            for number, own, is_wanted in zip(numbers, sources, is_open, strict=True)
+        sources = {number: self._counts.by_source[number] for number in numbers}
+        is_many = sum(own.total is None for own in sources.values()) > MOST_PROBED
+        pooled = [
+            number for number, own in sources.items() if own.total is None and (is_many or own.enumeration.is_canonical)
         ]
+        num_kept, num_seen = (sum(each) for each in zip((0, 1), *map(self._probe, spread(pooled)), strict=True))
+        capacities = {number: sources[number].enumeration.size * num_kept // num_seen for number in pooled}
+        return [capacities[number] if number in capacities else self.capacity(number) for number in numbers]
 
     def quotas(self, split: SplitRecipe) -> dict[int, int]:
         """Returns about how many equations of a split come from each source, by the rules of the plan."""

@@ -8,6 +8,7 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
+from eqstream.data.splits import prepared_sources
 from eqstream.pipelines.build import build
 from eqstream.pipelines.describe import describe
 from eqstream.pipelines.estimation import sizes
@@ -131,6 +132,18 @@ def test_a_split_of_which_nothing_was_found_is_told_with_what_a_build_does(monke
         lines[10],
         "to look at so many candidates takes up to 1:15 min in one process",
     ]
+
+
+def test_what_counting_has_found_is_shown_where_a_sample_has_nothing(monkeypatch):
+    monkeypatch.setattr(prepared_sources, "find_most_listed", lambda size, num_wanted: 0)
+    monkeypatch.setattr(sizes, "MOST_WORK", 1 << 20)
+    splits = [{"name": "train", "count": 9}, {"name": "zero", "count": 90, "where": {"answer": 0}}]
+    space = {"operands": {"min": 0, "max": 99_999}, "operators": "-"}
+    result = preview(make_recipe(space=space, splits=splits))
+    assert result.num_left_out is None
+    assert result.splits[1].samples
+    assert all(sample.endswith(" = 0") for sample in result.splits[1].samples)
+    assert "none found" not in result.to_text()
 
 
 def test_a_condition_that_nothing_meets_is_refused():

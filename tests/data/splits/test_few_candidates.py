@@ -167,6 +167,8 @@ def test_none_is_found_without_a_search():
         (10**16, 100, 1 << 21),
         (10**16, None, 1 << 21),
         (10**30, 100, 1 << 18),
+        # A search for the five would look at millions.
+        (2 * 10**12, 5, 1 << 20),
     ],
 )
 def test_so_many_are_listed_as_take_less_time_than_a_search(size, num_wanted, most):

@@ -67,3 +67,17 @@ def test_many_splits_are_compared_with_themselves_alone(monkeypatch):
     for split in counts.sources.recipe.splits:
         estimator.quotas(split)
     assert len(calls) <= 10 * len(splits)
+
+
+def test_some_of_many_sources_are_looked_at(monkeypatch):
+    monkeypatch.setattr(sizes, "MOST_PROBED", 8)
+    monkeypatch.setattr(sizes, "MOST_SOURCES", 3)
+    sampling = {"balance": ["terms", "operators"]}
+    recipe = make_recipe(BRACKETS, [{"name": "train", "count": 300}], sampling=sampling, commuted="drop")
+    counts = EquationCounts(PreparedSources(recipe))
+    assert len(counts.by_source) == 9
+    estimator = SizeEstimator(counts)
+    looked_at = []
+    monkeypatch.setattr(estimator, "_probe", lambda source: looked_at.append(source) or (1, 2))
+    assert sum(estimator.quotas(recipe.splits[0]).values()) == 300
+    assert looked_at == [0, 3, 6]
