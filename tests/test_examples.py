@@ -40,14 +40,15 @@ def test_examples_are_short_and_each_is_run_here():
         assert f'run("{path.stem}"' in tests
 
 
-def test_second_half_of_a_training_is_a_recipe_for_the_dataset_of_the_first():
+def test_further_parts_of_a_training_are_recipes_for_the_dataset_of_the_first():
     first = load_recipe("arithmetic-4")
-    second = load_recipe(ROOT / "examples" / "arithmetic-4-longer.yaml", (), dataset_recipe=first)
-    assert second.fingerprint() == first.fingerprint()
-    before, now = (ModelRecipe.from_recipe(each) for each in (first, second))
-    assert (before.codec, before.model) == (now.codec, now.model)
-    assert (before.training.start_from, now.training.start_from) == (None, "out/arithmetic-4/run")
-    assert before.training.seed != now.training.seed
+    files = [ROOT / "examples" / f"arithmetic-4-{name}.yaml" for name in ("longer", "longest")]
+    recipes = [first, *(load_recipe(file, (), dataset_recipe=first) for file in files)]
+    assert len({recipe.fingerprint() for recipe in recipes}) == 1
+    parts = [ModelRecipe.from_recipe(recipe) for recipe in recipes]
+    assert all((part.codec, part.model) == (parts[0].codec, parts[0].model) for part in parts)
+    assert [part.training.start_from for part in parts] == [None, "out/arithmetic-4/run", "out/longer"]
+    assert len({part.training.seed for part in parts}) == 3
 
 
 @pytest.mark.slow
