@@ -38,6 +38,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.requests import check_requests
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.count_equations import count_equations
 from eqstream.pipelines.building.count_steps import count_steps
@@ -129,6 +130,7 @@ class _Build:
         """Builds, and if that fails leaves what a later attempt can go on from, or nothing at all."""
         with self._cleaning_up():
             counts = EquationCounts(PreparedSources(self._recipe))
+            check_requests(counts)
             check_disk_space(
                 self._recipe,
                 self._found.path,

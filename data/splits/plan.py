@@ -154,30 +154,38 @@ def divide_sources(counts: EquationCounts) -> tuple[PlannedSplit, ...]:
     Raises:
         UserError: a count is impossible (the message has the largest possible one), or a split would be empty.
     """
-    recipe, sources = counts.sources.recipe, counts.sources.sources
+    splits = counts.sources.recipe.splits
     planned: dict[str, PlannedSplit] = {}
-    for selection in dict.fromkeys(selection_of(split) for split in recipe.splits):
-        # The rest is what the others leave.
-        splits = sorted(
-            (split for split in recipe.splits if selection_of(split) == selection), key=lambda split: split.rest
+    for selection in dict.fromkeys(map(selection_of, splits)):
+        planned |= divide_selection(counts, selection)
+    return tuple(planned[split.name] for split in splits)
+
+
+def divide_selection(counts: EquationCounts, selection: Selection) -> dict[str, PlannedSplit]:
+    """Returns the splits of one selection, by name; see `divide_sources`."""
+    recipe, sources = counts.sources.recipe, counts.sources.sources
+    # The rest is what the others leave.
+    splits = sorted(
+        (split for split in recipe.splits if selection_of(split) == selection), key=lambda split: split.rest
+    )
+    numbers = [number for number, source in enumerate(sources) if source.selection == selection]
+    pool = Pool([sources[number] for number in numbers], [counts.by_source[number] for number in numbers])
+    if not any(pool.available):
+        raise UserError(f"split `{splits[0].name}` would be empty: {_explain_nothing(selection)}")
+    allocations = allocate(pool, splits)
+    ends = allocations[-1].ends
+    num_behind = sum(pool.next_classes(ends)) - sum(ends)
+    planned: dict[str, PlannedSplit] = {}
+    for allocation in allocations:
+        pairs = zip(numbers, allocation.firsts, allocation.numbers, strict=True)
+        planned[allocation.split.name] = PlannedSplit(
+            name=allocation.split.name,
+            parts=tuple(Part(source, first, count) for source, first, count in pairs if count),
+            first_ordinal=allocation.firsts[0] if recipe.sampling == "uniform" else 0,
+            num_cut_off_before=allocation.num_cut_off_before,
+            num_cut_off_behind=num_behind if allocation is allocations[-1] else 0,
         )
-        numbers = [number for number, source in enumerate(sources) if source.selection == selection]
-        pool = Pool([sources[number] for number in numbers], [counts.by_source[number] for number in numbers])
-        if not any(pool.available):
-            raise UserError(f"split `{splits[0].name}` would be empty: {_explain_nothing(selection)}")
-        allocations = allocate(pool, splits)
-        ends = allocations[-1].ends
-        num_behind = sum(pool.next_classes(ends)) - sum(ends)
-        for allocation in allocations:
-            pairs = zip(numbers, allocation.firsts, allocation.numbers, strict=True)
-            planned[allocation.split.name] = PlannedSplit(
-                name=allocation.split.name,
-                parts=tuple(Part(source, first, count) for source, first, count in pairs if count),
-                first_ordinal=allocation.firsts[0] if recipe.sampling == "uniform" else 0,
-                num_cut_off_before=allocation.num_cut_off_before,
-                num_cut_off_behind=num_behind if allocation is allocations[-1] else 0,
-            )
-    return tuple(planned[split.name] for split in recipe.splits)
+    return planned
 
 
 def _explain_nothing(selection: Selection) -> str:

@@ -1,7 +1,8 @@
 """Every record of a shard computed anew: in bulk where that proves it right, else by the reference, one at a time.
 
-What is checked in bulk is checked by the reference, too, for one record in `SAMPLE_EVERY`, and for the first records
-of each kind of expression that a shard holds. The two share no code, so an error would have to be in both.
+What is checked in bulk is checked by the reference, too, for one record in `SAMPLE_EVERY`, and for the first one of
+each kind of expression that a shard holds, of `MAX_KINDS` kinds at most. The two share no code, so an error would have
+to be in both.
 """
 
 from collections import Counter
@@ -57,7 +58,7 @@ class Tally:
 
 
 class KindSample:
-    """Chooses records for the reference to look at: one in `SAMPLE_EVERY`, and the first ones of each kind."""
+    """Chooses records for the reference to look at: one in `SAMPLE_EVERY`, and the first one of each kind."""
 
     def __init__(self) -> None:
         self._known: set[int] = set()

@@ -16,6 +16,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting_policy import HOPELESS_POSITIONS
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.requests import check_requests
 from eqstream.pipelines.estimation.classes import note_few_classes
 from eqstream.pipelines.estimation.samples import Sample
 from eqstream.pipelines.estimation.sizes import count_if_cheap
@@ -57,6 +58,7 @@ def estimate_dataset(recipe: Recipe) -> DatasetEstimate:
         UserError: the recipe asks for the impossible, as far as that shows without counting everything.
     """
     counts = EquationCounts(PreparedSources(recipe))
+    check_requests(counts)
     planned, num_positions = count_if_cheap(counts)
     writer = ShardWriter(recipe, counts.sources)
     if planned is None:

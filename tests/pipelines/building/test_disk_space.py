@@ -71,6 +71,17 @@ def test_stated_count_that_does_not_fit_is_named(tmp_path, disk):
         build(recipe, tmp_path / "out")
 
 
+def test_count_that_cannot_be_is_refused_before_the_disk_is_spoken_of(tmp_path, disk):
+    disk(100_000)
+    space = {"operands": {"min": 0, "max": 99}, "operators": "+-", "terms": {"min": 2, "max": 12}}
+    recipe = Recipe.from_dict({**SUMS, "space": space, "splits": [{"name": "train", "count": 10**40}]})
+    with pytest.raises(
+        UserError, match=r"^split `train` asks for 10(,000){13} equations, but at most 2(,\d{3})+ are left;"
+    ):
+        build(recipe, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_force_begins_and_says_what_was_to_be_refused(tmp_path, disk):
     disk(100_000)
     seen = Reports()

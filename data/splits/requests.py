@@ -1,0 +1,84 @@
+"""Refuses what a recipe asks for and its space cannot have, before anything is counted for long."""
+
+from typing import NoReturn
+
+from eqstream.data.errors import UserError
+from eqstream.data.sampling import Balance
+from eqstream.data.space.conditions import Selection, selection_of
+from eqstream.data.space.prepared_space import PreparedSpace
+from eqstream.data.splits.counting import CountingTask, count_task
+from eqstream.data.splits.equation_counts import EquationCounts
+from eqstream.data.splits.plan import divide_selection
+
+# Candidates that are counted to say how many equations there are: less than a second.
+_MOST_COUNTED = 1 << 20
+
+
+def check_requests(counts: EquationCounts) -> None:
+    """Refuses counts above what there can be at most, and weights of kinds that the space does not have.
+
+    Args:
+        counts: of a recipe; what is refused and has few candidates is counted.
+
+    Raises:
+        UserError: the recipe asks for one of these.
+    """
+    recipe = counts.sources.recipe
+    if isinstance(recipe.sampling, Balance):
+        _check_weights(recipe.sampling, counts.sources.space)
+    selection_to_numbers: dict[Selection, list[int]] = {}
+    for number, source in enumerate(counts.sources.sources):
+        selection_to_numbers.setdefault(source.selection, []).append(number)
+    for selection, numbers in selection_to_numbers.items():
+        splits = [split for split in recipe.splits if selection_of(split) == selection]
+        most = sum(_bound(counts, number) for number in numbers)
+        if 0 < most < sum(split.count or 0 for split in splits):
+            _refuse(counts, selection, numbers, most=most)
+
+
+def _bound(counts: EquationCounts, number: int) -> int:
+    """Returns the most equations that a source can have."""
+    own = counts.by_source[number]
+    return own.enumeration.num_equations if own.total is None else own.total
+
+
+def _refuse(counts: EquationCounts, selection: Selection, numbers: list[int], *, most: int) -> NoReturn:
+    """Raises the error of a plan, where that takes little counting, or else one that says what there is at most."""
+    owns = {number: counts.by_source[number] for number in numbers}
+    uncounted = {
+        number: own.num_blocks - own.num_blocks_counted
+        for number, own in owns.items()
+        if not own.enumeration.is_identity and own.num_blocks_counted < own.num_blocks
+    }
+    if sum(owns[number].enumeration.size for number in uncounted) <= _MOST_COUNTED:
+        for number, num_blocks in uncounted.items():
+            task = CountingTask(number, owns[number].num_blocks_counted, num_blocks)
+            counts.add([count_task(counts.sources, task)])
+        divide_selection(counts, selection)
+    left, recipe = most, counts.sources.recipe
+    for split in recipe.splits:
+        if selection_of(split) == selection and split.count is not None:
+            if split.count > left:
+                raise UserError(
+                    f"split `{split.name}` asks for {split.count:,} equations, but at most {left:,} are left; give it "
+                    "a smaller `count`, or use a larger `space`"
+                )
+            left -= split.count
+    raise AssertionError("the counts are possible")
+
+
+def _check_weights(sampling: Balance, space: PreparedSpace) -> None:
+    terms, operators = space.recipe.terms, space.recipe.operators
+    for key, kinds in (sampling.weights or {}).items():
+        for kind in kinds:
+            expected = ""
+            if key == "terms" and kind not in map(str, range(terms.min, terms.max + 1)):
+                expected = f"a number of terms from {terms.min} to {terms.max}"
+            if key == "digits" and kind not in map(str, range(1, space.operand_digits + 1)):
+                expected = f"a number of digits from 1 to {space.operand_digits}"
+            is_long = terms.min - 1 <= len(kind) <= terms.max - 1
+            if key == "operators" and not ({*kind} <= {*operators} and is_long):
+                numbers = f"{terms.min - 1} to {terms.max - 1}" if terms.min < terms.max else f"{terms.min - 1}"
+                expected = f"{numbers} of the operators `{operators}`"
+            if expected:
+                raise UserError(f"`sampling.weights.{key}` must name {expected}, as the space has them, got `{kind}`")
