@@ -51,7 +51,8 @@ from eqstream.pipelines.building.result import BuildResult
 from eqstream.pipelines.building.staging import GO_ON, StoppedError, Workspace
 from eqstream.pipelines.building.write_shards import ShardJob, write_shards
 from eqstream.pipelines.estimation.classes import list_notes_on_classes
-from eqstream.pipelines.estimation.shares import shares_of_manifest
+from eqstream.pipelines.estimation.shares import shares_by_split, shares_of_manifest
+from eqstream.pipelines.estimation.split_notes import list_notes_by_split
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, RunError
@@ -151,9 +152,16 @@ class _Build:
             self._workspace.check_attempt()
             result = self._describe(tasks, num_kept=len(kept))
             if only is None:
-                shares = shares_of_manifest(self._close(plan, jobs))
+                manifest = self._close(plan, jobs)
+                shares = shares_of_manifest(manifest)
                 self._workspace.check_attempt()
-                notes = (*shares.list_notes(), *list_notes_on_classes(counts, plan.splits))
+                # Of steps, the manifest counts the terms of lines.
+                by_split = {} if self._recipe.steps else shares_by_split(manifest)
+                notes = (
+                    *shares.list_notes(),
+                    *(list_notes_by_split(self._recipe, by_split) if by_split else ()),
+                    *list_notes_on_classes(counts, plan.splits),
+                )
                 num_left_out = sum(split.num_left_out for split in plan.splits)
                 result = dataclasses.replace(result, shares=shares, notes=notes, num_left_out=num_left_out)
             is_finished = self._end(is_whole=only is None)

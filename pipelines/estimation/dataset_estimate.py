@@ -21,6 +21,7 @@ from eqstream.pipelines.estimation.classes import note_few_classes
 from eqstream.pipelines.estimation.samples import Sample
 from eqstream.pipelines.estimation.sizes import count_if_cheap
 from eqstream.pipelines.estimation.split_estimate import SplitEstimate, describe_planned, estimate_splits
+from eqstream.pipelines.estimation.split_notes import list_notes_by_split
 from eqstream.pipelines.estimation.work import count_sampled
 
 
@@ -79,12 +80,13 @@ def estimate_dataset(recipe: Recipe) -> DatasetEstimate:
         },
         seconds=_total_seconds(samples, sizes) + num_positions * seconds_per_position,
         seconds_of_search=HOPELESS_POSITIONS * seconds_per_position,
-        notes=tuple(_list_notes(splits)),
+        notes=tuple(_list_notes(recipe, splits)),
     )
 
 
-def _list_notes(splits: tuple[SplitEstimate, ...]) -> Iterator[str]:
+def _list_notes(recipe: Recipe, splits: tuple[SplitEstimate, ...]) -> Iterator[str]:
     yield from functools.reduce(operator.add, [split.shares for split in splits]).list_notes()
+    yield from list_notes_by_split(recipe, {split.name: split.shares for split in splits})
     for split in splits:
         yield from note_few_classes(split.name, num_classes=split.num_classes, num_equations=split.num_equations)
 

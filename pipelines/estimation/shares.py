@@ -5,6 +5,7 @@ The candidates with few terms are few: uniform sampling gives next to none of th
 
 import dataclasses
 import functools
+import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -100,17 +101,22 @@ class Shares:
 
 def shares_of_manifest(manifest: Manifest) -> Shares:
     """Returns the shares in all splits of a dataset together, as they are."""
-    space, splits = manifest.recipe.space, manifest.splits.values()
+    return functools.reduce(operator.add, shares_by_split(manifest).values())
 
-    def count(name: str, value: object) -> int:
-        return sum(split.histograms[name].get(str(value), 0) for split in splits)
 
-    return Shares(
-        terms={terms: count("terms", terms) for terms in range(space.terms.min, space.terms.max + 1)},
-        operators={operator: count("operators", operator) for operator in space.operators},
-        total=manifest.num_records,
-        is_exact=True,
-    )
+def shares_by_split(manifest: Manifest) -> dict[str, Shares]:
+    """Returns the shares in each split of a dataset, as they are."""
+    space = manifest.recipe.space
+    terms, operators = range(space.terms.min, space.terms.max + 1), space.operators
+    return {
+        name: Shares(
+            terms={key: split.histograms["terms"].get(str(key), 0) for key in terms},
+            operators={key: split.histograms["operators"].get(key, 0) for key in operators},
+            total=split.num_records,
+            is_exact=True,
+        )
+        for name, split in manifest.splits.items()
+    }
 
 
 class ShareEstimator:
@@ -172,9 +178,9 @@ def _unite_shares(
             # Whole numbers of any size are divided, so that nothing overflows.
             number = count * weight / whole
             terms[num_terms] += number
-            for place, operator in enumerate(OPERATORS):
+            for place, symbol in enumerate(OPERATORS):
                 if operator_set >> place & 1:
-                    operators[operator] += number
+                    operators[symbol] += number
     return Shares(terms=terms, operators=operators, total=total, is_exact=is_exact)
 
 

@@ -84,6 +84,7 @@ class SizeEstimator:
         self._splits = counts.sources.recipe.splits
         self._counts = counts
         self._probe = functools.cache(self._count_first)
+        self._divide = functools.cache(self._divide_selection)
         # There may be thousands of splits.
         self._selection_to_splits: dict[Selection, list[SplitRecipe]] = {}
         for split in self._splits:
@@ -131,22 +132,33 @@ class SizeEstimator:
 
     def quotas(self, split: SplitRecipe) -> dict[int, int]:
         """Returns about how many equations of a split come from each source, by the rules of the plan."""
-        numbers, sizes = self.sources(split), self.sizes
+        return self._divide(selection_of(split))[split.name]
+
+    def _divide_selection(self, selection: Selection) -> dict[str, dict[int, int]]:
+        """Returns the quotas of all splits of a selection, one after the other: what one takes, the next cannot."""
+        splits, numbers = self._selection_to_splits[selection], self._selection_to_sources.get(selection, [])
         capacities = self._capacities(numbers)
         sources = [self._counts.sources.sources[number] for number in numbers]
-        stated = sum(sizes[sharer.name] for sharer in self._sharers(split) if not sharer.rest)
-        filled = fill_sources(min(stated, sum(capacities)), capacities, sources)
-        quotas = filled
-        if split.rest:
-            quotas = list(map(operator.sub, capacities, filled))
-        elif any(filled):
-            quotas = divide_quotas(min(sizes[split.name], sum(filled)), filled, sources)
-        return dict(zip(numbers, quotas, strict=True))
+        stated = sum(self.sizes[split.name] for split in splits if not split.rest)
+        left = filled = fill_sources(min(stated, sum(capacities)), capacities, sources)
+        split_to_quotas: dict[str, dict[int, int]] = {}
+        for split in splits:
+            quotas = left
+            if split.rest:
+                quotas = list(map(operator.sub, capacities, filled))
+            elif any(left):
+                quotas = divide_quotas(min(self.sizes[split.name], sum(left)), left, sources)
+                left = list(map(operator.sub, left, quotas))
+            split_to_quotas[split.name] = dict(zip(numbers, quotas, strict=True))
+        return split_to_quotas
 
     def knows_quotas(self, split: SplitRecipe) -> bool:
-        """Returns whether what each source gives does not depend on an estimated capacity."""
+        """Returns whether what each source gives depends neither on an estimate nor on where splits cut classes off."""
         numbers = self.sources(split)
-        return len(numbers) == 1 or all(self._counts.by_source[number].total is not None for number in numbers)
+        owns = [self._counts.by_source[number] for number in numbers]
+        is_cut = any(own.enumeration.has_larger_classes for own in owns)
+        is_later = split.rest or split != self._sharers(split)[0]
+        return len(numbers) == 1 or (all(own.total is not None for own in owns) and not (is_cut and is_later))
 
     def segments(self, split: SplitRecipe, quotas: Mapping[int, int]) -> list[Segment]:
         """Returns the beginnings of some sources, of which each split that shares them gets another part."""

@@ -31,15 +31,20 @@ def test_what_is_cheap_is_counted_and_the_rest_estimated(monkeypatch):
 @pytest.mark.parametrize("keys", [("terms",), ("terms", "operators", "tree", "digits")])
 def test_quotas_are_those_of_the_plan(keys):
     sampling = {"balance": list(keys), "weights": {"terms": {2: 3}}}
-    splits = [{"name": "train", "count": 300}, {"name": "rest", "rest": True}]
     # Without twins nothing is cut off.
-    recipe = make_recipe(BRACKETS, splits, sampling=sampling, commuted="drop")
+    recipe = make_recipe(BRACKETS, SPLITS, sampling=sampling, commuted="drop")
     counts = count_for_plan(recipe)
     estimator = SizeEstimator(counts)
     for split, planned in zip(recipe.splits, divide_sources(counts), strict=True):
         quotas = {source: count for source, count in estimator.quotas(split).items() if count}
         assert quotas == {part.source: part.count for part in planned.parts}
         assert estimator.knows_quotas(split)
+
+
+def test_quotas_of_later_splits_are_estimates_where_splits_cut_classes_off():
+    counts = count_for_plan(make_recipe(BRACKETS, SPLITS, sampling={"balance": ["terms", "operators"]}))
+    estimator = SizeEstimator(counts)
+    assert [estimator.knows_quotas(split) for split in counts.sources.recipe.splits] == [True, False, False]
 
 
 def test_some_segments_stand_for_all():
