@@ -27,8 +27,8 @@ _LEAST_SEARCHED = 1 << 22
 # To list so many takes a second and some 300 MB; so few where numbers are beyond 63 bits, which are Python's own.
 _MOST_LISTED = 1 << 21
 _MOST_LISTED_OF_HUGE = 1 << 18
-# To list so many takes no longer than to look at `_LEAST_SEARCHED`.
-_MOST_LISTED_AT_ONCE = 1 << 20
+# To list the first number of candidates takes no longer than to look at the second.
+_MOST_LISTED_AT_ONCE, _LONG_SEARCH = 1 << 20, 1 << 22
 # What it takes to list a candidate, in candidates that a search looks at.
 _WORK_OF_LISTING = 16
 _MOST_CELLS = 1 << 10
@@ -60,7 +60,7 @@ def find_most_listed(size: int, num_wanted: int | None) -> int:
     if num_wanted is None:
         return most
     worthwhile = math.isqrt(size * num_wanted // _WORK_OF_LISTING)
-    return min(most, max(worthwhile, min(size * num_wanted // _LEAST_SEARCHED, _MOST_LISTED_AT_ONCE)))
+    return min(most, max(worthwhile, min(size * num_wanted // _LONG_SEARCH, _MOST_LISTED_AT_ONCE)))
 
 
 def list_few(where: Where | None, space: PreparedSpace, candidates: SectionUnion, *, most: int) -> np.ndarray | None:
