@@ -85,7 +85,7 @@ def train(
     eqstream.build(recipe, data)
     options = [part for change in changes for part in ("--set", change)]
     command = [sys.executable, "-c", PROGRAM, "train", RECIPE, "--data", data, "--out", run, *options]
-    is_going_on = True
+    is_going_on = not is_finished(run)
     while is_going_on:
         is_killed_now = kill_at is not None and count_examples(run) < kill_at
         resuming = ["--resume"] if run.exists() else []
@@ -151,6 +151,12 @@ def measure(process: int) -> list[float]:
     return [round(times.user + times.system, 1), *sizes]
 
 
+def is_finished(run: Path) -> bool:
+    """Returns whether a training has come to its end."""
+    log = run / "log.csv"
+    return log.is_file() and len(read_rows(log)) == read_training(run)["epochs"]
+
+
 def count_examples(run: Path) -> int:
     """Returns the examples that a training had seen when its state was last saved."""
     path = run / "state.npz"
@@ -158,9 +164,13 @@ def count_examples(run: Path) -> int:
         return 0
     with np.load(path) as state:
         progress = json.loads(str(state["progress"]))
-    training = json.loads((run / "run.json").read_text(encoding="utf-8"))["recipe"]["training"]
-    num_steps = training["epoch_examples"] // BATCH_SIZE
+    num_steps = read_training(run)["epoch_examples"] // BATCH_SIZE
     return (progress["epoch"] * num_steps + progress["step"]) * BATCH_SIZE
+
+
+def read_training(run: Path) -> dict[str, Any]:
+    """Returns the recipe's section of a training."""
+    return json.loads((run / "run.json").read_text(encoding="utf-8"))["recipe"]["training"]
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
