@@ -12,7 +12,7 @@ from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import BLOCK_SIZE_OF_STRATUM, Enumeration
-from eqstream.data.splits.few_candidates import find_most_listed, list_few
+from eqstream.data.splits.few_candidates import list_worthwhile
 from eqstream.data.splits.strata import Source, list_sources
 from eqstream.data.splits.twin_classes import TwinFinder
 
@@ -76,5 +76,4 @@ class PreparedSources:
         counts = [split.count for split in self.recipe.splits if selection_of(split) == source.selection]
         stated = [count for count in counts if count is not None]
         num_wanted = sum(stated) if len(stated) == len(counts) else None
-        most = find_most_listed(boxes.size, num_wanted)
-        return list_few(source.selection.where, self.space, boxes, most=most) if most else None
+        return list_worthwhile(source.selection.where, self.space, boxes, num_wanted=num_wanted)

@@ -18,14 +18,13 @@ from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
 from eqstream.data.space.class_hash import class_hash
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.space.held_out_classes import HeldOut
-from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.split_recipe import SplitRecipe, Where
 from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import Enumeration
-from eqstream.data.splits.few_candidates import find_most_listed, list_few
-from eqstream.data.splits.strata import Source, list_sources
+from eqstream.data.splits.few_candidates import list_worthwhile
+from eqstream.data.splits.strata import list_sources
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
 from eqstream.data.streams.held_out import PositionRange, SourceRanges, SplitRanges, find_ranges
 
@@ -86,7 +85,7 @@ def narrow_ranges(
             seed=recipe.seed,
             scope=source.scope,
             block_size=block_size or BLOCK_SIZE,
-            list_few=functools.partial(_list_few, source, boxes, found.space),
+            list_few=functools.partial(list_worthwhile, source.selection.where, found.space, boxes),
         )
         if enumeration.size:
             num_equations = _estimate(enumeration, first_look)
@@ -94,12 +93,6 @@ def narrow_ranges(
                 SourceRanges(enumeration=enumeration, source=source, own=None, taken=(), num_equations=num_equations)
             )
     return SplitRanges(tuple(ranges), found.num_equations, found.space)
-
-
-def _list_few(source: Source, boxes: SectionUnion, space: PreparedSpace) -> np.ndarray | None:
-    """Returns the candidates of a source where those that can be kept are few and known without a search."""
-    most = find_most_listed(boxes.size, None)
-    return list_few(source.selection.where, space, boxes, most=most) if most else None
 
 
 def _list_others(recipe: Recipe, own: SplitRecipe) -> tuple[Selection, ...]:
