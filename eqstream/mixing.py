@@ -156,9 +156,7 @@ def _make_source(number: int, entry: Source) -> DataSource:
     source, split, weight, *where = entry
     try:
         checked = from_mapping(MixtureSource, {"weight": _as_weight(weight), **({"where": where[0]} if where else {})})
-        if isinstance(source, (str, Path)) and Path(source).is_dir():
-            raise UserError(f"{source} is a directory: give `open_dataset` of it for a dataset, or a recipe's file")
-        recipe = source.recipe if isinstance(source, Dataset) else as_recipe(source)
+        recipe = source.recipe if isinstance(source, Dataset) else _find_recipe(source)
         if recipe.steps is not None:
             raise UserError(
                 "its examples are steps of worked solutions, which `mix` cannot tell from what others hold out; take "
@@ -174,6 +172,17 @@ def _make_source(number: int, entry: Source) -> DataSource:
         return DataSource.of_files(key, files, split, knots=checked.knots, is_fresh=False)
     except UserError as error:
         raise UserError(f"{key}: {error}") from error
+
+
+def _find_recipe(source: Recipe | str | Path) -> Recipe:
+    try:
+        return as_recipe(source)
+    except UserError as error:
+        # The name of a shipped recipe is one, even beside a directory of that name.
+        if isinstance(source, (str, Path)) and Path(source).is_dir():
+            cure = f"{source} is a directory: give `open_dataset` of it for a dataset, or a recipe's file"
+            raise UserError(cure) from error
+        raise
 
 
 def _as_weight(weight: Any) -> Any:

@@ -126,6 +126,13 @@ def test_directory_of_a_dataset_is_no_source(tmp_path):
         eqstream.mix([(tmp_path, "train", 1)], batch_size=8)
 
 
+def test_shipped_recipe_is_a_source_beside_a_directory_of_its_name(tmp_path, monkeypatch):
+    (tmp_path / "addition-10").mkdir()
+    monkeypatch.chdir(tmp_path)
+    ((question, _),) = eqstream.mix([("addition-10", "train", 1)], batch_size=8).take(1)
+    assert len(question) == 8
+
+
 def test_files_of_a_dataset_are_not_narrowed(sums):
     message = (
         "`sources[0]`: `where` needs a stream: give the dataset's `recipe`; the files of a split are read as they are"
