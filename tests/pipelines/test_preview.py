@@ -8,7 +8,7 @@ import pytest
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits import prepared_sources
+from eqstream.data.splits import few_candidates
 from eqstream.pipelines.build import build
 from eqstream.pipelines.describe import describe
 from eqstream.pipelines.estimation import sizes
@@ -135,7 +135,7 @@ def test_a_split_of_which_nothing_was_found_is_told_with_what_a_build_does(monke
 
 
 def test_what_counting_has_found_is_shown_where_a_sample_has_nothing(monkeypatch):
-    monkeypatch.setattr(prepared_sources, "find_most_listed", lambda size, num_wanted: 0)
+    monkeypatch.setattr(few_candidates, "find_most_listed", lambda size, num_wanted: 0)
     monkeypatch.setattr(sizes, "MOST_WORK", 1 << 20)
     splits = [{"name": "train", "count": 9}, {"name": "zero", "count": 90, "where": {"answer": 0}}]
     space = {"operands": {"min": 0, "max": 99_999}, "operators": "-"}
