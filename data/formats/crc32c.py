@@ -29,6 +29,15 @@ def append_zero(terms: np.ndarray) -> np.ndarray:
     return terms >> _BYTE ^ byte_table()[terms & _LOW_BYTE]
 
 
+def append_zeros(terms: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Returns the terms, uint32 (n,), with so many more bytes behind each part, (n,)."""
+    result, rows = terms.copy(), np.arange(len(terms))
+    for done in range(int(numbers.max(initial=0))):
+        rows = rows[numbers[rows] > done]
+        result[rows] = append_zero(result[rows])
+    return result
+
+
 def terms_of_rows(rows: np.ndarray, lengths: np.ndarray, skip: int = 0) -> np.ndarray:
     """Returns the term of each row with nothing behind it.
 

@@ -26,7 +26,6 @@ class PieceTable:
 
     Args:
         strings: the rows.
-        crc_skip: how many bytes at the start of each row a checksum leaves out.
 
     Attributes:
         rows: uint8 (n, width), left-aligned, padded with zeros.
@@ -34,13 +33,12 @@ class PieceTable:
         is_even: whether all rows are equally long.
     """
 
-    def __init__(self, strings: Sequence[bytes], crc_skip: int = 0) -> None:
+    def __init__(self, strings: Sequence[bytes]) -> None:
         width = _round_up(max(map(len, strings)))
         self.rows = np.array(strings, dtype=f"S{width}").view(np.uint8).reshape(len(strings), width)
         self.lengths = np.fromiter(map(len, strings), dtype=np.int32, count=len(strings))
         self.is_even = bool((self.lengths == self.lengths[0]).all())
         self._items = self.rows.view(f"V{width}").ravel()
-        self._crc_skip = crc_skip
         self._terms = np.zeros((0, len(strings)), dtype=np.uint32)
 
     @property
@@ -51,10 +49,11 @@ class PieceTable:
     def terms(self, most_behind: int) -> np.ndarray:
         """Returns CRC-32C terms, uint32 (at least `most_behind` + 1, n): one line for each number of bytes behind."""
         if len(self._terms) <= most_behind:
-            lines = list(self._terms) or [terms_of_rows(self.rows, self.lengths, self._crc_skip)]
-            while len(lines) <= most_behind:
-                lines.append(append_zero(lines[-1]))
-            self._terms = np.stack(lines)
+            lines = np.empty((most_behind + 1, len(self.rows)), dtype=np.uint32)
+            lines[0] = terms_of_rows(self.rows, self.lengths)
+            for behind in range(most_behind):
+                lines[behind + 1] = append_zero(lines[behind])
+            self._terms = lines
         return self._terms
 
     def write(self, buffer: np.ndarray, starts: np.ndarray, ids: np.ndarray) -> None:

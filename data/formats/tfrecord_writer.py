@@ -24,7 +24,7 @@ import numpy as np
 
 from eqstream.data.formats.column_encoder import ColumnBounds, EncodedBlock
 from eqstream.data.formats.columns import STORED_COLUMNS
-from eqstream.data.formats.crc32c import checksum, constants, mask
+from eqstream.data.formats.crc32c import append_zeros, checksum, constants, mask, terms_of_rows
 from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry
 from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths
 
@@ -83,15 +83,8 @@ class TFRecordEncoder:
                 names = []
         texts = sum(columns.most_characters.get(name, 0) for name in others)
         self._most_behind = texts + sum(run.width for _, run in self._runs)
-        self._heads = PieceTable(
-            [
-                self._head(length, behind)
-                for length in range(self._first_length + 1)
-                for behind in range(self._most_behind + 1)
-            ],
-            crc_skip=_HEADER.size,
-        )
-        self._constants = constants(self._heads.width + self._first_length + self._most_behind)
+        self._heads = PieceTable(self._list_heads())
+        self._checksums = self._list_checksums()
 
     def encode(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
         """Returns the framed records of a block, one behind the other.
@@ -116,10 +109,12 @@ class TFRecordEncoder:
     def _write(self, buffer: np.ndarray, ends: np.ndarray, remaining: np.ndarray, pieces: list[Piece]) -> None:
         """Writes records whose pieces, of so many bytes together, end at `ends`; changes `remaining`."""
         starts = ends - remaining
-        checksums = self._constants.take(remaining - np.int32(_HEADER.size))
+        head = pieces[0]
+        checksums = self._checksums.take(head.ids)
         for piece in pieces:
             remaining -= piece.lengths
-            checksums ^= piece.terms(remaining, self._most_behind + self._first_length)
+            if piece is not head:
+                checksums ^= piece.terms(remaining, self._most_behind + self._first_length)
             piece.table.write(buffer, starts, piece.ids)
             starts += piece.lengths
         places = np.ndarray((len(buffer) - 3,), dtype="V4", buffer=buffer, strides=(1,))
@@ -134,12 +129,30 @@ class TFRecordEncoder:
             pieces += block.texts.get(names[-1], [])
         return pieces
 
-    def _head(self, first_length: int, behind: int) -> bytes:
-        """Returns what stands before a first text of that length, with so many bytes behind it."""
-        before = bytes_entry_head(self._first, first_length)
-        head = features_head(len(before) + first_length + behind) + before
-        length = struct.pack("<Q", len(head) + first_length + behind)
-        return length + _masked(length) + head
+    def _list_heads(self) -> list[bytes]:
+        """Returns what stands before the first text, for each length of it and each number of bytes behind it."""
+        befores = [bytes_entry_head(self._first, length) for length in range(self._first_length + 1)]
+        # A frame depends on the number of bytes in it alone.
+        frames = [_frame_head(size) for size in range(len(befores[-1]) + self._first_length + self._most_behind + 1)]
+        return [
+            frames[len(before) + length + behind] + before
+            for length, before in enumerate(befores)
+            for behind in range(self._most_behind + 1)
+        ]
+
+    def _list_checksums(self) -> np.ndarray:
+        """Returns the checksum of each head with zeros in the place of what stands behind it, uint32 (heads,)."""
+        behind = np.add.outer(np.arange(self._first_length + 1), np.arange(self._most_behind + 1)).ravel()
+        terms = append_zeros(terms_of_rows(self._heads.rows, self._heads.lengths, _HEADER.size), behind)
+        sizes = self._heads.lengths - _HEADER.size + behind
+        return terms ^ constants(int(sizes.max())).take(sizes)
+
+
+def _frame_head(num_bytes: int) -> bytes:
+    """Returns what stands before the entries of a record that take so many bytes together."""
+    head = features_head(num_bytes)
+    length = struct.pack("<Q", len(head) + num_bytes)
+    return length + _masked(length) + head
 
 
 def _make_table(name: str, columns: ColumnBounds) -> PieceTable:

@@ -1,15 +1,16 @@
 """Samples of splits, encoded in memory: bytes, time, and the first equations."""
 
 import dataclasses
+import functools
 import io
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
-from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.splits.candidates import position_blocks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import ShardTask
@@ -19,7 +20,8 @@ from eqstream.pipelines.estimation.work import count_sampled
 NUM_SHOWN = 3
 # Some row groups of Parquet: more equations hardly change the bytes of one.
 MOST_ENCODED = 1 << 14
-# Each takes some 10 ms.
+# So many splits have samples of this size; of more splits they are smaller.
+_NUM_WHOLE_SAMPLES = 2
 MOST_SAMPLED_SPLITS = 64
 
 
@@ -29,7 +31,7 @@ class Sample:
 
     Attributes:
         num_equations: how many.
-        seconds: to compute and encode them; the one thing here that no two runs agree on.
+        seconds: CPU time to compute and encode them; the one thing here that no two runs agree on.
         format_to_bytes: size of a file of them.
     """
 
@@ -38,45 +40,69 @@ class Sample:
     format_to_bytes: dict[str, int]
 
 
-def draw_equations(counts: EquationCounts, segments: Sequence[Segment]) -> list[EquationBlock]:
-    """Returns equations near the beginnings of some segments, from each about as large a part as the segment is.
+class Draw:
+    """Equations of one of several splits, drawn when they are first asked for.
 
-    Where there are none, those that were found by counting are returned, a few of each segment.
+    Args:
+        counts: of the recipe.
+        segments: of the split.
+        num_splits: how many there are; all draws together take about as long, however many they are.
     """
-    return _draw_near(counts, segments) or [block for segment in segments for block in _draw_found(counts, segment)]
 
+    def __init__(self, counts: EquationCounts, segments: Sequence[Segment], *, num_splits: int) -> None:
+        self._counts, self._segments = counts, segments
+        self._divisor = max(num_splits / _NUM_WHOLE_SAMPLES, 1)
 
-def _draw_found(counts: EquationCounts, segment: Segment) -> Iterator[EquationBlock]:
-    own = counts.by_source[segment.source]
-    if own.num_found:
-        position, before = own.locate(0)
-        yield from own.enumeration.equations(0, min(own.num_found, NUM_SHOWN), position=position, before=before)
+    @property
+    def blocks(self) -> list[EquationBlock]:
+        """The equations near the beginnings of the segments, of each about as large a part as the segment is.
 
+        Where there are none, those that were found by counting are returned, a few of each segment.
+        """
+        return self._timed[0]
 
-def _draw_near(counts: EquationCounts, segments: Sequence[Segment]) -> list[EquationBlock]:
-    total = sum(segment.count for segment in segments)
-    enumerations = [counts.by_source[segment.source].enumeration for segment in segments]
-    limits = (count_sampled(counts.sources.space, enumeration) for enumeration in enumerations)
-    num_sampled = min(max(limits, default=0), MOST_ENCODED)
-    blocks: list[EquationBlock | None] = []
-    for segment, enumeration in zip(segments, enumerations, strict=True):
-        num_positions = segment.count * num_sampled * enumeration.size // (total * enumeration.num_equations) + 1
-        if not enumeration.is_canonical:
-            num_positions = math.ceil(segment.count * num_sampled / total)
-        stop = min(segment.position + num_positions, enumeration.size)
-        most = math.ceil(segment.count * num_sampled / max(total, num_sampled))
-        if enumeration.listed is not None:
-            blocks += enumeration.equations(segment.first, most)
-            continue
-        for positions in position_blocks(segment.position, stop):
-            blocks.append(enumeration.equations_at(positions, segment.position, most=most))
-    return [block for block in blocks if block is not None]
+    @property
+    def seconds(self) -> float:
+        """CPU time that it took to draw them."""
+        return self._timed[1]
+
+    @functools.cached_property
+    def _timed(self) -> tuple[list[EquationBlock], float]:
+        begun_at = time.process_time()
+        blocks = self._draw_near() or [block for segment in self._segments for block in self._draw_found(segment)]
+        return blocks, time.process_time() - begun_at
+
+    def _draw_found(self, segment: Segment) -> Iterator[EquationBlock]:
+        own = self._counts.by_source[segment.source]
+        if own.num_found:
+            position, before = own.locate(0)
+            yield from own.enumeration.equations(0, min(own.num_found, NUM_SHOWN), position=position, before=before)
+
+    def _draw_near(self) -> list[EquationBlock]:
+        total = sum(segment.count for segment in self._segments)
+        space, by_source = self._counts.sources.space, self._counts.by_source
+        enumerations = [by_source[segment.source].enumeration for segment in self._segments]
+        limits = (count_sampled(space, enumeration, divisor=self._divisor) for enumeration in enumerations)
+        num_sampled = min(max(limits, default=0), int(MOST_ENCODED / self._divisor))
+        blocks: list[EquationBlock | None] = []
+        for segment, enumeration in zip(self._segments, enumerations, strict=True):
+            num_positions = segment.count * num_sampled * enumeration.size // (total * enumeration.num_equations) + 1
+            if not enumeration.is_canonical:
+                num_positions = math.ceil(segment.count * num_sampled / total)
+            stop = min(segment.position + num_positions, enumeration.size)
+            most = math.ceil(segment.count * num_sampled / max(total, num_sampled))
+            if enumeration.listed is not None:
+                blocks += enumeration.equations(segment.first, most)
+                continue
+            for positions in position_blocks(segment.position, stop):
+                blocks.append(enumeration.equations_at(positions, segment.position, most=most))
+        return [block for block in blocks if block is not None]
 
 
 def encode_samples(
     recipe: Recipe,
     writer: ShardWriter,
-    draws: Sequence[Callable[[], list[EquationBlock]]],
+    draws: Sequence[Draw],
     *,
     sizes: Sequence[int],
     shown: Sequence[EquationBlock],
@@ -86,7 +112,7 @@ def encode_samples(
     Args:
         recipe: of the splits.
         writer: of the recipe.
-        draws: for each split, what returns the equations of its sample.
+        draws: for each split, the equations of its sample.
         sizes: of the splits.
         shown: some equations of them, which were computed before.
     """
@@ -98,14 +124,14 @@ def encode_samples(
     return [encoded.get(place, smallest) for place in range(len(sizes))]
 
 
-def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Callable[[], list[EquationBlock]]) -> Sample:
-    """Returns the equations that `draw` returns, encoded in all formats of the recipe."""
-    begun_at = time.perf_counter()
-    drawn = draw()
-    receipt = _write(recipe, writer, drawn)
+def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Draw) -> Sample:
+    """Returns the equations of a draw, encoded in all formats of the recipe."""
+    drawn, begun_at = draw.blocks, time.process_time()
+    # As a build does with equations of many kinds.
+    receipt = _write(recipe, writer, [join_blocks(drawn)] if drawn else [])
     return Sample(
         num_equations=sum(map(len, drawn)),
-        seconds=time.perf_counter() - begun_at,
+        seconds=draw.seconds + time.process_time() - begun_at,
         format_to_bytes={file_format: file["num_bytes"] for file_format, file in receipt.files.items()},
     )
 

@@ -194,7 +194,7 @@ def _weigh_kinds(sources: PreparedSources, number: int) -> tuple[Mapping[_Kind, 
     if len(weights) <= 1 or enumeration.keeps_all:
         return weights, True
     sample: Counter[_Kind] = Counter()
-    blocks = position_blocks(0, count_sampled(sources.space, enumeration))
+    blocks = position_blocks(0, count_sampled(sources.space, enumeration, divisor=len(sources)))
     for positions in blocks if enumeration.listed is None else [enumeration.listed.positions[:BLOCK_SIZE]]:
         for classes in enumeration.candidates.kept_at(positions).groups:
             # Twins have the same operators.

@@ -23,8 +23,15 @@ from eqstream.pipelines.estimation.work import count_sampled, work_per_position
 # Work that is done to make sizes exact, in positions of sums of two numbers.
 MOST_WORK = 1 << 23
 MOST_SOURCES = 16
-# Each takes some 10 ms. Of more sources some stand for all.
+# Segments of all splits together from which samples are drawn, and of one of them.
+_MOST_SEGMENTS, _FEWEST_SEGMENTS = 48, 4
+# Of more sources some stand for all.
 MOST_PROBED = 64
+# So many equations, of positions that were looked at, tell how many a source has about; fewer positions tell nothing.
+_ENOUGH_KEPT = 32
+_FEWEST_POSITIONS = 64
+# A source of so many times what is wanted of it, and of all others, is a large one: how large does not matter.
+_LARGE = 4
 
 
 def count_if_cheap(counts: EquationCounts) -> tuple[tuple[PlannedSplit, ...] | None, int]:
@@ -56,21 +63,19 @@ def spread(items: Sequence) -> list:
     return [items[math.floor(place * step)] for place in range(min(len(items), MOST_SOURCES))]
 
 
-def thin_out(segments: Sequence[Segment]) -> list[Segment]:
+def thin_out(segments: Sequence[Segment], *, num_splits: int = 1) -> list[Segment]:
     """Returns at most `MOST_SOURCES` of the segments, with counts for which they stand in for all; deterministic.
 
     They are those of equations that are evenly spread over all, so a kind of equations keeps about its share, in
-    however many segments it comes.
+    however many segments it comes. Where there are many splits, each has fewer, down to `_FEWEST_SEGMENTS`.
     """
-    if len(segments) <= MOST_SOURCES:
+    most = max(min(MOST_SOURCES, _MOST_SEGMENTS // num_splits), _FEWEST_SEGMENTS)
+    if len(segments) <= most:
         return list(segments)
     ends = list(itertools.accumulate(segment.count for segment in segments))
-    middles = [ends[-1] * (2 * place + 1) // (2 * MOST_SOURCES) for place in range(MOST_SOURCES)]
+    middles = [ends[-1] * (2 * place + 1) // (2 * most) for place in range(most)]
     chosen = Counter(bisect.bisect_right(ends, middle) for middle in middles)
-    return [
-        segments[place]._replace(count=-(-ends[-1] * number // MOST_SOURCES))
-        for place, number in sorted(chosen.items())
-    ]
+    return [segments[place]._replace(count=-(-ends[-1] * number // most)) for place, number in sorted(chosen.items())]
 
 
 class SizeEstimator:
@@ -172,7 +177,7 @@ class SizeEstimator:
                 first = place * max(enumeration.listed.num_equations - count, 0) // len(sharers)
             position = place * num_positions // len(sharers)
             segments.append(Segment(source, first=first, count=count, position=position, before=0))
-        return thin_out([segment for segment in segments if segment.count])
+        return thin_out([segment for segment in segments if segment.count], num_splits=len(self._splits))
 
     def _sharers(self, split: SplitRecipe) -> list[SplitRecipe]:
         """Returns the splits, this one among them, that take from the same sources."""
@@ -189,7 +194,22 @@ class SizeEstimator:
         return sum(total for total in known if total is not None) + num_candidates * num_kept // max(num_seen, 1)
 
     def _count_first(self, source: int) -> tuple[int, int]:
-        """Returns how many equations the first positions of a source keep, and how many positions these are."""
-        enumeration = self._counts.by_source[source].enumeration
-        num_positions = count_sampled(self._counts.sources.space, enumeration)
-        return enumeration.count(0, num_positions), num_positions
+        """Returns how many equations the first positions of a source keep, and how many positions these are.
+
+        They are fewer where the first of them tell that the source is large.
+        """
+        own, wanted = self._counts.by_source[source], self._wanted(source)
+        most = count_sampled(self._counts.sources.space, own.enumeration)
+        num_kept, done = own.num_found, own.num_positions_counted
+        while done < most and not (
+            num_kept >= _ENOUGH_KEPT and own.enumeration.size * num_kept > _LARGE * wanted * done
+        ):
+            stop = min(max(_FEWEST_POSITIONS, 4 * done), most)
+            num_kept += own.enumeration.count(done, stop)
+            done = stop
+        return num_kept, done
+
+    def _wanted(self, source: int) -> float:
+        """Returns how many equations the splits of a source want of it and of others, infinity for all."""
+        splits = self._selection_to_splits.get(self._counts.sources.sources[source].selection, [])
+        return sum(math.inf if split.count is None else split.count for split in splits)

@@ -1,6 +1,5 @@
 """What a build would give for each split: as planned where that takes little counting, else estimated."""
 
-import functools
 from dataclasses import dataclass
 
 from eqstream.data.dataset.shard_writer import ShardWriter
@@ -8,7 +7,7 @@ from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, plan_shards
 from eqstream.pipelines.estimation.classes import count_if_small
-from eqstream.pipelines.estimation.samples import NUM_SHOWN, Sample, draw_equations, encode_samples, show_equations
+from eqstream.pipelines.estimation.samples import NUM_SHOWN, Draw, Sample, encode_samples, show_equations
 from eqstream.pipelines.estimation.shares import ShareEstimator, Shares
 from eqstream.pipelines.estimation.sizes import SizeEstimator, thin_out
 from eqstream.pipelines.estimation.steps import StepEstimate, StepEstimator
@@ -48,7 +47,7 @@ def describe_planned(
     steps = StepEstimator(writer, sizes)
     for split in planned:
         task = next(plan_shards(counts, split))
-        draw = functools.partial(draw_equations, counts, thin_out(task.segments))
+        draw = Draw(counts, thin_out(task.segments, num_splits=len(planned)), num_splits=len(planned))
         draws.append(draw)
         shown = [writer.equations.first(task, NUM_SHOWN)]
         splits.append(
@@ -73,9 +72,9 @@ def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[
     steps = StepEstimator(writer, list(sizes.values()))
     for split in counts.sources.recipe.splits:
         quotas = estimator.quotas(split)
-        draw = functools.partial(draw_equations, counts, estimator.segments(split, quotas))
+        draw = Draw(counts, estimator.segments(split, quotas), num_splits=len(sizes))
         draws.append(draw)
-        shown = draw()
+        shown = draw.blocks
         splits.append(
             SplitEstimate(
                 name=split.name,

@@ -1,7 +1,7 @@
 """How many steps the solutions of a split's equations have, exactly or from a sample."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.shard_steps import ShardSteps
+from eqstream.pipelines.estimation.samples import Draw
 from eqstream.pipelines.runtime.wording import count_of
 
 # Of all splits whose steps are counted: solving so many takes less than a second.
@@ -52,16 +53,14 @@ class StepEstimator:
         self._steps, self._total = writer.steps, sum(sizes)
         self._num_to_count = MOST_COUNTED
 
-    def count(
-        self, split: str, num_equations: int, *, tasks: Iterable[ShardTask], draw: Callable[[], list[EquationBlock]]
-    ) -> StepEstimate | None:
+    def count(self, split: str, num_equations: int, *, tasks: Iterable[ShardTask], draw: Draw) -> StepEstimate | None:
         """Returns the steps of a split; None where examples are equations.
 
         Args:
             split: its name.
             num_equations: how many it has.
             tasks: its shards; read only where they are few.
-            draw: returns a sample of its equations.
+            draw: a sample of its equations.
         """
         if self._steps is None:
             return None
@@ -70,7 +69,7 @@ class StepEstimator:
             self._num_to_count -= num_equations
             return StepEstimate(sum(self._steps.count(task).num_steps for task in listed), 0, True)
         name = split if can_list else ""
-        return _estimate(self._steps, name, num_equations=num_equations, drawn=draw())
+        return _estimate(self._steps, name, num_equations=num_equations, drawn=draw.blocks)
 
 
 def _estimate(steps: ShardSteps, split: str, *, num_equations: int, drawn: list[EquationBlock]) -> StepEstimate:

@@ -33,7 +33,8 @@ def work_per_position(space: PreparedSpace, enumeration: Enumeration) -> float:
     return work + (HUGE_WORK if enumeration.is_huge or enumeration.size > LARGEST_WIDE_SIZE else 0)
 
 
-def count_sampled(space: PreparedSpace, enumeration: Enumeration) -> int:
-    """Returns how many positions of an enumeration to look at for a sample."""
+def count_sampled(space: PreparedSpace, enumeration: Enumeration, *, divisor: float = 1) -> int:
+    """Returns how many positions of an enumeration to look at for a sample, or for one of several smaller ones."""
     at_once = _MOST_AT_ONCE if enumeration.is_canonical else enumeration.block_size
-    return min(int(SAMPLE_WORK / work_per_position(space, enumeration)), at_once, enumeration.size)
+    num_positions = int(SAMPLE_WORK / divisor / work_per_position(space, enumeration))
+    return min(max(num_positions, 1), at_once, enumeration.size)

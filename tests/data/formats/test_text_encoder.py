@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eqstream.data.formats.crc32c import append_zero, checksum, constants, mask, terms_of_rows
+from eqstream.data.formats.crc32c import append_zero, append_zeros, checksum, constants, mask, terms_of_rows
 from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths, write_joined
 from eqstream.data.formats.text_encoder import TextEncoder
 from eqstream.data.reference.evaluation import answer_text, evaluate
@@ -179,8 +179,12 @@ def test_checksum_of_a_string_is_that_of_its_pieces(tables, skip, data):
         # More lines than asked for may be there, and are the same lines.
         assert table.terms(0)[0][place] == table.terms(behind)[0][place]
     assert value == google_crc32c.value(b"".join(strings))
-    skipping = PieceTable([b"x" * skip + strings[0], b""], crc_skip=skip)
-    assert skipping.terms(0)[0][0] == PieceTable([strings[0]]).terms(0)[0][0]
+    rows = PieceTable([b"x" * skip + strings[0], b""])
+    skipping = terms_of_rows(rows.rows, rows.lengths, skip)
+    assert skipping[0] == PieceTable([strings[0]]).terms(0)[0][0]
+    number = data.draw(st.integers(0, 9))
+    lines = rows.terms(9)
+    assert append_zeros(lines[0], np.array([number, 3])).tolist() == [lines[number][0], lines[3][1]]
 
 
 @given(st.binary(max_size=300))

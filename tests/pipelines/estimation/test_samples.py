@@ -2,7 +2,10 @@
 
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.recipe import Recipe
+from eqstream.data.space.equation_block import EquationBlock
+from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.data.splits.segments import Segment
 from eqstream.pipelines.estimation import samples
 
 
@@ -19,14 +22,42 @@ def test_of_many_splits_the_largest_are_encoded_and_the_others_are_like_the_smal
     writer, drawn = ShardWriter(recipe), []
     block = next(PreparedSources(recipe).enumeration(0).equations(0, max(sizes)))
 
-    def draw_from(size):
-        def draw():
-            drawn.append(size)
-            return [block.take(slice(0, size))]
+    class FakeDraw:
+        seconds = 0.0
 
-        return draw
+        def __init__(self, size: int) -> None:
+            self._size = size
 
-    encoded = samples.encode_samples(recipe, writer, [draw_from(size) for size in sizes], sizes=sizes, shown=[block])
+        @property
+        def blocks(self) -> list[EquationBlock]:
+            drawn.append(self._size)
+            return [block.take(slice(0, self._size))]
+
+    draws = [FakeDraw(size) for size in sizes]
+    encoded = samples.encode_samples(recipe, writer, draws, sizes=sizes, shown=[block])  # pyright: ignore
     assert [sample.num_equations for sample in encoded] == [20, 40, 20, 20]
-    assert set(drawn) == {20, 40}
+    assert drawn == [40, 20]
     assert encoded[0] == encoded[2] == encoded[3]
+
+
+def test_equations_of_a_split_are_drawn_once(monkeypatch):
+    recipe = Recipe.from_dict(
+        {"name": "sums", "space": {"operands": {"min": 0, "max": 99}}, "splits": [{"name": "a", "count": 9}]}
+    )
+    counts = EquationCounts(PreparedSources(recipe))
+    draw = samples.Draw(counts, [Segment(0, first=0, count=9, position=0, before=0)], num_splits=1)
+    blocks = draw.blocks
+    monkeypatch.setattr(samples, "count_sampled", None)
+    assert draw.blocks is blocks
+    assert sum(map(len, blocks)) == 9
+    assert draw.seconds >= 0
+
+
+def test_samples_of_many_splits_are_smaller():
+    recipe = Recipe.from_dict(
+        {"name": "sums", "space": {"operands": {"min": 0, "max": 9999}}, "splits": [{"name": "a", "count": 10**6}]}
+    )
+    counts = EquationCounts(PreparedSources(recipe))
+    segments = [Segment(0, first=0, count=10**6, position=0, before=0)]
+    sizes = [sum(map(len, samples.Draw(counts, segments, num_splits=number).blocks)) for number in (1, 2, 8, 64)]
+    assert sizes == [16320, 16320, 4096, 512]

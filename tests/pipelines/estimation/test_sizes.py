@@ -55,6 +55,7 @@ def test_some_segments_stand_for_all():
     assert [segment.source for segment in thinned] == [3, 9, 15, 21, 28, 34, 40, 46, 53, 59, 65, 71, 75]
     assert [segment.count for segment in thinned] == [7] * 12 + [25]
     assert thin_out(segments[:16]) == segments[:16]
+    assert [len(thin_out(segments, num_splits=number)) for number in (3, 6, 100)] == [13, 7, 4]
 
 
 def test_sizes_that_are_stated_are_taken_and_the_rest_is_what_they_leave():
@@ -86,3 +87,24 @@ def test_some_of_many_sources_are_looked_at(monkeypatch):
     monkeypatch.setattr(estimator, "_probe", lambda source: looked_at.append(source) or (1, 2))
     assert sum(estimator.quotas(recipe.splits[0]).values()) == 300
     assert looked_at == [0, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ends"), [({"count": 100}, [64, 256]), ({"rest": True}, [64, 256, 1024, 4096, 16384, 65536])]
+)
+def test_no_more_is_looked_at_than_tells_that_a_source_is_large(wanted, ends, monkeypatch):
+    space = {"operands": {"min": 0, "max": 9999}, "operators": "+", "answer": {"min": 5000}}
+    counts = EquationCounts(PreparedSources(make_recipe(space, [{"name": "train", **wanted}])))
+    enumeration, looked_at = counts.by_source[0].enumeration, []
+    count = enumeration.count
+    monkeypatch.setattr(enumeration, "count", lambda start, stop: looked_at.append(stop) or count(start, stop))
+    assert SizeEstimator(counts).capacity(0) == pytest.approx(87_500_000, rel=0.3)
+    assert looked_at == ends
+
+
+def test_what_was_counted_is_not_looked_at_again(monkeypatch):
+    recipe = make_recipe({"operands": {"min": 0, "max": 999}, "operators": "/"}, [{"name": "train", "count": 3000}])
+    counts = count_for_plan(recipe)
+    monkeypatch.setattr(counts.by_source[0].enumeration, "count", None)
+    capacity = SizeEstimator(counts).capacity(0)
+    assert capacity == counts.by_source[0].estimate
