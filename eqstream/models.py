@@ -81,6 +81,7 @@ def evaluate(
     split: str | None = None,
     unseen: bool = False,
     limit: int | None = None,
+    orders: int = 1,
     report: Report | None = None,
 ) -> "EvaluationReport":
     """Returns how many whole answers the model of a run gets right, and which ones not; also saves it with the run.
@@ -100,6 +101,8 @@ def evaluate(
         split: what to evaluate on; None for the recipe's `test_split`, or the usual one.
         unseen: evaluate on every equation of the space that was not trained on.
         limit: at most so many examples, the first ones.
+        orders: in how many of its orders each question is asked, the sides of its sums and products swapped or not; the
+            likeliest answer counts. Takes as many times as long.
         report: called with lines of progress; None for silence.
 
     Raises:
@@ -111,11 +114,18 @@ def evaluate(
         directory = check_path("dataset", directory, "a dataset or its path")
     if limit is not None:
         check_whole(limit=limit)
+    check_whole(1, orders=orders)
     load_tensorflow()
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
     return evaluate_run(
-        run_directory, data_directory=directory, split=split, unseen=unseen, limit=limit, report=report or _ignore
+        run_directory,
+        data_directory=directory,
+        split=split,
+        unseen=unseen,
+        limit=limit,
+        orders=orders,
+        report=report or _ignore,
     )
 
 

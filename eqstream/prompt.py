@@ -53,6 +53,7 @@ def answer_questions(
     place: str,
     explain: bool,
     steps: bool,
+    orders: int,
     as_json: bool,
     show: Report,
     refuse: Report,
@@ -65,6 +66,7 @@ def answer_questions(
         place: stands before the number of a question that is refused; if empty, the number is left out.
         explain: whether each character is shown with its probability.
         steps: whether the lines of solutions are shown, of a model that was trained on steps.
+        orders: in how many of its orders each question is asked.
         as_json: whether each question, also one that is refused, becomes one line of JSON.
         show: called with the lines of answers, and of all JSON.
         refuse: called with the line of each question that is refused.
@@ -73,7 +75,7 @@ def answer_questions(
     remaining = iter(questions)
     while batch := list(islice(remaining, _QUESTIONS_PER_BATCH)):
         known = [asked.known for asked in batch if asked.known is not None]
-        predictions = iter(predictor().answer(known) if known else ())
+        predictions = iter(predictor().answer(known, orders=orders) if known else ())
         lines = []
         for asked in batch:
             if asked.known is not None:

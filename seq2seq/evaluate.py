@@ -11,7 +11,7 @@ from eqstream.seq2seq.analysis.examples import Examples, choose_examples
 from eqstream.seq2seq.analysis.model_evaluation import evaluate_examples, make_decoder
 from eqstream.seq2seq.analysis.report import EvaluationReport
 from eqstream.seq2seq.analysis.report_files import open_wrong_answers, save_report
-from eqstream.seq2seq.models.solving_decoder import Decoder
+from eqstream.seq2seq.models.decoding import Decoder
 from eqstream.seq2seq.runs.compatibility import check_fits
 from eqstream.seq2seq.runs.run_directory import check_output_file
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
@@ -28,13 +28,15 @@ def evaluate(
     split: str | None = None,
     unseen: bool = False,
     limit: int | None = None,
+    orders: int = 1,
     wrong_file: str | Path | None = None,
     report: Report = lambda _line: None,
 ) -> EvaluationReport:
     """Returns the evaluation report of a run's best model, and saves it in the run's directory; deterministic.
 
-    The files are `reports/<split>.txt`, `.json` and `.csv`; the name says if the dataset is another one, or the
-    examples are limited. If they cannot be written, `report` is told so, and the report's `files` are none.
+    The files are `reports/<split>.txt`, `.json` and `.csv`; the name says if the dataset is another one, the examples
+    are limited, or questions are asked in several orders. If they cannot be written, `report` is told so, and the
+    report's `files` are none.
 
     Args:
         run_directory: of a training.
@@ -42,6 +44,7 @@ def evaluate(
         split: whose examples; None for the recipe's `test_split`, or the usual one.
         unseen: take every equation of the space that was not trained on, whether it is in a split or in none.
         limit: at most so many examples, the first ones.
+        orders: in how many of its orders each question is asked, see `VotingDecoder`.
         wrong_file: for all wrong answers, as CSV; None writes none.
         report: called with lines of progress.
 
@@ -55,8 +58,17 @@ def evaluate(
         check_output_file(wrong_file)
     trained, directory, manifest = _load(run_directory, data_directory)
     examples = choose_examples(trained, directory, manifest, split=split, unseen=unseen)
-    decoder = make_decoder(trained, _total(examples, limit))
-    return _evaluate(trained, decoder, manifest, examples=examples, limit=limit, wrong_file=wrong_file, report=report)
+    decoder = make_decoder(trained, _total(examples, limit), orders=orders)
+    return _evaluate(
+        trained,
+        decoder,
+        manifest,
+        examples=examples,
+        limit=limit,
+        orders=orders,
+        wrong_file=wrong_file,
+        report=report,
+    )
 
 
 def evaluate_all(
@@ -64,6 +76,7 @@ def evaluate_all(
     *,
     data_directory: str | Path | None = None,
     limit: int | None = None,
+    orders: int = 1,
     report: Report = lambda _line: None,
 ) -> list[EvaluationReport]:
     """Returns the reports on all splits of the dataset, in the recipe's order; see `evaluate`.
@@ -72,6 +85,7 @@ def evaluate_all(
         run_directory: of a training.
         data_directory: the dataset; None for the one that the model was trained on.
         limit: at most so many examples of each split, the first ones.
+        orders: in how many of its orders each question is asked, see `VotingDecoder`.
         report: called with lines of progress.
 
     Raises:
@@ -79,8 +93,11 @@ def evaluate_all(
     """
     trained, directory, manifest = _load(run_directory, data_directory)
     splits = [choose_examples(trained, directory, manifest, split=name, unseen=False) for name in manifest.splits]
-    decoder = make_decoder(trained, max(_total(examples, limit) for examples in splits))
-    return [_evaluate(trained, decoder, manifest, examples=examples, limit=limit, report=report) for examples in splits]
+    decoder = make_decoder(trained, max(_total(examples, limit) for examples in splits), orders=orders)
+    return [
+        _evaluate(trained, decoder, manifest, examples=examples, limit=limit, orders=orders, report=report)
+        for examples in splits
+    ]
 
 
 def _load(run_directory: str | Path, data_directory: str | Path | None) -> tuple[TrainedModel, str | Path, Manifest]:
@@ -98,6 +115,7 @@ def _evaluate(
     *,
     examples: Examples,
     limit: int | None,
+    orders: int,
     report: Report,
     wrong_file: str | Path | None = None,
 ) -> EvaluationReport:
@@ -108,6 +126,7 @@ def _evaluate(
             manifest=manifest,
             examples=examples,
             limit=limit,
+            orders=orders,
             on_batch=_report_tenths(_total(examples, limit), report),
             on_block=lambda block: write_wrong(block.wrong),
         )

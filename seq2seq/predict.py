@@ -1,17 +1,19 @@
 """Answers to questions that a person types."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eqstream.data.arguments import check_list, check_text
+import numpy as np
+
+from eqstream.data.arguments import check_list, check_text, check_whole
 from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.reference.explanation import JudgedLine, judge_solution
 from eqstream.data.reference.membership import KnownQuestion
 from eqstream.seq2seq.analysis.solution_lines import end_fraction
-from eqstream.seq2seq.models.decoding import estimate_answers
-from eqstream.seq2seq.models.solving_decoder import Decoder, SolvingDecoder, make_decoder
+from eqstream.seq2seq.models.decoding import DecodedAnswers, Decoder, Vote, estimate_answers
+from eqstream.seq2seq.models.solving_decoder import make_decoder
 from eqstream.seq2seq.runs.shipped_models import ShippedModel, choose_model, list_shipped_models
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
@@ -35,6 +37,7 @@ class Prediction:
         estimate: of a regression, before it is rounded; None of other models.
         solution: the lines that a model which is trained on steps wrote behind the question, each judged by the one
             before; none of other models.
+        vote: which order of the question the answer and all that led to it is from; None if it was asked as it is.
     """
 
     question: str
@@ -44,6 +47,7 @@ class Prediction:
     writing: str = ""
     estimate: float | None = None
     solution: tuple[JudgedLine, ...] = ()
+    vote: Vote | None = None
 
     @property
     def is_correct(self) -> bool:
@@ -64,6 +68,8 @@ class Prediction:
         line = f"☑ {self.question} = {self.predicted}"
         if not self.is_correct:
             line = f"☒ {self.question} = {self.predicted}  (expected {self.expected})"
+        if self.vote is not None:
+            line += f"  ({_describe_vote(self.vote)})"
         if steps:
             line += "".join(f"\n    {each}" for each in self._list_steps())
         if explain:
@@ -76,7 +82,7 @@ class Prediction:
         if not self.solution:
             yield "this model answers at once, without steps"
             return
-        yield f"  {self.question}"
+        yield f"  {self.question if self.vote is None else self.vote.asked}"
         for place, each in enumerate(self.solution):
             # What follows a wrong line follows from it; the first one says it all.
             yield f"☒ {each.line}  ({each.fault})" if place == self.first_wrong_step else f"= {each.line}"
@@ -93,6 +99,8 @@ class Prediction:
             "expected": self.expected,
             "is_correct": self.is_correct,
         }
+        if self.vote is not None:
+            mapping["vote"] = asdict(self.vote)
         if steps:
             mapping["steps"] = [{name: getattr(each, name) for name in _STEP_KEYS} for each in self.solution]
             mapping["first_wrong_step"] = self.first_wrong_step
@@ -132,55 +140,69 @@ class Predictor:
         (prediction,) = self.predict([question])
         return prediction.predicted
 
-    def predict(self, questions: Sequence[str]) -> list[Prediction]:
+    def predict(self, questions: Sequence[str], *, orders: int = 1) -> list[Prediction]:
         """Returns the answers, greedy; questions may be written with or without spaces.
+
+        Args:
+            questions: natural text.
+            orders: in how many of its orders each question is asked, see `VotingDecoder`; takes as many times as long.
 
         Raises:
             UserError: a question is no equation or not in the model's space; nothing is answered then.
         """
+        check_whole(1, orders=orders)
         check_list("questions", questions)
         questions = list(questions)
         for position, question in enumerate(questions):
             check_text(f"questions[{position}]", question)
-        return self.answer([self.trained.read_question(text) for text in questions])
+        return self.answer([self.trained.read_question(text) for text in questions], orders=orders)
 
-    def answer(self, known: Sequence[KnownQuestion]) -> list[Prediction]:
-        """Returns the answers, greedy, to questions that `read_question` has found in the model's space."""
+    def answer(self, known: Sequence[KnownQuestion], *, orders: int = 1) -> list[Prediction]:
+        """Returns the answers, greedy, to questions that `read_question` has found in the model's space.
+
+        Args:
+            known: the questions.
+            orders: see `predict`.
+        """
         if not known:
             return []
-        codec, model = self.trained.codec, self.trained.model
-        questions = codec.encode_questions([each.question for each in known])
-        decoder = self._choose_decoder(len(known))
-        solutions: list[tuple[JudgedLine, ...]] = [()] * len(known)
-        if isinstance(decoder, SolvingDecoder):
-            written = decoder.solve(questions)
-            decoded = written.last
-            lines = [[each.question, *own] for each, own in zip(known, written.lines, strict=True)]
-            solutions = [self._judge(each) for each in lines]
-        else:
-            decoded = decoder.decode(questions)
-        if model.writes_numbers:
-            explanations: list[dict[str, Any]] = [
-                {"estimate": estimate} for estimate in estimate_answers(model, questions).tolist()
-            ]
-        else:
-            explanations = [
-                {
-                    "characters": tuple(zip(codec.describe_tokens(tokens), shares.tolist(), strict=False)),
-                    "writing": _describe_writing(codec.options),
-                }
-                for tokens, shares in zip(decoded.tokens, decoded.probabilities, strict=True)
-            ]
-        answers = [each[-1].line for each in solutions if each] or codec.decode_predictions(decoded.tokens)
+        questions = self.trained.codec.encode_questions([each.question for each in known])
+        decoder = self.trained.ask_in_orders(self._choose_decoder(len(known) * orders), orders)
+        decoded = decoder.decode(questions)
+        votes: Sequence[Vote | None] = decoded.votes or [None] * len(known)
+        solutions = [self._judge(lines) for lines in decoded.solutions or [[]] * len(known)]
+        answers = [each[-1].line for each in solutions if each] or self.trained.codec.decode_predictions(decoded.tokens)
+        columns = zip(known, answers, self._explain(questions, decoded), solutions, votes, strict=True)
         return [
             Prediction(
-                question=each.question, predicted=predicted, expected=each.answer, solution=solution, **explanation
+                question=each.question,
+                predicted=predicted,
+                expected=each.answer,
+                solution=solution,
+                vote=vote,
+                **explanation,
             )
-            for each, predicted, explanation, solution in zip(known, answers, explanations, solutions, strict=True)
+            for each, predicted, explanation, solution, vote in columns
+        ]
+
+    def _explain(self, questions: np.ndarray, decoded: DecodedAnswers) -> list[dict[str, Any]]:
+        """Returns the attributes of predictions that say how the model came to its answers."""
+        if self.trained.model.writes_numbers:
+            estimates = estimate_answers(self.trained.model, questions)
+            return [{"estimate": estimate} for estimate in estimates.tolist()]
+        codec = self.trained.codec
+        return [
+            {
+                "characters": tuple(zip(codec.describe_tokens(tokens), shares.tolist(), strict=False)),
+                "writing": _describe_writing(codec.options),
+            }
+            for tokens, shares in zip(decoded.tokens, decoded.probabilities, strict=True)
         ]
 
     def _judge(self, lines: Sequence[str]) -> tuple[JudgedLine, ...]:
-        """Returns the lines behind a question, the first one, each with what is wrong with it."""
+        """Returns the lines behind a question, the first one, each with what is wrong with it; none for none."""
+        if not lines:
+            return ()
         space = self.trained.recipe.space
         return tuple(judge_solution(end_fraction(lines, space), space))
 
@@ -203,13 +225,18 @@ class ShippedPredictor:
         self._report = report
         self._predictors: dict[str, Predictor] = {}
 
-    def answer(self, known: Sequence[KnownQuestion]) -> list[Prediction]:
-        """Returns the answers to questions that `read_question` has found in the space of a model."""
+    def answer(self, known: Sequence[KnownQuestion], *, orders: int = 1) -> list[Prediction]:
+        """Returns the answers to questions that `read_question` has found in the space of a model.
+
+        Args:
+            known: the questions.
+            orders: see `Predictor.predict`.
+        """
         chosen = [choose_model(self._models, each.question) for each in known]
         answers: dict[int, Prediction] = {}
         for model in {each.name: each for each in chosen}.values():
             rows = [row for row, each in enumerate(chosen) if each is model]
-            predictions = self._load(model).answer([known[row] for row in rows])
+            predictions = self._load(model).answer([known[row] for row in rows], orders=orders)
             if beyond := sum(not model.was_judged_by(known[row].question) for row in rows):
                 self._report(_describe_beyond(model.name, beyond))
             answers |= dict(zip(rows, predictions, strict=True))
@@ -225,6 +252,11 @@ class ShippedPredictor:
 def _describe_beyond(name: str, count: int) -> str:
     questions = "1 question is" if count == 1 else f"{count:,} questions are"
     return f"{questions} beyond the equations that {name} was judged by: longer numbers, or more of them"
+
+
+def _describe_vote(vote: Vote) -> str:
+    orders = "1 order" if vote.num_orders == 1 else f"{vote.num_orders} orders"
+    return f"the answer of {vote.num_agreeing} of {orders}"
 
 
 def _describe_writing(options: CodecOptions) -> str:

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from eqstream.seq2seq.models import solving_decoder
-from eqstream.seq2seq.models.solving_decoder import Decoder
+from eqstream.seq2seq.models.decoding import Decoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
@@ -25,15 +25,16 @@ def load_models_once(patch: pytest.MonkeyPatch, directory: Path, *modules: Modul
             models[path] = load_trained_model(path)
         return models[path]
 
-    def make_decoder(trained: TrainedModel, num_questions: int) -> Decoder:
+    def make_decoder(trained: TrainedModel, num_questions: int, *, orders: int = 1) -> Decoder:
         del num_questions
         if trained not in models.values():
-            return solving_decoder.make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+            decoder = solving_decoder.make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+            return trained.ask_in_orders(decoder, orders)
         if id(trained) not in decoders:
             decoders[id(trained)] = solving_decoder.make_decoder(
                 trained.model, batch_size=_BATCH_SIZE, jit_compile=False
             )
-        return decoders[id(trained)]
+        return trained.ask_in_orders(decoders[id(trained)], orders)
 
     for module in modules:
         patch.setattr(module, "load_trained_model", load)

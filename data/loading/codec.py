@@ -73,6 +73,10 @@ class Codec:
             tokens = _close(tokens)
         return tokens.padded(self.question_width, on_left=self.options.padding == "left")
 
+    def fits_question(self, text: str) -> bool:
+        """Returns whether `encode_questions` takes a natural question."""
+        return self.questions.fits(text)
+
     def encode_answers(self, texts: Texts) -> np.ndarray:
         """Returns tokens, uint8 (num_texts, answer_width), of natural answers, each closed by the end token.
 

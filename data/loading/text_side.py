@@ -56,6 +56,12 @@ class TextSide:
             raise UserError(f"{self.name} `{natural.text(row)}` takes {length} tokens, at most {self.width} fit")
         return written
 
+    def fits(self, text: str) -> bool:
+        """Returns whether a natural text can be encoded."""
+        natural = ByteRows.from_texts([text])
+        is_known = set(text) <= set(self.alphabet + " " * self.drops_spaces)
+        return is_known and 0 < len(text) <= self.max_length and int(self.rearrange(natural).lengths[0]) <= self.width
+
     def rearrange(self, natural: ByteRows) -> ByteRows:
         """Returns natural texts as they are written, unchecked."""
         rows = natural

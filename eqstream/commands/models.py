@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from eqstream.commands.errors import BAD_DATA_STATUS
+from eqstream.commands.options import orders_option
 from eqstream.commands.output import json_option, output_options, report, show, show_json, warn
 from eqstream.commands.runs import load_tensorflow
 from eqstream.data.errors import UserError, shorten
@@ -78,6 +79,7 @@ def _describe_row(name: str, row: dict[str, Any]) -> str:
     epilog=f"""\b
 Examples:
   eqstream predict "{_SOLVED_QUESTION}" --steps        a model that comes with eqstream (see eqstream models)
+  eqstream predict "(996 - 362) * (384 + (666 + 25 + 533))" --orders 5
   eqstream predict out/run "123+456"
   eqstream predict out/run --file questions.txt --json
   eqstream predict out/run                       a prompt; quit or Ctrl-D ends""",
@@ -86,9 +88,12 @@ Examples:
 @click.option("--file", "path", metavar="FILE", type=click.Path(), help="Questions, one a line; - is standard input.")
 @click.option("--explain", is_flag=True, help="Show how the model came to its answer.")
 @click.option("--steps", is_flag=True, help="Show the solution line by line, and its first wrong line.")
+@orders_option
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
 @output_options
-def predict(arguments: tuple[str, ...], path: str | None, explain: bool, steps: bool, as_json: bool) -> int:
+def predict(
+    arguments: tuple[str, ...], path: str | None, explain: bool, steps: bool, orders: int, as_json: bool
+) -> int:
     """Let the model in RUN answer questions such as "123+456".
 
     RUN is its directory, or the name of a model that comes with eqstream (`eqstream models` lists them). Without RUN,
@@ -96,7 +101,8 @@ def predict(arguments: tuple[str, ...], path: str | None, explain: bool, steps: 
     they come from standard input, or from you at a prompt. One that begins with a minus sign must come after --. In
     files, blank lines and what follows # are skipped. A question that is refused is named on standard error, the
     others are answered, and the exit status is 1. Objects of --json have line (or number of the argument), question,
-    predicted (by the model), expected (the right answer) and is_correct, or line, question and error.
+    predicted (by the model), expected (the right answer) and is_correct, or line, question and error; with --orders
+    also vote: asked (the question in the order that led to the answer), num_orders and num_agreeing.
     """
     run, questions = _split_arguments(arguments)
     if questions and path is not None:
@@ -108,7 +114,14 @@ def predict(arguments: tuple[str, ...], path: str | None, explain: bool, steps: 
     askable = _find_askable(run, steps=steps)
     load = functools.cache(functools.partial(_load_predictor, run))
     answer = functools.partial(
-        answer_questions, predictor=load, explain=explain, steps=steps, as_json=as_json, show=show, refuse=warn
+        answer_questions,
+        predictor=load,
+        explain=explain,
+        steps=steps,
+        orders=orders,
+        as_json=as_json,
+        show=show,
+        refuse=warn,
     )
     if path is not None:
         place = f"{'<stdin>' if path == _STANDARD_INPUT else path}:"

@@ -48,6 +48,13 @@ format_option = click.option("--format", "formats", metavar="FORMATS", help="tfr
 workers_option = click.option("--workers", default=1, show_default=True, help="Processes to work in.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote there.")
 force_option = click.option("--force", is_flag=True, help="Build even if it does not fit on the disk.")
+orders_option = click.option(
+    "--orders",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Ask each question in so many of its orders, such as 2 + 3 * 4 and 4 * 3 + 2, and take the likeliest answer.",
+)
 other_data_option = click.option(
     "--data", metavar="DIR", type=click.Path(), help="Another dataset than the one that the model was trained on."
 )

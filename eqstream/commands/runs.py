@@ -14,6 +14,7 @@ from eqstream.commands.options import (
     force_option,
     load_recipe,
     load_training_recipe,
+    orders_option,
     other_data_option,
     overwrite_option,
     recipe_argument,
@@ -111,6 +112,7 @@ Examples:
 @split_option("The split to evaluate on, by default that for tests; `all` gives one line a split.")
 @click.option("--unseen", is_flag=True, help="Every equation of the space that was not trained on, instead.")
 @click.option("--limit", type=click.IntRange(min=1), help="Evaluate on so many examples at most, the first ones.")
+@orders_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Write the result as CSV, one row a group of examples.")
 @click.option(
@@ -127,6 +129,7 @@ def evaluate(
     split: str | None,
     unseen: bool,
     limit: int | None,
+    orders: int,
     as_json: bool,
     as_csv: bool,
     wrong_file: str | None,
@@ -150,12 +153,19 @@ def evaluate(
         check_output_file(wrong_file)
     load_tensorflow()
     if split == _ALL_SPLITS:
-        _evaluate_all(run, data, limit, as_json=as_json)
+        _evaluate_all(run, data, limit, orders=orders, as_json=as_json)
         return
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
     result = evaluate_run(
-        run, data_directory=data, split=split, unseen=unseen, limit=limit, wrong_file=wrong_file, report=report
+        run,
+        data_directory=data,
+        split=split,
+        unseen=unseen,
+        limit=limit,
+        orders=orders,
+        wrong_file=wrong_file,
+        report=report,
     )
     if as_csv:
         click.echo(result.to_csv())
@@ -165,11 +175,11 @@ def evaluate(
         show(_render_report(result))
 
 
-def _evaluate_all(run: str, data: str | None, limit: int | None, *, as_json: bool) -> None:
+def _evaluate_all(run: str, data: str | None, limit: int | None, *, orders: int, as_json: bool) -> None:
     from eqstream.seq2seq.analysis.report_text import render_splits
     from eqstream.seq2seq.evaluate import evaluate_all
 
-    results = evaluate_all(run, data_directory=data, limit=limit, report=report)
+    results = evaluate_all(run, data_directory=data, limit=limit, orders=orders, report=report)
     if as_json:
         show_json([result.to_dict() for result in results])
     else:

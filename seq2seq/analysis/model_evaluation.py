@@ -10,17 +10,22 @@ import numpy as np
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.reference.explanation import JudgedLine
+from eqstream.seq2seq.analysis.agreement import AgreementTally
 from eqstream.seq2seq.analysis.breakdown import TableTally
 from eqstream.seq2seq.analysis.edge_suite import count_commuting, evaluate_edge_cases
 from eqstream.seq2seq.analysis.examples import Examples
 from eqstream.seq2seq.analysis.report import EvaluationReport
-from eqstream.seq2seq.analysis.report_contents import BY_DECODING, BY_ROUNDING, CommutingCount, wilson_interval
+from eqstream.seq2seq.analysis.report_contents import (
+    BY_DECODING,
+    BY_ROUNDING,
+    CommutingCount,
+    wilson_interval,
+)
 from eqstream.seq2seq.analysis.solution_lines import SolutionTally
 from eqstream.seq2seq.analysis.wrong_answers import MistakeTally, WrongAnswer
 from eqstream.seq2seq.models import solving_decoder
-from eqstream.seq2seq.models.decoding import estimate_answers
+from eqstream.seq2seq.models.decoding import Decoder, Vote, estimate_answers
 from eqstream.seq2seq.models.metrics import exact_matches
-from eqstream.seq2seq.models.solving_decoder import Decoder, SolvingDecoder
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
 _MIN_QUESTIONS_TO_COMPILE = 4_000
@@ -37,6 +42,7 @@ class AnsweredBlock:
         expected: tokens of the right answers, like `tokens`.
         is_right: bool (num_examples,).
         wrong: the examples that are answered wrongly, in order.
+        votes: which order of each question its answer is from; none where they were asked as they are.
     """
 
     examples: EquationColumns
@@ -45,11 +51,14 @@ class AnsweredBlock:
     expected: np.ndarray
     is_right: np.ndarray
     wrong: tuple[WrongAnswer, ...]
+    votes: tuple[Vote, ...]
 
 
-def make_decoder(trained: TrainedModel, num_questions: int) -> Decoder:
-    """Returns a decoder that is compiled if that pays for so many questions."""
-    return solving_decoder.make_decoder(trained.model, jit_compile=num_questions >= _MIN_QUESTIONS_TO_COMPILE)
+def make_decoder(trained: TrainedModel, num_questions: int, *, orders: int = 1) -> Decoder:
+    """Returns a decoder that is compiled if that pays for so many questions, each asked in so many orders."""
+    jit_compile = num_questions * orders >= _MIN_QUESTIONS_TO_COMPILE
+    decoder = solving_decoder.make_decoder(trained.model, jit_compile=jit_compile)
+    return trained.ask_in_orders(decoder, orders)
 
 
 def evaluate_examples(
@@ -59,6 +68,7 @@ def evaluate_examples(
     manifest: Manifest,
     examples: Examples,
     limit: int | None = None,
+    orders: int = 1,
     on_batch: Callable[[int], None] | None = None,
     on_block: Callable[[AnsweredBlock], object] = lambda _block: None,
 ) -> EvaluationReport:
@@ -70,13 +80,14 @@ def evaluate_examples(
         manifest: of the dataset that the examples are from.
         examples: in order.
         limit: at most so many of them, the first ones.
+        orders: in how many `decoder` asks each question.
         on_batch: called with the number of examples of each batch when it is answered.
         on_block: called with each block when it is counted.
 
     Raises:
         UserError: the dataset is damaged.
     """
-    solutions = SolutionTally(manifest.recipe.space) if isinstance(decoder, SolvingDecoder) else None
+    solutions = SolutionTally(manifest.recipe.space) if trained.codec.options.steps else None
     counts = _Counts(tables=TableTally(trained.recipe.space), solutions=solutions)
     _count(trained, decoder, examples.blocks(limit), counts=counts, on_batch=on_batch, on_block=on_block)
     mistakes, total, num_right = counts.mistakes, counts.mistakes.num_examples, counts.num_right
@@ -87,9 +98,10 @@ def evaluate_examples(
         model_sha256=_sha256_of_model(trained),
         data=f"{manifest.name} {manifest.version}",
         split=examples.name,
-        name=_name_report(trained, manifest, examples, total=total),
+        name=_name_report(trained, manifest, examples, total=total, orders=orders),
         about=examples.about if total == examples.total else f"the first {total:,} of {examples.about}",
-        decoded_by=BY_ROUNDING if is_regression else BY_DECODING,
+        decoded_by=BY_ROUNDING if is_regression else _describe_decoding(orders),
+        orders=orders,
         num_examples=total,
         num_right=num_right,
         characters_right=None if is_regression else counts.num_right_tokens / (total * trained.codec.answer_width),
@@ -97,7 +109,7 @@ def evaluate_examples(
         rmse=mistakes.rmse,
         rmse_unrounded=math.sqrt(counts.sum_of_squares / total) if is_regression else None,
         num_unreadable=mistakes.num_unreadable,
-        tables=counts.tables.tables(),
+        tables=counts.tables.tables() | counts.agreement.tables(),
         places=mistakes.places(),
         errors=mistakes.errors(),
         wrong_characters=mistakes.wrong_characters(),
@@ -119,6 +131,7 @@ class _Counts:
     tables: TableTally
     solutions: SolutionTally | None
     mistakes: MistakeTally = field(default_factory=MistakeTally)
+    agreement: AgreementTally = field(default_factory=AgreementTally)
     num_right: int = 0
     num_right_tokens: int = 0
     sum_of_squares: float = 0.0
@@ -128,6 +141,7 @@ class _Counts:
         """Counts a block, all but its squares and its commuted questions, for which the model is asked again."""
         self.tables.add(block.examples, block.is_right)
         self.mistakes.add(block.examples.answer.lengths, block.wrong)
+        self.agreement.add(block.votes, block.is_right)
         self.num_right += int(block.is_right.sum())
         self.num_right_tokens += int((block.tokens == block.expected).sum())
 
@@ -163,14 +177,10 @@ def _answer(
 ) -> AnsweredBlock:
     codec = trained.codec
     questions, expected = codec.encode_questions(examples.question), codec.encode_answers(examples.answer)
-    lines: list[list[str]] = []
-    if isinstance(decoder, SolvingDecoder):
-        written = decoder.solve(questions, on_batch)
-        lines, tokens = written.lines, written.last.tokens
-    else:
-        tokens = decoder.decode(questions, on_batch).tokens
+    decoded = decoder.decode(questions, on_batch)
+    tokens = decoded.tokens
     is_right = exact_matches(tokens, expected)
-    row_to_wrong_line = _judge(solutions, examples, lines, is_right) if solutions else {}
+    row_to_wrong_line = _judge(solutions, decoded.solutions or [], is_right) if solutions else {}
     rows = np.flatnonzero(~is_right).tolist()
     wrong = tuple(
         WrongAnswer(
@@ -182,16 +192,19 @@ def _answer(
         for row, predicted in zip(rows, codec.decode_predictions(tokens[rows]), strict=True)
     )
     return AnsweredBlock(
-        examples=examples, questions=questions, tokens=tokens, expected=expected, is_right=is_right, wrong=wrong
+        examples=examples,
+        questions=questions,
+        tokens=tokens,
+        expected=expected,
+        is_right=is_right,
+        wrong=wrong,
+        votes=tuple(decoded.votes or ()),
     )
 
 
-def _judge(
-    solutions: SolutionTally, examples: EquationColumns, lines: list[list[str]], is_right: np.ndarray
-) -> dict[int, JudgedLine]:
+def _judge(solutions: SolutionTally, written: list[list[str]], is_right: np.ndarray) -> dict[int, JudgedLine]:
     """Counts the lines behind the questions, and returns the first wrong one of each solution that has one, by row."""
-    columns = zip(examples.question.to_texts(), lines, is_right.tolist(), strict=True)
-    found = [solutions.add([question, *own], is_right=right) for question, own, right in columns]
+    found = [solutions.add(lines, is_right=right) for lines, right in zip(written, is_right.tolist(), strict=True)]
     return {row: line for row, line in enumerate(found) if line is not None}
 
 
@@ -203,12 +216,17 @@ def _sum_squares(trained: TrainedModel, block: AnsweredBlock) -> float:
     return float(np.square(estimate_answers(trained.model, block.questions) - expected).sum())
 
 
+def _describe_decoding(orders: int) -> str:
+    return BY_DECODING if orders == 1 else f"{BY_DECODING}, the likeliest of up to {orders} orders of each question"
+
+
 def _sha256_of_model(trained: TrainedModel) -> str:
     with trained.run.model_keras.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _name_report(trained: TrainedModel, manifest: Manifest, examples: Examples, *, total: int) -> str:
+def _name_report(trained: TrainedModel, manifest: Manifest, examples: Examples, *, total: int, orders: int) -> str:
     is_own = manifest.fingerprint == trained.description["data_fingerprint"]
     other = "" if is_own else f"{manifest.name}-{manifest.version}-"
-    return other + examples.name + ("" if total == examples.total else f"-first-{total}")
+    first = "" if total == examples.total else f"-first-{total}"
+    return other + examples.name + first + (f"-in-{orders}-orders" if orders > 1 else "")

@@ -48,6 +48,7 @@ class ReportContents:
         name: of the report's files: the split, and if so which other dataset and how many of its examples.
         about: what the examples are, for a person.
         decoded_by: how the model's output became an answer, for a person.
+        orders: in how many orders each question was asked at most; 1: as it is.
         num_examples: all of them.
         num_right: with the whole answer right, decoded greedily.
         characters_right: share of the characters of all answers, decoded greedily, that are right, their ends and pads
@@ -90,6 +91,7 @@ class ReportContents:
     commuting: CommutingCount | None
     worst: tuple[WrongAnswer, ...]
     solutions: SolutionCounts | None
+    orders: int = 1
     files: tuple[str, ...] = field(default=(), compare=False)
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -17,6 +18,21 @@ _MOST_WIDTHS = 4
 _LEAST_WIDTH = 16
 
 
+@dataclass(frozen=True, kw_only=True)
+class Vote:
+    """Which of its orders a question's answer is from.
+
+    Attributes:
+        asked: the question in the order whose answer it is, natural text.
+        num_orders: in how many orders it was asked.
+        num_agreeing: how many of them have this answer.
+    """
+
+    asked: str
+    num_orders: int
+    num_agreeing: int
+
+
 @dataclass(frozen=True, eq=False)
 class DecodedAnswers:
     """What a model answers.
@@ -24,10 +40,31 @@ class DecodedAnswers:
     Attributes:
         tokens: uint8 (num_questions, answer_width), each row padded after its end token.
         probabilities: float32 (num_questions, answer_width), of each emitted token; 1 for the pads after the end.
+        log_probabilities: float64 (num_questions,), natural logarithms of the probability of all that was emitted, on
+            the way to the answer, too.
+        solutions: of a model that answers line by line what was written: the question, as it was asked, and the lines
+            behind it, natural text, the last one as far as it got; None of other models.
+        votes: of questions that were asked in several orders which one this answer is from; None if none was.
     """
 
     tokens: np.ndarray
     probabilities: np.ndarray
+    log_probabilities: np.ndarray
+    solutions: list[list[str]] | None = None
+    votes: list[Vote] | None = None
+
+
+class Decoder(Protocol):
+    """What asks a model for its answers."""
+
+    def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
+        """Returns the answers to encoded questions, uint8 (num_questions, question_width).
+
+        Args:
+            questions: tokens.
+            on_batch: called with a number of questions whenever so many more are answered.
+        """
+        ...
 
 
 class GreedyDecoder:
@@ -51,12 +88,7 @@ class GreedyDecoder:
         self._graphs: dict[int, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]] = {}
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
-        """Returns the answers to encoded questions, uint8 (num_questions, question_width).
-
-        Args:
-            questions: tokens.
-            on_batch: called with the number of questions of each batch when it is done.
-        """
+        """Returns the answers to encoded questions, uint8 (num_questions, question_width); see `Decoder`."""
         tokens = np.zeros((len(questions), self._model.codec.answer_width), np.uint8)
         probabilities = np.ones((len(questions), self._model.codec.answer_width), np.float32)
         lengths = (questions != PAD).sum(axis=1)
@@ -73,7 +105,7 @@ class GreedyDecoder:
         is_after_end = np.cumsum(tokens == END, axis=1) - (tokens == END) > 0
         tokens[is_after_end] = PAD
         probabilities[is_after_end] = 1.0
-        return DecodedAnswers(tokens, probabilities)
+        return DecodedAnswers(tokens, probabilities, log_probabilities=sum_logarithms(probabilities))
 
     def _answer(self, question: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         logits = keras.ops.cast(self._model.greedy_logits(question), "float32")
@@ -94,6 +126,11 @@ class GreedyDecoder:
         """Returns the columns that questions of at most `length` tokens need, and as many pads as the width has."""
         width = next(width for width in self._widths if width >= length)
         return questions[:, -width:] if self._pads_left else questions[:, :width]
+
+
+def sum_logarithms(probabilities: np.ndarray) -> np.ndarray:
+    """Returns the logarithm of the product of each row of probabilities, float64 (num_questions,)."""
+    return np.log(probabilities, dtype=np.float64).sum(axis=1)
 
 
 def _choose_widths(model: EquationModel) -> list[int]:

@@ -2,33 +2,19 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.reference.parsing import parse
 from eqstream.seq2seq.models.base import EquationModel
-from eqstream.seq2seq.models.decoding import BATCH_SIZE, DecodedAnswers, GreedyDecoder
+from eqstream.seq2seq.models.decoding import BATCH_SIZE, DecodedAnswers, Decoder, GreedyDecoder
 
 # A solution that has not ended by then does not get anywhere.
 MAX_LINES = 200
 # The last of many questions are asked in small batches, which are not worth compiling.
 _FEW = 32
 _IS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
-
-
-@dataclass(frozen=True, eq=False)
-class WrittenSolutions:
-    """What a model writes, line by line.
-
-    Attributes:
-        lines: of each question the lines behind it, natural text, the last one as far as it got.
-        last: tokens and probabilities of the last lines.
-    """
-
-    lines: list[list[str]]
-    last: DecodedAnswers
 
 
 class SolvingDecoder:
@@ -51,11 +37,7 @@ class SolvingDecoder:
             self._small_decoder = GreedyDecoder(model, batch_size=_FEW, jit_compile=False)
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
-        """Returns the last lines, as `GreedyDecoder.decode` does answers."""
-        return self.solve(questions, on_batch).last
-
-    def solve(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> WrittenSolutions:
-        """Returns the solutions of encoded questions, uint8 (num_questions, question_width).
+        """Returns the last lines, and the solutions, of encoded questions, uint8 (num_questions, question_width).
 
         Args:
             questions: tokens.
@@ -63,11 +45,13 @@ class SolvingDecoder:
         """
         shape = (len(questions), self._codec.answer_width)
         tokens, probabilities = np.zeros(shape, np.uint8), np.ones(shape, np.float32)
+        log_probabilities = np.zeros(len(questions))
         lines = [[question] for question in self._codec.decode_questions(questions)]
         rows, asked = np.arange(len(questions)), questions
         while len(rows):
             written = (self._decoder if len(rows) > _FEW else self._small_decoder).decode(asked)
             tokens[rows], probabilities[rows] = written.tokens, written.probabilities
+            log_probabilities[rows] += written.log_probabilities
             texts = self._codec.decode_predictions(written.tokens)
             is_open = []
             for row, text in zip(rows.tolist(), texts, strict=True):
@@ -78,10 +62,7 @@ class SolvingDecoder:
                 on_batch(len(rows) - len(going_on))
             rows = rows[going_on]
             asked = self._codec.encode_questions([texts[place] for place in going_on.tolist()])
-        return WrittenSolutions([each[1:] for each in lines], DecodedAnswers(tokens, probabilities))
-
-
-Decoder = GreedyDecoder | SolvingDecoder
+        return DecodedAnswers(tokens, probabilities, log_probabilities, lines)
 
 
 def make_decoder(model: EquationModel, *, batch_size: int = BATCH_SIZE, jit_compile: bool = True) -> Decoder:

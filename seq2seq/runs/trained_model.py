@@ -17,6 +17,8 @@ from eqstream.seq2seq.config.sections import ModelRecipe
 # Importing the registry registers the classes that a saved model names.
 from eqstream.seq2seq.models import registry
 from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.decoding import Decoder
+from eqstream.seq2seq.models.voting_decoder import VotingDecoder
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 
 
@@ -70,6 +72,22 @@ class TrainedModel:
             UserError: `text` is no equation, or none of the spaces contains it.
         """
         return read_question(text, *self.spaces)
+
+    def ask_in_orders(self, decoder: Decoder, orders: int) -> Decoder:
+        """Returns what asks each question in so many of its orders by a decoder; `decoder` itself for 1.
+
+        Raises:
+            UserError: the model writes no characters, so that no answer is likelier than another.
+        """
+        if orders == 1:
+            return decoder
+        if self.model.writes_numbers:
+            raise UserError(
+                f"{self.run.path}: a model of the kind {self.sections.model.kind} estimates a number, without a "
+                f"probability, so it can't be asked in {orders} orders: ask it in 1"
+            )
+        brackets = any(space.brackets for space in self.spaces)
+        return VotingDecoder(decoder, self.codec, orders=orders, brackets=brackets)
 
 
 def load_trained_model(run_directory: str | Path) -> TrainedModel:

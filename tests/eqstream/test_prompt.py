@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from eqstream import cli, prompt
 from eqstream.commands import models
+from eqstream.commands.errors import RefusedError
 from eqstream.data.recipe import Recipe
 from eqstream.data.reference.membership import read_question
 from eqstream.data.space_recipe import Operands, Terms
@@ -152,13 +154,23 @@ def test_json_shows_what_was_rounded_if_it_is_to_explain(run):
     assert abs(max(explained["estimate"], 0) - int(explained["predicted"])) <= 0.5
 
 
+def test_a_model_that_estimates_numbers_is_asked_in_one_order(run):
+    expected = (
+        f"{run}: a model of the kind mlp-regression estimates a number, without a probability, so it can't be asked in "
+        "2 orders: ask it in 1"
+    )
+    with pytest.raises(RefusedError, match=f"^{re.escape(expected)}$"):
+        call(run, "--orders", "2", "1+1")
+
+
 class Parrot:
     """A model that is right, and counts how often it is asked."""
 
     def __init__(self):
         self.sizes = []
 
-    def answer(self, known):
+    def answer(self, known, *, orders):
+        assert orders == 3
         self.sizes.append(len(known))
         return [Prediction(question=each.question, predicted=each.answer, expected=each.answer) for each in known]
 
@@ -168,7 +180,7 @@ def answer_all(lines, monkeypatch, capsys, size):
     refused = []
     monkeypatch.setattr(prompt, "_QUESTIONS_PER_BATCH", size)
     asked = read_lines(lines, read)
-    options = {"place": "f:", "explain": False, "steps": False, "as_json": False}
+    options = {"place": "f:", "explain": False, "steps": False, "orders": 3, "as_json": False}
     answer_questions(asked, lambda: parrot, **options, show=print, refuse=refused.append)
     return capsys.readouterr().out.splitlines(), [line.split(":")[1] for line in refused], parrot.sizes
 

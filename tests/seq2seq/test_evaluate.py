@@ -90,6 +90,30 @@ def test_the_report_is_on_a_split_that_the_best_epoch_was_not_chosen_on(place):
     assert evaluate(place / "run", limit=3).split == "unseen"
 
 
+def test_questions_are_asked_in_several_orders(place, predictor, examples_of):
+    examples = examples_of("test")
+    evaluation = evaluate(place / "run", split="test", orders=2)
+    predictions = predictor.predict([each[0] for each in examples], orders=2)
+    assert evaluation.num_right == sum(each.is_correct for each in predictions)
+    assert (evaluation.name, evaluation.orders) == ("test-in-2-orders", 2)
+    assert evaluation.decoded_by.endswith(", the likeliest of up to 2 orders of each question")
+    for prediction in predictions:
+        left, operator, right = prediction.question.split()
+        assert prediction.vote is not None
+        assert prediction.vote.num_orders == (2 if operator == "+" and left != right else 1)
+        assert prediction.vote.asked in (prediction.question, f"{right} + {left}")
+    # With one order nothing changes, and a difference has no other.
+    assert [each.predicted for each in predictor.predict([each[0] for each in examples])] == [
+        each[1] for each in examples
+    ]
+    for example, prediction in zip(examples, predictions, strict=True):
+        assert "-" not in example[0] or example[1] == prediction.predicted
+    groups = {group.value: group.num_examples for group in evaluation.tables["orders"]}
+    alike = Counter(vote.num_agreeing / vote.num_orders for each in predictions if (vote := each.vote))
+    assert groups["there is one order"] == sum(each.vote.num_orders == 1 for each in predictions)
+    assert groups["half or fewer agree"] == alike[0.5]
+
+
 def group_by(examples, key):
     groups = {}
     for example in examples:

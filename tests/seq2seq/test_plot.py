@@ -172,6 +172,7 @@ def test_of_several_numbers_of_terms_the_maps_show_the_pairs_unless_they_are_few
         expected=np.zeros((3, 1), np.uint8),
         is_right=np.array([True, True, False]),
         wrong=(),
+        votes=(),
     )
 
     def answer(*arguments, on_block, **options):

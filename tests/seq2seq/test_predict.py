@@ -7,10 +7,11 @@ import numpy as np
 
 from eqstream.data.loading.codec_fit import fit_codec_to_recipe
 from eqstream.data.loading.codec_options import CodecOptions
+from eqstream.data.reference.explanation import judge_solution
 from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, next_line
 from eqstream.seq2seq.models import solving_decoder
-from eqstream.seq2seq.models.decoding import DecodedAnswers
+from eqstream.seq2seq.models.decoding import DecodedAnswers, Vote
 from eqstream.seq2seq.predict import Prediction, Predictor
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 from tests.brute_force import make_recipe
@@ -24,7 +25,7 @@ def make_predictor(monkeypatch, division, write) -> Predictor:
 
     def decode(questions):
         tokens = codec.encode_answers([write(line) for line in codec.decode_questions(questions)])
-        return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32))
+        return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32), np.zeros(len(tokens)))
 
     monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: SimpleNamespace(decode=decode))
     model: Any = SimpleNamespace(codec=codec, writes_numbers=False)
@@ -33,7 +34,9 @@ def make_predictor(monkeypatch, division, write) -> Predictor:
         answer = line_text(next_line(parse(text), division), division)
         return SimpleNamespace(question=text, answer=answer)
 
-    trained = SimpleNamespace(codec=codec, model=model, recipe=recipe, read_question=read_question)
+    trained = SimpleNamespace(
+        codec=codec, model=model, recipe=recipe, read_question=read_question, ask_in_orders=lambda decoder, _: decoder
+    )
     return Predictor(cast("TrainedModel", trained))
 
 
@@ -91,3 +94,15 @@ def test_json_has_each_line_with_its_verdict_and_the_place_of_the_first_wrong_on
     assert third["line"] == prediction.predicted == "4"
     (right,) = make_predictor(monkeypatch, "exact", lambda _: "1").predict(["6 / 6"])
     assert right.to_dict(steps=True)["first_wrong_step"] is None
+
+
+def test_the_vote_and_the_order_whose_solution_is_shown_are_named():
+    (line,) = judge_solution(["2 + 1", "3"], make_recipe({"operands": {"min": 0, "max": 9}, "operators": "+"}).space)
+    vote = Vote(asked="2 + 1", num_orders=2, num_agreeing=1)
+    prediction = Prediction(question="1 + 2", predicted="3", expected="3", solution=(line,), vote=vote)
+    assert prediction.to_text(steps=True) == "☑ 1 + 2 = 3  (the answer of 1 of 2 orders)\n      2 + 1\n    = 3"
+    assert prediction.to_dict()["vote"] == {"asked": "2 + 1", "num_orders": 2, "num_agreeing": 1}
+    alone = Prediction(
+        question="2 - 1", predicted="1", expected="1", vote=Vote(asked="2 - 1", num_orders=1, num_agreeing=1)
+    )
+    assert alone.to_text() == "☑ 2 - 1 = 1  (the answer of 1 of 1 order)"

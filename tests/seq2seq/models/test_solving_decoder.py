@@ -33,7 +33,7 @@ class Writer:
     def decode(self, questions):
         self.sizes.append(len(questions))
         tokens = CODEC.encode_answers([self.write(line) for line in CODEC.decode_questions(questions)])
-        return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32))
+        return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32), np.full(len(tokens), np.log(0.5)))
 
 
 class Model:
@@ -49,9 +49,14 @@ def solve(monkeypatch):
         monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: writer)
         ended = []
         model: Any = Model()
-        written = SolvingDecoder(model).solve(CODEC.encode_questions(questions), ended.append)
+        written = SolvingDecoder(model).decode(CODEC.encode_questions(questions), ended.append)
         assert sum(ended) == len(questions)
-        return written.lines, CODEC.decode_predictions(written.last.tokens), writer
+        assert written.solutions is not None
+        assert [lines[0] for lines in written.solutions] == questions
+        np.testing.assert_allclose(
+            written.log_probabilities, [(len(lines) - 1) * np.log(0.5) for lines in written.solutions]
+        )
+        return [lines[1:] for lines in written.solutions], CODEC.decode_predictions(written.tokens), writer
 
     return solve
 

@@ -1,0 +1,94 @@
+"""Models that are asked each question in several orders, and answer what most of them come to."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import islice
+
+import numpy as np
+
+from eqstream.data.loading.codec import Codec
+from eqstream.seq2seq.models.commuted_orders import iterate_orders
+from eqstream.seq2seq.models.decoding import DecodedAnswers, Decoder, Vote
+
+# So many orders are looked at for each that is asked: a bracket more may be one too many for the model.
+_TRIES = 4
+_IS_ANSWER = re.compile(r"-?[0-9]+(\.[0-9]+)?( ?/ ?[0-9]+)?").fullmatch
+
+
+class VotingDecoder:
+    """Asks each question in several orders, its sums and products with their sides swapped or not.
+
+    The answer is that with the most probability, summed over the orders that come to it (self-consistency, Wang et
+    al. 2022, arXiv 2203.11171, whose samples are replaced by orders); what is no number only if there is nothing
+    else. Tokens, probabilities and solution are those of the order which gives it the most, of equal ones the first.
+    Deterministic as `decoder` is.
+
+    Args:
+        decoder: what asks the model.
+        codec: of the model.
+        orders: in how many each question is asked, if it has so many; the first is the question as it is.
+        brackets: whether orders that take more brackets than the question are among them.
+    """
+
+    def __init__(self, decoder: Decoder, codec: Codec, *, orders: int, brackets: bool) -> None:
+        self._decoder, self._codec = decoder, codec
+        self._num_orders, self._brackets = orders, brackets
+
+    def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
+        """Returns the answers to encoded questions, uint8 (num_questions, question_width); see `Decoder`."""
+        orders = [self._list_orders(question) for question in self._codec.decode_questions(questions)]
+        texts = [text for each in orders for text in each]
+        starts = np.cumsum([0, *map(len, orders)])
+        encoded = self._codec.encode_questions(texts)
+        decoded = self._decoder.decode(encoded, on_batch and _share_out(on_batch, len(orders), len(texts)))
+        answers = self._codec.decode_predictions(decoded.tokens)
+        chosen, votes = [], []
+        for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+            place, num_agreeing = choose_answer(answers[start:end], decoded.log_probabilities[start:end])
+            chosen.append(start + place)
+            votes.append(Vote(asked=texts[start + place], num_orders=end - start, num_agreeing=num_agreeing))
+        return DecodedAnswers(
+            decoded.tokens[chosen],
+            decoded.probabilities[chosen],
+            decoded.log_probabilities[chosen],
+            solutions=None if decoded.solutions is None else [decoded.solutions[row] for row in chosen],
+            votes=votes,
+        )
+
+    def _list_orders(self, question: str) -> list[str]:
+        """Returns the first orders that the model can be asked."""
+        orders = iterate_orders(question, spacing=self._codec.spacing, brackets=self._brackets)
+        others = islice(orders, 1, _TRIES * self._num_orders)
+        return [question, *islice(filter(self._codec.fits_question, others), self._num_orders - 1)]
+
+
+def choose_answer(answers: list[str], log_probabilities: np.ndarray) -> tuple[int, int]:
+    """Returns the place of the answer with the most probability in all, and how many answers are the same.
+
+    >>> choose_answer(["7", "8", "7", "?"], np.log([0.3, 0.5, 0.4, 0.9]))
+    (2, 2)
+
+    Args:
+        answers: to one question, at least one.
+        log_probabilities: of each, natural logarithms, (num_answers,).
+    """
+    places_of: defaultdict[str, list[int]] = defaultdict(list)
+    for place, answer in enumerate(answers):
+        places_of[answer].append(place)
+    readable = {answer: places for answer, places in places_of.items() if _IS_ANSWER(answer)} or places_of
+    places = max(readable.values(), key=lambda places: np.logaddexp.reduce(log_probabilities[places]))
+    return max(places, key=lambda place: log_probabilities[place]), len(places)
+
+
+def _share_out(on_batch: Callable[[int], None], num_questions: int, num_orders: int) -> Callable[[int], None]:
+    """Returns what tells `on_batch` of questions as it is told of their orders: as large a share of all."""
+    num_asked = 0
+
+    def add(count: int) -> None:
+        nonlocal num_asked
+        before, num_asked = num_asked, num_asked + count
+        if done := num_asked * num_questions // num_orders - before * num_questions // num_orders:
+            on_batch(done)
+
+    return add
