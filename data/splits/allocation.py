@@ -35,6 +35,23 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class PossiblePool(Pool):
+    """The sources with all that they may have: what was not counted yet is there, and no class is cut off.
+
+    Attributes:
+        is_exhausted: whether each source has nothing but what was found of it.
+    """
+
+    is_exhausted: Sequence[bool]
+
+    @property
+    def available(self) -> list[int]:
+        """Number of equations that each source has at most."""
+        pairs = zip(self.counts, self.is_exhausted, strict=True)
+        return [own.num_available if own.total is not None or known else own.most for own, known in pairs]
+
+
+@dataclass(frozen=True)
 class Allocation:
     """What a split takes: of each source `numbers[i]` equations from the ordinal `firsts[i]` on.
 
@@ -68,6 +85,17 @@ def allocate(pool: Pool, splits: Sequence[SplitRecipe]) -> list[Allocation]:
     if len(allocations) < len(splits):
         _refuse(pool, splits, sizes, place=len(allocations), left=left)
     return allocations
+
+
+def find_ends(pool: Pool, splits: Sequence[SplitRecipe]) -> list[int] | None:
+    """Returns behind which ordinal of each source the last split ends; None if there is too little for all splits.
+
+    Args:
+        pool: the sources.
+        splits: as `allocate` takes them; all with a `count`.
+    """
+    allocations, _ = _take_turns(pool, splits, [split.count for split in splits])
+    return allocations[-1].ends if len(allocations) == len(splits) else None
 
 
 def _stated_size(split: SplitRecipe, total: int) -> int | None:

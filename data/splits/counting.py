@@ -1,19 +1,33 @@
-"""Counting tasks: numbers of equations in blocks of positions, counted by any worker in any order."""
+"""Counting tasks: numbers of equations at some positions, counted by any worker in any order."""
 
 import base64
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.prepared_sources import PreparedSources
+
+# There may be many classes: of large blocks it takes too much memory to note how many members each has.
+_MOST_NOTED = 1 << 9
 
 
 @dataclass(frozen=True)
 class CountingTask:
-    """Count blocks `first_block` to `first_block + num_blocks - 1` of a source."""
+    """Count the positions `start` to `stop - 1` of a source.
+
+    Both are multiples of the block size, or of 8 where it is noted where classes are kept, or the end.
+    """
 
     source: int
-    first_block: int
-    num_blocks: int
+    start: int
+    stop: int
+
+    @property
+    def num_positions(self) -> int:
+        """How many positions there are."""
+        return self.stop - self.start
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the task as JSON types."""
@@ -27,30 +41,58 @@ class CountingTask:
 
 @dataclass(frozen=True)
 class CountingResult:
-    """The number of equations in each block of a task.
+    """What was found at the positions of a task.
 
-    `kept` has a bit for each position, whether a class is kept there: some bytes for each block, in order; nothing
-    where that is not noted.
+    Attributes:
+        source: as in the task.
+        start: likewise.
+        stop: likewise.
+        counts: the number of equations in each block that the positions lie in, as far as they do.
+        kept: a bit for each position, whether a class is kept there, the first one the highest of a byte; those of each
+            block begin with a byte. Nothing where that is not noted.
+        members: a byte for each kept class, in order: which power of two its members are. Nothing where that is not
+            noted.
     """
 
     source: int
-    first_block: int
+    start: int
+    stop: int
     counts: tuple[int, ...]
     kept: bytes = b""
+    members: bytes = b""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the result as JSON types."""
-        kept = base64.b64encode(self.kept).decode()
-        return {"source": self.source, "first_block": self.first_block, "counts": list(self.counts), "kept": kept}
+        texts = {name: base64.b64encode(value).decode() for name, value in vars(self).items() if type(value) is bytes}
+        return vars(self) | {"counts": list(self.counts)} | texts
 
     @classmethod
     def from_dict(cls, mapping: dict[str, Any]) -> "CountingResult":
         """Returns the result that `to_dict` wrote."""
-        kept = base64.b64decode(mapping["kept"])
-        return cls(mapping["source"], mapping["first_block"], tuple(mapping["counts"]), kept)
+        kept, members = (base64.b64decode(mapping[name]) for name in ("kept", "members"))
+        return cls(**mapping | {"counts": tuple(mapping["counts"]), "kept": kept, "members": members})
 
 
 def count_task(sources: PreparedSources, task: CountingTask) -> CountingResult:
     """Returns what a task finds; a pure function of the recipe and the task."""
-    counts, kept = sources.enumeration(task.source).count_blocks(task.first_block, task.num_blocks)
-    return CountingResult(task.source, task.first_block, tuple(counts), kept)
+    enumeration = sources.enumeration(task.source)
+    if not enumeration.notes_kept:
+        return CountingResult(**vars(task), counts=tuple(enumeration.count_blocks(task.start, task.stop)))
+    return _note(enumeration, task, enumeration.counts_at(task.start, task.stop))
+
+
+def _note(enumeration: Enumeration, task: CountingTask, counts: np.ndarray) -> CountingResult:
+    """Returns the result of a task, given the number of equations at each of its positions, int64 (n,)."""
+    size = enumeration.block_size
+    edges = np.arange(task.start // size * size, task.stop, size) - task.start
+    edges[0] = 0
+    members = b""
+    if min(size, len(counts)) <= _MOST_NOTED and enumeration.has_larger_classes:
+        # Powers of two are 1 followed by zeros.
+        members = np.bitwise_count(counts[counts > 0] - 1).astype(np.uint8).tobytes()
+    return CountingResult(
+        **vars(task),
+        counts=tuple(np.add.reduceat(counts, edges).tolist()),
+        kept=np.packbits(counts > 0).tobytes(),
+        members=members,
+    )

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
-from eqstream.data.space.conditions import selection_of
 from eqstream.data.splits.counting import CountingTask, count_task
-from eqstream.data.splits.equation_counts import EquationCounts, SourceCounts
+from eqstream.data.splits.equation_counts import EquationCounts
+from eqstream.data.splits.needed_equations import find_needed, find_needed_for_estimates, is_exhausted
 from eqstream.data.splits.prepared_sources import PreparedSources
-from eqstream.data.splits.strata import Source, fill_sources
 
 _BLOCKS_PER_TASK = 64
+# Thousands of kinds of equations may have to be looked at, of which a split takes one equation each.
+_LEAST_POSITIONS = 1 << 4
 # Beyond these many positions counting everything would take days.
 _MOST_POSITIONS = 1 << 38
 # So many positions without a single equation mean that the condition is as good as impossible.
@@ -28,18 +29,19 @@ _LONG_POSITIONS = 1 << 26
 _RARE_SHARE = 64
 
 
-def count_for_plan(recipe: Recipe, *, block_size: int | None = None) -> EquationCounts:
+def count_for_plan(recipe: Recipe, *, block_size: int | None = None, for_estimates: bool = False) -> EquationCounts:
     """Returns the counts that the plan of a recipe needs, counted in this process; deterministic.
 
     Args:
         recipe: the recipe.
         block_size: see `PreparedSources`.
+        for_estimates: see `next_tasks`.
 
     Raises:
         UserError: the sources cannot be prepared, or what the splits ask for would take too long to count.
     """
     counts = EquationCounts(PreparedSources(recipe, block_size=block_size))
-    while tasks := next_tasks(counts):
+    while tasks := next_tasks(counts, for_estimates=for_estimates):
         count_here(counts, tasks)
     return counts
 
@@ -49,7 +51,9 @@ def count_here(counts: EquationCounts, tasks: Iterable[CountingTask]) -> None:
     counts.add(count_task(counts.sources, task) for task in tasks)
 
 
-def next_tasks(counts: EquationCounts, *, hopeless: int = HOPELESS_POSITIONS) -> list[CountingTask]:
+def next_tasks(
+    counts: EquationCounts, *, hopeless: int = HOPELESS_POSITIONS, for_estimates: bool = False
+) -> list[CountingTask]:
     """Returns what must be counted before the splits can be planned; nothing if that is known.
 
     Use: while ``tasks := next_tasks(counts)``, count them in any order and ``counts.add`` the results.
@@ -57,16 +61,21 @@ def next_tasks(counts: EquationCounts, *, hopeless: int = HOPELESS_POSITIONS) ->
     Args:
         counts: of all tasks so far.
         hopeless: number of positions without an equation after which a source is taken to have none.
+        for_estimates: whether to count so much that the estimates of the numbers of equations are those of streams; see
+            `find_needed_for_estimates`.
 
     Raises:
         UserError: what the splits ask for would take too long to count.
     """
     tasks: list[CountingTask] = []
-    for number, needed in enumerate(_equations_needed(counts, hopeless)):
-        done = counts.by_source[number].num_blocks_counted
-        wanted = _blocks_wanted(counts, number, needed=needed, hopeless=hopeless)
-        for first in range(done, wanted, _BLOCKS_PER_TASK):
-            tasks.append(CountingTask(number, first, min(_BLOCKS_PER_TASK, wanted - first)))
+    for number, needed in enumerate((find_needed_for_estimates if for_estimates else find_needed)(counts, hopeless)):
+        own = counts.by_source[number]
+        is_in_pieces = own.enumeration.notes_kept and not for_estimates
+        unit = _LEAST_POSITIONS if is_in_pieces else own.enumeration.block_size
+        wanted = _positions_wanted(counts, number, needed=needed, hopeless=hopeless, unit=unit)
+        at_once = _BLOCKS_PER_TASK * own.enumeration.block_size
+        for start in range(own.num_positions_counted, wanted, at_once):
+            tasks.append(CountingTask(number, start, min(start + at_once, wanted)))
     return tasks
 
 
@@ -95,8 +104,7 @@ def _list_long(counts: EquationCounts, tasks: Sequence[CountingTask], reported: 
     text_to_numbers: dict[str, Counter[int]] = {}
     for task in tasks:
         text = counts.sources.sources[task.source].selection.to_text()
-        num_positions = task.num_blocks * counts.by_source[task.source].enumeration.block_size
-        text_to_numbers.setdefault(text, Counter())[task.source] += num_positions
+        text_to_numbers.setdefault(text, Counter())[task.source] += task.num_positions
     for text, numbers in text_to_numbers.items():
         num_found, num_counted = (
             sum(getattr(counts.by_source[number], name) for number in numbers)
@@ -112,17 +120,11 @@ def _list_long(counts: EquationCounts, tasks: Sequence[CountingTask], reported: 
             )
 
 
-def _is_exhausted(counts: SourceCounts, hopeless: int) -> bool:
-    """Returns whether counting on would find nothing more, or next to surely nothing at all."""
-    is_hopeless = not counts.num_found and counts.num_blocks_counted * counts.enumeration.block_size >= hopeless
-    return is_hopeless or counts.num_blocks_counted == counts.num_blocks
-
-
-def _blocks_wanted(counts: EquationCounts, source: int, *, needed: int | None, hopeless: int) -> int:
-    """Returns how many blocks of a source to count, those that are counted included."""
+def _positions_wanted(counts: EquationCounts, source: int, *, needed: int | None, hopeless: int, unit: int) -> int:
+    """Returns how many positions of a source to count, counted ones included: a multiple of `unit`, or all."""
     own = counts.by_source[source]
-    enumeration, done, found = own.enumeration, own.num_blocks_counted, own.num_found
-    if enumeration.is_identity or done == own.num_blocks:
+    enumeration, done, found = own.enumeration, own.num_positions_counted, own.num_found
+    if enumeration.is_identity or own.is_complete:
         return done
     if needed is None:
         if enumeration.size > _MOST_POSITIONS:
@@ -130,76 +132,28 @@ def _blocks_wanted(counts: EquationCounts, source: int, *, needed: int | None, h
                 "`rest` and `fraction` need every equation to be counted, and there are "
                 f"{enumeration.size:,} candidates; use `count`, or narrow the `space` or the `where`"
             )
-        return own.num_blocks
-    if found >= needed or _is_exhausted(own, hopeless):
+        return enumeration.size
+    if found >= needed or is_exhausted(own, hopeless):
         return done
     if found:
         wanted = -(-needed * done // found)
         _refuse_the_endless(counts, source, wanted=wanted, hopeless=hopeless)
     else:
         # Most spaces keep about one equation for each position; rare ones are approached by doubling.
-        num_positions = needed * enumeration.size // max(enumeration.num_equations, 1)
-        wanted = max(2 * done, -(-num_positions // enumeration.block_size))
+        wanted = max(2 * done, needed * enumeration.size // max(enumeration.num_equations, 1))
+    wanted = -(-wanted // unit) * unit
     if found or not enumeration.is_huge:
         # A little more than expected costs less than another round.
-        wanted += wanted // 16 + (counts.sources.recipe.sampling == "uniform")
-    return min(max(wanted, done + 1), 64 * max(done, 64), own.num_blocks)
+        wanted += wanted // 16 // unit * unit + (unit if counts.sources.recipe.sampling == "uniform" else 0)
+    return min(max(wanted, done + unit), 64 * max(done, 64 * enumeration.block_size), enumeration.size)
 
 
 def _refuse_the_endless(counts: EquationCounts, source: int, *, wanted: int, hopeless: int) -> None:
     own = counts.by_source[source]
-    size, num_looked_at = own.enumeration.size, own.num_blocks_counted * own.enumeration.block_size
-    if num_looked_at >= hopeless and min(wanted * own.enumeration.block_size, size) > _MOST_POSITIONS:
+    size, num_looked_at = own.enumeration.size, own.num_positions_counted
+    if num_looked_at >= hopeless and min(wanted, size) > _MOST_POSITIONS:
         raise UserError(
             f"so many equations of {counts.sources.sources[source].selection.to_text()} would take days to find: there "
             f"are {own.num_found:,} among the first {num_looked_at:,} of {size:,} candidates; ask for fewer, or narrow "
             "the `space`"
         )
-
-
-def _equations_needed(counts: EquationCounts, hopeless: int) -> list[int | None]:
-    """Returns how many equations the splits can take from each source at most, None if they may take all."""
-    sources = counts.sources.sources
-    needed: list[int | None] = [None] * len(sources)
-    is_exhausted = [_is_exhausted(own, hopeless) for own in counts.by_source]
-    for selection in dict.fromkeys(source.selection for source in sources):
-        numbers = [number for number, source in enumerate(sources) if source.selection == selection]
-        sizes = [split.count for split in counts.sources.recipe.splits if selection_of(split) == selection]
-        stated = [size for size in sizes if size is not None]
-        if len(stated) < len(sizes):
-            continue
-        total = sum(stated)
-        if len(numbers) == 1:
-            needed[numbers[0]] = _find_end(counts.by_source[numbers[0]], stated)
-            continue
-        capacities = [counts.by_source[number].num_available if is_exhausted[number] else total for number in numbers]
-        quotas = _fill_so_far(total, capacities, [sources[number] for number in numbers])
-        # Members of a class that is cut by a split's end are left out: at most all but one of the largest. Sources
-        # that have no more than their quota leave it to the others to make up for that.
-        largest_classes = [counts.by_source[number].enumeration.largest_class for number in numbers]
-        lost = (len(sizes) + 1) * max(largest_classes)
-        open_weight = sum(sources[number].weight for number in numbers if not is_exhausted[number])
-        num_exhausted = sum(is_exhausted[number] for number in numbers)
-        for number, quota, largest_class in zip(numbers, quotas, largest_classes, strict=True):
-            share = -(-lost * num_exhausted * sources[number].weight // max(open_weight, 1))
-            needed[number] = quota + (len(sizes) + 1) * largest_class + share
-    return needed
-
-
-def _find_end(counts: SourceCounts, sizes: list[int]) -> int:
-    """Returns where splits of these sizes end in their only source, if nothing is cut off that is not counted yet.
-
-    A class may have millions of members in a space of many terms: those that could be cut off would be far too many.
-    """
-    end = 0
-    for size in sizes:
-        is_known = end < counts.num_found
-        end = (counts.next_class(end) if is_known else end) + size
-    return end
-
-
-def _fill_so_far(total: int, capacities: list[int], sources: list[Source]) -> list[int]:
-    """Returns what each source must deliver, if those that are not yet exhausted have as much as it takes."""
-    if len(capacities) == 1 or sum(capacities) <= total:
-        return [total] * len(capacities)
-    return fill_sources(total, capacities, sources)

@@ -115,25 +115,22 @@ class Enumeration:
         """Returns the number of equations kept from the positions start..stop-1."""
         return sum(self.candidates.kept_at(positions).num_equations for positions in position_blocks(start, stop))
 
-    def count_blocks(self, first_block: int, num_blocks: int) -> tuple[list[int], bytes]:
-        """Returns the number of equations in each of some blocks, and where classes are kept.
-
-        The latter is a bit for each position, eight in a byte, the first one the highest; nothing unless it is noted.
-        """
-        start, stop = (min(block * self.block_size, self.size) for block in (first_block, first_block + num_blocks))
+    def count_blocks(self, start: int, stop: int) -> list[int]:
+        """Returns the number of equations in each of the blocks that the positions start..stop-1 are."""
         counts: list[int] = []
-        bits = [b""]
         for positions in position_blocks(start, stop, BLOCK_SIZE // self.block_size * self.block_size):
             kept = self._recent.look_at(positions)
             if len(positions) <= self.block_size:
                 counts.append(kept.num_equations)
             else:
                 counts += np.add.reduceat(kept.counts, np.arange(0, len(positions), self.block_size)).tolist()
-            if self.notes_kept:
-                bits.append(np.packbits(kept.counts > 0).tobytes())
-        return counts, b"".join(bits)
+        return counts
 
-    @property
+    def counts_at(self, start: int, stop: int) -> np.ndarray:
+        """Returns the number of equations at each of the positions start..stop-1, at least one, int64 (n,)."""
+        return np.concatenate([self._recent.look_at(positions).counts for positions in position_blocks(start, stop)])
+
+    @functools.cached_property
     def notes_kept(self) -> bool:
         """Whether counting notes where classes are kept.
 
@@ -261,14 +258,11 @@ class Enumeration:
             kept: where the classes of the block at `position` are, bool (n,), as far as the one that has the ordinal;
                 None if that is not known.
         """
-        counts = self._recent.recall_counts(position, min(position + self.block_size, self.size))
-        if counts is None:
-            found = self.block(position) if kept is None else self._find_first(position, kept, ordinal - before + 1)
-            if not found:
-                return before
-            counts = found.counts
+        found = self.block(position) if kept is None else self._find_first(position, kept, ordinal - before + 1)
+        if not found:
+            return before
         # The next class, wherever it stands, begins where the last one that was found ends.
-        begins = np.append(0, np.cumsum(counts[counts > 0]))
+        begins = np.append(0, np.cumsum(found.counts[found.counts > 0]))
         return before + int(begins[np.searchsorted(begins, ordinal - before)])
 
     def block(self, position: int) -> KeptClasses | None:

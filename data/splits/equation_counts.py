@@ -2,12 +2,35 @@
 
 import bisect
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
 from eqstream.data.splits.counting import CountingResult
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.prepared_sources import PreparedSources
+
+
+class KeptPositions(NamedTuple):
+    """Where classes are kept in some blocks.
+
+    Attributes:
+        bits: as `CountingResult.kept` has them.
+        rows: the places of the ones, (n,).
+        ends: for each of these classes the number of equations up to its end, int64 (n,); where that was not noted, the
+            number of classes, which is no more.
+        is_exact: whether it was noted.
+    """
+
+    bits: bytes
+    rows: np.ndarray
+    ends: np.ndarray
+    is_exact: bool
+
+    def num_positions_up_to(self, number: int) -> int:
+        """Returns how many positions suffice for the first `number` equations, at least one, of these blocks."""
+        place = int(np.searchsorted(self.ends, number))
+        return int(self.rows[min(place, len(self.rows) - 1)]) + 1
 
 
 class SourceCounts:
@@ -23,45 +46,47 @@ class SourceCounts:
     def __init__(self, enumeration: Enumeration) -> None:
         self.enumeration = enumeration
         self._listed = enumeration.listed
-        # Number of equations up to the end of each block, as far as all blocks before it were counted.
+        # Number of equations up to the end of each block, as far as all positions before it were counted; the last
+        # block perhaps not to its end.
         self._ends: list[int] = [] if self._listed is None else self._listed.block_ends.tolist()
-        # Where they have kept classes, a bit for each position; nothing where that was not noted.
+        # Where they have kept classes, and how many members these: pieces of `CountingResult.kept` and `members`.
         self._kept: list[bytes] = []
-        self._later_blocks: dict[int, tuple[int, bytes]] = {}
+        self._members: list[bytes] = []
+        self._later: dict[int, CountingResult] = {}
+        self.num_positions_counted = 0
 
     def add(self, result: CountingResult) -> None:
-        """Takes in what was counted of some blocks."""
-        size = self.enumeration.block_size // 8
-        for place, count in enumerate(result.counts):
-            kept = result.kept[place * size : (place + 1) * size]
-            self._later_blocks[result.first_block + place] = count, kept
-        while (block := len(self._ends)) in self._later_blocks:
-            count, kept = self._later_blocks.pop(block)
-            self._ends.append(self.num_found + count)
-            self._kept.append(kept)
+        """Takes in what was counted of some positions."""
+        self._later[result.start] = result
+        while (following := self._later.pop(self.num_positions_counted, None)) is not None:
+            self._append(following)
+
+    def _append(self, result: CountingResult) -> None:
+        size, start, num_classes = self.enumeration.block_size, result.start, 0
+        for count in result.counts:
+            stop = min((start // size + 1) * size, result.stop)
+            kept = result.kept[(start - result.start) // 8 : -(-(stop - result.start) // 8)]
+            first, num_classes = num_classes, num_classes + int.from_bytes(kept).bit_count()
+            members = result.members[first:num_classes]
+            if start % size == 0:
+                self._ends.append(self.num_found + count)
+                self._kept.append(kept)
+                self._members.append(members)
+            else:
+                self._ends[-1] += count
+                self._kept[-1] += kept
+                self._members[-1] += members
+            start = stop
+        self.num_positions_counted = result.stop
 
     @property
-    def num_blocks(self) -> int:
-        """Number of blocks that there are."""
-        if self._listed is not None:
-            return len(self._ends)
-        return -(-self.enumeration.size // self.enumeration.block_size)
-
-    @property
-    def num_blocks_counted(self) -> int:
-        """Number of blocks that were counted, from the first one on."""
-        return len(self._ends)
-
-    @property
-    def num_positions_counted(self) -> int:
-        """Number of positions in these blocks; none where no position was looked at."""
-        if self._listed is not None:
-            return 0
-        return min(len(self._ends) * self.enumeration.block_size, self.enumeration.size)
+    def is_complete(self) -> bool:
+        """Whether all positions were counted, or need not be."""
+        return self._listed is not None or self.num_positions_counted == self.enumeration.size
 
     @property
     def num_found(self) -> int:
-        """Number of equations in these blocks."""
+        """Number of equations at the positions that were counted."""
         return self._ends[-1] if self._ends else 0
 
     @property
@@ -69,7 +94,7 @@ class SourceCounts:
         """Number of equations of the source, or None if that isn't known yet."""
         if self.enumeration.keeps_all:
             return self.enumeration.num_equations
-        return self.num_found if len(self._ends) == self.num_blocks else None
+        return self.num_found if self.is_complete else None
 
     @property
     def num_available(self) -> int:
@@ -78,12 +103,18 @@ class SourceCounts:
         return self.num_found if total is None else total
 
     @property
+    def most(self) -> int:
+        """Number of equations that the source has at most."""
+        total = self.total
+        return self.enumeration.num_equations if total is None else total
+
+    @property
     def estimate(self) -> int:
         """Number of equations of the source, estimated from the counted positions if it isn't known yet."""
         total = self.total
         if total is not None or not self._ends:
             return total or 0
-        return self.num_found * self.enumeration.size // (len(self._ends) * self.enumeration.block_size)
+        return self.num_found * self.enumeration.size // self.num_positions_counted
 
     def ends(self) -> np.ndarray:
         """Returns the number of equations up to the end of each counted block, int64; none if none must be counted."""
@@ -123,31 +154,39 @@ class SourceCounts:
         found = self.find_kept(*self.list_blocks(position, end))
         if found is None:
             return None
-        kept, rows = found
-        # Each class has one equation, at least.
-        num_positions = int(rows[: end - before][-1]) + 1
-        return np.unpackbits(np.frombuffer(kept, dtype=np.uint8), count=num_positions).view(bool)
+        num_positions = found.num_positions_up_to(end - before)
+        return np.unpackbits(np.frombuffer(found.bits, dtype=np.uint8), count=num_positions).view(bool)
 
     def list_blocks(self, position: int, end: int) -> tuple[int, int]:
         """Returns the block at a position, and the one that the equation before the ordinal `end` is in."""
         return position // self.enumeration.block_size, bisect.bisect_left(self._ends, end)
 
-    def find_kept(self, first: int, last: int) -> tuple[bytes, np.ndarray] | None:
-        """Returns where classes are kept in some blocks: `CountingResult.kept`, and the places of its ones, (n,).
-
-        It is None where that was not noted.
-        """
+    def find_kept(self, first: int, last: int) -> KeptPositions | None:
+        """Returns where classes are kept in some blocks; None where that was not noted."""
         kept = self._kept[first : last + 1] if self._kept else []
         if self.enumeration.is_identity or not kept or not all(kept):
             return None
-        bits = b"".join(kept)
-        return bits, np.flatnonzero(np.unpackbits(np.frombuffer(bits, dtype=np.uint8)))
+        bits, members = b"".join(kept), b"".join(self._members[first : last + 1])
+        rows = np.flatnonzero(np.unpackbits(np.frombuffer(bits, dtype=np.uint8)))
+        if len(members) < len(rows):
+            return KeptPositions(bits, rows, np.arange(1, len(rows) + 1), is_exact=False)
+        ends = np.cumsum(1 << np.frombuffer(members, dtype=np.uint8).astype(np.int64))
+        return KeptPositions(bits, rows, ends, is_exact=True)
 
     def next_class(self, ordinal: int) -> int:
-        """Returns the first ordinal, at or after `ordinal`, at which a class of twins begins."""
-        if ordinal == 0 or not self.enumeration.has_larger_classes or ordinal >= self.num_available:
+        """Returns the first ordinal, at or after `ordinal`, at which a class of twins begins.
+
+        Behind what was counted it is the ordinal itself.
+        """
+        if ordinal == 0 or not self.enumeration.has_larger_classes or ordinal >= self.num_found:
             return ordinal
         position, before = self.locate(ordinal)
+        if ordinal == before:
+            return ordinal
+        block = position // self.enumeration.block_size
+        found = self.find_kept(block, block)
+        if found is not None and found.is_exact:
+            return before + int(found.ends[np.searchsorted(found.ends, ordinal - before)])
         kept = self.list_kept(ordinal + 1, position=position, before=before)
         return self.enumeration.next_class(ordinal, position=position, before=before, kept=kept)
 

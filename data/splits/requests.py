@@ -31,28 +31,18 @@ def check_requests(counts: EquationCounts) -> None:
         selection_to_numbers.setdefault(source.selection, []).append(number)
     for selection, numbers in selection_to_numbers.items():
         splits = [split for split in recipe.splits if selection_of(split) == selection]
-        most = sum(_bound(counts, number) for number in numbers)
+        most = sum(counts.by_source[number].most for number in numbers)
         if 0 < most < sum(split.count or 0 for split in splits):
             _refuse(counts, selection, numbers, most=most)
-
-
-def _bound(counts: EquationCounts, number: int) -> int:
-    """Returns the most equations that a source can have."""
-    own = counts.by_source[number]
-    return own.enumeration.num_equations if own.total is None else own.total
 
 
 def _refuse(counts: EquationCounts, selection: Selection, numbers: list[int], *, most: int) -> NoReturn:
     """Raises the error of a plan, where that takes little counting, or else one that says what there is at most."""
     owns = {number: counts.by_source[number] for number in numbers}
-    uncounted = {
-        number: own.num_blocks - own.num_blocks_counted
-        for number, own in owns.items()
-        if not own.enumeration.is_identity and own.num_blocks_counted < own.num_blocks
-    }
+    uncounted = [number for number, own in owns.items() if not own.enumeration.is_identity and not own.is_complete]
     if sum(owns[number].enumeration.size for number in uncounted) <= _MOST_COUNTED:
-        for number, num_blocks in uncounted.items():
-            task = CountingTask(number, owns[number].num_blocks_counted, num_blocks)
+        for number in uncounted:
+            task = CountingTask(number, owns[number].num_positions_counted, owns[number].enumeration.size)
             counts.add([count_task(counts.sources, task)])
         divide_selection(counts, selection)
     left, recipe = most, counts.sources.recipe

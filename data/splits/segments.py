@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqstream.data.permutation import index_dtype
-from eqstream.data.splits.equation_counts import EquationCounts
+from eqstream.data.splits.equation_counts import EquationCounts, KeptPositions
 
 # A plan has a segment for each shard and source: the positions of few equations must not fill the memory.
 _MOST_BITS_OF_FEW = 256
@@ -71,7 +71,7 @@ class SegmentFinder:
         # Where they begin, and something behind the last one.
         self._positions = np.concatenate([*(own.positions() for own in self._own), [0]])
         # Part and block, and where its classes are.
-        self._remembered: dict[tuple[int, int], tuple[bytes, np.ndarray] | None] = {}
+        self._remembered: dict[tuple[int, int], KeptPositions | None] = {}
 
     def take(self, parts: np.ndarray, numbers: np.ndarray) -> list[Segment]:
         """Returns the segments of the next `numbers` (n,) equations of `parts` (n,), one after the other.
@@ -133,7 +133,7 @@ class SegmentFinder:
         num_positions = np.minimum(ends - before, -(-num_found // self._largest_classes[parts]))
         yield from rows[num_positions <= 8 * numbers[rows] + _MOST_BITS_OF_FEW].tolist()
 
-    def _find_kept(self, part: int, first: int, last: int) -> tuple[bytes, np.ndarray] | None:
+    def _find_kept(self, part: int, first: int, last: int) -> KeptPositions | None:
         """Returns what `SourceCounts.find_kept` does; of single blocks, where many small segments lie, only once."""
         if first != last:
             return self._own[part].find_kept(first, last)
@@ -149,12 +149,10 @@ class SegmentFinder:
         found = self._find_kept(part, *own.list_blocks(position, end))
         if found is None:
             return ""
-        bits, rows = found
-        # Each class has one equation, at least.
-        num_positions = int(rows[min(end - before, len(rows)) - 1]) + 1
+        num_positions = found.num_positions_up_to(end - before)
         if num_positions > 8 * number + _MOST_BITS_OF_FEW:
             return ""
-        kept = bits[: -(-num_positions // 8)]
+        kept = found.bits[: -(-num_positions // 8)]
         # Nothing stands behind the last position.
         last = kept[-1] & 0xFF00 >> (num_positions - 1) % 8 + 1
         return base64.b64encode(kept[:-1] + bytes([last])).decode()

@@ -128,7 +128,7 @@ def find_ranges(recipe: Recipe, split: str, *, block_size: int | None = None) ->
     names = [each.name for each in recipe.splits]
     if split not in names:
         raise UserError(f"the recipe has no split `{split}`{nearest(split, names)}")
-    counts = count_for_plan(recipe, block_size=block_size)
+    counts = count_for_plan(recipe, block_size=block_size, for_estimates=True)
     planned = divide_sources(counts)
     ranges: dict[int, dict[str, PositionRange]] = {}
     for each in planned:

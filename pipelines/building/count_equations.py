@@ -20,10 +20,10 @@ from eqstream.pipelines.runtime.runner import Execution, report_failures
 
 Batch = tuple[CountingTask, ...]
 # Balanced sampling asks for thousands of tiny counts, which would each cost a file.
-BLOCKS_PER_BATCH = 64
-# Counting so many blocks of equations of one term, or a quarter of them of equations of two, takes the driver less time
+POSITIONS_PER_BATCH = 1 << 22
+# Looking at so many positions with equations of one term, or an eighth of them with two, takes the driver less time
 # than a pipeline takes to start: some 2 seconds.
-BLOCKS_FOR_DRIVER = 4096
+POSITIONS_FOR_DRIVER = 1 << 28
 
 
 class CountBatch(RecipeWork):
@@ -68,11 +68,11 @@ def count_equations(
     """
     has_begun = False
     reported: set[str] = set()
-    blocks_for_driver = BLOCKS_FOR_DRIVER // counts.sources.recipe.space.terms.max**2
+    positions_for_driver = POSITIONS_FOR_DRIVER // counts.sources.recipe.space.terms.max**3
     while tasks := next_tasks(counts):
         for line in list_rare(counts, tasks, reported):
             progress.report(line)
-        if sum(task.num_blocks for task in tasks) <= blocks_for_driver and not has_begun:
+        if sum(task.num_positions for task in tasks) <= positions_for_driver and not has_begun:
             count_here(counts, tasks)
             continue
         batches = list(make_batches(tasks))
@@ -92,13 +92,13 @@ def count_equations(
 def make_batches(tasks: Iterable[CountingTask]) -> Iterator[Batch]:
     """Yields the tasks in their order, small ones together; same tasks, same batches."""
     batch: list[CountingTask] = []
-    num_blocks = 0
+    num_positions = 0
     for task in tasks:
-        if batch and num_blocks + task.num_blocks > BLOCKS_PER_BATCH:
+        if batch and num_positions + task.num_positions > POSITIONS_PER_BATCH:
             yield tuple(batch)
-            batch, num_blocks = [], 0
+            batch, num_positions = [], 0
         batch.append(task)
-        num_blocks += task.num_blocks
+        num_positions += task.num_positions
     if batch:
         yield tuple(batch)
 

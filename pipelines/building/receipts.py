@@ -68,8 +68,7 @@ def read_counts(workspace: Workspace, batch: Sequence[CountingTask]) -> list[Cou
     """Returns the results of a batch of counting tasks, if they are there."""
     tasks = [task.to_dict() for task in batch]
     results = _read_answer(workspace.staged(f"counts/{workspace.counts_name(tasks)}"), [workspace.key, tasks])
-    # Blocks of earlier versions were larger.
-    if results is None or any("kept" not in result for result in results):
+    if results is None:
         return None
     return [CountingResult.from_dict(result) for result in results]
 

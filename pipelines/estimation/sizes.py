@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from eqstream.data.recipe_values import exact
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.split_recipe import SplitRecipe
-from eqstream.data.splits.counting import CountingTask
 from eqstream.data.splits.counting_policy import count_here, next_tasks
-from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, divide_sources
 from eqstream.data.splits.segments import Segment
@@ -44,17 +42,12 @@ def count_if_cheap(counts: EquationCounts) -> tuple[tuple[PlannedSplit, ...] | N
     while tasks := next_tasks(counts):
         for task in tasks:
             enumeration = counts.by_source[task.source].enumeration
-            num_positions += _num_positions(enumeration, task)
-            work += _num_positions(enumeration, task) * work_per_position(counts.sources.space, enumeration)
+            num_positions += task.num_positions
+            work += task.num_positions * work_per_position(counts.sources.space, enumeration)
         if work > MOST_WORK:
             return None, num_positions
         count_here(counts, tasks)
     return divide_sources(counts), num_positions
-
-
-def _num_positions(enumeration: Enumeration, task: CountingTask) -> int:
-    start = task.first_block * enumeration.block_size
-    return min(start + task.num_blocks * enumeration.block_size, enumeration.size) - start
 
 
 def spread(items: Sequence) -> list:

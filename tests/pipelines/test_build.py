@@ -19,7 +19,7 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting import CountingTask
 from eqstream.pipelines.build import build
 from eqstream.pipelines.building import write_shards
-from eqstream.pipelines.building.count_equations import BLOCKS_PER_BATCH, make_batches
+from eqstream.pipelines.building.count_equations import POSITIONS_PER_BATCH, make_batches
 from eqstream.pipelines.metadata.checksums import render_checksums
 from eqstream.pipelines.runtime.filesystem import describe_error
 from eqstream.pipelines.runtime.progress import SECONDS_BETWEEN_LINES, Lines
@@ -394,11 +394,11 @@ def test_file_error_names_reason_and_path():
 
 
 def test_batches_keep_the_order_and_are_of_bounded_size():
-    tasks = [CountingTask(source, 0, 1 + source % 5) for source in range(50)]
+    tasks = [CountingTask(source, 0, (1 + source % 5) * POSITIONS_PER_BATCH // 64) for source in range(50)]
     batches = list(make_batches(tasks))
     assert [task for batch in batches for task in batch] == tasks
-    assert all(sum(task.num_blocks for task in batch) <= BLOCKS_PER_BATCH for batch in batches)
-    assert len(batches) < 15
+    assert all(sum(task.num_positions for task in batch) <= POSITIONS_PER_BATCH for batch in batches)
+    assert 1 < len(batches) < 15
 
 
 def test_lines_of_progress_are_few_and_tell_the_time_left():

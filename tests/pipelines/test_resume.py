@@ -62,7 +62,7 @@ def read_disk(directory: str) -> dict[str, bytes]:
 @pytest.fixture
 def _count_with_beam(monkeypatch):
     """Counts with Beam: so little would otherwise be counted by the driver, and leave nothing to resume from."""
-    monkeypatch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 0)
+    monkeypatch.setattr("eqstream.pipelines.building.count_equations.POSITIONS_FOR_DRIVER", 0)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def copy(built, tmp_path) -> Path:
 def two_shards(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("two") / "quotients"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("eqstream.pipelines.building.count_equations.BLOCKS_FOR_DRIVER", 0)
+        patch.setattr("eqstream.pipelines.building.count_equations.POSITIONS_FOR_DRIVER", 0)
         build(make_recipe(), directory, only="train-00000")
     build(make_recipe(), directory, only="rest-00001")
     return directory

@@ -15,7 +15,7 @@ HUGE = {"operands": {"min": 0, "max": 10**12}, "operators": "+-"}
 def test_a_huge_enumeration_notes_where_classes_are_kept():
     sources = PreparedSources(make_recipe(HUGE, [{"name": "train", "count": 10}]))
     enumeration = sources.enumeration(0)
-    result = count_task(sources, CountingTask(0, 1, 2))
+    result = count_task(sources, CountingTask(0, enumeration.block_size, 3 * enumeration.block_size))
     assert CountingResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
     (positions,) = position_blocks(enumeration.block_size, 3 * enumeration.block_size)
     counts = enumeration.candidates.kept_at(positions).counts

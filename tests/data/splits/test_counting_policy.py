@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from eqstream.data.errors import UserError
-from eqstream.data.splits.candidates import position_blocks
+from eqstream.data.splits.candidates import BLOCK_SIZE, position_blocks
 from eqstream.data.splits.counting import CountingResult, CountingTask, count_task
 from eqstream.data.splits.counting_policy import count_for_plan, count_here, list_rare, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
@@ -31,11 +31,15 @@ def begin_counting(recipe, block_size: int | None = TINY) -> EquationCounts:
     return EquationCounts(PreparedSources(recipe, block_size=block_size))
 
 
+def count_blocks(task: CountingTask) -> int:
+    return -(-task.num_positions // BLOCK_SIZE)
+
+
 def count_everything(recipe, block_size=TINY) -> EquationCounts:
     """Counts of every block there is, needed or not."""
     counts = begin_counting(recipe, block_size)
     for number, source in enumerate(counts.by_source):
-        count_here(counts, [CountingTask(number, 0, source.num_blocks)])
+        count_here(counts, [CountingTask(number, 0, source.enumeration.size)] if source.enumeration.size else [])
     return counts
 
 
@@ -76,7 +80,9 @@ def test_tasks_may_be_cut_counted_and_added_in_any_order(commuted, sampling):
         assert next_tasks(other) == tasks
         count_here(counts, tasks)
         singles = [
-            CountingTask(task.source, task.first_block + block, 1) for task in tasks for block in range(task.num_blocks)
+            CountingTask(task.source, start, min(start + TINY, task.stop))
+            for task in tasks
+            for start in range(task.start, task.stop, TINY)
         ]
         tasks = [CountingTask.from_dict(json.loads(json.dumps(task.to_dict()))) for task in reversed(singles)]
         results = [count_task(other.sources, task) for task in tasks]
@@ -168,7 +174,7 @@ def test_condition_of_which_nothing_is_found_is_reported_once():
     while counts.num_positions_counted < 1 << 23:
         tasks = next_tasks(counts)
         lines += list_rare(counts, tasks, reported)
-        counts.add(CountingResult(task.source, task.first_block, (0,) * task.num_blocks) for task in tasks)
+        counts.add(CountingResult(**vars(task), counts=(0,) * count_blocks(task)) for task in tasks)
     assert lines == [
         "no equation of where {answer: {max: 1}} among the first 1,572,864 candidates so far; "
         "looking at up to 67,108,864"
@@ -192,7 +198,7 @@ def test_condition_of_which_nothing_is_found_is_reported_once():
 def test_long_search_is_reported_once_some_equations_were_found(found, lines):
     splits = [{"name": "a", "count": 2000 * found, "where": {"carries": {"min": 9}}}]
     counts = begin_counting(make_recipe({"operands": {"min": 0, "max": 10**6}, "terms": 3}, splits), None)
-    counts.add([CountingResult(0, 0, (3 * found, 0, 0))])
+    counts.add([CountingResult(0, 0, 3 * BLOCK_SIZE, (3 * found, 0, 0))])
     reported = set()
     tasks = next_tasks(counts)
     assert list(list_rare(counts, tasks, reported)) == lines
@@ -208,8 +214,7 @@ def test_count_that_would_take_days_to_find_is_refused_once_that_is_known():
     rare = iter((2,))
     while counts.num_positions_counted < 1 << 26:
         counts.add(
-            CountingResult(task.source, task.first_block, (next(rare, 0), *[0] * (task.num_blocks - 1)))
-            for task in tasks
+            CountingResult(**vars(task), counts=(next(rare, 0), *[0] * (count_blocks(task) - 1))) for task in tasks
         )
         if counts.num_positions_counted < 1 << 26:
             tasks = next_tasks(counts)

@@ -114,7 +114,7 @@ def test_split_that_can_have_nothing_is_refused_at_once(case, sampling):
 def test_buckets_that_take_everything_leave_nothing():
     buckets = [{"name": "a", "hash": [0, 0.5]}, {"name": "b", "hash": [0.5, 1]}, {"name": "c", "count": 1}]
     counts = count_for_plan(make_recipe(SPACES["signed"], buckets))
-    assert counts.by_source[-1].num_blocks == 0
+    assert counts.by_source[-1].enumeration.size == 0
     with pytest.raises(UserError, match="split `c` would be empty: the space has no valid equation, or none that no"):
         plan_splits(counts)
 

@@ -26,8 +26,8 @@ def test_receipt_serves_for_the_same_recipe_task_and_tools_alone(tmp_path):
 
 
 def test_counts_serve_for_the_same_recipe_and_blocks_alone(tmp_path):
-    batch, results = [CountingTask(0, 0, 2)], [CountingResult(0, 0, (3, 4))]
+    batch, results = [CountingTask(0, 0, 128)], [CountingResult(0, 0, 128, (3, 4))]
     write_counts(open_workspace(tmp_path), batch, results)
     assert read_counts(open_workspace(tmp_path), batch) == results
     assert read_counts(open_workspace(tmp_path, seed=1), batch) is None
-    assert read_counts(open_workspace(tmp_path), [CountingTask(0, 0, 3)]) is None
+    assert read_counts(open_workspace(tmp_path), [CountingTask(0, 0, 192)]) is None
