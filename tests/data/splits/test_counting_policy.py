@@ -14,7 +14,7 @@ from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
 from tests.brute_force import examine_space, make_recipe, meets
-from tests.covering import cover_pairs, cover_values
+from tests.covering import cover_pairs, cover_values, slow_but
 
 MIXED = {"operands": {"min": -1, "max": 11}, "operators": "+-*", "terms": {"min": 1, "max": 2}}
 DIVISION = {"operands": {"min": 0, "max": 30}, "operators": "*/"}
@@ -62,14 +62,44 @@ def test_every_source_has_as_many_equations_as_brute_force_finds(space, commuted
 
 
 @cover_pairs(
-    "space, commuted, sampling, sizes", SPACES, COMMUTED, SAMPLING, [(1, 1), (10, 3), (90, 40), (200, 100, 17)]
+    "space, commuted, sampling, sizes, block_size",
+    SPACES,
+    COMMUTED,
+    [*SAMPLING, {"balance": ["terms", "operators", "tree", "digits"], "weights": {"digits": {"1": 3}}}],
+    [(1, 1), (10, 3), (90, 40), (200, 100, 17)],
+    # Of larger blocks the last one is not counted to its end.
+    [TINY, 256],
 )
-def test_plan_from_what_was_needed_is_the_plan_from_everything(space, commuted, sampling, sizes):
+def test_plan_from_what_was_needed_is_the_plan_from_everything(space, commuted, sampling, sizes, block_size):
     splits = [{"name": f"s{place}", "count": size} for place, size in enumerate(sizes)]
     recipe = make_recipe(space, splits, commuted=commuted, sampling=sampling, storage={"shard_size": 50})
-    plan = plan_splits(count_for_plan(recipe, block_size=TINY))
-    assert plan == plan_splits(count_everything(recipe))
+    plan = plan_splits(count_for_plan(recipe, block_size=block_size))
+    assert plan == plan_splits(count_everything(recipe, block_size))
     assert [split.num_equations for split in plan.splits] == list(sizes)
+
+
+@pytest.mark.parametrize("commuted", slow_but(COMMUTED, "together"))
+def test_plan_of_kinds_that_are_rarely_valid_is_the_plan_from_everything(commuted):
+    space = {"operands": {"min": 0, "max": 12}, "operators": "-/", "terms": {"min": 2, "max": 3}, "brackets": True}
+    splits = [
+        {"name": "a", "count": 60, "where": {"answer": {"min": 5}}},
+        {"name": "b", "count": 11, "where": {"answer": {"min": 5}}},
+        {"name": "c", "count": 300},
+        {"name": "d", "count": 30},
+    ]
+    recipe = make_recipe(space | {"division": "exact"}, splits, sampling="balanced", commuted=commuted)
+    counts, whole = count_for_plan(recipe, block_size=256), count_everything(recipe, 256)
+    assert plan_splits(counts) == plan_splits(whole)
+    assert counts.num_positions_counted < whole.num_positions_counted / 2
+
+
+def test_no_more_than_a_few_positions_are_counted_of_each_of_many_kinds():
+    space = {"operands": {"min": 0, "max": 99}, "operators": "+-*", "terms": {"min": 2, "max": 4}, "brackets": True}
+    sampling = {"balance": ["terms", "operators", "tree", "digits"]}
+    recipe = make_recipe(space, [{"name": "a", "count": 300}, {"name": "b", "count": 50}], sampling=sampling)
+    counts = count_for_plan(recipe)
+    assert [split.num_equations for split in plan_splits(counts).splits] == [300, 50]
+    assert counts.num_positions_counted < 350 * 64
 
 
 @cover_pairs("commuted, sampling", COMMUTED, SAMPLING)
