@@ -238,7 +238,7 @@ class ShippedPredictor:
             rows = [row for row, each in enumerate(chosen) if each is model]
             predictions = self._load(model).answer([known[row] for row in rows], orders=orders)
             if beyond := sum(not model.was_judged_by(known[row].question) for row in rows):
-                self._report(_describe_beyond(model.name, beyond))
+                self._report(_describe_beyond(model.name, beyond, orders))
             answers |= dict(zip(rows, predictions, strict=True))
         return [answers[row] for row in range(len(known))]
 
@@ -249,9 +249,10 @@ class ShippedPredictor:
         return self._predictors[model.name]
 
 
-def _describe_beyond(name: str, count: int) -> str:
+def _describe_beyond(name: str, count: int, orders: int) -> str:
     questions = "1 question is" if count == 1 else f"{count:,} questions are"
-    return f"{questions} beyond the equations that {name} was judged by: longer numbers, or more of them"
+    advice = "; --orders 5 asks in several orders, which makes wrong answers fewer" if orders == 1 else ""
+    return f"{questions} beyond the equations that {name} was judged by: longer numbers, or more of them{advice}"
 
 
 def _describe_vote(vote: Vote) -> str:

@@ -208,7 +208,7 @@ def test_the_examples_of_help_and_demo_are_questions_of_shipped_models():
     examples = re.findall(r'^  eqstream predict "(.*?)"', str(models.predict.epilog), re.MULTILINE)
     makefile = Path(__file__).parents[3].joinpath("Makefile").read_text(encoding="utf-8")
     demo = re.findall(r'"(.*?)"', makefile[makefile.index("\ndemo:") : makefile.index("\ntest:")])
-    assert len(examples) == 1
+    assert len(examples) == 2
     assert len(demo) == 3
     examples += demo
     assert [example for example in examples if not any(model.holds(example) for model in MODELS)] == []
