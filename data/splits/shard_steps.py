@@ -41,6 +41,9 @@ class ShardSteps:
 
     Args:
         sources: of the recipe, whose examples are steps.
+
+    Attributes:
+        hold_out: returns what all splits but one hold, given its name; nothing for a name that is of none.
     """
 
     def __init__(self, sources: PreparedSources) -> None:
@@ -48,7 +51,7 @@ class ShardSteps:
         self._recipe, self._line_length = sources.recipe, sources.recipe.steps.line_length
         self._solver = BlockSolver(sources.space)
         self._equations = ShardEquations(sources)
-        self._held_out = functools.cache(functools.partial(_hold_out_others, sources.recipe))
+        self.hold_out = functools.cache(functools.partial(_hold_out_others, sources.recipe))
 
     def blocks(
         self, task: ShardTask, blocks: Iterable[EquationBlock] | None = None
@@ -61,7 +64,7 @@ class ShardSteps:
         """
         first = task.first_ordinal
         for block in _cut(self._equations.blocks(task) if blocks is None else blocks):
-            steps = self._solve(block, task.split)
+            steps = self._leave_out_long(self._solver.solve(block, self.hold_out(task.split)))
             if len(steps):
                 shuffle = Permutation(len(steps), derive_seed(self._recipe.seed, "steps", task.split, first))
                 steps = steps.take(shuffle.forward(np.arange(len(steps))))
@@ -73,13 +76,12 @@ class ShardSteps:
         counts = [StepCounts(len(steps), steps.num_left_out) for _, steps in self.blocks(task, blocks)]
         return StepCounts(*(sum(column) for column in zip((0, 0), *counts, strict=True)))
 
-    def count_each(self, block: EquationBlock, split: str) -> np.ndarray:
-        """Returns how many steps the solution of each equation of a split has, int64 (n,); "" for no split."""
-        return np.bincount(self._solve(block, split).equation, minlength=len(block))
+    def count_each(self, block: EquationBlock, held_out: HeldOut) -> tuple[np.ndarray, int]:
+        """Returns how many steps each equation's solution has, int64 (n,), and how many more have a held-out line."""
+        steps = self._solver.solve(block, held_out)
+        return np.bincount(self._leave_out_long(steps).equation, minlength=len(block)), steps.num_left_out
 
-    def _solve(self, block: EquationBlock, split: str) -> Steps:
-        """Returns the steps with no line that is too long, or an equation of another split."""
-        steps = self._solver.solve(block, self._held_out(split))
+    def _leave_out_long(self, steps: Steps) -> Steps:
         rows = np.flatnonzero(steps.count_characters() <= self._line_length)
         kept = steps.take(rows)
         return kept.with_left_out(steps.num_left_out + len(steps) - len(rows))
@@ -109,7 +111,9 @@ def add_step_counts(plan: SplitPlan, counts: Iterable[StepCounts]) -> SplitPlan:
 def _hold_out_others(recipe: Recipe, split: str) -> HeldOut:
     """Returns what all splits but one hold; nothing for a sample, which is of none."""
     names = [each.name for each in recipe.splits]
-    return HeldOut(hold_out(recipe, [name for name in names if name != split] if split in names else []))
+    if split not in names or len(names) == 1:
+        return HeldOut(np.zeros(0, np.uint64))
+    return HeldOut(hold_out(recipe, [name for name in names if name != split]))
 
 
 def _cut(blocks: Iterable[EquationBlock]) -> Iterator[EquationBlock]:

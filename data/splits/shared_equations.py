@@ -41,10 +41,11 @@ def _hash_splits(recipe: Recipe, splits: Collection[str]) -> Iterator[np.ndarray
     for task in plan_splits(counts).shards:
         if task.split in splits:
             for block in equations.blocks(task):
-                yield _hash_block(block, counts.sources.space)
+                yield hash_equations(block, counts.sources.space)
 
 
-def _hash_block(block: EquationBlock, space: PreparedSpace) -> np.ndarray:
+def hash_equations(block: EquationBlock, space: PreparedSpace) -> np.ndarray:
+    """Returns the hashes of some equations' classes, uint64 (n,), for `HeldOut`."""
     hashes = np.empty(len(block), np.uint64)
     for shapes, rows, places in space.shapes.split(block.shapes):
         operands = np.stack([operand[rows] for operand in block.operands[: shapes.num_terms]])

@@ -5,13 +5,17 @@ import functools
 import io
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.splits.candidates import position_blocks
+from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.segments import Segment
@@ -20,6 +24,10 @@ from eqstream.pipelines.estimation.work import count_sampled
 NUM_SHOWN = 3
 # Some row groups of Parquet: more equations hardly change the bytes of one.
 MOST_ENCODED = 1 << 14
+# To solve so many, and to write their steps, takes a tenth of a second.
+MOST_SOLVED = 1 << 10
+# Of large classes of twins so many times more are drawn, as their members are much alike, and one of so many is taken.
+_SPREAD = 4
 # So many splits have samples of this size; of more splits they are smaller.
 _NUM_WHOLE_SAMPLES = 2
 MOST_SAMPLED_SPLITS = 64
@@ -59,7 +67,7 @@ class Draw:
 
         Where there are none, those that were found by counting are returned, a few of each segment.
         """
-        return self._timed[0]
+        return [part.block for part in self._timed[0]]
 
     @property
     def seconds(self) -> float:
@@ -67,44 +75,79 @@ class Draw:
         return self._timed[1]
 
     @functools.cached_property
-    def _timed(self) -> tuple[list[EquationBlock], float]:
+    def _timed(self) -> tuple[list["_Part"], float]:
         begun_at = time.process_time()
-        blocks = self._draw_near() or [block for segment in self._segments for block in self._draw_found(segment)]
-        return blocks, time.process_time() - begun_at
+        parts = self._draw_near() or [part for segment in self._segments for part in self._draw_found(segment)]
+        return parts, time.process_time() - begun_at
 
-    def _draw_found(self, segment: Segment) -> Iterator[EquationBlock]:
+    def take(self, most: int) -> EquationBlock | None:
+        """Returns at most about so many of the equations, fewer of many splits; None if there is none.
+
+        Each segment has its share; one that a draw has too few equations of gives some of them several times.
+        """
+        parts, _ = self._timed
+        total = sum(part.wanted for part in parts)
+        number = min(int(most / self._divisor), sum(len(part.block) for part in parts))
+        taken = [part.take(math.ceil(number * part.wanted / total)) for part in parts]
+        return join_blocks(taken) if taken else None
+
+    def _draw_found(self, segment: Segment) -> Iterator["_Part"]:
         own = self._counts.by_source[segment.source]
         if own.num_found:
             position, before = own.locate(0)
-            yield from own.enumeration.equations(0, min(own.num_found, NUM_SHOWN), position=position, before=before)
+            most = min(own.num_found, NUM_SHOWN)
+            found = list(own.enumeration.equations(0, most, position=position, before=before))
+            yield _Part(segment.count, join_blocks(found))
 
-    def _draw_near(self) -> list[EquationBlock]:
+    def _draw_near(self) -> list["_Part"]:
         total = sum(segment.count for segment in self._segments)
         space, by_source = self._counts.sources.space, self._counts.by_source
         enumerations = [by_source[segment.source].enumeration for segment in self._segments]
         limits = (count_sampled(space, enumeration, divisor=self._divisor) for enumeration in enumerations)
         num_sampled = min(max(limits, default=0), int(MOST_ENCODED / self._divisor))
-        blocks: list[EquationBlock | None] = []
+        parts: list[_Part] = []
         for segment, enumeration in zip(self._segments, enumerations, strict=True):
             num_positions = segment.count * num_sampled * enumeration.size // (total * enumeration.num_equations) + 1
             if not enumeration.is_canonical:
                 num_positions = math.ceil(segment.count * num_sampled / total)
-            stop = min(segment.position + num_positions, enumeration.size)
             most = math.ceil(segment.count * num_sampled / max(total, num_sampled))
-            if enumeration.listed is not None:
-                blocks += enumeration.equations(segment.first, most)
-                continue
-            for positions in position_blocks(segment.position, stop):
-                blocks.append(enumeration.equations_at(positions, segment.position, most=most))
-        return [block for block in blocks if block is not None]
+            factor = _SPREAD if enumeration.largest_class > 2 else 1
+            drawn = _draw_part(segment, enumeration, num_positions=factor * num_positions, most=factor * most)
+            if drawn:
+                block = join_blocks(drawn)
+                parts.append(_Part(segment.count, block.take(slice(0, None, math.ceil(len(block) / most)))))
+        return parts
+
+
+class _Part(NamedTuple):
+    """Some equations of a segment, and how many that is meant to have."""
+
+    wanted: int
+    block: EquationBlock
+
+    def take(self, number: int) -> EquationBlock:
+        """Returns so many of the equations, evenly spread; they repeat where there are fewer."""
+        return self.block.take(np.arange(number) * len(self.block) // max(number, 1))
+
+
+def _draw_part(segment: Segment, enumeration: Enumeration, *, num_positions: int, most: int) -> list[EquationBlock]:
+    """Returns at most so many equations of the first positions of a segment."""
+    if enumeration.listed is not None:
+        return list(enumeration.equations(segment.first, most))
+    stop = min(segment.position + num_positions, enumeration.size)
+    blocks = [
+        enumeration.equations_at(positions, segment.position, most=most)
+        for positions in position_blocks(segment.position, stop)
+    ]
+    return [block for block in blocks if block is not None]
 
 
 def encode_samples(
     recipe: Recipe,
     writer: ShardWriter,
-    draws: Sequence[Draw],
+    draws: Mapping[str, Draw],
     *,
-    sizes: Sequence[int],
+    sizes: Mapping[str, int],
     shown: Sequence[EquationBlock],
 ) -> list[Sample]:
     """Returns a sample for each split: its own, or for all but the largest splits that of the smallest among these.
@@ -118,20 +161,22 @@ def encode_samples(
     """
     # The first time builds tables that a build builds once.
     _write(recipe, writer, [block.take(slice(0, 1)) for block in shown])
-    largest = sorted(range(len(sizes)), key=lambda place: -sizes[place])[:MOST_SAMPLED_SPLITS]
-    encoded = {place: _encode_sample(recipe, writer, draws[place]) for place in sorted(largest)}
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:MOST_SAMPLED_SPLITS]
+    encoded = {name: _encode_sample(recipe, writer, draws[name]) for name in largest}
     smallest = min(encoded.values(), key=lambda sample: sample.num_equations or math.inf)
-    return [encoded.get(place, smallest) for place in range(len(sizes))]
+    return [encoded.get(name, smallest) for name in sizes]
 
 
 def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Draw) -> Sample:
-    """Returns the equations of a draw, encoded in all formats of the recipe."""
-    drawn, begun_at = draw.blocks, time.process_time()
-    # As a build does with equations of many kinds.
-    receipt = _write(recipe, writer, [join_blocks(drawn)] if drawn else [])
+    """Returns some equations of a draw, encoded in all formats of the recipe."""
+    # Joined, as a build does with equations of many kinds.
+    block, begun_at = draw.take(MOST_ENCODED if writer.steps is None else MOST_SOLVED), time.process_time()
+    receipt = _write(recipe, writer, [] if block is None else [block])
+    seconds = time.process_time() - begun_at
+    num_equations = 0 if block is None else len(block)
     return Sample(
-        num_equations=sum(map(len, drawn)),
-        seconds=draw.seconds + time.process_time() - begun_at,
+        num_equations=num_equations,
+        seconds=draw.seconds * num_equations / max(sum(map(len, draw.blocks)), 1) + seconds,
         format_to_bytes={file_format: file["num_bytes"] for file_format, file in receipt.files.items()},
     )
 

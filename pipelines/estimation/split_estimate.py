@@ -41,24 +41,27 @@ def describe_planned(
     counts: EquationCounts, planned: tuple[PlannedSplit, ...], writer: ShardWriter
 ) -> tuple[tuple[SplitEstimate, ...], list[Sample]]:
     """Returns the splits of a plan, and a sample of each, from their first shards."""
-    splits, draws, shares = [], [], ShareEstimator(counts.sources)
+    sizes = {split.name: split.num_equations for split in planned}
+    tasks = [next(plan_shards(counts, split)) for split in planned]
+    draws = {
+        task.split: Draw(counts, thin_out(task.segments, num_splits=len(planned)), num_splits=len(planned))
+        for task in tasks
+    }
+    splits, shares = [], ShareEstimator(counts.sources)
+    steps = StepEstimator(writer, counts.sources.space, sizes=sizes, draws=draws)
     shown: list[EquationBlock] = []
-    sizes = [split.num_equations for split in planned]
-    steps = StepEstimator(writer, sizes)
-    for split in planned:
-        task = next(plan_shards(counts, split))
-        draw = Draw(counts, thin_out(task.segments, num_splits=len(planned)), num_splits=len(planned))
-        draws.append(draw)
+    for split, task in zip(planned, tasks, strict=True):
         shown = [writer.equations.first(task, NUM_SHOWN)]
+        own_shares = shares.estimate({part.source: part.count for part in split.parts})
         splits.append(
             SplitEstimate(
                 name=split.name,
                 num_equations=split.num_equations,
                 is_exact=True,
-                shares=shares.estimate({part.source: part.count for part in split.parts}),
+                shares=own_shares,
                 num_classes=count_if_small(counts, split),
                 samples=show_equations(writer, shown),
-                steps=steps.count(split.name, split.num_equations, tasks=plan_shards(counts, split), draw=draw),
+                steps=steps.count(split.name, own_shares, tasks=plan_shards(counts, split)),
             )
         )
     return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes, shown=shown)
@@ -67,24 +70,25 @@ def describe_planned(
 def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitEstimate, ...], list[Sample]]:
     """Returns the splits and a sample of each, estimated from the beginnings of their sources."""
     estimator, shares = SizeEstimator(counts), ShareEstimator(counts.sources)
-    sizes, splits, draws = estimator.sizes, [], []
-    shown: list[EquationBlock] = []
-    steps = StepEstimator(writer, list(sizes.values()))
+    sizes, splits = estimator.sizes, []
+    quotas = {split.name: estimator.quotas(split) for split in counts.sources.recipe.splits}
+    draws = {
+        split.name: Draw(counts, estimator.segments(split, quotas[split.name]), num_splits=len(sizes))
+        for split in counts.sources.recipe.splits
+    }
+    steps = StepEstimator(writer, counts.sources.space, sizes=sizes, draws=draws)
     for split in counts.sources.recipe.splits:
-        quotas = estimator.quotas(split)
-        draw = Draw(counts, estimator.segments(split, quotas), num_splits=len(sizes))
-        draws.append(draw)
-        shown = draw.blocks
+        own_shares = shares.estimate(quotas[split.name], is_exact=estimator.knows_quotas(split))
         splits.append(
             SplitEstimate(
                 name=split.name,
                 num_equations=sizes[split.name],
                 is_exact=split.count is not None,
-                shares=shares.estimate(quotas, is_exact=estimator.knows_quotas(split)),
+                shares=own_shares,
                 num_classes=None,
-                samples=show_equations(writer, shown),
-                steps=steps.count(split.name, sizes[split.name], tasks=(), draw=draw),
+                samples=show_equations(writer, draws[split.name].blocks),
+                steps=steps.count(split.name, own_shares, tasks=()),
             )
         )
-    all_sizes = [split.num_equations for split in splits]
-    return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=all_sizes, shown=shown)
+    shown = next((draw.blocks for draw in draws.values() if draw.blocks), [])
+    return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes, shown=shown)
