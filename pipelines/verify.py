@@ -70,7 +70,7 @@ def verify(
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
     execution.prepare_process()
     manifest = load_manifest(source)
-    with open_workspace(source, execution) as workspace:
+    with open_workspace(source, execution, is_quick=is_quick) as workspace:
         stage = ShardStage(
             directory=source,
             workspace=workspace,

@@ -1,14 +1,14 @@
 """Refuses what a recipe asks for and its space cannot have, before anything is counted for long."""
 
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from eqstream.data.errors import UserError
-from eqstream.data.sampling import Balance
+from eqstream.data.sampling import HARD_CASES, Balance, Key
 from eqstream.data.space.conditions import Selection, selection_of
-from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.counting import CountingTask, count_task
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import divide_selection
+from eqstream.data.splits.prepared_sources import PreparedSources
 
 # Candidates that are counted to say how many equations there are: less than a second.
 _MOST_COUNTED = 1 << 20
@@ -25,7 +25,7 @@ def check_requests(counts: EquationCounts) -> None:
     """
     recipe = counts.sources.recipe
     if isinstance(recipe.sampling, Balance):
-        _check_weights(recipe.sampling, counts.sources.space)
+        _check_weights(recipe.sampling, counts.sources)
     selection_to_numbers: dict[Selection, list[int]] = {}
     for number, source in enumerate(counts.sources.sources):
         selection_to_numbers.setdefault(source.selection, []).append(number)
@@ -57,8 +57,8 @@ def _refuse(counts: EquationCounts, selection: Selection, numbers: list[int], *,
     raise AssertionError("the counts are possible")
 
 
-def _check_weights(sampling: Balance, space: PreparedSpace) -> None:
-    terms, operators = space.recipe.terms, space.recipe.operators
+def _check_weights(sampling: Balance, sources: PreparedSources) -> None:
+    space, terms, operators = sources.space, sources.recipe.space.terms, sources.recipe.space.operators
     for key, kinds in (sampling.weights or {}).items():
         for kind in kinds:
             expected = ""
@@ -70,5 +70,14 @@ def _check_weights(sampling: Balance, space: PreparedSpace) -> None:
             if key == "operators" and not ({*kind} <= {*operators} and is_long):
                 numbers = f"{terms.min - 1} to {terms.max - 1}" if terms.min < terms.max else f"{terms.min - 1}"
                 expected = f"{numbers} of the operators `{operators}`"
+            if key in HARD_CASES and kind not in (known := _list_kinds(sampling, sources, cast(Key, key))):
+                is_range = known == [str(number) for number in range(len(known))]
+                expected = f"a number from 0 to {known[-1]}" if is_range else f"one of {', '.join(known)}"
             if expected:
                 raise UserError(f"`sampling.weights.{key}` must name {expected}, as the space has them, got `{kind}`")
+
+
+def _list_kinds(sampling: Balance, sources: PreparedSources, key: Key) -> list[str]:
+    """Returns the kinds of a key that there are, in the order of numbers."""
+    place = sampling.balance.index(key)
+    return sorted({source.levels[place][0] for source in sources.sources}, key=lambda kind: (len(kind), kind))

@@ -53,11 +53,6 @@ class ShardStage(NamedTuple):
     max_findings: int
     is_quick: bool
 
-    @property
-    def folder(self) -> str:
-        """Where reports lie in the workspace; what a quick check has found is not all that there is to find."""
-        return "quick" if self.is_quick else "shards"
-
 
 def check_shards(
     stage: ShardStage, manifest: Manifest, *, plan: SplitPlan | None, execution: Execution, progress: Progress
@@ -194,12 +189,12 @@ def keys_path(workspace: str, number: int) -> str:
 
 
 def _report_path(stage: ShardStage, number: int) -> str:
-    return filesystem.join(stage.workspace, f"{stage.folder}/{number}.json")
+    return filesystem.join(stage.workspace, f"shards/{number}.json")
 
 
 def _list_done(stage: ShardStage) -> list[int]:
     """Returns the numbers of the shards whose reports lie in the workspace."""
-    names = filesystem.list_files(filesystem.join(stage.workspace, stage.folder))
+    names = filesystem.list_files(filesystem.join(stage.workspace, "shards"))
     return [int(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 

@@ -2,7 +2,8 @@
 
 It is a directory outside of the dataset: below `--temp_location` if Beam is given one, else below the user's cache,
 `$XDG_CACHE_HOME/eqstream/verify` or `~/.cache/eqstream/verify`. It is named after the dataset's place, its manifest and
-the version of eqstream, and removed at the end of a verification, whatever that has found. What was done for a shard
+the version of eqstream, and removed at the end of a verification, whatever that has found. A quick one has a directory
+of its own. What was done for a shard
 counts as long as its files have the size and the time of change that they had and, on this machine, their SHA-256.
 
 | file | contents |
@@ -31,9 +32,9 @@ FORM = 1
 
 
 @contextlib.contextmanager
-def open_workspace(directory: str, execution: Execution) -> Iterator[str]:
+def open_workspace(directory: str, execution: Execution, *, is_quick: bool) -> Iterator[str]:
     """Gives the directory that driver and workers share for a dataset in `directory`; removes it if all goes well."""
-    name = _name(directory)
+    name = _name(directory) + "-quick" * is_quick
     temp_location = execution.options().get_all_options().get("temp_location")
     if temp_location is not None:
         workspace = filesystem.join(temp_location, name)

@@ -261,6 +261,22 @@ def test_an_interrupted_check_goes_on_with_shards_that_have_not_changed(dataset_
     assert list((tmp_path / "cache" / "eqstream" / "verify").iterdir()) == []
 
 
+def test_a_quick_check_leaves_an_interrupted_one_its_progress(dataset_dir, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def stop(stage, manifest, **others):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("eqstream.pipelines.verify.check_twins", stop)
+        with pytest.raises(KeyboardInterrupt):
+            verify(dataset_dir)
+    assert verify(dataset_dir, is_quick=True).is_valid
+    monkeypatch.setattr("eqstream.pipelines.checks.shard_stage.check_shard", None)
+    assert verify(dataset_dir).is_valid
+    assert list((tmp_path / "cache" / "eqstream" / "verify").iterdir()) == []
+
+
 def test_an_interrupted_check_looks_again_at_what_has_decayed_since(dataset_dir, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 

@@ -51,6 +51,22 @@ def test_weights_of_kinds_that_the_space_lacks_are_refused(key, kind, expected):
     )
 
 
+@pytest.mark.parametrize(
+    ("key", "kind", "expected"),
+    [
+        ("longest_carry_chain", "3", "a number from 0 to 2"),
+        ("longest_carry_chain", "02", "a number from 0 to 2"),
+        ("repeated_digits", "7", "a number from 0 to 2"),
+    ],
+)
+def test_weights_of_hard_cases_that_the_space_lacks_are_refused(key, kind, expected):
+    space = {"operands": {"min": 0, "max": 99}, "operators": "+"}
+    sampling = {"balance": [key], "weights": {key: {kind: 3}}}
+    assert explain(space, [{"name": "train", "count": 7}], sampling=sampling) == (
+        f"`sampling.weights.{key}` must name {expected}, as the space has them, got `{kind}`"
+    )
+
+
 def test_what_can_be_is_not_refused():
     sampling = {"balance": ["terms", "operators"], "weights": {"terms": {"4": 3}, "operators": {"++-": 2}}}
     counts = EquationCounts(PreparedSources(make_recipe(SPACE, [{"name": "train", "count": 7}], sampling=sampling)))
