@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import io
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,9 @@ from eqstream.data.errors import UserError
 from eqstream.data.local_files import check_file
 
 _SCHEMES = ("s3", "gs")
+_URI = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
+# In the messages of both stores: it failed, and may have said nothing of why.
+_FAILED_STATUS = re.compile(r"HTTP status (?:code: )?(5\d\d)")
 _S3_OPTIONS = ("endpoint_override", "region", "scheme")
 _GCS_OPTIONS = ("endpoint_override", "scheme")
 # Of a request, together with the first one; the waits between them add up to some seconds.
@@ -144,12 +148,18 @@ def data_path(location: "str | Path | RemotePath") -> DataPath:
     """Returns what is read from a location: a path, or a URI of an object store.
 
     Raises:
-        UserError: a URI names no bucket, or has an unknown option.
+        UserError: a URI is of no store that is read, names no bucket, or has an unknown option.
     """
     if isinstance(location, RemotePath):
         return location
     text = str(location)
-    return _open_store(text) if is_remote(text) else Path(text)
+    if is_remote(text):
+        return _open_store(text)
+    if _URI.match(text):
+        raise UserError(
+            f"{text} cannot be read: a dataset is read from a directory, or from below s3:// or gs://; copy it there"
+        )
+    return Path(text)
 
 
 def normalize(location: str | Path) -> str:
@@ -187,6 +197,8 @@ def size_of(path: DataPath) -> int:
 def explain(error: Exception) -> str:
     """Returns what went wrong with a file, in one line."""
     line = str(error).strip().split("\n")[0] or type(error).__name__
+    if failed := _FAILED_STATUS.search(line):
+        return f"the store answered with HTTP status {failed[1]}, also when it was asked again; try again later"
     if "ACCESS_DENIED" in line or "credential" in line.lower():
         line += "; give credentials in the environment or in the files that the store's own tools read"
     return line

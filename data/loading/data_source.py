@@ -177,7 +177,7 @@ def find_all_held_out(sources: Sequence[DataSource], *, own: DataSource) -> Held
 
 
 def _hash_held_out(source: DataSource, trained: Collection[str], what: str) -> np.ndarray:
-    check_known(source, what)
+    check_known(source, f"{what} with {source.key}")
     return hold_out(source.recipe, [split.name for split in source.recipe.splits if split.name not in trained])
 
 

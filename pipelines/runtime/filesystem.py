@@ -283,4 +283,6 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, OSError) and error.args and isinstance(error.args[0], BaseException):
         # Beam's local filesystem wraps an error in another one.
         return describe_error(error.args[0])
-    return " ".join(str(error).split()) or type(error).__name__
+    # Errors of Beam's own clients of stores keep the text to themselves.
+    text = str(error) or str(getattr(error, "message", None) or "")
+    return " ".join(text.split()) or type(error).__name__

@@ -13,7 +13,7 @@ from eqstream.data.dataset.shard_reader import read_split
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.recipe import Recipe
-from eqstream.data.storage import data_path
+from eqstream.data.storage import data_path, explain
 from eqstream.pipelines.build import build
 from tests.gcs_server import run_gcs
 from tests.s3_server import BUCKET, FaultyStore, run_store, set_credentials, upload
@@ -147,6 +147,11 @@ def test_several_requests_are_under_way_at_once(local, store):
     [
         ("s3://", "s3:// names no bucket: it must look like s3://bucket/directory"),
         (
+            "http://host/sums",
+            "http://host/sums cannot be read: a dataset is read from a directory, or from below s3:// or gs://; copy "
+            "it there",
+        ),
+        (
             "s3://sums/x?endpoint=x",
             "s3://sums/x?endpoint=x: `endpoint` is no option of s3://; there are endpoint_override, region, scheme",
         ),
@@ -177,6 +182,25 @@ def test_what_may_not_be_read_asks_for_credentials(store):
     assert line.startswith(f"s3://{BUCKET}/none/manifest.json cannot be read: ")
     assert line.endswith("; give credentials in the environment or in the files that the store's own tools read")
     assert "\n" not in line
+
+
+def test_a_store_that_fails_is_said_to(store, monkeypatch):
+    # Waits of some seconds between the others.
+    monkeypatch.setattr("eqstream.data.storage._MOST_ATTEMPTS", 1)
+    store.fault = failing(100, "500 Internal Server Error")
+    wanted = (
+        f"s3://{BUCKET}/none/manifest.json cannot be read: the store answered with HTTP status 500, also when it was "
+        "asked again; try again later"
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(wanted)}$"):
+        load_manifest(store.uri("none"))
+
+
+def test_what_google_says_of_a_failure_is_cut_down_to_the_status():
+    error = OSError("google::cloud::Status(UNAVAILABLE: Retry policy exhausted, with a last message of Received HTTP "
+                    "status code: 503 error_info={reason=, domain=, metadata={gcloud-cpp.retry.on-entry=false}})")  # fmt: skip
+    wanted = "the store answered with HTTP status 503, also when it was asked again; try again later"
+    assert explain(error) == wanted
 
 
 @pytest.mark.parametrize("storage", ["parquet", "tfrecord"])

@@ -55,3 +55,12 @@ def test_deleting_a_file_that_is_a_directory_leaves_what_is_in_it(tmp_path):
     with pytest.raises(OSError, match="Is a directory"):
         filesystem.delete_files([str(tmp_path / "taken")])
     assert (tmp_path / "taken" / "notes.txt").read_text() == "mine"
+
+
+def test_an_error_that_keeps_its_text_to_itself_is_described_by_it():
+    class StoreError(Exception):
+        def __init__(self, *, message):
+            self.message = message
+
+    assert filesystem.describe_error(StoreError(message="HTTP status 500")) == "HTTP status 500"
+    assert filesystem.describe_error(StoreError(message=None)) == "StoreError"

@@ -443,7 +443,10 @@ def test_dataset_that_holds_out_who_knows_what_is_refused(folder):
     sources, _, _ = load(folder, {}, {"data": str(folder / "both")})
     foreign = dataclasses.replace(sources[1].files.manifest, fingerprint="of another version")
     sources = (sources[0], dataclasses.replace(sources[1], files=DatasetFiles(folder / "both", foreign)))
-    message = "a mixture needs a dataset of this version of eqstream, to know what it holds out; build both 1.0.0 anew"
+    message = (
+        "a mixture with `training.mixture.1` needs a dataset of this version of eqstream, to know what it holds "
+        "out; build both 1.0.0 anew"
+    )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         find_held_out(sources)
 
