@@ -197,8 +197,10 @@ def test_a_store_that_fails_is_said_to(store, monkeypatch):
 
 
 def test_what_google_says_of_a_failure_is_cut_down_to_the_status():
-    error = OSError("google::cloud::Status(UNAVAILABLE: Retry policy exhausted, with a last message of Received HTTP "
-                    "status code: 503 error_info={reason=, domain=, metadata={gcloud-cpp.retry.on-entry=false}})")  # fmt: skip
+    error = OSError(
+        "google::cloud::Status(UNAVAILABLE: Retry policy exhausted, with a last message of Received HTTP status code: "
+        "503 error_info={reason=, domain=, metadata={gcloud-cpp.retry.on-entry=false}})"
+    )
     wanted = "the store answered with HTTP status 503, also when it was asked again; try again later"
     assert explain(error) == wanted
 
