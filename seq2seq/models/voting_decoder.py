@@ -21,8 +21,8 @@ class VotingDecoder:
 
     The answer is that with the most probability, summed over the orders that come to it (self-consistency, Wang et
     al. 2022, arXiv 2203.11171, whose samples are replaced by orders); what is no number only if there is nothing
-    else. Tokens, probabilities and solution are those of the order which gives it the most, of equal ones the first.
-    Deterministic as `decoder` is.
+    else. Tokens, probabilities and solution are those of the first order that comes to it: of the question as it is,
+    if it does. Deterministic as `decoder` is.
 
     Args:
         decoder: what asks the model.
@@ -64,10 +64,10 @@ class VotingDecoder:
 
 
 def choose_answer(answers: list[str], log_probabilities: np.ndarray) -> tuple[int, int]:
-    """Returns the place of the answer with the most probability in all, and how many answers are the same.
+    """Returns the first place of the answer with the most probability in all, and how many answers are the same.
 
     >>> choose_answer(["7", "8", "7", "?"], np.log([0.3, 0.5, 0.4, 0.9]))
-    (2, 2)
+    (0, 2)
 
     Args:
         answers: to one question, at least one.
@@ -78,7 +78,7 @@ def choose_answer(answers: list[str], log_probabilities: np.ndarray) -> tuple[in
         places_of[answer].append(place)
     readable = {answer: places for answer, places in places_of.items() if _IS_ANSWER(answer)} or places_of
     places = max(readable.values(), key=lambda places: np.logaddexp.reduce(log_probabilities[places]))
-    return max(places, key=lambda place: log_probabilities[place]), len(places)
+    return places[0], len(places)
 
 
 def _share_out(on_batch: Callable[[int], None], num_questions: int, num_orders: int) -> Callable[[int], None]:
