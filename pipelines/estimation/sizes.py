@@ -16,10 +16,10 @@ from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, divide_sources
 from eqstream.data.splits.segments import Segment
 from eqstream.data.splits.strata import divide_quotas, fill_sources
-from eqstream.pipelines.estimation.work import count_sampled, work_per_position
+from eqstream.pipelines.estimation.work import count_sampled, work_per_position, work_per_task
 
 # Work that is done to make sizes exact, in positions of sums of two numbers.
-MOST_WORK = 1 << 23
+MOST_WORK = 1 << 22
 MOST_SOURCES = 16
 # Segments of all splits together from which samples are drawn, and of one of them.
 _MOST_SEGMENTS, _FEWEST_SEGMENTS = 48, 4
@@ -44,6 +44,7 @@ def count_if_cheap(counts: EquationCounts) -> tuple[tuple[PlannedSplit, ...] | N
             enumeration = counts.by_source[task.source].enumeration
             num_positions += task.num_positions
             work += task.num_positions * work_per_position(counts.sources.space, enumeration)
+        work += len(tasks) * work_per_task(counts.sources.space)
         if work > MOST_WORK:
             return None, num_positions
         count_here(counts, tasks)

@@ -11,7 +11,7 @@ from eqstream.data.splits.enumeration import Enumeration
 SAMPLE_WORK = 1 << 19
 # What a position costs more, as measured: by division, whose quotients are checked, by bounds on answers, and by
 # numbers beyond 63 bits.
-DIVISION_WORK = 8
+DIVISION_WORK = 4
 ANSWER_WORK = 2
 HUGE_WORK = 128
 # Such positions are looked at in small blocks, and each stands for several.
@@ -31,6 +31,11 @@ def work_per_position(space: PreparedSpace, enumeration: Enumeration) -> float:
     if enumeration.is_canonical:
         work *= CANONICAL_WORK
     return work + (HUGE_WORK if enumeration.is_huge or enumeration.size > LARGEST_WIDE_SIZE else 0)
+
+
+def work_per_task(space: PreparedSpace) -> float:
+    """Returns what a counting task takes besides the positions that it looks at: numpy's calls, as measured."""
+    return 5000 + 150 * space.recipe.terms.max**2
 
 
 def count_sampled(space: PreparedSpace, enumeration: Enumeration, *, divisor: float = 1) -> int:

@@ -108,3 +108,13 @@ def test_what_was_counted_is_not_looked_at_again(monkeypatch):
     monkeypatch.setattr(counts.by_source[0].enumeration, "count", None)
     capacity = SizeEstimator(counts).capacity(0)
     assert capacity == counts.by_source[0].estimate
+
+
+def test_many_kinds_of_equations_are_not_cheap_to_count(monkeypatch):
+    sampling = {"balance": ["terms", "operators", "tree", "digits"]}
+    recipe = make_recipe(BRACKETS, [{"name": "train", "count": 40}], sampling=sampling, commuted="drop")
+    counts = EquationCounts(PreparedSources(recipe))
+    assert len(counts.by_source) == 20
+    monkeypatch.setattr(sizes, "MOST_WORK", 20 * 5000 - 1)
+    assert count_if_cheap(counts)[0] is None
+    assert not counts.num_positions_counted
