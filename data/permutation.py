@@ -9,7 +9,7 @@ import functools
 import hashlib
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -47,12 +47,17 @@ def draw_bits(start: int, count: int, seed: int) -> np.ndarray:
     return _mix_bits(numbers, seed)
 
 
-def draw_bits_of(numbers: np.ndarray, seed: int) -> np.ndarray:
-    """Returns what `draw_bits` does for each of some numbers, int64 or Python integers (n,)."""
+def draw_bits_of(numbers: np.ndarray, seed: int | np.ndarray) -> np.ndarray:
+    """Returns what `draw_bits` does for each of some numbers, int64 or Python integers (n,).
+
+    Args:
+        numbers: the numbers.
+        seed: one for all, or one for each, uint64 (n,).
+    """
     return _mix_bits((numbers & _WORD if numbers.dtype == object else numbers).astype(np.uint64), seed)
 
 
-def _mix_bits(numbers: np.ndarray, key: int) -> np.ndarray:
+def _mix_bits(numbers: np.ndarray, key: int | np.ndarray) -> np.ndarray:
     """Returns a keyed hash of each number, uint64 below 2 ** 32."""
     mixed = (numbers ^ np.uint64(key)) * _MULTIPLIER
     mixed ^= mixed >> _HALF
@@ -64,27 +69,15 @@ def _mix_bits(numbers: np.ndarray, key: int) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _list_hashes(key: int, num_digits: int, radix: int) -> np.ndarray:
     """Returns the hash in [0, radix) of each digit in [0, num_digits), uint32 (num_digits,)."""
-    return _scale_hashes(np.arange(num_digits, dtype=np.uint64), key, radix).astype(np.uint32)
+    return scale_hashes(np.arange(num_digits, dtype=np.uint64), key, radix).astype(np.uint32)
 
 
-def _scale_hashes(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
+def scale_hashes(digit: np.ndarray, key: int | np.ndarray, radix: int | np.ndarray) -> np.ndarray:
     """Returns a hash of each digit in [0, radix), uint64 (n,), for radices up to 2 ** 32."""
     mixed = _mix_bits(digit.astype(np.uint64, copy=False), key)
     mixed *= np.uint64(radix)
     mixed >>= _HALF
     return mixed
-
-
-class Shuffle(Protocol):
-    """A bijection of ``[0, size)``, from positions to indices."""
-
-    def forward(self, positions: np.ndarray) -> np.ndarray:
-        """Returns the index at each position, (n,)."""
-        ...
-
-    def inverse(self, indices: np.ndarray) -> np.ndarray:
-        """Returns the position of each index, (n,)."""
-        ...
 
 
 class Permutation:
@@ -102,14 +95,14 @@ class Permutation:
         if size < 1:
             raise ValueError(f"`size` must be at least 1, got {size}")
         self.size = size
-        self._radix = max(1, math.isqrt(size - 1) + 1)
-        self._left_radix = -(-size // self._radix)
+        self.radix = max(1, math.isqrt(size - 1) + 1)
+        self.left_radix = -(-size // self.radix)
         rounds = ROUNDS_OF_SMALL_SIZES if size <= _SMALL_SIZE else ROUNDS
-        self._keys = [derive_seed(seed, "round", number) for number in range(rounds)]
+        self.keys = [derive_seed(seed, "round", number) for number in range(rounds)]
         self._is_native = index_dtype(size) is np.int64
         # Digits are native numbers, and so are sums of two, for all but the largest sizes.
-        self._has_native_digits = self._radix <= 1 << 62
-        self._dtype = object if not self._is_native else np.uint32 if self._radix <= _LARGEST_SHORT_RADIX else np.uint64
+        self._has_native_digits = self.radix <= 1 << 62
+        self._dtype = object if not self._is_native else np.uint32 if self.radix <= _LARGEST_SHORT_RADIX else np.uint64
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Returns the index at each position."""
@@ -135,33 +128,33 @@ class Permutation:
 
     def _encrypt(self, values: np.ndarray) -> np.ndarray:
         left, right = self._split(values)
-        for number, key in enumerate(self._keys):
+        for number, key in enumerate(self.keys):
             if number % 2 == 0:
-                left = self._add(left, self._mix(right, key, self._left_radix), self._left_radix)
+                left = self._add(left, self._mix(right, key, self.left_radix), self.left_radix)
             else:
-                right = self._add(right, self._mix(left, key, self._radix), self._radix)
+                right = self._add(right, self._mix(left, key, self.radix), self.radix)
         return self._join(left, right)
 
     def _decrypt(self, values: np.ndarray) -> np.ndarray:
         left, right = self._split(values)
-        for number, key in reversed(list(enumerate(self._keys))):
+        for number, key in reversed(list(enumerate(self.keys))):
             if number % 2 == 0:
-                left = self._subtract(left, self._mix(right, key, self._left_radix), self._left_radix)
+                left = self._subtract(left, self._mix(right, key, self.left_radix), self.left_radix)
             else:
-                right = self._subtract(right, self._mix(left, key, self._radix), self._radix)
+                right = self._subtract(right, self._mix(left, key, self.radix), self.radix)
         return self._join(left, right)
 
     def _split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        left = values // self._radix
-        right = values - left * self._radix
+        left = values // self.radix
+        right = values - left * self.radix
         if self._is_native or not self._has_native_digits:
             return left, right
         return left.astype(np.uint64), right.astype(np.uint64)
 
     def _join(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if self._is_native:
-            return left * left.dtype.type(self._radix) + right
-        return left.astype(object) * self._radix + right.astype(object)
+            return left * left.dtype.type(self.radix) + right
+        return left.astype(object) * self.radix + right.astype(object)
 
     def _add(self, digit: np.ndarray, addend: np.ndarray, radix: int) -> np.ndarray:
         total = digit + addend
@@ -181,9 +174,9 @@ class Permutation:
         if not self._is_native:
             return (_digest if self._has_native_digits else _digest_any)(digit, key, radix)
         # The digits of both sides are below the larger radix. Few values do not pay for a table.
-        if len(digit) < 2 * self._radix:
-            return _scale_hashes(digit, key, radix).astype(digit.dtype, copy=False)
-        return _list_hashes(key, self._radix, radix).take(digit)
+        if len(digit) < 2 * self.radix:
+            return scale_hashes(digit, key, radix).astype(digit.dtype, copy=False)
+        return _list_hashes(key, self.radix, radix).take(digit)
 
 
 class WidePermutation:
@@ -200,11 +193,11 @@ class WidePermutation:
         if not 1 <= size <= LARGEST_WIDE_SIZE:
             raise ValueError(f"`size` must be from 1 to {LARGEST_WIDE_SIZE}, got {size}")
         self.size = size
-        self._radix = max(1, math.isqrt(size - 1) + 1)
-        self._left_radix = -(-size // self._radix)
+        self.radix = max(1, math.isqrt(size - 1) + 1)
+        self.left_radix = -(-size // self.radix)
         # Indices of the last left digit may lie outside.
-        self._last_left, self._end_right = divmod(size, self._radix)
-        self._keys = [derive_seed(seed, "wide round", number) for number in range(ROUNDS)]
+        self._last_left, self._end_right = divmod(size, self.radix)
+        self.keys = [derive_seed(seed, "wide round", number) for number in range(ROUNDS)]
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Returns the index at each position, Python integers (n,)."""
@@ -218,34 +211,38 @@ class WidePermutation:
         values = values.astype(object)
         if len(values) and not (values.min() >= 0 and values.max() < self.size):
             raise ValueError(f"values must lie in [0, {self.size}), got {values.min()} to {values.max()}")
-        left = values // self._radix
-        right = (values - left * self._radix).astype(np.uint64)
+        left = values // self.radix
+        right = (values - left * self.radix).astype(np.uint64)
         left, right = step(left.astype(np.uint64), right)
         outside = self._find_outside(left, right)
         while len(outside):
             left[outside], right[outside] = step(left[outside], right[outside])
             outside = outside[self._find_outside(left[outside], right[outside])]
-        return left.astype(object) * self._radix + right.astype(object)
+        return left.astype(object) * self.radix + right.astype(object)
 
     def _find_outside(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         last = np.uint64(self._last_left)
         return np.flatnonzero((left > last) | (left == last) & (right >= np.uint64(self._end_right)))
 
     def _encrypt(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        for number, key in enumerate(self._keys):
+        for number, key in enumerate(self.keys):
             if number % 2 == 0:
-                left = _add_below(left, _mix_below(right, key, self._left_radix), self._left_radix)
+                left = add_below(left, mix_below(right, key, self.left_radix), self.left_radix)
             else:
-                right = _add_below(right, _mix_below(left, key, self._radix), self._radix)
+                right = add_below(right, mix_below(left, key, self.radix), self.radix)
         return left, right
 
     def _decrypt(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        for number, key in reversed(list(enumerate(self._keys))):
+        for number, key in reversed(list(enumerate(self.keys))):
             if number % 2 == 0:
-                left = _subtract_below(left, _mix_below(right, key, self._left_radix), self._left_radix)
+                left = _subtract_below(left, mix_below(right, key, self.left_radix), self.left_radix)
             else:
-                right = _subtract_below(right, _mix_below(left, key, self._radix), self._radix)
+                right = _subtract_below(right, mix_below(left, key, self.radix), self.radix)
         return left, right
+
+
+# A bijection of ``[0, size)``, from positions to indices and back.
+Shuffle = Permutation | WidePermutation
 
 
 def make_permutation(size: int, seed: int, *, is_wide: bool) -> Shuffle:
@@ -253,7 +250,8 @@ def make_permutation(size: int, seed: int, *, is_wide: bool) -> Shuffle:
     return WidePermutation(size, seed) if is_wide and size <= LARGEST_WIDE_SIZE else Permutation(size, seed)
 
 
-def _add_below(digit: np.ndarray, addend: np.ndarray, radix: int) -> np.ndarray:
+def add_below(digit: np.ndarray, addend: np.ndarray, radix: int | np.ndarray) -> np.ndarray:
+    """Returns the sums of digits modulo a radix, uint64 (n,); all that is given is below it."""
     total = digit + addend
     # Without a wrap the subtraction runs below zero, that is, to a huge unsigned number.
     return np.minimum(total, total - np.uint64(radix))
@@ -264,7 +262,7 @@ def _subtract_below(digit: np.ndarray, subtrahend: np.ndarray, radix: int) -> np
     return np.minimum(difference, difference + np.uint64(radix))
 
 
-def _mix_below(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
+def mix_below(digit: np.ndarray, key: int | np.ndarray, radix: int | np.ndarray) -> np.ndarray:
     """Returns a hash of each digit in [0, radix), for radices up to 2 ** 62."""
     mixed = (digit ^ np.uint64(key)) * _MULTIPLIER
     mixed ^= mixed >> _HALF
@@ -304,7 +302,7 @@ def _num_digest_bytes(radix: int) -> int:
     return (radix.bit_length() + 7) // 8 + 8
 
 
-def _multiply_high(values: np.ndarray, factor: int) -> np.ndarray:
+def _multiply_high(values: np.ndarray, factor: int | np.ndarray) -> np.ndarray:
     """Returns the upper half of the 128 bits of each product of a uint64 (n,) and a number below 2 ** 64."""
     low_half = np.uint64(0xFFFFFFFF)
     high, low = values >> _HALF, values & low_half

@@ -282,7 +282,8 @@ class Candidates:
         """Returns numbers (n,) in the order of shapes and boxes, equal for equations of one box; None if all are."""
         if self.numbers is None or self.boxes is None:
             return self.boxes if self.numbers is None else self.numbers
-        return self.numbers * len(self.section.boxes) + self.boxes
+        num_boxes = len(self.section.boxes)
+        return self.numbers.astype(index_dtype(self.section.num_shapes * num_boxes)) * num_boxes + self.boxes
 
 
 def _narrow(values: np.ndarray, size: int) -> np.ndarray:

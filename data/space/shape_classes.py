@@ -236,11 +236,15 @@ class ClassShapes(ShapeSubset):
         shapes: all shapes with so many terms, in a space with brackets.
         classes: of the space.
         families: some of those with so many terms; at least one.
+
+    Attributes:
+        classes: as given.
+        families: as given.
     """
 
     def __init__(self, shapes: TermShapes, classes: ShapeClasses, families: list[Family]) -> None:
         self.shapes = shapes
-        self._classes, self._families = classes, families
+        self.classes, self.families = classes, families
         self._numbers = np.array([family.number for family in families])
         self._ends = np.cumsum([family.num_classes for family in families])
         self.count, self.is_canonical = int(self._ends[-1]), True
@@ -251,7 +255,7 @@ class ClassShapes(ShapeSubset):
         """Returns the place of each shape (n,), given its number among those that are taken."""
         which = np.searchsorted(self._ends, numbers, side="right")
         ranks = numbers - np.append(0, self._ends).take(which)
-        columns = self._classes.unrank(self.shapes.num_terms, self._numbers.take(which), ranks)
+        columns = self.classes.unrank(self.shapes.num_terms, self._numbers.take(which), ranks)
         return find_canonical_places(self.shapes, columns)
 
     def numbers(self, places: np.ndarray) -> np.ndarray:
@@ -261,15 +265,13 @@ class ClassShapes(ShapeSubset):
     @property
     def operators(self) -> str:
         """The operators that they may have."""
-        pairs = zip(
-            OPERATORS, map(any, zip(*(family.operators for family in self._families), strict=True)), strict=True
-        )
+        pairs = zip(OPERATORS, map(any, zip(*(family.operators for family in self.families), strict=True)), strict=True)
         return "".join(operator for operator, occurs in pairs if occurs)
 
     def count_by_operators(self) -> dict[int, int]:
         """Returns how many there are, with their twins, of each set of operators."""
         found: dict[int, int] = {}
-        for family in self._families:
+        for family in self.families:
             bits = sum(1 << code for code, count in enumerate(family.operators) if count)
             found[bits] = found.get(bits, 0) + (family.num_classes << family.num_swaps)
         return found

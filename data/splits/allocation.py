@@ -144,6 +144,8 @@ def _make_up(quotas: Sequence[int], left: Sequence[int], sources: Sequence[Sourc
         sources: the sources.
     """
     possible = list(map(min, quotas, left))
+    if possible == quotas:
+        return possible
     room = list(map(sub, left, possible))
     return list(map(add, possible, fill_sources(min(sum(quotas) - sum(possible), sum(room)), room, sources)))
 

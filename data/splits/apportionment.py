@@ -1,7 +1,6 @@
 """Whole numbers divided among several takers, evenly or in proportion; exact and deterministic."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 import numpy as np
 
@@ -22,20 +21,17 @@ def fill_evenly(total: int, capacities: Sequence[int], weights: Sequence[int]) -
     """
     if total > sum(capacities):
         raise ValueError(f"`total` must be at most {sum(capacities)}, got {total}")
-    heights = capacities
-    if len(set(weights)) > 1:
-        heights = [Fraction(capacity, weight) for capacity, weight in zip(capacities, weights, strict=True)]
-    by_level = sorted(range(len(capacities)), key=heights.__getitem__)
     amounts = list(capacities)
-    remaining, weight = total, sum(weights)
-    while by_level and capacities[by_level[0]] * weight <= remaining * weights[by_level[0]]:
-        place = by_level.pop(0)
-        remaining -= capacities[place]
-        weight -= weights[place]
+    remaining, weight, has_room = total, sum(weights), list(range(len(capacities)))
+    # Those that are no higher than the level are full, and the level of the others rises.
+    while full := {place for place in has_room if capacities[place] * weight <= remaining * weights[place]}:
+        remaining -= sum(capacities[place] for place in full)
+        weight -= sum(weights[place] for place in full)
+        has_room = [place for place in has_room if place not in full]
     # These are not filled up, so what they hold does not depend on how much more they could.
-    for place in by_level:
+    for place in has_room:
         amounts[place] = remaining * weights[place] // weight
-    for place in sorted(by_level)[: total - sum(amounts)]:
+    for place in has_room[: total - sum(amounts)]:
         amounts[place] += 1
     return amounts
 
@@ -57,6 +53,8 @@ def fill_levels(
     """
     if not levels or not levels[0]:
         return fill_evenly(total, capacities, weights)
+    if not total:
+        return [0] * len(capacities)
     groups = _group(levels)
     sums = [sum(capacities[place] for place in places) for places in groups.values()]
     shares = fill_evenly(total, sums, [weight for _, weight in groups])
@@ -102,7 +100,7 @@ def divide_levels(total: int, amounts: Sequence[int], levels: Sequence[Sequence[
     >>> divide_levels(2, [2, 2, 1, 1, 1, 1], [[("a", 1)]] * 2 + [[("b", 1)]] * 4)
     [1, 0, 1, 0, 0, 0]
     """
-    if not levels or not levels[0]:
+    if not total or not levels or not levels[0]:
         return divide_proportionally(total, amounts)
     groups = _group(levels)
     sums = [sum(amounts[place] for place in places) for places in groups.values()]

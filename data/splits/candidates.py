@@ -67,27 +67,30 @@ class Candidates:
 
     Attributes:
         boxes: as given.
+        twins: as given.
+        filter: `kept`.
         keeps_all: whether every equation of the boxes is a member of a kept class.
     """
 
     def __init__(self, boxes: SectionUnion, twins: TwinFinder, kept: ClassFilter, *, seed: int, is_wide: bool) -> None:
         self.boxes = boxes
         self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
-        self._twins, self._filter = twins, kept
+        self.twins, self.filter = twins, kept
         self._make_permutation = functools.partial(make_permutation, max(boxes.size, 1), seed, is_wide=is_wide)
 
     @functools.cached_property
-    def _permutation(self) -> Shuffle:
+    def permutation(self) -> Shuffle:
+        """The permutation."""
         # Of thousands of enumerations few may ever be walked.
         return self._make_permutation()
 
     def kept_at(self, positions: np.ndarray) -> KeptClasses:
         """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""
-        return self._keep(self._permutation.forward(positions))
+        return self._keep(self.permutation.forward(positions))
 
     def find_kept(self, positions: np.ndarray) -> tuple[TwinClasses, ...]:
         """Returns the classes of positions (n,) that are known to be kept."""
-        return tuple(map(self._twins.find, self.boxes.locate(self._permutation.forward(positions))))
+        return tuple(map(self.twins.find, self.boxes.locate(self.permutation.forward(positions))))
 
     def find_first_kept(self, positions: np.ndarray, is_kept: np.ndarray, most: int) -> KeptClasses:
         """Returns the first kept classes of positions (n,), at most so many, where `is_kept`, bool (n,), is true."""
@@ -105,7 +108,7 @@ class Candidates:
         for start in range(0, len(indices), BLOCK_SIZE):
             some = indices[start : start + BLOCK_SIZE]
             counts = self._keep(some).counts
-            found.append((self._permutation.inverse(some[counts > 0]), counts[counts > 0]))
+            found.append((self.permutation.inverse(some[counts > 0]), counts[counts > 0]))
         positions, counts = map(np.concatenate, zip(*found, strict=True))
         if (counts == 1).all():
             # Millions of classes of one equation need no memory for that.
@@ -114,5 +117,5 @@ class Candidates:
         return positions[order], counts[order]
 
     def _keep(self, indices: np.ndarray) -> KeptClasses:
-        kept = (self._filter.keep(self._twins.find(each)) for each in self.boxes.locate(indices))
+        kept = (self.filter.keep(self.twins.find(each)) for each in self.boxes.locate(indices))
         return KeptClasses(tuple(classes for classes in kept if len(classes)), len(indices))

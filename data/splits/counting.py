@@ -1,16 +1,24 @@
 """Counting tasks: numbers of equations at some positions, counted by any worker in any order."""
 
 import base64
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from eqstream.data.permutation import index_dtype
+from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import Enumeration
+from eqstream.data.splits.joint_candidates import JointCandidates, can_join
 from eqstream.data.splits.prepared_sources import PreparedSources
 
 # There may be many classes: of large blocks it takes too much memory to note how many members each has.
 _MOST_NOTED = 1 << 9
+# Tasks of so many positions are counted together: to count larger ones alone takes no longer.
+_MOST_JOINED = 1 << 10
+# Bounds the memory for this.
+_POSITIONS_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,35 @@ class CountingResult:
         """Returns the result that `to_dict` wrote."""
         kept, members = (base64.b64decode(mapping[name]) for name in ("kept", "members"))
         return cls(**mapping | {"counts": tuple(mapping["counts"]), "kept": kept, "members": members})
+
+
+def count_tasks(sources: PreparedSources, tasks: Iterable[CountingTask]) -> Iterator[CountingResult]:
+    """Yields what each task finds, in any order: of many small ones together."""
+    small: dict[ClassFilter, list[CountingTask]] = {}
+    for task in tasks:
+        enumeration = sources.enumeration(task.source)
+        if not enumeration.notes_kept or task.num_positions > _MOST_JOINED or not can_join(enumeration.candidates):
+            yield count_task(sources, task)
+            continue
+        alike = small.setdefault(enumeration.candidates.filter, [])
+        alike.append(task)
+        if sum(each.num_positions for each in alike) > _POSITIONS_AT_ONCE:
+            yield from _count_together(sources, alike)
+            alike.clear()
+    for alike in small.values():
+        if alike:
+            yield from _count_together(sources, alike)
+
+
+def _count_together(sources: PreparedSources, tasks: Sequence[CountingTask]) -> Iterator[CountingResult]:
+    enumerations = [sources.enumeration(task.source) for task in tasks]
+    ranges = [np.arange(task.start, task.stop, dtype=index_dtype(task.stop)) for task in tasks]
+    members = np.repeat(np.arange(len(tasks)), [task.num_positions for task in tasks])
+    joint = JointCandidates([enumeration.candidates for enumeration in enumerations])
+    counts = joint.kept_at(members, np.concatenate(ranges)).counts
+    edges = np.cumsum([task.num_positions for task in tasks])[:-1]
+    for task, enumeration, own in zip(tasks, enumerations, np.split(counts, edges), strict=True):
+        yield _note(enumeration, task, own)
 
 
 def count_task(sources: PreparedSources, task: CountingTask) -> CountingResult:

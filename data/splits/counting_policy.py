@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.counting import CountingTask, count_task
+from eqstream.data.splits.counting import CountingTask, count_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.needed_equations import find_needed, find_needed_for_estimates, is_exhausted
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -48,7 +48,7 @@ def count_for_plan(recipe: Recipe, *, block_size: int | None = None, for_estimat
 
 def count_here(counts: EquationCounts, tasks: Iterable[CountingTask]) -> None:
     """Counts tasks in this process and adds the results."""
-    counts.add(count_task(counts.sources, task) for task in tasks)
+    counts.add(count_tasks(counts.sources, tasks))
 
 
 def next_tasks(
@@ -139,13 +139,18 @@ def _positions_wanted(counts: EquationCounts, source: int, *, needed: int | None
         wanted = -(-needed * done // found)
         _refuse_the_endless(counts, source, wanted=wanted, hopeless=hopeless)
     else:
-        # Most spaces keep about one equation for each position; rare ones are approached by doubling.
-        wanted = max(2 * done, needed * enumeration.size // max(enumeration.num_equations, 1))
+        # Most spaces keep about one equation for each position; rare ones are approached by doubling, or, where few
+        # positions were looked at, in longer strides.
+        wanted = max(
+            (2 if done >= enumeration.block_size else 4) * done,
+            needed * enumeration.size // max(enumeration.num_equations, 1),
+        )
     wanted = -(-wanted // unit) * unit
     if found or not enumeration.is_huge:
         # A little more than expected costs less than another round.
         wanted += wanted // 16 // unit * unit + (unit if counts.sources.recipe.sampling == "uniform" else 0)
-    return min(max(wanted, done + unit), 64 * max(done, 64 * enumeration.block_size), enumeration.size)
+    least = done + (max(unit, done // 4 // unit * unit) if unit < enumeration.block_size else unit)
+    return min(max(wanted, least), 64 * max(done, 64 * enumeration.block_size), enumeration.size)
 
 
 def _refuse_the_endless(counts: EquationCounts, source: int, *, wanted: int, hopeless: int) -> None:

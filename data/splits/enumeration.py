@@ -47,6 +47,7 @@ class Enumeration:
 
     Attributes:
         candidates: the candidates, in shuffled order.
+        order: that of the equations of each block.
         block_size: as given, or less.
         is_huge: whether candidates are slow to look at, as their numbers are beyond 63 bits.
         keeps_all: whether every equation of the boxes is a member of a kept class, so that their number has a closed
@@ -73,7 +74,7 @@ class Enumeration:
         self.candidates = Candidates(boxes, twins, kept, seed=derive_seed(seed, "walk", scope), is_wide=not is_listed)
         self._recent = RecentClasses(self.candidates)
         self._list_few = list_few
-        self._order = TwinOrder(space, derive_seed(seed, "orientation", scope))
+        self.order = TwinOrder(space, derive_seed(seed, "orientation", scope))
         self.is_huge = is_listed and (index_dtype(boxes.size) is object or not space.arithmetic.is_native)
         self.block_size = min(block_size, BLOCK_SIZE_OF_HUGE_SPACE) if self.is_huge else block_size
         if boxes.is_canonical:
@@ -151,7 +152,7 @@ class Enumeration:
         high = kept.num_equations if most is None else min(most, kept.num_equations)
         if not high:
             return None
-        return self._order.arrange(kept.groups, kept.counts, turn=turn, low=0, high=high, block_size=len(positions))
+        return self.order.arrange(kept.groups, kept.counts, turn=turn, low=0, high=high, block_size=len(positions))
 
     def equations(
         self,
@@ -193,7 +194,7 @@ class Enumeration:
             num_found = found.num_equations
             if num_found and before + num_found > first:
                 low, high = max(first - before, 0), min(end - before, num_found)
-                yield self._order.arrange(
+                yield self.order.arrange(
                     found.groups,
                     found.counts,
                     turn=position,
@@ -212,7 +213,7 @@ class Enumeration:
         end = first + count
         for rows, before in listed.take(first, end, most=BLOCK_SIZE):
             positions, counts = listed.positions[rows], listed.counts[rows]
-            yield self._order.arrange(
+            yield self.order.arrange(
                 self.candidates.find_kept(positions),
                 counts,
                 turn=0,

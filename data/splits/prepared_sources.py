@@ -50,6 +50,7 @@ class PreparedSources:
         self._block_size = block_size or (BLOCK_SIZE if is_uniform else BLOCK_SIZE_OF_STRATUM)
         # Many sources may never be asked for.
         self.enumeration = functools.cache(self._enumerate)
+        self._make_filter = functools.cache(functools.partial(ClassFilter, self.space, hash_salt=recipe.hash_salt))
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -62,7 +63,7 @@ class PreparedSources:
             self.space,
             boxes,
             self.twins,
-            ClassFilter(self.space, source.selection, source.others, hash_salt=self.recipe.hash_salt),
+            self._make_filter(source.selection, source.others),
             seed=self.recipe.seed,
             scope=source.scope,
             block_size=self._block_size,

@@ -89,13 +89,14 @@ class TwinFinder:
     def find(self, candidates: Candidates) -> TwinClasses:
         """Returns the classes whose canonical members are among some equations of one section."""
         if self.most_twins == 1:
-            return _make_classes(candidates, candidates.columns(), candidates.operands())
-        found = self._space.twin_rules[candidates.section.shapes.num_terms].find_shapes(candidates.shapes)
+            return _make_classes(candidates, candidates.shapes, candidates.columns(), candidates.operands())
+        places = candidates.shapes
+        found = self._space.twin_rules[candidates.section.shapes.num_terms].find_shapes(places)
         if len(found.rows) < len(candidates):
-            candidates = candidates.take(found.rows)
+            candidates, places = candidates.take(found.rows), take_rows(places, found.rows)
         operands = candidates.operands()
         is_canonical, free = find_canonical(found.columns, operands, found.free, found.undecided)
-        classes = _make_classes(candidates, found.columns, operands)
+        classes = _make_classes(candidates, places, found.columns, operands)
         if self.commuted == "together":
             counts = np.int64(1) << np.bitwise_count(free).astype(np.int64)
             classes = dataclasses.replace(classes, free=free, member_counts=counts)
@@ -132,13 +133,15 @@ class TwinFinder:
         return first, first_labels
 
 
-def _make_classes(candidates: Candidates, columns: ShapeColumns, operands: np.ndarray) -> TwinClasses:
+def _make_classes(
+    candidates: Candidates, places: np.ndarray, columns: ShapeColumns, operands: np.ndarray
+) -> TwinClasses:
     """Returns a class of its own for each equation."""
     num_rows = len(candidates)
     return TwinClasses(
         shapes=candidates.section.shapes,
         rows=candidates.rows,
-        shape_places=candidates.shapes,
+        shape_places=places,
         columns=columns,
         box_order=candidates.box_order(),
         operands=operands,

@@ -34,8 +34,8 @@ class _Layout:
         draws: 32 pseudo-random bits.
         num_classes: how many classes of the same block have a wanted member; one number if there is one block.
         num_before: how many classes of the blocks before have one; likewise.
-        low: ordinal of the first wanted member.
-        high: ordinal behind the last wanted member.
+        low: ordinal of the first wanted member; one number if it is that of all.
+        high: ordinal behind the last wanted member; likewise.
     """
 
     starts: np.ndarray
@@ -44,8 +44,8 @@ class _Layout:
     draws: np.ndarray
     num_classes: np.ndarray | int
     num_before: np.ndarray | int
-    low: int
-    high: int
+    low: np.ndarray | int
+    high: np.ndarray | int
 
 
 class _Members(NamedTuple):
@@ -71,11 +71,14 @@ class TwinOrder:
     Args:
         space: of the equations.
         seed: of the draws.
+
+    Attributes:
+        seed: as given.
     """
 
     def __init__(self, space: PreparedSpace, seed: int) -> None:
         self._space = space
-        self._seed = seed
+        self.seed = seed
 
     def arrange(
         self,
@@ -103,10 +106,13 @@ class TwinOrder:
             positions: of the rows, rising, (n,), where they are not those from `turn` on.
         """
         if positions is None:
-            draws, blocks = draw_bits(turn, len(counts), self._seed), np.arange(len(counts)) // block_size
+            draws, blocks = draw_bits(turn, len(counts), self.seed), np.arange(len(counts)) // block_size
         else:
-            draws, blocks = draw_bits_of(positions, self._seed), positions // block_size
-        layout = _lay_out(counts, draws, blocks, low=low, high=high)
+            draws, blocks = draw_bits_of(positions, self.seed), positions // block_size
+        starts = np.cumsum(counts) - counts
+        return self._arrange(groups, _lay_out(counts, draws, blocks, starts=starts, low=low, high=high), limit)
+
+    def _arrange(self, groups: Sequence[TwinClasses], layout: _Layout, limit: int | None = None) -> EquationBlock:
         groups = [classes for group in groups if len(classes := group.take(layout.is_wanted[group.rows]))]
         members = [_place_members(classes, layout) for classes in groups]
         orders = [_sort_by_box(classes, each) for classes, each in zip(groups, members, strict=True)]
@@ -118,6 +124,36 @@ class TwinOrder:
         members = [each.take(order) for each, order in zip(members, orders, strict=True)]
         blocks = [self._make_block(classes, each) for classes, each in zip(groups, members, strict=True)]
         return join_blocks(blocks).take(_argsort(np.concatenate(places)))
+
+    def arrange_together(
+        self,
+        groups: Sequence[TwinClasses],
+        counts: np.ndarray,
+        *,
+        draws: np.ndarray,
+        owners: np.ndarray,
+        is_next_block: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+    ) -> EquationBlock:
+        """Returns what `arrange` returns for each of several enumerations, one after the other.
+
+        All arrays have an entry for each row; rows of one enumeration follow each other.
+
+        Args:
+            groups: the classes.
+            counts: as in `arrange`.
+            draws: as `draw_bits_of` makes them of the positions, with the seed of the row's own order.
+            owners: number of the row's enumeration.
+            is_next_block: whether a block begins.
+            low: as in `arrange`, of the enumeration.
+            high: likewise.
+        """
+        starts = np.cumsum(counts) - counts
+        firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+        starts -= np.repeat(starts[firsts], np.diff(np.append(firsts, len(owners))))
+        blocks = np.cumsum(is_next_block)
+        return self._arrange(groups, _lay_out(counts, draws, blocks, starts=starts, low=low, high=high))
 
     def _make_block(self, classes: TwinClasses, members: _Members) -> EquationBlock:
         """Returns the members of classes, in their order."""
@@ -142,9 +178,16 @@ class TwinOrder:
         )
 
 
-def _lay_out(counts: np.ndarray, draws: np.ndarray, blocks: np.ndarray, *, low: int, high: int) -> _Layout:
+def _lay_out(
+    counts: np.ndarray,
+    draws: np.ndarray,
+    blocks: np.ndarray,
+    *,
+    starts: np.ndarray,
+    low: np.ndarray | int,
+    high: np.ndarray | int,
+) -> _Layout:
     """Returns the layout of rows with so many members, draws and rising numbers of blocks, (n,); see `_Layout`."""
-    starts = np.cumsum(counts) - counts
     is_wanted = (counts > 0) & (starts + counts > low) & (starts < high)
     ranks = np.cumsum(is_wanted) - 1
     num_classes, num_before = int(is_wanted.sum()), 0
@@ -204,8 +247,9 @@ def _place_members(classes: TwinClasses, layout: _Layout) -> _Members:
     """Returns the wanted members of classes that all have some; class by class."""
     counts = classes.member_counts
     starts, ranks, draws = (column[classes.rows] for column in (layout.starts, layout.ranks, layout.draws))
-    firsts = np.maximum(layout.low - starts, 0)
-    numbers = np.minimum(layout.high - starts, counts) - firsts
+    low, high = (_take_of_rows(each, classes.rows) for each in (layout.low, layout.high))
+    firsts = np.maximum(low - starts, 0)
+    numbers = np.minimum(high - starts, counts) - firsts
     rows = np.repeat(np.arange(len(classes)), numbers)
     # Which of the class's equations, in the order of ordinals, each is.
     turns = np.arange(len(rows)) - (np.cumsum(numbers) - numbers - firsts)[rows]
@@ -213,14 +257,16 @@ def _place_members(classes: TwinClasses, layout: _Layout) -> _Members:
     earlier = (draws * counts.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
     # Classes have 1, 2, 4, 8, … members: the mask counts on from the last one to the first.
     choices = turns - earlier[rows] & take_rows(counts - 1, rows)
-    num_classes, num_before = (
-        each if isinstance(each, int) else each[classes.rows] for each in (layout.num_classes, layout.num_before)
-    )
+    num_classes, num_before = (_take_of_rows(each, classes.rows) for each in (layout.num_classes, layout.num_before))
     places = ranks[rows] + (turns * take_rows(num_classes / counts, rows)).astype(np.int64)
-    num_classes, num_before = (each if isinstance(each, int) else each[rows] for each in (num_classes, num_before))
+    num_classes, num_before = (_take_of_rows(each, rows) for each in (num_classes, num_before))
     places -= num_classes * (places >= num_classes)
     places += num_before
     return _Members(rows, choose_nodes(take_rows(classes.free, rows), choices, classes.shapes.num_terms - 1), places)
+
+
+def _take_of_rows(values: np.ndarray | int, rows: np.ndarray) -> np.ndarray | int:
+    return values if isinstance(values, int) else values[rows]
 
 
 def _sort_by_box(classes: TwinClasses, members: _Members) -> np.ndarray:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from eqstream.data.recipe import Recipe
-from eqstream.data.splits.counting import CountingResult, CountingTask, count_task
+from eqstream.data.splits.counting import CountingResult, CountingTask, count_tasks
 from eqstream.data.splits.counting_policy import count_here, list_rare, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -39,7 +39,7 @@ class CountBatch(RecipeWork):
         with report_failures("counting", GO_ON):
             self._workspace.check_attempt()
             if read_counts(self._workspace, batch) is None:
-                write_counts(self._workspace, batch, [count_task(self._sources, task) for task in batch])
+                write_counts(self._workspace, batch, [*count_tasks(self._sources, batch)])
         yield element
 
 
