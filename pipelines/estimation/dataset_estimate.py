@@ -22,7 +22,7 @@ from eqstream.pipelines.estimation.samples import Sample
 from eqstream.pipelines.estimation.sizes import count_if_cheap
 from eqstream.pipelines.estimation.split_estimate import SplitEstimate, describe_planned, estimate_splits
 from eqstream.pipelines.estimation.split_notes import list_notes_by_split
-from eqstream.pipelines.estimation.work import count_sampled
+from eqstream.pipelines.estimation.work import SECONDS_OF_WORK, count_sampled, work_per_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class DatasetEstimate:
         splits: in the recipe's order.
         num_left_out: equations in no split, as the end of a split cuts them off from their twins; None if not known.
         format_to_bytes: expected size of all shards.
-        seconds: expected time of one process, start-up left out.
+        seconds: expected CPU time of one process, start-up left out.
         seconds_of_search: expected time of looking at as many candidates as a build does before it refuses.
         notes: what a reader of the recipe may not expect of the dataset.
     """
@@ -58,9 +58,11 @@ def estimate_dataset(recipe: Recipe) -> DatasetEstimate:
     Raises:
         UserError: the recipe asks for the impossible, as far as that shows without counting everything.
     """
+    begun_at = time.process_time()
     counts = EquationCounts(PreparedSources(recipe))
+    seconds_of_preparing = time.process_time() - begun_at
     check_requests(counts)
-    planned, num_positions = count_if_cheap(counts)
+    planned, counted = count_if_cheap(counts)
     writer = ShardWriter(recipe, counts.sources)
     if planned is None:
         splits, samples = estimate_splits(counts, writer)
@@ -78,7 +80,10 @@ def estimate_dataset(recipe: Recipe) -> DatasetEstimate:
         format_to_bytes={
             file_format: _total_bytes(samples, sizes, file_format) for file_format in recipe.storage.formats
         },
-        seconds=_total_seconds(samples, sizes) + num_positions * seconds_per_position,
+        seconds=seconds_of_preparing
+        + counted.num_positions * seconds_per_position
+        + counted.num_tasks * work_per_task(space) * SECONDS_OF_WORK
+        + sum(sample.seconds for sample in samples),
         seconds_of_search=HOPELESS_POSITIONS * seconds_per_position,
         notes=tuple(_list_notes(recipe, splits)),
     )
@@ -98,17 +103,12 @@ def _total_bytes(samples: list[Sample], sizes: list[int], file_format: str) -> i
     )
 
 
-def _total_seconds(samples: list[Sample], sizes: list[int]) -> float:
-    num_sampled = sum(sample.num_equations for sample in samples) or 1
-    return sum(sample.seconds for sample in samples) / num_sampled * sum(sizes)
-
-
 def _seconds_per_position(counts: EquationCounts) -> float:
     """Returns how long it takes to count one position of the largest source."""
     enumeration = max((each.enumeration for each in counts.by_source), key=lambda each: each.size)
     num_positions = count_sampled(counts.sources.space, enumeration)
     # The first time builds tables that a build builds once.
     enumeration.count(0, num_positions)
-    begun_at = time.perf_counter()
+    begun_at = time.process_time()
     enumeration.count(0, num_positions)
-    return (time.perf_counter() - begun_at) / max(num_positions, 1)
+    return (time.process_time() - begun_at) / max(num_positions, 1)

@@ -39,7 +39,8 @@ class Sample:
 
     Attributes:
         num_equations: how many.
-        seconds: CPU time to compute and encode them; the one thing here that no two runs agree on.
+        seconds: expected CPU time to compute and encode all equations of the split; the one thing here that no two
+            runs agree on.
         format_to_bytes: size of a file of them.
     """
 
@@ -53,12 +54,21 @@ class Draw:
 
     Args:
         counts: of the recipe.
-        segments: of the split.
+        segments: of the split, or some that stand for all.
+        num_segments: how many segments the split has; by default these.
         num_splits: how many there are; all draws together take about as long, however many they are.
     """
 
-    def __init__(self, counts: EquationCounts, segments: Sequence[Segment], *, num_splits: int) -> None:
+    def __init__(
+        self,
+        counts: EquationCounts,
+        segments: Sequence[Segment],
+        *,
+        num_segments: int | None = None,
+        num_splits: int,
+    ) -> None:
         self._counts, self._segments = counts, segments
+        self._num_segments = num_segments or len(segments)
         self._divisor = max(num_splits / _NUM_WHOLE_SAMPLES, 1)
 
     @property
@@ -69,10 +79,12 @@ class Draw:
         """
         return [part.block for part in self._timed[0]]
 
-    @property
-    def seconds(self) -> float:
-        """CPU time that it took to draw them."""
-        return self._timed[1]
+    def estimate_seconds(self, num_equations: int) -> float:
+        """Returns the CPU time to compute so many equations; no segment takes less than it has taken here."""
+        parts, seconds = self._timed
+        num_drawn = sum(len(part.block) for part in parts)
+        rounds = num_equations * len(parts) / max(num_drawn * self._num_segments, 1)
+        return seconds / max(len(parts), 1) * self._num_segments * max(rounds, 1)
 
     @functools.cached_property
     def _timed(self) -> tuple[list["_Part"], float]:
@@ -162,12 +174,12 @@ def encode_samples(
     # The first time builds tables that a build builds once.
     _write(recipe, writer, [block.take(slice(0, 1)) for block in shown])
     largest = sorted(sizes, key=lambda name: -sizes[name])[:MOST_SAMPLED_SPLITS]
-    encoded = {name: _encode_sample(recipe, writer, draws[name]) for name in largest}
+    encoded = {name: _encode_sample(recipe, writer, draws[name], sizes[name]) for name in largest}
     smallest = min(encoded.values(), key=lambda sample: sample.num_equations or math.inf)
     return [encoded.get(name, smallest) for name in sizes]
 
 
-def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Draw) -> Sample:
+def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Draw, size: int) -> Sample:
     """Returns some equations of a draw, encoded in all formats of the recipe."""
     # Joined, as a build does with equations of many kinds.
     block, begun_at = draw.take(MOST_ENCODED if writer.steps is None else MOST_SOLVED), time.process_time()
@@ -176,7 +188,7 @@ def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Draw) -> Sample:
     num_equations = 0 if block is None else len(block)
     return Sample(
         num_equations=num_equations,
-        seconds=draw.seconds * num_equations / max(sum(map(len, draw.blocks)), 1) + seconds,
+        seconds=draw.estimate_seconds(size) + seconds / max(num_equations, 1) * size,
         format_to_bytes={file_format: file["num_bytes"] for file_format, file in receipt.files.items()},
     )
 

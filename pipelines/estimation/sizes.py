@@ -7,6 +7,7 @@ import math
 import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from eqstream.data.recipe_values import exact
 from eqstream.data.space.conditions import Selection, selection_of
@@ -32,23 +33,30 @@ _FEWEST_POSITIONS = 64
 _LARGE = 4
 
 
-def count_if_cheap(counts: EquationCounts) -> tuple[tuple[PlannedSplit, ...] | None, int]:
-    """Returns the splits, or None if too much would have to be counted for them, and how many positions a build counts.
+class CountingWork(NamedTuple):
+    """What a build counts: so many positions, in so many tasks."""
+
+    num_positions: int = 0
+    num_tasks: int = 0
+
+
+def count_if_cheap(counts: EquationCounts) -> tuple[tuple[PlannedSplit, ...] | None, CountingWork]:
+    """Returns the splits, or None if too much would have to be counted for them, and what a build counts.
 
     Raises:
         UserError: the recipe asks for the impossible, as far as that shows.
     """
-    num_positions = work = 0
+    done, work = CountingWork(), 0.0
     while tasks := next_tasks(counts):
         for task in tasks:
             enumeration = counts.by_source[task.source].enumeration
-            num_positions += task.num_positions
             work += task.num_positions * work_per_position(counts.sources.space, enumeration)
-        work += len(tasks) * work_per_task(counts.sources.space)
-        if work > MOST_WORK:
-            return None, num_positions
+        num_positions = sum(task.num_positions for task in tasks)
+        done = CountingWork(done.num_positions + num_positions, done.num_tasks + len(tasks))
+        if work + done.num_tasks * work_per_task(counts.sources.space) > MOST_WORK:
+            return None, done
         count_here(counts, tasks)
-    return divide_sources(counts), num_positions
+    return divide_sources(counts), done
 
 
 def spread(items: Sequence) -> list:

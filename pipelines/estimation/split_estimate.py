@@ -44,8 +44,13 @@ def describe_planned(
     sizes = {split.name: split.num_equations for split in planned}
     tasks = [next(plan_shards(counts, split)) for split in planned]
     draws = {
-        task.split: Draw(counts, thin_out(task.segments, num_splits=len(planned)), num_splits=len(planned))
-        for task in tasks
+        split.name: Draw(
+            counts,
+            thin_out(task.segments, num_splits=len(planned)),
+            num_segments=len(split.parts),
+            num_splits=len(planned),
+        )
+        for split, task in zip(planned, tasks, strict=True)
     }
     splits, shares = [], ShareEstimator(counts.sources)
     steps = StepEstimator(writer, counts.sources.space, sizes=sizes, draws=draws)
@@ -73,7 +78,12 @@ def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[
     sizes, splits = estimator.sizes, []
     quotas = {split.name: estimator.quotas(split) for split in counts.sources.recipe.splits}
     draws = {
-        split.name: Draw(counts, estimator.segments(split, quotas[split.name]), num_splits=len(sizes))
+        split.name: Draw(
+            counts,
+            estimator.segments(split, quotas[split.name]),
+            num_segments=sum(count > 0 for count in quotas[split.name].values()),
+            num_splits=len(sizes),
+        )
         for split in counts.sources.recipe.splits
     }
     steps = StepEstimator(writer, counts.sources.space, sizes=sizes, draws=draws)

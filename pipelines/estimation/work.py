@@ -7,6 +7,7 @@ from eqstream.data.permutation import LARGEST_WIDE_SIZE
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.enumeration import Enumeration
 
+SECONDS_OF_WORK = 5e-8
 # Work of one sample.
 SAMPLE_WORK = 1 << 19
 # What a position costs more, as measured: by division, whose quotients are checked, by bounds on answers, and by

@@ -25,11 +25,12 @@ def test_of_many_splits_the_largest_are_encoded_and_the_others_are_like_the_smal
     block = next(PreparedSources(recipe).enumeration(0).equations(0, max(sizes)))
 
     class FakeDraw:
-        seconds = 0.0
-
         def __init__(self, size: int) -> None:
             self._size = size
             self.blocks = [block]
+
+        def estimate_seconds(self, num_equations: int) -> float:
+            return 0.0
 
         def take(self, most: int) -> EquationBlock:
             drawn.append(self._size)
@@ -53,7 +54,6 @@ def test_equations_of_a_split_are_drawn_once(monkeypatch):
     monkeypatch.setattr(samples, "count_sampled", None)
     assert draw.blocks[0] is blocks[0]
     assert sum(map(len, blocks)) == 9
-    assert draw.seconds >= 0
 
 
 def test_samples_of_many_splits_are_smaller():
@@ -64,3 +64,16 @@ def test_samples_of_many_splits_are_smaller():
     segments = [Segment(0, first=0, count=10**6, position=0, before=0)]
     sizes = [sum(map(len, samples.Draw(counts, segments, num_splits=number).blocks)) for number in (1, 2, 8, 64)]
     assert sizes == [16320, 16320, 4096, 512]
+
+
+def test_a_segment_takes_as_long_for_few_equations_as_for_those_that_were_drawn(monkeypatch):
+    ticks = iter(range(100))
+    monkeypatch.setattr(samples.time, "process_time", lambda: next(ticks))
+    recipe = Recipe.from_dict(
+        {"name": "sums", "space": {"operands": {"min": 0, "max": 99}}, "splits": [{"name": "a", "count": 90}]}
+    )
+    counts = EquationCounts(PreparedSources(recipe))
+    segment = Segment(0, first=0, count=90, position=0, before=0)
+    draw = samples.Draw(counts, [segment], num_segments=10, num_splits=1)
+    assert sum(map(len, draw.blocks)) == 90
+    assert [draw.estimate_seconds(number) for number in (90, 900, 9000)] == [10, 10, 100]

@@ -17,12 +17,12 @@ SPLITS = [{"name": "train", "count": 300}, {"name": "test", "count": 45}, {"name
 def test_what_is_cheap_is_counted_and_the_rest_estimated(monkeypatch):
     recipe = make_recipe({"operands": {"min": 0, "max": 999}, "operators": "/"}, [{"name": "whole", "rest": True}])
     counts = EquationCounts(PreparedSources(recipe))
-    planned, num_positions = count_if_cheap(counts)
+    planned, work = count_if_cheap(counts)
     assert planned is not None
-    assert num_positions == 10**6
+    assert work.num_positions == 10**6
     monkeypatch.setattr(sizes, "MOST_WORK", 10**6)
     fresh = EquationCounts(PreparedSources(recipe))
-    assert count_if_cheap(fresh) == (None, 10**6)
+    assert count_if_cheap(fresh) == (None, work)
     estimated = SizeEstimator(fresh).sizes["whole"]
     assert estimated == pytest.approx(planned[0].num_equations, rel=0.1)
     assert SizeEstimator(fresh).capacity(0) == estimated
