@@ -54,21 +54,12 @@ class Draw:
 
     Args:
         counts: of the recipe.
-        segments: of the split, or some that stand for all.
-        num_segments: how many segments the split has; by default these.
+        segments: of the split.
         num_splits: how many there are; all draws together take about as long, however many they are.
     """
 
-    def __init__(
-        self,
-        counts: EquationCounts,
-        segments: Sequence[Segment],
-        *,
-        num_segments: int | None = None,
-        num_splits: int,
-    ) -> None:
+    def __init__(self, counts: EquationCounts, segments: Sequence[Segment], *, num_splits: int) -> None:
         self._counts, self._segments = counts, segments
-        self._num_segments = num_segments or len(segments)
         self._divisor = max(num_splits / _NUM_WHOLE_SAMPLES, 1)
 
     @property
@@ -80,11 +71,9 @@ class Draw:
         return [part.block for part in self._timed[0]]
 
     def estimate_seconds(self, num_equations: int) -> float:
-        """Returns the CPU time to compute so many equations; no segment takes less than it has taken here."""
+        """Returns the CPU time to compute so many equations; many segments are computed together."""
         parts, seconds = self._timed
-        num_drawn = sum(len(part.block) for part in parts)
-        rounds = num_equations * len(parts) / max(num_drawn * self._num_segments, 1)
-        return seconds / max(len(parts), 1) * self._num_segments * max(rounds, 1)
+        return seconds * num_equations / max(sum(len(part.block) for part in parts), 1)
 
     @functools.cached_property
     def _timed(self) -> tuple[list["_Part"], float]:

@@ -47,7 +47,6 @@ def describe_planned(
         split.name: Draw(
             counts,
             thin_out(task.segments, num_splits=len(planned)),
-            num_segments=len(split.parts),
             num_splits=len(planned),
         )
         for split, task in zip(planned, tasks, strict=True)
@@ -81,7 +80,6 @@ def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[
         split.name: Draw(
             counts,
             estimator.segments(split, quotas[split.name]),
-            num_segments=sum(count > 0 for count in quotas[split.name].values()),
             num_splits=len(sizes),
         )
         for split in counts.sources.recipe.splits
