@@ -149,7 +149,8 @@ def _positions_wanted(counts: EquationCounts, source: int, *, needed: int | None
     if found or not enumeration.is_huge:
         # A little more than expected costs less than another round.
         wanted += wanted // 16 // unit * unit + (unit if counts.sources.recipe.sampling == "uniform" else 0)
-    least = done + (max(unit, done // 4 // unit * unit) if unit < enumeration.block_size else unit)
+    # Of few positions twice as many take less time than another round does.
+    least = done + max(unit, done // unit * unit if done < enumeration.block_size else 0)
     return min(max(wanted, least), 64 * max(done, 64 * enumeration.block_size), enumeration.size)
 
 
