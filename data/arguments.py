@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from eqstream.data.configuration import describe_type
 from eqstream.data.errors import UserError
 
+# In so many of its orders a question can be asked: more take long, and do not make an answer surer.
+MAX_ORDERS = 1_000
+
 
 def check_path(name: str, value: Any, kinds: str = "a path") -> str | Path:
     """Returns a path or URI as it was given, other objects that stand for a path as a text.
@@ -41,8 +44,8 @@ def check_list(name: str, value: Any) -> None:
         raise UserError(f"`{name}` must be a list, got {describe_type(value)}")
 
 
-def check_whole(least: int | None = None, **values: Any) -> None:
-    """Refuses values, by the names of their arguments, that are no whole numbers of Python or numpy, or below `least`.
+def check_whole(least: int | None = None, most: int | None = None, **values: Any) -> None:
+    """Refuses values, by the names of their arguments, that are no whole numbers of Python or numpy, or out of bounds.
 
     >>> check_whole(0, workers=3, num_samples=0)
     """
@@ -51,6 +54,8 @@ def check_whole(least: int | None = None, **values: Any) -> None:
             raise UserError(f"`{name}` must be a whole number, got {describe_type(value)}")
         if least is not None and operator.index(value) < least:
             raise UserError(f"`{name}` must be at least {least}, got {value}")
+        if most is not None and operator.index(value) > most:
+            raise UserError(f"`{name}` must be at most {most:,}, got {describe_type(operator.index(value))}")
 
 
 class Batching(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eqstream.data.arguments import check_path, check_whole
+from eqstream.data.arguments import MAX_ORDERS, check_path, check_whole
 from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_files import load_recipe
 from eqstream.datasets import Dataset
@@ -102,7 +102,7 @@ def evaluate(
         unseen: evaluate on every equation of the space that was not trained on.
         limit: at most so many examples, the first ones.
         orders: in how many of its orders each question is asked, the sides of its sums and products swapped or not; the
-            likeliest answer counts. Takes as many times as long.
+            likeliest answer counts. From 1 to `MAX_ORDERS`; takes as many times as long.
         report: called with lines of progress; None for silence.
 
     Raises:
@@ -114,7 +114,7 @@ def evaluate(
         directory = check_path("dataset", directory, "a dataset or its path")
     if limit is not None:
         check_whole(limit=limit)
-    check_whole(1, orders=orders)
+    check_whole(1, MAX_ORDERS, orders=orders)
     load_tensorflow()
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
@@ -124,7 +124,7 @@ def evaluate(
         split=split,
         unseen=unseen,
         limit=limit,
-        orders=orders,
+        orders=int(orders),
         report=report or _ignore,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eqstream.data.arguments import check_list, check_text, check_whole
+from eqstream.data.arguments import MAX_ORDERS, check_list, check_text, check_whole
 from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.reference.explanation import JudgedLine, judge_solution
 from eqstream.data.reference.membership import KnownQuestion
@@ -145,12 +145,13 @@ class Predictor:
 
         Args:
             questions: natural text.
-            orders: in how many of its orders each question is asked, see `VotingDecoder`; takes as many times as long.
+            orders: in how many of its orders each question is asked, from 1 to `MAX_ORDERS`, see `VotingDecoder`; takes
+                as many times as long.
 
         Raises:
             UserError: a question is no equation or not in the model's space; nothing is answered then.
         """
-        check_whole(1, orders=orders)
+        check_whole(1, MAX_ORDERS, orders=orders)
         check_list("questions", questions)
         questions = list(questions)
         for position, question in enumerate(questions):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from eqstream.data.arguments import MAX_ORDERS
+
 if TYPE_CHECKING:
     from eqstream.data.recipe import Recipe
 
@@ -52,7 +54,7 @@ orders_option = click.option(
     "--orders",
     default=1,
     show_default=True,
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=MAX_ORDERS),
     help="Ask each question in so many of its orders, such as 2 + 3 * 4 and 4 * 3 + 2, and take the likeliest answer.",
 )
 other_data_option = click.option(

@@ -1,7 +1,8 @@
 """Greedy decoding of many questions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import keras
@@ -52,6 +53,19 @@ class DecodedAnswers:
     log_probabilities: np.ndarray
     solutions: list[list[str]] | None = None
     votes: list[Vote] | None = None
+
+
+def join_answers(parts: Sequence[DecodedAnswers]) -> DecodedAnswers:
+    """Returns the answers of one part after the other, all by the same decoder; at least one part."""
+    solutions = [part.solutions for part in parts if part.solutions is not None]
+    votes = [part.votes for part in parts if part.votes is not None]
+    return DecodedAnswers(
+        np.concatenate([part.tokens for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.log_probabilities for part in parts]),
+        solutions=[*chain.from_iterable(solutions)] if solutions else None,
+        votes=[*chain.from_iterable(votes)] if votes else None,
+    )
 
 
 class Decoder(Protocol):

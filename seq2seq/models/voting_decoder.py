@@ -9,10 +9,12 @@ import numpy as np
 
 from eqstream.data.loading.codec import Codec
 from eqstream.seq2seq.models.commuted_orders import iterate_orders
-from eqstream.seq2seq.models.decoding import DecodedAnswers, Decoder, Vote
+from eqstream.seq2seq.models.decoding import DecodedAnswers, Decoder, Vote, join_answers
 
 # So many orders are looked at for each that is asked: a bracket more may be one too many for the model.
 _TRIES = 4
+# Bounds the memory, which the solutions fill.
+_MOST_ASKED_AT_ONCE = 1 << 16
 _IS_ANSWER = re.compile(r"-?[0-9]+(\.[0-9]+)?( ?/ ?[0-9]+)?").fullmatch
 
 
@@ -37,6 +39,11 @@ class VotingDecoder:
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
         """Returns the answers to encoded questions, uint8 (num_questions, question_width); see `Decoder`."""
+        size = max(1, _MOST_ASKED_AT_ONCE // self._num_orders)
+        starts = range(0, max(1, len(questions)), size)
+        return join_answers([self._decode(questions[start : start + size], on_batch) for start in starts])
+
+    def _decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None) -> DecodedAnswers:
         orders = [self._list_orders(question) for question in self._codec.decode_questions(questions)]
         texts = [text for each in orders for text in each]
         starts = np.cumsum([0, *map(len, orders)])

@@ -62,6 +62,12 @@ def test_what_is_no_path_is_refused(tmp_path, monkeypatch, name, call, value, go
         (lambda: eqstream.describe("sums", num_samples=-1), "`num_samples` must be at least 0, got -1"),
         (lambda: eqstream.evaluate("run", 5), "`dataset` must be a dataset or its path, got 5"),
         (lambda: eqstream.evaluate("run", limit="3"), "`limit` must be a whole number, got the text '3'"),
+        (lambda: eqstream.evaluate("run", orders=0), "`orders` must be at least 1, got 0"),
+        (lambda: eqstream.evaluate("run", orders=1001), "`orders` must be at most 1,000, got 1001"),
+        (
+            lambda: eqstream.evaluate("run", orders=10**5000),
+            "`orders` must be at most 1,000, got a number of more than 300 digits",
+        ),
         (lambda: eqstream.train(None, 5, "run"), "`dataset` must be a dataset or its path, got 5"),
         (lambda: eqstream.equations(RECIPE, seed=None), "`seed` must be a whole number, got nothing"),
         (lambda: eqstream.EquationSpace(RECIPE).index_of(3), "`question` must be a text, got 3"),

@@ -5,6 +5,7 @@ import pytest
 
 from eqstream.data.loading.codec_fit import fit_codec_to_recipe
 from eqstream.data.loading.codec_options import CodecOptions
+from eqstream.seq2seq.models import voting_decoder
 from eqstream.seq2seq.models.decoding import DecodedAnswers, Vote
 from eqstream.seq2seq.models.voting_decoder import VotingDecoder, choose_answer
 from tests.brute_force import make_recipe
@@ -91,6 +92,25 @@ def test_as_many_questions_are_reported_as_there_are():
     counts = []
     ask(writer, ["1 + 2", "4 - 1"], 3, on_batch=counts.append)
     assert sum(counts) == 2
+
+
+def test_answers_are_the_same_however_many_questions_are_asked_at_once(monkeypatch):
+    writer = Writer({f"{a} - {b}": (str(a - b), 0.5) for a in range(4) for b in range(3)}, solutions=True)
+    for a, b in ((1, 2), (3, 4), (5, 6)):
+        writer.answers |= {f"{a} + {b}": (str(a + b), 0.5), f"{b} + {a}": ("9", 0.6)}
+    questions = [text for text in writer.answers if text not in ("2 + 1", "4 + 3", "6 + 5")]
+    answers, votes, decoded = ask(writer, questions, 2)
+    sizes, decode = [], writer.decode
+    monkeypatch.setattr(writer, "decode", lambda asked, on_batch: sizes.append(len(asked)) or decode(asked, on_batch))
+    monkeypatch.setattr(voting_decoder, "_MOST_ASKED_AT_ONCE", 4)
+    counts = []
+    few_answers, few_votes, few = ask(writer, questions, 2, on_batch=counts.append)
+    assert (few_answers, few_votes, few.solutions) == (answers, votes, decoded.solutions)
+    for name in ("tokens", "probabilities", "log_probabilities"):
+        np.testing.assert_array_equal(getattr(few, name), getattr(decoded, name))
+    assert max(sizes) <= 4
+    assert len(sizes) == 8
+    assert sum(counts) == len(questions)
 
 
 def test_no_questions_have_no_answers():
