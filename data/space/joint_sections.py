@@ -62,7 +62,8 @@ class _SubsetsInTurn(ShapeSubset):
     def __init__(self, subsets: Sequence[ShapeSubset]) -> None:
         super().__init__(subsets[0].shapes)
         self._subsets = subsets
-        *self._first_numbers, self.count = itertools.accumulate((subset.count for subset in subsets), initial=0)
+        *first_numbers, self.count = itertools.accumulate((subset.count for subset in subsets), initial=0)
+        self._first_numbers: list[int] = first_numbers
 
     def places(self, numbers: np.ndarray) -> np.ndarray:
         """Returns the place of each shape (n,), given its number among those that are taken."""
@@ -70,8 +71,8 @@ class _SubsetsInTurn(ShapeSubset):
         places = np.zeros(len(numbers), dtype=self.shapes.dtype)
         for which in np.unique(found).tolist():
             rows = np.flatnonzero(found == which)
-            own = numbers[rows] - self._first_numbers[which]
-            places[rows] = self._subsets[which].places(own.astype(index_dtype(self._subsets[which].count)))
+            subset, first = self._subsets[int(which)], self._first_numbers[int(which)]
+            places[rows] = subset.places((numbers[rows] - first).astype(index_dtype(subset.count)))
         return places
 
 

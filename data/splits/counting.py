@@ -77,8 +77,14 @@ class CountingResult:
     @classmethod
     def from_dict(cls, mapping: dict[str, Any]) -> "CountingResult":
         """Returns the result that `to_dict` wrote."""
-        kept, members = (base64.b64decode(mapping[name]) for name in ("kept", "members"))
-        return cls(**mapping | {"counts": tuple(mapping["counts"]), "kept": kept, "members": members})
+        return cls(
+            source=mapping["source"],
+            start=mapping["start"],
+            stop=mapping["stop"],
+            counts=tuple(mapping["counts"]),
+            kept=base64.b64decode(mapping["kept"]),
+            members=base64.b64decode(mapping["members"]),
+        )
 
 
 def count_tasks(sources: PreparedSources, tasks: Iterable[CountingTask]) -> Iterator[CountingResult]:
