@@ -9,9 +9,6 @@ from typing import Any, NamedTuple
 from eqstream.data.configuration import describe_type
 from eqstream.data.errors import UserError
 
-# In so many of its orders a question can be asked: more take long, and do not make an answer surer.
-MAX_ORDERS = 1_000
-
 
 def check_path(name: str, value: Any, kinds: str = "a path") -> str | Path:
     """Returns a path or URI as it was given, other objects that stand for a path as a text.

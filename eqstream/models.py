@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eqstream.data.arguments import MAX_ORDERS, check_path, check_whole
+from eqstream.data.arguments import check_path, check_whole
+from eqstream.data.limits import MAX_ORDERS
 from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_files import load_recipe
 from eqstream.datasets import Dataset

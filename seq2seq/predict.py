@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from eqstream.data.arguments import MAX_ORDERS, check_list, check_text, check_whole
+from eqstream.data.arguments import check_list, check_text, check_whole
+from eqstream.data.limits import MAX_ORDERS
 from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.reference.explanation import JudgedLine, judge_solution
 from eqstream.data.reference.membership import KnownQuestion

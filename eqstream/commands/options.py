@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from eqstream.data.arguments import MAX_ORDERS
+from eqstream.data.limits import MAX_ORDERS
 
 if TYPE_CHECKING:
     from eqstream.data.recipe import Recipe
