@@ -29,7 +29,7 @@ class Preview(DatasetEstimate):
                 f"{format_bytes(size)} of {file_format}" for file_format, size in self.format_to_bytes.items()
             )
             time_needed = format_seconds(self.seconds)
-            lines.append(f"estimated from a sample: {sizes}; {time_needed} in one process, once started")
+            lines.append(f"estimated from a sample: {sizes}; {time_needed} of CPU time, once started")
         if not all(split.samples for split in self.splits):
             lines.append(
                 f"to look at so many candidates takes up to {format_seconds(self.seconds_of_search)} in one process"

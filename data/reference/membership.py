@@ -1,6 +1,7 @@
 """What is true of one equation, and whether a space contains it: computed from its text alone, one at a time."""
 
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -88,6 +89,17 @@ def read_question(text: str, space: SpaceRecipe, *others: SpaceRecipe) -> KnownQ
     operators = set(list_operators(parse(normalize_question(text))))
     able = [error for each, error in refusals if operators <= set(each.operators)] or [error for _, error in refusals]
     raise NotInSpaceError(able[0].question, *dict.fromkeys(reason for error in able for reason in error.reasons))
+
+
+def is_contained(question: str, spaces: Iterable[SpaceRecipe]) -> bool:
+    """Returns whether `read_question` reads a question of one of the spaces."""
+    for space in spaces:
+        try:
+            _read_question(question, space)
+        except UserError:
+            continue
+        return True
+    return False
 
 
 def _read_question(text: str, space: SpaceRecipe) -> KnownQuestion:

@@ -41,9 +41,11 @@ def format_bytes(num_bytes: int) -> str:
 def format_seconds(seconds: float) -> str:
     """Returns a length of time for people.
 
-    >>> format_seconds(0.24), format_seconds(75), format_seconds(7300)
-    ('0.2 s', '1:15 min', '2:01 h')
+    >>> format_seconds(0.01), format_seconds(0.24), format_seconds(75), format_seconds(7300)
+    ('less than 0.1 s', '0.2 s', '1:15 min', '2:01 h')
     """
+    if seconds < 0.05:
+        return "less than 0.1 s"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

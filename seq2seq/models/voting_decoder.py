@@ -30,12 +30,12 @@ class VotingDecoder:
         decoder: what asks the model.
         codec: of the model.
         orders: in how many each question is asked, if it has so many; the first is the question as it is.
-        brackets: whether orders that take more brackets than the question are among them.
+        can_bracket: whether a question, natural text, may be asked in orders that take more brackets than it has.
     """
 
-    def __init__(self, decoder: Decoder, codec: Codec, *, orders: int, brackets: bool) -> None:
+    def __init__(self, decoder: Decoder, codec: Codec, *, orders: int, can_bracket: Callable[[str], bool]) -> None:
         self._decoder, self._codec = decoder, codec
-        self._num_orders, self._brackets = orders, brackets
+        self._num_orders, self._can_bracket = orders, can_bracket
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
         """Returns the answers to encoded questions, uint8 (num_questions, question_width); see `Decoder`."""
@@ -65,7 +65,7 @@ class VotingDecoder:
 
     def _list_orders(self, question: str) -> list[str]:
         """Returns the first orders that the model can be asked."""
-        orders = iterate_orders(question, spacing=self._codec.spacing, brackets=self._brackets)
+        orders = iterate_orders(question, spacing=self._codec.spacing, brackets=self._can_bracket(question))
         others = islice(orders, 1, _TRIES * self._num_orders)
         return [question, *islice(filter(self._codec.fits_question, others), self._num_orders - 1)]
 

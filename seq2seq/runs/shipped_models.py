@@ -14,7 +14,7 @@ from typing import Any
 
 from eqstream.data.errors import UserError, shorten
 from eqstream.data.reference.evaluation import list_operators
-from eqstream.data.reference.membership import KnownQuestion, NotInSpaceError, read_question
+from eqstream.data.reference.membership import KnownQuestion, NotInSpaceError, is_contained, read_question
 from eqstream.data.reference.parsing import parse
 from eqstream.data.space.prepared_space import prepare_space
 from eqstream.data.space_recipe import SpaceRecipe
@@ -44,19 +44,11 @@ class ShippedModel:
 
     def holds(self, question: str) -> bool:
         """Returns whether it can be asked a question."""
-        return _contains(self.spaces, question)
+        return is_contained(question, self.spaces)
 
     def was_judged_by(self, question: str) -> bool:
         """Returns whether a question is of the kind that it was judged by."""
-        return _contains(self.judged, question)
-
-
-def _contains(spaces: Sequence[SpaceRecipe], question: str) -> bool:
-    try:
-        read_question(question, *spaces)
-    except UserError:
-        return False
-    return True
+        return is_contained(question, self.judged)
 
 
 def list_shipped_models(directory: Path = DIRECTORY) -> list[ShippedModel]:

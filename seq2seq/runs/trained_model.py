@@ -10,7 +10,7 @@ import keras
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.recipe import Recipe
-from eqstream.data.reference.membership import KnownQuestion, read_question
+from eqstream.data.reference.membership import KnownQuestion, is_contained, read_question
 from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 
@@ -86,8 +86,10 @@ class TrainedModel:
                 f"{self.run.path}: a model of the kind {self.sections.model.kind} estimates a number, without a "
                 f"probability, so it can't be asked in {orders} orders: ask it in 1"
             )
-        brackets = any(space.brackets for space in self.spaces)
-        return VotingDecoder(decoder, self.codec, orders=orders, brackets=brackets)
+        return VotingDecoder(decoder, self.codec, orders=orders, can_bracket=self._is_in_space_with_brackets)
+
+    def _is_in_space_with_brackets(self, question: str) -> bool:
+        return is_contained(question, (space for space in self.spaces if space.brackets))
 
 
 def load_trained_model(run_directory: str | Path) -> TrainedModel:

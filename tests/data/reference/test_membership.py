@@ -6,7 +6,7 @@ import pytest
 
 from eqstream.data.configuration import from_mapping
 from eqstream.data.errors import UserError
-from eqstream.data.reference.membership import check_membership, read_facts, read_question
+from eqstream.data.reference.membership import check_membership, is_contained, read_facts, read_question
 from eqstream.data.space_recipe import SpaceRecipe
 
 
@@ -106,3 +106,13 @@ def test_question_may_be_of_any_of_several_spaces():
 def test_facts_are_those_of_the_one_text_of_an_equation():
     with pytest.raises(UserError, match=r"^'9-1' is not how this equation is written: expected '9 - 1'$"):
         read_facts("9-1", make_space(**NARROW))
+
+
+def test_a_question_is_contained_where_one_of_the_spaces_contains_it():
+    long = make_space(operands={"min": 0, "max": 99}, operators="+")
+    bracketed = make_space(operands={"min": 0, "max": 9}, operators="+", terms=3, brackets=True)
+    assert is_contained("98 + 7", [bracketed, long])
+    assert is_contained("1 + (2 + 3)", [long, bracketed])
+    assert not is_contained("1 + (2 + 10)", [long, bracketed])
+    assert not is_contained("1 + ", [long, bracketed])
+    assert not is_contained("1 + 2", [])

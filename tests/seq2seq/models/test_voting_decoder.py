@@ -34,8 +34,8 @@ class Writer:
         return DecodedAnswers(tokens, probabilities, np.log(shares), solutions if self.solutions else None)
 
 
-def ask(writer, questions, orders, brackets=True, on_batch=None):
-    decoder = VotingDecoder(writer, writer.codec, orders=orders, brackets=brackets)
+def ask(writer, questions, orders, can_bracket=lambda _: True, on_batch=None):
+    decoder = VotingDecoder(writer, writer.codec, orders=orders, can_bracket=can_bracket)
     decoded = decoder.decode(writer.codec.encode_questions(questions), on_batch)
     assert decoded.votes is not None
     return writer.codec.decode_predictions(decoded.tokens), decoded.votes, decoded
@@ -73,17 +73,18 @@ def test_a_question_is_asked_as_it_is_and_in_no_more_orders_than_wanted():
     assert {"1 + 2 + 3", "7 - 1"} < set(writer.asked)
 
 
-def test_orders_that_take_brackets_are_left_out_where_there_are_none():
-    writer = Writer({"1 + 2 + 3": ("6", 0.5), "2 + 1 + 3": ("6", 0.5)})
-    _, (vote,), _ = ask(writer, ["1 + 2 + 3"], 5, brackets=False)
-    assert vote.num_orders == 2
+def test_orders_that_take_brackets_are_left_out_where_the_question_may_have_none():
+    orders = ["1 + 2 + 3", "2 + 1 + 3", "4 + 5 + 6", "5 + 4 + 6", "6 + (4 + 5)", "6 + (5 + 4)"]
+    writer = Writer(dict.fromkeys(orders, ("6", 0.5)))
+    _, votes, _ = ask(writer, ["1 + 2 + 3", "4 + 5 + 6"], 5, can_bracket=lambda question: "4" in question)
+    assert [vote.num_orders for vote in votes] == [2, 4]
 
 
 def test_orders_that_the_model_cannot_be_asked_are_left_out():
     space = SPACE | {"brackets": False}
     codec = fit_codec_to_recipe(make_recipe(space, [{"name": "train", "count": 5}]), CodecOptions())
     writer = Writer({"1 + 2 + 3": ("6", 0.5), "2 + 1 + 3": ("6", 0.5)}, codec)
-    _, (vote,), _ = ask(writer, ["1 + 2 + 3"], 5, brackets=True)
+    _, (vote,), _ = ask(writer, ["1 + 2 + 3"], 5)
     assert vote.num_orders == 2
 
 
