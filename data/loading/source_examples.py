@@ -56,9 +56,9 @@ class FreshExamples:
         stream = self._make_stream(stage, num_examples=self._epoch_examples, held_out=self._held_out)
         return FreshSource(stream, self._encoder)
 
-    def open_solved(self, stage: Where | None = None) -> SolvedStream:
-        """Returns the worked solutions of the examples that `open` would return."""
-        return SolvedStream(self._make_stream(stage), self._encoder, self._held_out)
+    def open_solved(self, stage: Where | None = None, *, detours: float = 0.0) -> SolvedStream:
+        """Returns the worked solutions of the examples that `open` would return; `detours` as in `SolvedStream`."""
+        return SolvedStream(self._make_stream(stage), self._encoder, self._held_out, detours=detours)
 
     def _make_stream(
         self, stage: Where | None, *, num_examples: int | None = None, held_out: HeldOut | None = None

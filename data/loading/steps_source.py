@@ -13,6 +13,7 @@ from eqstream.data.loading.example_source import ALL
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.permutation import Permutation, derive_seed
+from eqstream.data.solutions.detours import Detours
 from eqstream.data.solutions.solving import BlockSolver, join_steps
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.held_out_classes import HeldOut
@@ -33,6 +34,8 @@ class SolvedStream:
         stream: of the equations.
         encoder: from lines to rows of a table.
         held_out: equations that no line may be, nor a twin of one.
+        detours: the share of lines after which a solution goes on from a digit of a quotient that is too large, where
+            the line before splits one off; see `eqstream.data.solutions.detours`.
 
     Attributes:
         num_equations: in an epoch of the stream.
@@ -42,9 +45,17 @@ class SolvedStream:
         UserError: the equations have no worked solutions, or all lines are too long.
     """
 
-    def __init__(self, stream: EquationStream, encoder: ExampleEncoder, held_out: HeldOut | None = None) -> None:
+    def __init__(
+        self,
+        stream: EquationStream,
+        encoder: ExampleEncoder,
+        held_out: HeldOut | None = None,
+        *,
+        detours: float = 0.0,
+    ) -> None:
         self.encoder, self._held_out = encoder, held_out
         self._stream, self._seed = stream, derive_seed(stream.seed, "steps")
+        self._detours = Detours(detours, derive_seed(self._seed, "detours")) if detours else None
         self.num_equations = stream.num_examples
         width, steps = encoder.widths["question"], stream.recipe.steps
         self._line_length = width if steps is None else min(width, steps.line_length)
@@ -80,9 +91,13 @@ class SolvedStream:
 
     def _solve(self, first: int, count: int) -> "EncodedSteps":
         """Returns the steps of so many equations from `first` on, those that are short enough."""
-        steps = join_steps(
-            [self._solver.solve(block, self._held_out, keep_first=False) for block in self._read(first, count)]
-        )
+        parts, begin = [], first
+        for block in self._read(first, count):
+            parts.append(
+                self._solver.solve(block, self._held_out, keep_first=False, detours=self._detours, first=begin)
+            )
+            begin += len(block)
+        steps = join_steps(parts)
         lengths = steps.count_characters()
         rows = np.flatnonzero(lengths <= self._line_length)
         steps = steps.take(rows)

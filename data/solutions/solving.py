@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from eqstream.data.formats.string_matrix import ByteRows
+from eqstream.data.solutions.detours import Detours, raise_digits
 from eqstream.data.solutions.fractions import are_fractions, rewrite_decimals, rewrite_fractions
 from eqstream.data.solutions.held_out_lines import find_held_out
 from eqstream.data.solutions.line_text import LineEncoder
-from eqstream.data.solutions.lines import Lines, check_solvable, join_lines, lines_of
+from eqstream.data.solutions.lines import Lines, check_solvable, join_lines, lines_of, merge_lines
 from eqstream.data.solutions.rewriting import rewrite
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.held_out_classes import HeldOut
@@ -78,7 +79,15 @@ class BlockSolver:
             LineEncoder(prepare_space(replace(space.recipe, spacing=False))) if space.has_fractions else None
         )
 
-    def solve(self, block: EquationBlock, held_out: HeldOut | None = None, *, keep_first: bool = True) -> Steps:
+    def solve(
+        self,
+        block: EquationBlock,
+        held_out: HeldOut | None = None,
+        *,
+        keep_first: bool = True,
+        detours: Detours | None = None,
+        first: int = 0,
+    ) -> Steps:
         """Returns the first steps of all equations of a block, then the second ones, and so on.
 
         Those of one number are in the order of the equations. Equations that are plain numbers have no steps.
@@ -87,35 +96,41 @@ class BlockSolver:
             block: of the space.
             held_out: equations that no line of a solution may be, nor a twin of one.
             keep_first: whether the first lines, the equations themselves, are known to be none of these.
+            detours: where solutions go on from a digit of a quotient that is too large; the right one is the answer.
+            first: the position of the first equation in the sequence that `detours` are for.
         """
-        parts = self._list_lines(block)
+        parts = self._list_lines(block, detours, first)
         texts, is_held_out = self._write(parts, held_out)
         is_open = np.concatenate([~part.is_last for part in parts])
         # An equation's second line is a line of the second part, and so on, so that the next lines are in order, too.
-        questions, answers = np.flatnonzero(is_open), np.arange(len(block), len(is_open))
+        places, answers = np.flatnonzero(is_open), np.arange(len(block), len(is_open))
         if keep_first:
             is_held_out[: len(block)] = False
+        questions = places.copy()
+        if detours is not None:
+            texts, is_held_out = self._take_detours(parts, questions, texts, is_held_out, held_out)
         is_kept = ~(is_held_out.take(questions) | is_held_out.take(answers))
-        questions, answers = questions[is_kept], answers[is_kept]
+        places, questions, answers = places[is_kept], questions[is_kept], answers[is_kept]
         numbers = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.lines) for part in parts])
         return Steps(
             question=_take_texts(texts, questions),
             answer=_take_texts(texts, answers),
-            equation=np.concatenate([part.equation for part in parts]).take(questions),
-            number=numbers.take(questions),
+            equation=np.concatenate([part.equation for part in parts]).take(places),
+            number=numbers.take(places),
             num_left_out=len(is_kept) - len(questions),
         )
 
-    def _list_lines(self, block: EquationBlock) -> "list[_Part]":
+    def _list_lines(self, block: EquationBlock, detours: Detours | None, first: int) -> "list[_Part]":
         """Returns the first lines of all solutions, then the second ones, and so on."""
         lines = lines_of(block, self._space)
-        part = _Part(lines, np.arange(len(block)), lines.are_solved)
+        part = _Part(lines, np.arange(len(block)), lines.are_solved, None)
         parts = [part]
         while len(rows := np.flatnonzero(~part.is_last)):
-            lines = part.lines.take(rows)
+            lines = part.followed.take(rows)
             is_answer = are_fractions(lines) if self._answers else np.zeros(len(rows), dtype=bool)
-            following = self._rewrite(lines)
-            part = _Part(following, part.equation.take(rows), following.are_solved | is_answer)
+            following, equations = self._rewrite(lines), part.equation.take(rows)
+            detour = None if detours is None else _find_detour(following, detours, first + equations, len(parts))
+            part = _Part(following, equations, following.are_solved | is_answer, detour)
             parts.append(part)
         return parts
 
@@ -142,6 +157,28 @@ class BlockSolver:
                 waiting = []
         return ByteRows.join(texts), np.concatenate(is_held_out)
 
+    def _take_detours(
+        self,
+        parts: "list[_Part]",
+        questions: np.ndarray,
+        texts: ByteRows,
+        is_held_out: np.ndarray,
+        held_out: HeldOut | None,
+    ) -> tuple[ByteRows, np.ndarray]:
+        """Puts the lines from which solutions go on in place of those questions, rows of texts; returns all texts."""
+        begins = np.concatenate([[0], np.cumsum([len(part.lines) for part in parts])])
+        found = [
+            (begin + part.detour.rows, part.detour.lines)
+            for begin, part in zip(begins, parts, strict=False)
+            if part.detour
+        ]
+        if not found:
+            return texts, is_held_out
+        lines, rows = join_lines([each for _, each in found]), np.concatenate([each for each, _ in found])
+        questions[np.searchsorted(questions, rows)] = len(is_held_out) + np.arange(len(rows))
+        is_own = np.zeros(len(rows), dtype=bool) if held_out is None else find_held_out(lines, held_out)
+        return ByteRows.join([texts, self._encoder.encode(lines)]), np.concatenate([is_held_out, is_own])
+
     def _encode(self, lines: Lines, is_last: np.ndarray) -> ByteRows:
         if not self._answers:
             return self._encoder.encode(lines)
@@ -151,6 +188,18 @@ class BlockSolver:
         return _take_texts(ByteRows.join(encoded), np.argsort(np.concatenate(rows)))
 
 
+class _Detour(NamedTuple):
+    """Lines from which solutions go on in place of others.
+
+    Attributes:
+        rows: of the lines in whose place they are, int64 (m,).
+        lines: m lines.
+    """
+
+    rows: np.ndarray
+    lines: Lines
+
+
 class _Part(NamedTuple):
     """Lines with as many before them in their solutions.
 
@@ -158,11 +207,28 @@ class _Part(NamedTuple):
         lines: n lines.
         equation: the row of the equation in its block, int64 (n,).
         is_last: whether a line is the last one of its solution, the answer, bool (n,).
+        detour: where solutions go on from other lines; None for nowhere.
     """
 
     lines: Lines
     equation: np.ndarray
     is_last: np.ndarray
+    detour: _Detour | None
+
+    @property
+    def followed(self) -> Lines:
+        """The lines from which the solutions go on."""
+        if self.detour is None:
+            return self.lines
+        others = np.setdiff1d(np.arange(len(self.lines)), self.detour.rows)
+        return merge_lines([(others, self.lines.take(others)), self.detour])
+
+
+def _find_detour(lines: Lines, detours: Detours, equations: np.ndarray, number: int) -> _Detour | None:
+    """Returns the detour of the lines of this number of equations at these positions."""
+    chosen = np.flatnonzero(detours.choose(equations, number))
+    rows, raised = raise_digits(lines.take(chosen))
+    return _Detour(chosen[rows], raised) if len(rows) else None
 
 
 def _take_texts(texts: ByteRows, rows: np.ndarray) -> ByteRows:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from eqstream.data.configuration import check_not_negative, check_positive, from_mapping, to_mapping
 from eqstream.data.errors import UserError
+from eqstream.data.limits import MAX_DETOURS
 from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.recipe import Recipe
 from eqstream.data.space_recipe import SpaceRecipe
@@ -80,6 +81,10 @@ class TrainingRecipe:
     `source: fresh` trains on an endless stream of what the train split may take from and no other split holds (see
     `eqstream.data.streams.equation_stream`), `epoch_examples` of it in an epoch, by default as many as the split has.
 
+    With `codec.steps` and fresh equations, `detours` is the share of the digits of quotients of which a worked solution
+    goes on with one that is too large; the right one is the answer all the same. From such lines a model learns to mend
+    this mistake of its own.
+
     `mixture` is a list of sources that batches are dealt from, by weights that may change over the steps; an epoch has
     `epoch_examples`, too. What one of their datasets holds out is left out of the others.
 
@@ -109,6 +114,7 @@ class TrainingRecipe:
     early_stopping: EarlyStoppingRecipe | None = None
     source: Literal["shards", "fresh"] = "shards"
     epoch_examples: int | None = None
+    detours: float = 0.0
     mixture: tuple[MixtureSource, ...] = ()
     curriculum: tuple[StageRecipe, ...] = ()
     weights: WeightsRecipe | None = None
@@ -126,6 +132,10 @@ class TrainingRecipe:
                 )
         check_positive(self, "epochs", "batch_size", "validation_examples", "steps_per_execution")
         check_not_negative(self, "samples")
+        if not 0 <= self.detours <= MAX_DETOURS:
+            raise UserError(f"`detours` must be from 0 to {MAX_DETOURS}, got {self.detours}")
+        if self.detours and self.source != "fresh" and not self.mixture:
+            raise UserError("`detours` needs `source: fresh`: files have the lines that they have")
         if self.save_steps is not None:
             check_positive(self, "save_steps")
         check_mixture(self.mixture)
@@ -164,6 +174,8 @@ class ModelRecipe:
             raise UserError(f"`training.precision` must be float32 for `model.kind: {self.model.kind}`")
         if self.codec.steps:
             _check_steps(self.model, self.training)
+        elif self.training.detours:
+            raise UserError("`training.detours` needs `codec.steps`: only worked solutions have them")
         stopping = self.training.early_stopping
         if stopping is None:
             return

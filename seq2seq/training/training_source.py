@@ -69,7 +69,8 @@ def mix_sources(
     def narrow(stage: StageRecipe | None) -> ExampleSource:
         where = None if stage is None else stage.to_where()
         if is_solved:
-            streams = [each.open_solved(where) for each in examples if isinstance(each, FreshExamples)]
+            fresh = (each for each in examples if isinstance(each, FreshExamples))
+            streams = [each.open_solved(where, detours=recipe.detours) for each in fresh]
             return _solve(recipe, sources, streams, own=own)
         opened = [each.open(where) for each in examples]
         return _mix(recipe, sources, opened, own=own) if recipe.mixture else opened[0]

@@ -27,15 +27,16 @@ def held_out(recipe):
     return HeldOut(hold_out(recipe, ["test"]))
 
 
-def make_stream(recipe, codec):
-    return SolvedStream(EquationStream(recipe), ExampleEncoder.for_recipe(recipe, codec), held_out(recipe))
+def make_stream(recipe, codec, detours=0.0):
+    encoder = ExampleEncoder.for_recipe(recipe, codec)
+    return SolvedStream(EquationStream(recipe), encoder, held_out(recipe), detours=detours)
 
 
-def make(*, group_size=8, spacing=False, options=OPTIONS, epoch_examples=500):
+def make(*, group_size=8, spacing=False, options=OPTIONS, epoch_examples=500, detours=0.0):
     recipe = make_recipe(SPACE | {"spacing": spacing}, SPLITS)
     codec = fit_codec_to_recipe(recipe, options)
     return StepsSource(
-        [make_stream(recipe, codec)], MixtureSchedule(([(0, Fraction(1))],), group_size), epoch_examples
+        [make_stream(recipe, codec, detours)], MixtureSchedule(([(0, Fraction(1))],), group_size), epoch_examples
     ), codec
 
 
@@ -69,11 +70,16 @@ def test_every_example_is_a_step_of_a_worked_solution(spacing):
     assert len(set(pairs)) > len(set(pairs[:700]))
 
 
-def test_any_position_can_be_the_first_and_every_reader_gets_its_part():
-    source, codec = make(epoch_examples=700)
+@pytest.mark.parametrize("detours", [0, 0.5])
+def test_any_position_can_be_the_first_and_every_reader_gets_its_part(detours):
+    source, codec = make(epoch_examples=700, detours=detours)
     whole = read(source, codec, np.arange(1500))
+    straight, _ = make(epoch_examples=700)
+    assert (read(straight, codec, np.arange(1500)) == whole) == (not detours)
+    for question, answer in whole:
+        assert render(next_line(parse(question)), spacing=False) == answer
     for first in (1, 1203):
-        again, _ = make(epoch_examples=700)
+        again, _ = make(epoch_examples=700, detours=detours)
         assert read(again, codec, np.arange(first, 1500), size=100) == whole[first:]
     for reader in range(3):
         positions = np.arange(1500)

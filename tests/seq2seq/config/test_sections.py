@@ -133,6 +133,18 @@ def test_every_recipe_that_is_shipped_can_be_trained(name):
             "^`codec.answer_padding: left` means nothing to `model.kind: mlp-regression`$",
         ),
         ({"training": {"epochs": 0}}, "`epochs` must be above 0, got 0"),
+        (
+            {"training": {"detours": 0.6, "source": "fresh"}},
+            "^`training`: `detours` must be from 0 to 0.5, got 0.6$",
+        ),
+        (
+            {"training": {"detours": 0.1}},
+            "^`training`: `detours` needs `source: fresh`: files have the lines that they have$",
+        ),
+        (
+            {"training": {"detours": 0.1, "source": "fresh"}},
+            "^`training.detours` needs `codec.steps`: only worked solutions have them$",
+        ),
         ({"training": {"epochs": "ten"}}, "`training.epochs` must be a whole number, got the text 'ten'"),
         ({"training": {"optimizer": {"learning_rate": 0}}}, "`learning_rate` must be above 0"),
         ({"training": {"optimizer": {"weight_decay": 0.1}}}, "`weight_decay` needs `name: adamw`"),
