@@ -238,22 +238,28 @@ def test_a_quick_check_compares_sizes_checksums_and_counts(dataset_dir):
     assert wrong_lines(dataset_dir, is_quick=True)[0].endswith(": it was changed")
 
 
-def test_an_interrupted_check_goes_on_with_shards_that_have_not_changed(dataset_dir, monkeypatch, tmp_path):
+def interrupt_when_all_is_checked(dataset_dir, monkeypatch, tmp_path):
+    """Verifies up to the point where all shards are checked and twins are not; progress is kept below `tmp_path`."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    checked = []
 
     def stop(stage, manifest, **others):
         raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("eqstream.pipelines.verify.check_twins", stop)
+        with pytest.raises(KeyboardInterrupt):
+            verify(dataset_dir)
+
+
+def test_an_interrupted_check_goes_on_with_shards_that_have_not_changed(dataset_dir, monkeypatch, tmp_path):
+    checked = []
 
     def check(place, planned, *, max_findings):
         checked.append(place.info.shard)
         return check_shard(place, planned, max_findings=max_findings)
 
     monkeypatch.setattr("eqstream.pipelines.checks.shard_stage.check_shard", check)
-    with monkeypatch.context() as patch:
-        patch.setattr("eqstream.pipelines.verify.check_twins", stop)
-        with pytest.raises(KeyboardInterrupt):
-            verify(dataset_dir)
+    interrupt_when_all_is_checked(dataset_dir, monkeypatch, tmp_path)
     assert len(checked) == 4
     flip_bit(tfrecord(dataset_dir, SECOND), 40)
     assert not verify(dataset_dir).is_valid
@@ -262,15 +268,7 @@ def test_an_interrupted_check_goes_on_with_shards_that_have_not_changed(dataset_
 
 
 def test_a_quick_check_leaves_an_interrupted_one_its_progress(dataset_dir, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-    def stop(stage, manifest, **others):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("eqstream.pipelines.verify.check_twins", stop)
-        with pytest.raises(KeyboardInterrupt):
-            verify(dataset_dir)
+    interrupt_when_all_is_checked(dataset_dir, monkeypatch, tmp_path)
     assert verify(dataset_dir, is_quick=True).is_valid
     monkeypatch.setattr("eqstream.pipelines.checks.shard_stage.check_shard", None)
     assert verify(dataset_dir).is_valid
@@ -278,15 +276,7 @@ def test_a_quick_check_leaves_an_interrupted_one_its_progress(dataset_dir, monke
 
 
 def test_an_interrupted_check_looks_again_at_what_has_decayed_since(dataset_dir, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-    def stop(stage, manifest, **others):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("eqstream.pipelines.verify.check_twins", stop)
-        with pytest.raises(KeyboardInterrupt):
-            verify(dataset_dir)
+    interrupt_when_all_is_checked(dataset_dir, monkeypatch, tmp_path)
     path = tfrecord(dataset_dir, SECOND)
     before = path.stat()
     flip_bit(path, 40)
