@@ -137,6 +137,8 @@ def _solve(
     recipe: TrainingRecipe, sources: Sequence[DataSource], streams: Sequence[SolvedStream], *, own: DataSource
 ) -> StepsSource:
     """Returns the steps of the solutions of some sources, in their order."""
+    if recipe.detours and not any("/" in source.recipe.space.operators for source in sources):
+        raise UserError("`training.detours` needs quotients, and no equation has a `/`: leave it out")
     refuse_the_empty(sources, [stream.num_equations for stream in streams])
     num_examples = recipe.batch_size * _count_batches(recipe, own)
     return StepsSource(streams, _make_schedule(recipe, sources), num_examples)

@@ -127,6 +127,30 @@ def test_what_does_not_go_with_steps_is_refused(change, line):
     assert str(raised.value) == line
 
 
+def read_lines(space, directory, **training):
+    """The lines that a training of a dataset of this space is asked in its first epoch."""
+    sections = ModelRecipe.from_dict({"codec": CODEC, "model": MODEL, "training": TRAINING | training})
+    if not directory.exists():
+        build(make_recipe(space, SPLITS), directory)
+    manifest = load_manifest(directory)
+    codec = fit_codec_to_dataset(manifest, sections.codec)
+    source = make_source(sections.training, codec, data_directory=directory, manifest=manifest)
+    (table,) = source._examples.read([np.arange(source.num_examples)])
+    return codec.decode_questions(table.questions)
+
+
+def test_a_training_with_detours_is_asked_lines_that_no_solution_has(tmp_path):
+    space = {"operands": {"min": 1, "max": 900}, "operators": "/", "division": "quotient"}
+    asked = [read_lines(space, tmp_path / "data", detours=share) for share in (0, 0.5)]
+    assert [any("+ -" in line for line in lines) for lines in asked] == [False, True]
+
+
+def test_detours_without_quotients_are_refused(tmp_path):
+    with pytest.raises(UserError) as raised:
+        read_lines(SPACE, tmp_path / "data", detours=0.1)
+    assert str(raised.value) == "`training.detours` needs quotients, and no equation has a `/`: leave it out"
+
+
 @pytest.fixture(scope="module")
 def step_data(tmp_path_factory):
     """A dataset whose examples are steps, and a recipe that trains on its files."""
