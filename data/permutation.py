@@ -292,10 +292,10 @@ def _digest(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
 
 def _digest_any(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
     """Returns a hash of each digit in [0, radix), for any radix, as Python integers (n,)."""
-    num_bytes, salt = _num_digest_bytes(radix), key.to_bytes(8, "little")
-    hashed = (hashlib.shake_128(salt + value.to_bytes(num_bytes, "little")) for value in digit.tolist())
-    mixed = [int.from_bytes(each.digest(num_bytes), "little") * radix >> 8 * num_bytes for each in hashed]
-    return np.array(mixed, dtype=object)
+    num_bytes, salt, shake = _num_digest_bytes(radix), key.to_bytes(8, "little"), hashlib.shake_128
+    messages = [salt + value.to_bytes(num_bytes, "little") for value in digit.tolist()]
+    words = [int.from_bytes(shake(message).digest(num_bytes), "little") for message in messages]
+    return np.array([word * radix >> 8 * num_bytes for word in words], dtype=object)
 
 
 def _num_digest_bytes(radix: int) -> int:

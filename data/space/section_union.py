@@ -4,6 +4,7 @@ A whole space, or what a split may take from, is a union of sections, numbered o
 """
 
 import bisect
+import functools
 import itertools
 from dataclasses import dataclass, field
 
@@ -43,7 +44,7 @@ class SectionUnion:
         """Whether some equations divide."""
         return any(section.has_division for section in self.sections)
 
-    @property
+    @functools.cached_property
     def num_equations(self) -> int:
         """Number of equations with all their twins."""
         return sum(section.num_equations for section in self.sections)

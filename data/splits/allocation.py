@@ -14,14 +14,14 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe_values import exact
 from eqstream.data.split_recipe import SplitRecipe
 from eqstream.data.splits.equation_counts import SourceCounts
-from eqstream.data.splits.strata import Source, divide_quotas, fill_sources
+from eqstream.data.splits.strata import SourceLevels
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The sources of one selection, and their counts."""
+    """The sources of one selection, as what divides equations among them, and their counts."""
 
-    sources: Sequence[Source]
+    levels: SourceLevels
     counts: Sequence[SourceCounts]
 
     @property
@@ -48,7 +48,7 @@ class PossiblePool(Pool):
     def available(self) -> list[int]:
         """Number of equations that each source has at most."""
         pairs = zip(self.counts, self.is_exhausted, strict=True)
-        return [own.num_available if own.total is not None or known else own.most for own, known in pairs]
+        return [own.num_available if known else own.most for own, known in pairs]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _take_turns(pool: Pool, splits: Sequence[SplitRecipe], sizes: Sequence[int |
     """
     available = pool.available
     total, stated = sum(available), sum(size for size in sizes if size is not None)
-    quotas = fill_sources(min(stated, total), available, pool.sources)
+    quotas = pool.levels.fill(min(stated, total), available)
     ends = [0] * len(available)
     allocations: list[Allocation] = []
     for split, size in zip(splits, sizes, strict=False):
@@ -125,8 +125,8 @@ def _take_turns(pool: Pool, splits: Sequence[SplitRecipe], sizes: Sequence[int |
             return allocations, sum(left)
         numbers = left
         if size is not None:
-            quotas = _make_up(quotas, left, pool.sources)
-            numbers = divide_quotas(size, quotas, pool.sources) if size else [0] * len(quotas)
+            quotas = _make_up(quotas, left, pool.levels)
+            numbers = pool.levels.divide(size, quotas)
             quotas = list(map(sub, quotas, numbers))
         if not sum(numbers):
             raise UserError(f"split `{split.name}` would be empty: {_explain_empty(split, total)}")
@@ -135,19 +135,19 @@ def _take_turns(pool: Pool, splits: Sequence[SplitRecipe], sizes: Sequence[int |
     return allocations, 0
 
 
-def _make_up(quotas: Sequence[int], left: Sequence[int], sources: Sequence[Source]) -> list[int]:
+def _make_up(quotas: Sequence[int], left: Sequence[int], levels: SourceLevels) -> list[int]:
     """Returns the quotas with what some sources can no longer deliver, for what was cut off, moved to others.
 
     Args:
         quotas: what each source is to deliver.
         left: how many equations each still has.
-        sources: the sources.
+        levels: of the sources.
     """
     possible = list(map(min, quotas, left))
     if possible == quotas:
         return possible
     room = list(map(sub, left, possible))
-    return list(map(add, possible, fill_sources(min(sum(quotas) - sum(possible), sum(room)), room, sources)))
+    return list(map(add, possible, levels.fill(min(sum(quotas) - sum(possible), sum(room)), room)))
 
 
 def _explain_empty(split: SplitRecipe, total: int) -> str:

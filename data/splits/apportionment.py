@@ -1,123 +1,157 @@
 """Whole numbers divided among several takers, evenly or in proportion; exact and deterministic."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqstream.data.permutation import Permutation
+from eqstream.data.permutation import Permutation, index_dtype
 
 # Slots that are assigned together: enough for numpy, few enough for the caches.
 SLOTS_AT_ONCE = 1 << 16
 
 
-def fill_evenly(total: int, capacities: Sequence[int], weights: Sequence[int]) -> list[int]:
-    """Returns how much each vessel holds when all are filled to one level, as far as their capacities reach.
+class _Tier(NamedTuple):
+    """The groups of one level side by side, or the vessels; those of one group of the level above are neighbours.
 
-    The level is in units of weight: a vessel of weight 2 holds twice as much at the same level. What does not divide
-    evenly goes to the first vessels that have room, one each.
-
-    >>> fill_evenly(11, [2, 100, 100], [1, 1, 1])
-    [2, 5, 4]
+    Attributes:
+        starts: the first one of each group above, int64.
+        owners: the group above of each one, int64 (n,).
+        weights: int64 or Python integers (n,).
     """
-    if total > sum(capacities):
-        raise ValueError(f"`total` must be at most {sum(capacities)}, got {total}")
-    amounts = list(capacities)
-    remaining, weight, has_room = total, sum(weights), list(range(len(capacities)))
-    # Those that are no higher than the level are full, and the level of the others rises.
-    while full := {place for place in has_room if capacities[place] * weight <= remaining * weights[place]}:
-        remaining -= sum(capacities[place] for place in full)
-        weight -= sum(weights[place] for place in full)
-        has_room = [place for place in has_room if place not in full]
-    # These are not filled up, so what they hold does not depend on how much more they could.
-    for place in has_room:
-        amounts[place] = remaining * weights[place] // weight
-    for place in has_room[: total - sum(amounts)]:
-        amounts[place] += 1
-    return amounts
+
+    starts: np.ndarray
+    owners: np.ndarray
+    weights: np.ndarray
+
+    def sum(self, numbers: np.ndarray) -> np.ndarray:
+        """Returns the sum of the numbers (n,) of each group above."""
+        return np.add.reduceat(numbers, self.starts)
+
+    def is_among_first(self, is_chosen: np.ndarray, most: np.ndarray) -> np.ndarray:
+        """Returns whether each one is chosen, bool (n,), and among the first so many of its group that are."""
+        turns = np.cumsum(is_chosen)
+        before = (turns - is_chosen)[self.starts]
+        return is_chosen & (turns <= (before + most)[self.owners])
 
 
-def fill_levels(
-    total: int, capacities: Sequence[int], weights: Sequence[int], levels: Sequence[Sequence[tuple[str, int]]]
-) -> list[int]:
-    """Returns how much each vessel holds when groups of vessels are filled to one level, and the vessels within each.
+class Levels:
+    """Vessels in groups, which are in groups themselves; what follows from that alone is found out once.
 
     Args:
-        total: how much there is.
-        capacities: of the vessels.
-        weights: of the vessels, within their innermost group.
-        levels: for each vessel the name and the weight of the groups that it is in, from the outermost on; all equally
-            many.
+        weights: of the vessels, within their innermost group; above 0.
+        paths: for each vessel the name and the weight, above 0, of the groups that it is in, from the outermost on;
+            all equally many, or none.
 
-    >>> fill_levels(12, [9, 9, 9], [1, 1, 1], [[("short", 1)], [("short", 1)], [("long", 2)]])
+    >>> levels = Levels([1, 1, 1], [[("short", 1)], [("short", 1)], [("long", 2)]])
+    >>> levels.fill(12, [9, 9, 9])
     [2, 2, 8]
+    >>> levels.divide(5, [2, 2, 8])
+    [1, 1, 3]
     """
-    if not levels or not levels[0]:
-        return fill_evenly(total, capacities, weights)
-    if not total:
-        return [0] * len(capacities)
-    groups = _group(levels)
-    sums = [sum(capacities[place] for place in places) for places in groups.values()]
-    shares = fill_evenly(total, sums, [weight for _, weight in groups])
-    amounts = [0] * len(capacities)
-    for share, places in zip(shares, groups.values(), strict=True):
-        filled = fill_levels(
-            share,
-            [capacities[place] for place in places],
-            [weights[place] for place in places],
-            [levels[place][1:] for place in places],
+
+    def __init__(self, weights: Sequence[int], paths: Sequence[Sequence[tuple[str, int]]]) -> None:
+        self._num_vessels = len(weights)
+        # Vessels are the groups of an innermost level.
+        whole = [(*path, (place, weight)) for place, (path, weight) in enumerate(zip(paths, weights, strict=True))]
+        columns: list[tuple[list[int], list[int]]] = []
+        groups = [0] * len(whole)
+        for names in zip(*whole, strict=True):
+            numbers: dict[tuple[int, tuple[str | int, int]], int] = {}
+            groups = [numbers.setdefault(key, len(numbers)) for key in zip(groups, names, strict=True)]
+            columns.append((groups, [weight for _, (_, weight) in numbers]))
+        self._order = (
+            np.lexsort([groups for groups, _ in reversed(columns)]) if columns else np.zeros(0, dtype=np.int64)
         )
-        for place, amount in zip(places, filled, strict=True):
-            amounts[place] = amount
-    return amounts
+        self._tiers: list[_Tier] = []
+        above = np.zeros(1, dtype=np.int64)
+        for groups, group_weights in columns:
+            ordered = np.array(groups)[self._order]
+            firsts = np.flatnonzero(np.diff(ordered, prepend=-1))
+            dtype = index_dtype(sum(group_weights))
+            tier_weights = np.array(group_weights, dtype=dtype)[ordered[firsts]]
+            owners = np.searchsorted(above, firsts, side="right") - 1
+            self._tiers.append(_Tier(np.searchsorted(firsts, above), owners, tier_weights))
+            above = firsts
+
+    def fill(self, total: int, capacities: Sequence[int]) -> list[int]:
+        """Returns how much each vessel holds when groups are filled to one level, and so is what is within each.
+
+        All are filled as far as their capacities reach. The level is in units of weight: a vessel of weight 2 holds
+        twice as much at the same level. What does not divide evenly goes to the first ones that have room, one each.
+
+        >>> Levels([1, 1, 1], [[], [], []]).fill(11, [2, 100, 100])
+        [2, 5, 4]
+        """
+        weight = max((int(tier.sum(tier.weights).max()) for tier in self._tiers), default=1)
+        # It makes no difference how much more than everything one could hold.
+        held = [min(capacity, total) for capacity in capacities]
+        return self._go_down(total, held, _fill, bound=total * max(weight, self._num_vessels))
+
+    def divide(self, total: int, amounts: Sequence[int]) -> list[int]:
+        """Returns whole shares of the amounts that add up to `total`: those of groups, then those within each.
+
+        They are in proportion, by largest remainder, none above its amount.
+
+        >>> Levels([1, 1, 1], [[], [], []]).divide(5, [10, 10, 1])
+        [3, 2, 0]
+        """
+        return self._go_down(total, amounts, _divide, bound=total * sum(amounts))
+
+    def _go_down(
+        self,
+        total: int,
+        amounts: Sequence[int],
+        share: Callable[[np.ndarray, np.ndarray, _Tier], np.ndarray],
+        *,
+        bound: int,
+    ) -> list[int]:
+        """Returns what each vessel has of `total`, in whose groups `share` divides what each has, with such numbers."""
+        if total > sum(amounts):
+            raise ValueError(f"`total` must be at most {sum(amounts)}, got {total}")
+        if not total:
+            return [0] * self._num_vessels
+        dtype: type[Any] = index_dtype(bound)
+        by_tier = [np.array(amounts, dtype=dtype)[self._order]]
+        for tier in self._tiers[:0:-1]:
+            by_tier.append(tier.sum(by_tier[-1]))
+        totals = np.array([total], dtype=dtype)
+        for tier, own in zip(self._tiers, reversed(by_tier), strict=True):
+            totals = share(totals, own, tier)
+        result = np.empty_like(totals)
+        result[self._order] = totals
+        return result.tolist()
 
 
-def divide_proportionally(total: int, amounts: Sequence[int]) -> list[int]:
-    """Returns whole shares of the amounts that add up to `total`, by largest remainder, none above its amount.
-
-    >>> divide_proportionally(5, [10, 10, 1])
-    [3, 2, 0]
-    """
-    whole = sum(amounts)
-    if not total:
-        return [0] * len(amounts)
-    if total > whole:
-        raise ValueError(f"`total` must be at most {whole}, got {total}")
-    shares = [total * amount // whole for amount in amounts]
-    by_remainder = sorted(range(len(amounts)), key=lambda place: (-(total * amounts[place] % whole), place))
-    for place in by_remainder[: total - sum(shares)]:
-        shares[place] += 1
-    return shares
-
-
-def divide_levels(total: int, amounts: Sequence[int], levels: Sequence[Sequence[tuple[str, int]]]) -> list[int]:
-    """Returns whole shares of the amounts that add up to `total`: those of groups, then those within each.
-
-    Args:
-        total: at most the sum of the amounts.
-        amounts: to take shares of.
-        levels: for each amount the groups that it is in, from the outermost on; all equally many.
-
-    >>> divide_levels(2, [2, 2, 1, 1, 1, 1], [[("a", 1)]] * 2 + [[("b", 1)]] * 4)
-    [1, 0, 1, 0, 0, 0]
-    """
-    if not total or not levels or not levels[0]:
-        return divide_proportionally(total, amounts)
-    groups = _group(levels)
-    sums = [sum(amounts[place] for place in places) for places in groups.values()]
-    shares = [0] * len(amounts)
-    for share, places in zip(divide_proportionally(total, sums), groups.values(), strict=True):
-        divided = divide_levels(share, [amounts[place] for place in places], [levels[place][1:] for place in places])
-        for place, number in zip(places, divided, strict=True):
-            shares[place] = number
-    return shares
+def _fill(totals: np.ndarray, capacities: np.ndarray, tier: _Tier) -> np.ndarray:
+    """Returns how much each one holds, (n,), when each group above holds `totals`; see `Levels.fill`."""
+    weights = tier.weights.astype(totals.dtype)
+    remaining, weight_left = totals.copy(), tier.sum(weights)
+    has_room = totals[tier.owners] > 0
+    amounts = np.where(has_room, capacities, 0)
+    # Those that are no higher than the level are full, and the level of the others rises.
+    while (is_full := has_room & (capacities * weight_left[tier.owners] <= remaining[tier.owners] * weights)).any():
+        remaining -= tier.sum(np.where(is_full, capacities, 0))
+        weight_left -= tier.sum(np.where(is_full, weights, 0))
+        has_room &= ~is_full
+    # These are not filled up, so what they hold does not depend on how much more they could.
+    levels = remaining[tier.owners] * weights // np.maximum(weight_left, 1)[tier.owners]
+    amounts = np.where(has_room, levels, amounts)
+    return amounts + tier.is_among_first(has_room, totals - tier.sum(amounts))
 
 
-def _group(levels: Sequence[Sequence[tuple[str, int]]]) -> dict[tuple[str, int], list[int]]:
-    """Returns the places of each group of the outermost level."""
-    groups: dict[tuple[str, int], list[int]] = {}
-    for place, path in enumerate(levels):
-        groups.setdefault(path[0], []).append(place)
-    return groups
+def _divide(totals: np.ndarray, amounts: np.ndarray, tier: _Tier) -> np.ndarray:
+    """Returns the share of each one, (n,), when each group above has `totals`; see `Levels.divide`."""
+    wholes = np.maximum(tier.sum(amounts), 1)[tier.owners]
+    products = totals[tier.owners] * amounts
+    shares = products // wholes
+    # Largest remainders first, within each group.
+    order = np.argsort(shares * wholes - products, kind="stable")
+    order = order[np.argsort(tier.owners[order], kind="stable")]
+    num_left = (totals - tier.sum(shares)).astype(np.int64)
+    ranks = np.empty(len(order), dtype=np.int64)
+    ranks[order] = np.arange(len(order)) - tier.starts[tier.owners]
+    return shares + (ranks < num_left[tier.owners])
 
 
 def assign_slots(quotas: Sequence[int], *, seed: int, start: int, count: int) -> np.ndarray:

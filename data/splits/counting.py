@@ -1,6 +1,7 @@
 """Counting tasks: numbers of equations at some positions, counted by any worker in any order."""
 
 import base64
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,19 +91,20 @@ class CountingResult:
 def count_tasks(sources: PreparedSources, tasks: Iterable[CountingTask]) -> Iterator[CountingResult]:
     """Yields what each task finds, in any order: of many small ones together."""
     small: dict[ClassFilter, list[CountingTask]] = {}
+    num_positions: Counter[ClassFilter] = Counter()
     for task in tasks:
         enumeration = sources.enumeration(task.source)
         if not enumeration.notes_kept or task.num_positions > _MOST_JOINED or not can_join(enumeration.candidates):
             yield count_task(sources, task)
             continue
-        alike = small.setdefault(enumeration.candidates.filter, [])
-        alike.append(task)
-        if sum(each.num_positions for each in alike) > _POSITIONS_AT_ONCE:
-            yield from _count_together(sources, alike)
-            alike.clear()
+        kept = enumeration.candidates.filter
+        small.setdefault(kept, []).append(task)
+        num_positions[kept] += task.num_positions
+        if num_positions[kept] > _POSITIONS_AT_ONCE:
+            yield from _count_together(sources, small.pop(kept))
+            del num_positions[kept]
     for alike in small.values():
-        if alike:
-            yield from _count_together(sources, alike)
+        yield from _count_together(sources, alike)
 
 
 def _count_together(sources: PreparedSources, tasks: Sequence[CountingTask]) -> Iterator[CountingResult]:

@@ -50,6 +50,7 @@ class Enumeration:
         order: that of the equations of each block.
         block_size: as given, or less.
         is_huge: whether candidates are slow to look at, as their numbers are beyond 63 bits.
+        size: number of positions.
         keeps_all: whether every equation of the boxes is a member of a kept class, so that their number has a closed
             form.
         is_identity: whether, moreover, the ordinal of an equation is its position.
@@ -72,6 +73,7 @@ class Enumeration:
     ) -> None:
         is_listed = space.shapes.is_listed
         self.candidates = Candidates(boxes, twins, kept, seed=derive_seed(seed, "walk", scope), is_wide=not is_listed)
+        self.size: int = boxes.size
         self._recent = RecentClasses(self.candidates)
         self._list_few = list_few
         self.order = TwinOrder(space, derive_seed(seed, "orientation", scope))
@@ -86,11 +88,6 @@ class Enumeration:
         if boxes.is_canonical:
             self.largest_class = min(boxes.largest_class, twins.largest_class)
         self.has_larger_classes = twins.commuted == "together"
-
-    @property
-    def size(self) -> int:
-        """Number of positions."""
-        return self.candidates.boxes.size
 
     @property
     def num_equations(self) -> int:

@@ -53,6 +53,8 @@ class SourceCounts:
         self._kept: list[bytes] = []
         self._members: list[bytes] = []
         self._later: dict[int, CountingResult] = {}
+        # What `next_class` found: while splits are planned, little changes from one round of counting to the next.
+        self._next_classes: dict[int, int] = {}
         self.num_positions_counted = 0
 
     def add(self, result: CountingResult) -> None:
@@ -78,6 +80,7 @@ class SourceCounts:
                 self._members[-1] += members
             start = stop
         self.num_positions_counted = result.stop
+        self._next_classes.clear()
 
     @property
     def is_complete(self) -> bool:
@@ -180,6 +183,12 @@ class SourceCounts:
         """
         if ordinal == 0 or not self.enumeration.has_larger_classes or ordinal >= self.num_found:
             return ordinal
+        if ordinal not in self._next_classes:
+            self._next_classes[ordinal] = self._find_next_class(ordinal)
+        return self._next_classes[ordinal]
+
+    def _find_next_class(self, ordinal: int) -> int:
+        """Returns what `next_class` does, of an ordinal above 0 that was counted."""
         position, before = self.locate(ordinal)
         if ordinal == before:
             return ordinal

@@ -4,13 +4,11 @@ What splits take of their sources is computed as if there were all that may be, 
 wherever that was not counted yet. What comes out is either known already, or what to count next.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from eqstream.data.space.conditions import Selection, selection_of
-from eqstream.data.split_recipe import SplitRecipe
 from eqstream.data.splits.allocation import PossiblePool, find_ends
 from eqstream.data.splits.equation_counts import EquationCounts, SourceCounts
-from eqstream.data.splits.strata import fill_sources
+from eqstream.data.splits.prepared_sources import SelectedSources
 
 
 def is_exhausted(counts: SourceCounts, hopeless: int) -> bool:
@@ -31,16 +29,16 @@ def find_needed(counts: EquationCounts, hopeless: int) -> list[int | None]:
         hopeless: see `is_exhausted`.
     """
     needed: list[int | None] = [None] * len(counts.by_source)
-    for numbers, splits in _list_selections(counts):
-        owns = [counts.by_source[number] for number in numbers]
-        sources = [counts.sources.sources[number] for number in numbers]
-        ends = find_ends(PossiblePool(sources, owns, [is_exhausted(own, hopeless) for own in owns]), splits)
+    for selected in _list_selections(counts):
+        owns = [counts.by_source[number] for number in selected.numbers]
+        pool = PossiblePool(selected.levels, owns, [is_exhausted(own, hopeless) for own in owns])
+        ends = find_ends(pool, selected.splits)
         if ends is None:
             ends = [own.most for own in owns]
-        elif len(numbers) > 1:
+        elif len(owns) > 1:
             # What others give depends on whether a source has more than its share.
             ends = [end + (own.total is None) for end, own in zip(ends, owns, strict=True)]
-        for number, end in zip(numbers, ends, strict=True):
+        for number, end in zip(selected.numbers, ends, strict=True):
             needed[number] = end
     return needed
 
@@ -51,7 +49,8 @@ def find_needed_for_estimates(counts: EquationCounts, hopeless: int) -> list[int
     The order of endless streams depends on these estimates, and so on how many are counted: more than a plan needs.
     """
     needed = find_needed(counts, hopeless)
-    for numbers, splits in _list_selections(counts):
+    for selected in _list_selections(counts):
+        numbers, splits = selected.numbers, selected.splits
         if len(numbers) == 1:
             continue
         owns = [counts.by_source[number] for number in numbers]
@@ -61,7 +60,7 @@ def find_needed_for_estimates(counts: EquationCounts, hopeless: int) -> list[int
         capacities = [own.num_available if ended else total for own, ended in zip(owns, has_ended, strict=True)]
         quotas = [total] * len(numbers)
         if sum(capacities) > total:
-            quotas = fill_sources(total, capacities, sources)
+            quotas = selected.levels.fill(total, capacities)
         # Members of a class that is cut by a split's end are left out: at most all but one of the largest. Sources
         # that have no more than their quota leave it to the others to make up for that.
         most_cut = (len(splits) + 1) * max(own.enumeration.largest_class for own in owns)
@@ -72,12 +71,8 @@ def find_needed_for_estimates(counts: EquationCounts, hopeless: int) -> list[int
     return needed
 
 
-def _list_selections(counts: EquationCounts) -> Iterator[tuple[list[int], Sequence[SplitRecipe]]]:
-    """Yields the sources of each selection whose splits all have a `count`, with these splits."""
-    selection_to_numbers: dict[Selection, list[int]] = {}
-    for number, source in enumerate(counts.sources.sources):
-        selection_to_numbers.setdefault(source.selection, []).append(number)
-    for selection, numbers in selection_to_numbers.items():
-        splits = [split for split in counts.sources.recipe.splits if selection_of(split) == selection]
-        if all(split.count is not None for split in splits):
-            yield numbers, splits
+def _list_selections(counts: EquationCounts) -> Iterator[SelectedSources]:
+    """Yields the sources of each selection whose splits all have a `count`."""
+    for selected in counts.sources.by_selection.values():
+        if selected.numbers and all(split.count is not None for split in selected.splits):
+            yield selected

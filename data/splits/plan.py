@@ -18,7 +18,7 @@ import numpy as np
 from eqstream.data.errors import UserError
 from eqstream.data.formats.blocks import Cut
 from eqstream.data.permutation import derive_seed, index_dtype
-from eqstream.data.space.conditions import Selection, selection_of
+from eqstream.data.space.conditions import Selection
 from eqstream.data.splits.allocation import Pool, allocate
 from eqstream.data.splits.apportionment import SLOTS_AT_ONCE, assign_slots
 from eqstream.data.splits.equation_counts import EquationCounts
@@ -154,22 +154,18 @@ def divide_sources(counts: EquationCounts) -> tuple[PlannedSplit, ...]:
     Raises:
         UserError: a count is impossible (the message has the largest possible one), or a split would be empty.
     """
-    splits = counts.sources.recipe.splits
     planned: dict[str, PlannedSplit] = {}
-    for selection in dict.fromkeys(map(selection_of, splits)):
+    for selection in counts.sources.by_selection:
         planned |= divide_selection(counts, selection)
-    return tuple(planned[split.name] for split in splits)
+    return tuple(planned[split.name] for split in counts.sources.recipe.splits)
 
 
 def divide_selection(counts: EquationCounts, selection: Selection) -> dict[str, PlannedSplit]:
     """Returns the splits of one selection, by name; see `divide_sources`."""
-    recipe, sources = counts.sources.recipe, counts.sources.sources
+    recipe, selected = counts.sources.recipe, counts.sources.by_selection[selection]
     # The rest is what the others leave.
-    splits = sorted(
-        (split for split in recipe.splits if selection_of(split) == selection), key=lambda split: split.rest
-    )
-    numbers = [number for number, source in enumerate(sources) if source.selection == selection]
-    pool = Pool([sources[number] for number in numbers], [counts.by_source[number] for number in numbers])
+    splits = sorted(selected.splits, key=lambda split: split.rest)
+    pool = Pool(selected.levels, [counts.by_source[number] for number in selected.numbers])
     if not any(pool.available):
         raise UserError(f"split `{splits[0].name}` would be empty: {_explain_nothing(selection)}")
     allocations = allocate(pool, splits)
@@ -177,7 +173,7 @@ def divide_selection(counts: EquationCounts, selection: Selection) -> dict[str, 
     num_behind = sum(pool.next_classes(ends)) - sum(ends)
     planned: dict[str, PlannedSplit] = {}
     for allocation in allocations:
-        pairs = zip(numbers, allocation.firsts, allocation.numbers, strict=True)
+        pairs = zip(selected.numbers, allocation.firsts, allocation.numbers, strict=True)
         planned[allocation.split.name] = PlannedSplit(
             name=allocation.split.name,
             parts=tuple(Part(source, first, count) for source, first, count in pairs if count),

@@ -1,23 +1,41 @@
 """What follows from a recipe for its splits, derived once and handed down."""
 
 import functools
+import itertools
+from dataclasses import dataclass
 
 import numpy as np
 
 from eqstream.data.recipe import Recipe
 from eqstream.data.solutions.line_bounds import check_steps
-from eqstream.data.space.conditions import selection_of
+from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.space.prepared_space import PreparedSpace, prepare_space
 from eqstream.data.space.section_union import SectionUnion
+from eqstream.data.split_recipe import SplitRecipe
 from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import BLOCK_SIZE_OF_STRATUM, Enumeration
 from eqstream.data.splits.few_candidates import list_worthwhile
-from eqstream.data.splits.strata import Source, list_sources
+from eqstream.data.splits.strata import Source, SourceLevels, list_sources
 from eqstream.data.splits.twin_classes import TwinFinder
 
 # Sources of which the candidates are listed where they are few: of more of them it would take too long to find out.
 _MOST_LISTED = 64
+
+
+@dataclass(frozen=True, eq=False)
+class SelectedSources:
+    """The sources of one selection.
+
+    Attributes:
+        numbers: of the sources, rising.
+        levels: divides equations among them.
+        splits: those that take from them, in the order of the recipe.
+    """
+
+    numbers: tuple[int, ...]
+    levels: SourceLevels
+    splits: tuple[SplitRecipe, ...]
 
 
 class PreparedSources:
@@ -54,6 +72,24 @@ class PreparedSources:
 
     def __len__(self) -> int:
         return len(self.sources)
+
+    @functools.cached_property
+    def by_selection(self) -> dict[Selection, SelectedSources]:
+        """The sources of each selection, in the order of their first splits."""
+        splits: dict[Selection, list[SplitRecipe]] = {}
+        for split in self.recipe.splits:
+            splits.setdefault(selection_of(split), []).append(split)
+        numbers: dict[Selection, list[int]] = {selection: [] for selection in splits}
+        for selection, places in itertools.groupby(range(len(self)), lambda place: self.sources[place].selection):
+            numbers[selection] += places
+        return {
+            selection: SelectedSources(
+                tuple(numbers[selection]),
+                SourceLevels([self.sources[place] for place in numbers[selection]]),
+                tuple(own),
+            )
+            for selection, own in splits.items()
+        }
 
     def _enumerate(self, number: int) -> Enumeration:
         """Returns the enumeration of a source."""

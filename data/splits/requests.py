@@ -1,5 +1,6 @@
 """Refuses what a recipe asks for and its space cannot have, before anything is counted for long."""
 
+from collections.abc import Sequence
 from typing import NoReturn, cast
 
 from eqstream.data.errors import UserError
@@ -26,17 +27,13 @@ def check_requests(counts: EquationCounts) -> None:
     recipe = counts.sources.recipe
     if isinstance(recipe.sampling, Balance):
         _check_weights(recipe.sampling, counts.sources)
-    selection_to_numbers: dict[Selection, list[int]] = {}
-    for number, source in enumerate(counts.sources.sources):
-        selection_to_numbers.setdefault(source.selection, []).append(number)
-    for selection, numbers in selection_to_numbers.items():
-        splits = [split for split in recipe.splits if selection_of(split) == selection]
-        most = sum(counts.by_source[number].most for number in numbers)
-        if 0 < most < sum(split.count or 0 for split in splits):
-            _refuse(counts, selection, numbers, most=most)
+    for selection, selected in counts.sources.by_selection.items():
+        most = sum(counts.by_source[number].most for number in selected.numbers)
+        if 0 < most < sum(split.count or 0 for split in selected.splits):
+            _refuse(counts, selection, selected.numbers, most=most)
 
 
-def _refuse(counts: EquationCounts, selection: Selection, numbers: list[int], *, most: int) -> NoReturn:
+def _refuse(counts: EquationCounts, selection: Selection, numbers: Sequence[int], *, most: int) -> NoReturn:
     """Raises the error of a plan, where that takes little counting, or else one that says what there is at most."""
     owns = {number: counts.by_source[number] for number in numbers}
     uncounted = [number for number, own in owns.items() if not own.enumeration.is_identity and not own.is_complete]

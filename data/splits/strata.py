@@ -27,7 +27,7 @@ from eqstream.data.space.patterns import Pattern
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shapes import ShapeSubset, TermShapes
-from eqstream.data.splits.apportionment import divide_levels, divide_proportionally, fill_levels
+from eqstream.data.splits.apportionment import Levels
 from eqstream.data.splits.feasibility import Feasibility
 from eqstream.data.splits.kinds import list_kinds
 from eqstream.data.splits.twin_classes import TwinFinder
@@ -101,19 +101,28 @@ def list_selections(recipe: Recipe) -> tuple[Selection, ...]:
     return tuple(splits)
 
 
-def fill_sources(total: int, capacities: Sequence[int], sources: Sequence[Source]) -> list[int]:
-    """Returns how many equations each source of a selection gives, if all give `total` and each what it has at most."""
-    return fill_levels(total, capacities, [source.weight for source in sources], [source.levels for source in sources])
+class SourceLevels:
+    """Divides equations among the sources of a selection, time and again.
 
-
-def divide_quotas(total: int, quotas: Sequence[int], sources: Sequence[Source]) -> list[int]:
-    """Returns how much of `total` comes from each source of a selection, in proportion to their quotas.
-
-    Where trees are united, the kinds of each level get their share as a whole: they may be far more than `total`.
+    Args:
+        sources: of one selection.
     """
-    if not any(source.is_united for source in sources):
-        return divide_proportionally(total, quotas)
-    return divide_levels(total, quotas, [source.levels for source in sources])
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        weights = [source.weight for source in sources]
+        self._levels = Levels(weights, [source.levels for source in sources])
+        # Where trees are united, the kinds of each level get their share as a whole: they may be far more than there is
+        # to share.
+        is_united = any(source.is_united for source in sources)
+        self._shares = self._levels if is_united else Levels(weights, [()] * len(sources))
+
+    def fill(self, total: int, capacities: Sequence[int]) -> list[int]:
+        """Returns how many equations each source gives, if all give `total` and each what it has at most."""
+        return self._levels.fill(total, capacities)
+
+    def divide(self, total: int, quotas: Sequence[int]) -> list[int]:
+        """Returns how much of `total` comes from each source, in proportion to their quotas."""
+        return self._shares.divide(total, quotas)
 
 
 def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tuple[Source, ...]:
@@ -215,10 +224,11 @@ def _list_strata(
 ) -> list[tuple[_Combination, dict[_Combination, list[_Part]]]]:
     """Returns each stratum, known by its first combination, with the parts of all its combinations; in their order."""
     strata: dict[_Combination, dict[_Combination, list[_Part]]] = {}
-    for section in sections:
-        boxes = [_split_by_lengths(space, box) for box in section.boxes]
+    boxes_of_sections = [[_split_by_lengths(space, box) for box in section.boxes] for section in sections]
+    for section, boxes in zip(sections, boxes_of_sections, strict=True):
         # A stratum has no more combinations than a class has twins.
         _refuse_more(section.num_shapes * max(map(_count_combinations, boxes)) // twins.most_twins)
+    for section, boxes in zip(sections, boxes_of_sections, strict=True):
         for first, combination, part in _list_parts(space, twins, section, boxes):
             strata.setdefault(first, {}).setdefault(combination, []).append(part)
             _refuse_more(len(strata))

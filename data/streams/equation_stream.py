@@ -35,7 +35,7 @@ from eqstream.data.split_recipe import Where
 from eqstream.data.splits.apportionment import assign_slots
 from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.interleaving import interleave
-from eqstream.data.splits.strata import fill_sources
+from eqstream.data.splits.strata import SourceLevels
 from eqstream.data.streams.epochs import EnumeratedEpochs, Epochs, ListedEpochs, list_free_equations
 from eqstream.data.streams.held_out import SourceRanges, find_ranges
 from eqstream.data.streams.narrowed import narrow_ranges
@@ -159,7 +159,7 @@ def _list_epochs(
     if not num_examples:
         return []
     times, rest = divmod(num_examples, sum(capacities))
-    filled = fill_sources(rest, capacities, [each.source for each in sources])
+    filled = SourceLevels([each.source for each in sources]).fill(rest, capacities)
     quotas = [times * capacity + share for capacity, share in zip(capacities, filled, strict=True)]
     pairs: list[tuple[int, Epochs]] = []
     for number, (source, quota) in enumerate(zip(sources, quotas, strict=True)):

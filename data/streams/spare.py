@@ -7,7 +7,7 @@ from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.space.equation_block import EquationBlock
-from eqstream.data.splits.strata import fill_sources, find_split_of_twins
+from eqstream.data.splits.strata import SourceLevels, find_split_of_twins
 from eqstream.data.streams.held_out import SourceRanges, find_ranges
 
 # Few equations are wanted, of each of perhaps many sources.
@@ -32,7 +32,7 @@ def spare_equations(recipe: Recipe, split: str, limit: int) -> list[EquationColu
         return []
     found = find_ranges(recipe, split)
     capacities = [_count_spare(source) for source in found.sources]
-    quotas = fill_sources(min(limit, sum(capacities)), capacities, [each.source for each in found.sources])
+    quotas = SourceLevels([each.source for each in found.sources]).fill(min(limit, sum(capacities)), capacities)
     columns = ColumnEncoder(found.space)
     return [
         columns.to_columns(block)

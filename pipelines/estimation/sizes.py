@@ -16,7 +16,6 @@ from eqstream.data.splits.counting_policy import count_here, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, divide_sources
 from eqstream.data.splits.segments import Segment
-from eqstream.data.splits.strata import divide_quotas, fill_sources
 from eqstream.pipelines.estimation.work import count_sampled, work_per_position, work_per_task
 
 # Work that is done to make sizes exact, in positions of sums of two numbers.
@@ -92,13 +91,7 @@ class SizeEstimator:
         self._counts = counts
         self._probe = functools.cache(self._count_first)
         self._divide = functools.cache(self._divide_selection)
-        # There may be thousands of splits.
-        self._selection_to_splits: dict[Selection, list[SplitRecipe]] = {}
-        for split in self._splits:
-            self._selection_to_splits.setdefault(selection_of(split), []).append(split)
-        self._selection_to_sources: dict[Selection, list[int]] = {}
-        for number, source in enumerate(counts.sources.sources):
-            self._selection_to_sources.setdefault(source.selection, []).append(number)
+        self._selected = counts.sources.by_selection
 
     @functools.cached_property
     def sizes(self) -> dict[str, int]:
@@ -114,9 +107,9 @@ class SizeEstimator:
                 sizes[split.name] = max(self._total(split) - sum(others), 0)
         return {split.name: sizes[split.name] for split in self._splits}
 
-    def sources(self, split: SplitRecipe) -> list[int]:
+    def sources(self, split: SplitRecipe) -> Sequence[int]:
         """Returns the numbers of the sources that a split takes from."""
-        return self._selection_to_sources.get(selection_of(split), [])
+        return self._selected[selection_of(split)].numbers
 
     def capacity(self, source: int) -> int:
         """Returns about how many equations a source has."""
@@ -143,18 +136,18 @@ class SizeEstimator:
 
     def _divide_selection(self, selection: Selection) -> dict[str, dict[int, int]]:
         """Returns the quotas of all splits of a selection, one after the other: what one takes, the next cannot."""
-        splits, numbers = self._selection_to_splits[selection], self._selection_to_sources.get(selection, [])
+        selected = self._selected[selection]
+        splits, numbers = selected.splits, selected.numbers
         capacities = self._capacities(numbers)
-        sources = [self._counts.sources.sources[number] for number in numbers]
         stated = sum(self.sizes[split.name] for split in splits if not split.rest)
-        left = filled = fill_sources(min(stated, sum(capacities)), capacities, sources)
+        left = filled = selected.levels.fill(min(stated, sum(capacities)), capacities)
         split_to_quotas: dict[str, dict[int, int]] = {}
         for split in splits:
             quotas = left
             if split.rest:
                 quotas = list(map(operator.sub, capacities, filled))
             elif any(left):
-                quotas = divide_quotas(min(self.sizes[split.name], sum(left)), left, sources)
+                quotas = selected.levels.divide(min(self.sizes[split.name], sum(left)), left)
                 left = list(map(operator.sub, left, quotas))
             split_to_quotas[split.name] = dict(zip(numbers, quotas, strict=True))
         return split_to_quotas
@@ -181,9 +174,9 @@ class SizeEstimator:
             segments.append(Segment(source, first=first, count=count, position=position, before=0))
         return thin_out([segment for segment in segments if segment.count], num_splits=len(self._splits))
 
-    def _sharers(self, split: SplitRecipe) -> list[SplitRecipe]:
+    def _sharers(self, split: SplitRecipe) -> Sequence[SplitRecipe]:
         """Returns the splits, this one among them, that take from the same sources."""
-        return self._selection_to_splits[selection_of(split)]
+        return self._selected[selection_of(split)].splits
 
     def _total(self, split: SplitRecipe) -> int:
         """Returns about how many equations there are for a split and its sharers together."""
@@ -213,5 +206,5 @@ class SizeEstimator:
 
     def _wanted(self, source: int) -> float:
         """Returns how many equations the splits of a source want of it and of others, infinity for all."""
-        splits = self._selection_to_splits.get(self._counts.sources.sources[source].selection, [])
+        splits = self._selected[self._counts.sources.sources[source].selection].splits
         return sum(math.inf if split.count is None else split.count for split in splits)

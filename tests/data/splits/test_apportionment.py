@@ -8,17 +8,40 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eqstream.data.splits.apportionment import assign_slots, divide_proportionally, fill_evenly
+from eqstream.data.splits.apportionment import Levels, assign_slots
 from tests.brute_force import fill_one_by_one
+from tests.plain_apportionment import divide_plainly, fill_plainly
 
 vessels = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 4)), min_size=1, max_size=6)
+# Beyond 63 bits, too; the groups of one level by name and weight.
+amounts_of_any_size = st.one_of(st.integers(0, 5), st.integers(0, 10**22))
+path_of_two = st.tuples(*[st.tuples(st.sampled_from("abc"), st.sampled_from([1, 2, 10**13]))] * 2)
+vessels_in_groups = st.lists(st.tuples(amounts_of_any_size, st.integers(1, 3), path_of_two), min_size=1, max_size=12)
+
+
+def _flat_levels(numbers):
+    return Levels([1] * len(numbers), [()] * len(numbers))
+
+
+@given(vessels_in_groups, st.integers(0, 2), st.data())
+def test_groups_of_groups_are_divided_as_one_group_at_a_time(vessels, depth, data):
+    amounts, weights, paths = zip(*[(amount, weight, path[:depth]) for amount, weight, path in vessels], strict=True)
+    levels = Levels(weights, paths)
+    # Time and again.
+    for total in data.draw(st.lists(st.one_of(st.integers(0, sum(amounts)), st.just(sum(amounts))), max_size=3)):
+        assert levels.fill(total, amounts) == fill_plainly(total, amounts, weights, paths)
+        assert levels.divide(total, amounts) == divide_plainly(total, amounts, paths)
+
+
+def test_nothing_is_divided_among_none():
+    assert Levels([], []).fill(0, []) == Levels([], []).divide(0, []) == []
 
 
 @given(vessels, st.data())
 def test_vessels_are_filled_to_one_level(pairs, data):
     capacities, weights = map(list, zip(*pairs, strict=True))
     total = data.draw(st.integers(0, sum(capacities)))
-    amounts = fill_evenly(total, capacities, weights)
+    amounts = Levels(weights, [()] * len(pairs)).fill(total, capacities)
     assert sum(amounts) == total
     assert all(0 <= amount <= capacity for amount, capacity in zip(amounts, capacities, strict=True))
     # Nobody with room is more than a turn below anybody else.
@@ -33,7 +56,7 @@ def test_vessels_are_filled_to_one_level(pairs, data):
 def test_vessels_of_one_weight_differ_by_at_most_what_does_not_divide(capacities, data):
     total = data.draw(st.integers(0, sum(capacities)))
     expected = fill_one_by_one(total, dict(enumerate(capacities)))
-    amounts = fill_evenly(total, capacities, [1] * len(capacities))
+    amounts = _flat_levels(capacities).fill(total, capacities)
     rest = total - sum(expected.values())
     assert sum(amounts) == total
     assert all(expected[place] <= amount <= expected[place] + rest for place, amount in enumerate(amounts))
@@ -42,7 +65,7 @@ def test_vessels_of_one_weight_differ_by_at_most_what_does_not_divide(capacities
 @given(st.lists(st.integers(0, 10**20), min_size=1, max_size=8).filter(any), st.data())
 def test_shares_are_whole_proportional_and_add_up(amounts, data):
     total = data.draw(st.integers(0, sum(amounts)))
-    shares = divide_proportionally(total, amounts)
+    shares = _flat_levels(amounts).divide(total, amounts)
     assert sum(shares) == total
     for share, amount in zip(shares, amounts, strict=True):
         assert 0 <= share <= amount
@@ -51,9 +74,9 @@ def test_shares_are_whole_proportional_and_add_up(amounts, data):
 
 def test_more_than_there_is_cannot_be_shared_out():
     with pytest.raises(ValueError, match="`total` must be at most 5, got 6"):
-        fill_evenly(6, [2, 3], [1, 1])
+        _flat_levels([2, 3]).fill(6, [2, 3])
     with pytest.raises(ValueError, match="`total` must be at most 5, got 6"):
-        divide_proportionally(6, [2, 3])
+        _flat_levels([2, 3]).divide(6, [2, 3])
 
 
 @settings(deadline=None)
