@@ -13,10 +13,13 @@ def fill_plainly(total: int, capacities: Sequence[int], weights: Sequence[int], 
     sums = [sum(capacities[place] for place in places) for places in groups.values()]
     amounts = [0] * len(capacities)
     for share, places in zip(_fill_evenly(total, sums, [weight for _, weight in groups]), groups.values(), strict=True):
-        inner = [[each[place] for place in places] for each in (capacities, weights)]
-        for place, amount in zip(
-            places, fill_plainly(share, *inner, [paths[place][1:] for place in places]), strict=True
-        ):
+        inner = fill_plainly(
+            share,
+            [capacities[place] for place in places],
+            [weights[place] for place in places],
+            [paths[place][1:] for place in places],
+        )
+        for place, amount in zip(places, inner, strict=True):
             amounts[place] = amount
     return amounts
 

@@ -1,11 +1,11 @@
-"""Pairs of operands whose answer lies in a range, listed by a closed form: for one operand, an interval of the other.
+"""Pairs of operands whose answer lies in a range, counted and listed: for one operand, an interval of the other one.
 
 The pairs may be more than those that are meant, never fewer: whoever takes them looks at each answer.
 """
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -66,16 +66,40 @@ class _Rows:
         estimate = float(self.counts.sum(dtype=np.float64))
         return int(estimate) if estimate > _MOST_NATIVE else int(self.counts.sum())
 
-    def list_operands(self) -> np.ndarray:
-        """Returns the operands of all pairs, int64 (2, size)."""
-        rows = np.repeat(np.arange(len(self.values)), self.counts)
-        turns = np.arange(len(rows)) - (np.cumsum(self.counts) - self.counts)[rows]
+    def list_operands(self, step: int) -> np.ndarray:
+        """Returns the operands of all pairs, or of the first one of each `step`, int64 (2, n)."""
+        ends, numbers = np.cumsum(self.counts), np.arange(0, self.size, step)
+        if step == 1:
+            rows = np.repeat(np.arange(len(self.values)), self.counts)
+        else:
+            rows = np.searchsorted(ends, numbers, side="right")
+        turns = numbers - (ends - self.counts)[rows]
         pair = self.values[rows], self.lows[rows] + turns * self.steps[rows]
         return np.stack(pair[::-1] if self.is_swapped else pair)
 
 
-def list_answer_pairs(bounds: Range, operator: str, box: Box, *, space: SpaceRecipe, most: int) -> np.ndarray | None:
-    """Returns distinct pairs of operands, among them all whose answer lies in a range, int64 (2, n).
+class AnswerPairs:
+    """Pairs of operands, not yet listed.
+
+    Args:
+        rows: the pairs.
+
+    Attributes:
+        size: how many there are.
+    """
+
+    def __init__(self, rows: Sequence[_Rows]) -> None:
+        self._rows = rows
+        self.size = sum(each.size for each in rows)
+
+    def list(self, step: int = 1) -> np.ndarray:
+        """Returns all pairs, or about one of so many, evenly spread, int64 (2, n)."""
+        found = [each.list_operands(step) for each in self._rows]
+        return np.concatenate([np.zeros((2, 0), dtype=np.int64), *found], axis=1)
+
+
+def find_answer_pairs(bounds: Range, operator: str, box: Box, *, space: SpaceRecipe, most: int) -> AnswerPairs | None:
+    """Returns distinct pairs of operands, among them all whose answer lies in a range.
 
     Args:
         bounds: the range.
@@ -88,14 +112,14 @@ def list_answer_pairs(bounds: Range, operator: str, box: Box, *, space: SpaceRec
         The pairs; None where there are more, or where to find them would take long.
     """
     limits = _scale(bounds, operator, space)
-    found = [np.zeros((2, 0), dtype=np.int64)]
+    found: list[_Rows] = []
     for first, second in itertools.product(*(domain.intervals for domain in box)):
         for rows in _find_rows(limits, operator, first=first, second=second, space=space, most=most):
             most -= most + 1 if rows is None else rows.size
             if rows is None or most < 0:
                 return None
-            found.append(rows.list_operands())
-    return np.concatenate(found, axis=1)
+            found.append(rows)
+    return AnswerPairs(found)
 
 
 def _scale(bounds: Range, operator: str, space: SpaceRecipe) -> _Limits:
@@ -113,7 +137,7 @@ def _scale(bounds: Range, operator: str, space: SpaceRecipe) -> _Limits:
 def _find_rows(
     limits: _Limits, operator: str, *, first: _Interval, second: _Interval, space: SpaceRecipe, most: int
 ) -> Iterator[_Rows | None]:
-    """Yields the pairs of two intervals, None where they are not known; see `list_answer_pairs`."""
+    """Yields the pairs of two intervals, None where they are not known; see `find_answer_pairs`."""
     if operator in "+-":
         # A difference adds the negative of its second operand.
         added = second if operator == "+" else (-second[1], -second[0])
@@ -173,10 +197,13 @@ def _divide(products: _Interval, factors: np.ndarray, others: _Interval) -> tupl
 
 def _find_multiples(limits: _Limits, first: _Interval, second: _Interval) -> _Rows | None:
     """Returns the pairs of which the first is a multiple of the second one."""
+    largest = max(map(abs, first))
+    if first[0] > 0 or first[1] < 0:
+        # No number but 0 is a multiple of larger ones.
+        second = max(second[0], -largest), min(second[1], largest)
     divisors = _list_divisors(limits, first, second)
     if divisors is None:
         return None
-    largest = max(map(abs, first))
     low, high = limits.cut(-largest, largest)
     if low > high:
         return _make_rows(np.zeros(0, dtype=np.int64), low=0, high=0)

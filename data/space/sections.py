@@ -4,6 +4,7 @@ They are numbered by shape, box and operands; within a box these are the digits 
 running fastest.
 """
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,13 @@ class Section:
     boxes: tuple[Box, ...]
     box_shapes: np.ndarray | None = None
     pattern: Pattern | None = None
+
+    def with_shapes(self, subset: ShapeSubset) -> "Section":
+        """Returns the equations of other shapes with operands from the same boxes, which are counted only once."""
+        other = dataclasses.replace(self, subset=subset)
+        if self.pattern is None:
+            vars(other)["box_starts"] = self.box_starts
+        return other
 
     @property
     def shapes(self) -> TermShapes:
@@ -90,6 +98,8 @@ class Section:
     @property
     def has_division(self) -> bool:
         """Whether some equations divide."""
+        if self.box_shapes is None:
+            return self.subset.has_division
         return any(operators >> OVER for operators in self.count_by_operators())
 
     def count_by_operators(self) -> dict[int, int]:

@@ -231,10 +231,10 @@ class ShapeSubset:
         """The operators that they may have."""
         return self._few.operators
 
-    @property
+    @cached_property
     def has_division(self) -> bool:
         """Whether some of them divide."""
-        return any(operators >> OVER for operators in self.count_by_operators())
+        return "/" in self.shapes.operators and any(operators >> OVER for operators in self.count_by_operators())
 
     def count_by_operators(self) -> dict[int, int]:
         """Returns how many there are, with their twins, of each set of operators: a bit for each of ``+-*/``."""

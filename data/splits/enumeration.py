@@ -16,6 +16,7 @@ from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.candidates import BLOCK_SIZE, Candidates, KeptClasses, position_blocks
 from eqstream.data.splits.class_filter import ClassFilter
+from eqstream.data.splits.few_candidates import ListedCandidates
 from eqstream.data.splits.listed_classes import ListedClasses
 from eqstream.data.splits.recent_classes import RecentClasses
 from eqstream.data.splits.twin_classes import TwinFinder
@@ -43,7 +44,7 @@ class Enumeration:
         scope: names the enumeration among those of the recipe, for its own seeds.
         block_size: number of positions whose equations are written together, at most `BLOCK_SIZE`; they are fewer where
             numbers are beyond 63 bits.
-        list_few: returns the indices of boxes that hold all kept equations, (n,), or None; see `listed`.
+        list_few: returns candidates that hold all kept equations, or a sample of such, or None; see `listed`.
 
     Attributes:
         candidates: the candidates, in shuffled order.
@@ -69,7 +70,7 @@ class Enumeration:
         seed: int,
         scope: str,
         block_size: int = BLOCK_SIZE,
-        list_few: Callable[[], np.ndarray | None] | None = None,
+        list_few: Callable[[], ListedCandidates | None] | None = None,
     ) -> None:
         is_listed = space.shapes.is_listed
         self.candidates = Candidates(boxes, twins, kept, seed=derive_seed(seed, "walk", scope), is_wide=not is_listed)
@@ -96,9 +97,13 @@ class Enumeration:
 
     @functools.cached_property
     def listed(self) -> ListedClasses | None:
-        """All kept classes where they are few and known without a search; None elsewhere."""
-        indices = None if self._list_few is None else self._list_few()
-        return None if indices is None else ListedClasses(*self.candidates.list_kept(indices), self.block_size)
+        """All kept classes, or a sample of them, where they are few and known without a search; None elsewhere."""
+        found = None if self._list_few is None else self._list_few()
+        if found is None:
+            return None
+        positions, counts = self.candidates.list_kept(found.indices)
+        total = int(counts.sum()) * found.size // max(len(found.indices), 1)
+        return ListedClasses(positions, counts, self.block_size, total)
 
     def position_blocks(self, start: int, stop: int, block_size: int = BLOCK_SIZE) -> Iterator[np.ndarray]:
         """Yields the positions start..stop-1, rising, at most `block_size` at once; of listed classes no others."""

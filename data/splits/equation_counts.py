@@ -94,9 +94,11 @@ class SourceCounts:
 
     @property
     def total(self) -> int | None:
-        """Number of equations of the source, or None if that isn't known yet."""
+        """Number of equations of the source, or None if that isn't known yet; about that where a sample is listed."""
         if self.enumeration.keeps_all:
             return self.enumeration.num_equations
+        if self._listed is not None:
+            return self._listed.total
         return self.num_found if self.is_complete else None
 
     @property

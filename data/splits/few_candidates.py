@@ -1,23 +1,24 @@
-"""Candidates listed without a search, where those that can be kept are few: by what two terms come to.
+"""Candidates found without a search, where those that can be kept are few: by what two terms come to.
 
-Listed are two terms whose answer lies in a range, or whose sum or difference has so many carries, and quotients that
-come out even.
+They are counted before they are listed. Found are two terms whose answer lies in a range, or whose sum or difference
+has so many carries, and quotients that come out even.
 
 They may be more than those that are kept, never fewer.
 """
 
+import functools
 import itertools
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe_values import OPERATORS, Range
-from eqstream.data.space.answer_pairs import list_answer_pairs
+from eqstream.data.space.answer_pairs import AnswerPairs, find_answer_pairs
 from eqstream.data.space.domains import Box
-from eqstream.data.space.patterns import Pattern, find_operands, is_small
+from eqstream.data.space.patterns import OperandSet, Pattern, find_operands, is_small
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.split_recipe import Where
@@ -44,6 +45,41 @@ class _Cell(NamedTuple):
     box: Box
 
 
+class ListedCandidates(NamedTuple):
+    """Distinct indices of candidates, (n,), and how many candidates they stand for: more, where they are a sample."""
+
+    indices: np.ndarray
+    size: int
+
+
+class _Piece(NamedTuple):
+    """Some equations of a cell: how many, and what lists the indices within it of all, or of one of so many, (n,)."""
+
+    size: int
+    list_indices: Callable[[int], np.ndarray]
+
+
+class FewCandidates:
+    """Candidates that are known without a search, not yet listed.
+
+    Args:
+        pieces: of the candidates, with the first index of their cells.
+        dtype: of the indices.
+
+    Attributes:
+        size: how many they are.
+    """
+
+    def __init__(self, pieces: Sequence[tuple[int, _Piece]], dtype: type[Any]) -> None:
+        self._pieces, self._dtype = pieces, dtype
+        self.size = sum(piece.size for _, piece in pieces)
+
+    def list(self, step: int = 1) -> ListedCandidates:
+        """Returns all, or about one of so many, evenly spread."""
+        found = [piece.list_indices(step).astype(self._dtype) + start for start, piece in self._pieces]
+        return ListedCandidates(np.concatenate([np.zeros(0, dtype=self._dtype), *found]), self.size)
+
+
 def find_most_listed(size: int, num_wanted: int | None) -> int:
     """Returns how many of `size` candidates can be listed in less time than a search takes; 0 where none should be.
 
@@ -63,16 +99,16 @@ def find_most_listed(size: int, num_wanted: int | None) -> int:
     return min(most, max(worthwhile, min(size * num_wanted // _LONG_SEARCH, _MOST_LISTED_AT_ONCE)))
 
 
-def list_worthwhile(
+def find_worthwhile(
     where: Where | None, space: PreparedSpace, candidates: SectionUnion, *, num_wanted: int | None = None
-) -> np.ndarray | None:
-    """Returns what `list_few` does, where that takes less time than a search for `num_wanted` equations, or for all."""
+) -> FewCandidates | None:
+    """Returns what `find_few` does, where that takes less time than a search for `num_wanted` equations, or for all."""
     most = find_most_listed(candidates.size, num_wanted)
-    return list_few(where, space, candidates, most=most) if most else None
+    return find_few(where, space, candidates, most=most) if most else None
 
 
-def list_few(where: Where | None, space: PreparedSpace, candidates: SectionUnion, *, most: int) -> np.ndarray | None:
-    """Returns distinct indices, among them those of all equations that meet a condition, (n,).
+def find_few(where: Where | None, space: PreparedSpace, candidates: SectionUnion, *, most: int) -> FewCandidates | None:
+    """Returns candidates, among them all equations that meet a condition.
 
     Args:
         where: the condition; None if there is none but the bounds of the space's answers.
@@ -81,7 +117,7 @@ def list_few(where: Where | None, space: PreparedSpace, candidates: SectionUnion
         most: how many there may be.
 
     Returns:
-        The indices; None where they are more, or not known without a search.
+        The candidates; None where they are more, or not known without a search.
     """
     answers = [bounds for bounds in (where and where.answer, space.recipe.answer) if bounds not in (None, Range())]
     carries = where and where.carries
@@ -89,14 +125,14 @@ def list_few(where: Where | None, space: PreparedSpace, candidates: SectionUnion
     num_cells = sum(section.num_shapes * len(section.boxes) for section in candidates.sections)
     if num_cells > _MOST_CELLS or not (answers or carries or is_even):
         return None
-    found = [np.zeros(0, dtype=index_dtype(candidates.size))]
+    pieces: list[tuple[int, _Piece]] = []
     for cell in _list_cells(candidates):
-        indices = _list_cell(cell, answers, carries, space=space, most=most)
-        if indices is None or len(indices) > most:
+        piece = _find_in_cell(cell, answers, carries, space=space, most=most)
+        if piece is None or piece.size > most:
             return None
-        most -= len(indices)
-        found.append(indices.astype(found[0].dtype) + cell.start)
-    return np.concatenate(found)
+        most -= piece.size
+        pieces.append((cell.start, piece))
+    return FewCandidates(pieces, index_dtype(candidates.size))
 
 
 def _list_cells(candidates: SectionUnion) -> Iterator[_Cell]:
@@ -109,27 +145,37 @@ def _list_cells(candidates: SectionUnion) -> Iterator[_Cell]:
             start += size
 
 
-def _list_cell(
+def _find_in_cell(
     cell: _Cell, answers: list[Range], carries: Range | None, *, space: PreparedSpace, most: int
-) -> np.ndarray | None:
-    """Returns indices of equations within a cell; see `list_few`."""
+) -> _Piece | None:
+    """Returns equations within a cell; see `find_few`."""
     if cell.operator == "/" and space.recipe.division == "exact":
         # Whatever the answer is, few numbers are multiples of others.
         answers = answers or [Range()]
     for bounds in answers:
         if cell.operator is not None:
-            pairs = list_answer_pairs(bounds, cell.operator, cell.box, space=space.recipe, most=most)
+            pairs = find_answer_pairs(bounds, cell.operator, cell.box, space=space.recipe, most=most)
             if pairs is not None:
-                return _rank(cell, pairs)
+                return _Piece(pairs.size, functools.partial(_rank_pairs, cell, pairs))
     if carries is not None and cell.operator is not None:
         pattern = Pattern.of_range("carries", carries)
         if cell.operator in "*/" and not pattern.takes_none:
-            return np.zeros(0, dtype=np.int64)
+            return _Piece(0, functools.partial(np.arange, 0, 0))
         if cell.operator in "+-" and is_small(cell.box):
-            pairs = find_operands(pattern, cell.operator, cell.box)
-            if pairs.size <= most:
-                return _rank(cell, pairs.unrank(np.arange(pairs.size)))
-    return np.arange(cell.size) if cell.size <= most else None
+            operands = find_operands(pattern, cell.operator, cell.box)
+            if operands.size <= most:
+                return _Piece(operands.size, functools.partial(_rank_operands, cell, operands))
+    return _Piece(cell.size, functools.partial(np.arange, 0, cell.size)) if cell.size <= most else None
+
+
+def _rank_pairs(cell: _Cell, pairs: AnswerPairs, step: int) -> np.ndarray:
+    """Returns the index of one of so many pairs within their cell, (n,)."""
+    return _rank(cell, pairs.list(step))
+
+
+def _rank_operands(cell: _Cell, operands: OperandSet, step: int) -> np.ndarray:
+    """Returns the index of one of so many pairs within their cell, (n,)."""
+    return _rank(cell, operands.unrank(np.arange(0, operands.size, step)))
 
 
 def _rank(cell: _Cell, pairs: np.ndarray) -> np.ndarray:

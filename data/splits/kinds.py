@@ -98,12 +98,14 @@ def _collect(
     kinds: dict[tuple[str, ...], tuple[int, list[Section]]] = {}
     for section in sections:
         terms = f"{section.shapes.num_terms:02}"
-        boxes_of_digits = list(_split_boxes(sampling, space, section))
-        for (operators, tree, num_trees, subset), (digits, boxes) in itertools.product(
-            split_shapes(section), boxes_of_digits
+        parts_of_digits = [
+            (digits, dataclasses.replace(section, boxes=boxes))
+            for digits, boxes in _split_boxes(sampling, space, section)
+        ]
+        for (operators, tree, num_trees, subset), (digits, part) in itertools.product(
+            split_shapes(section), parts_of_digits
         ):
-            part = dataclasses.replace(section, subset=subset, boxes=boxes)
-            for hard, narrowed in split_hard_cases(sampling, space, part):
+            for hard, narrowed in split_hard_cases(sampling, space, part.with_shapes(subset)):
                 values = {"terms": terms, "operators": operators, "tree": tree, "digits": digits, **hard}
                 names = tuple(values[key] for key in sampling.balance)
                 kinds.setdefault(names, (num_trees, []))[1].append(narrowed)

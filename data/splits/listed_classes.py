@@ -10,22 +10,28 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class ListedClasses:
-    """Where the kept classes of an enumeration stand, and how many equations each has.
+    """Where the kept classes of an enumeration stand, or a sample of them, and how many equations each has.
 
     Attributes:
         positions: rising, int64 or Python integers (n,).
         counts: int64 (n,).
         block_size: number of positions whose equations are written together.
+        total: how many equations all classes have, about that where these are a sample.
     """
 
     positions: np.ndarray
     counts: np.ndarray
     block_size: int
+    total: int
 
     @property
     def num_equations(self) -> int:
-        """How many equations there are."""
+        """How many equations these have."""
         return int(self.block_ends[-1]) if len(self.block_ends) else 0
+
+    def find_spare(self, count: int) -> int:
+        """Returns how many of these equations are left when `count` of all are taken, in proportion."""
+        return max(self.num_equations - count * self.num_equations // max(self.total, 1), 0)
 
     @cached_property
     def blocks(self) -> np.ndarray:

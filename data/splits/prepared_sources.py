@@ -4,8 +4,6 @@ import functools
 import itertools
 from dataclasses import dataclass
 
-import numpy as np
-
 from eqstream.data.recipe import Recipe
 from eqstream.data.solutions.line_bounds import check_steps
 from eqstream.data.space.conditions import Selection, selection_of
@@ -15,12 +13,14 @@ from eqstream.data.split_recipe import SplitRecipe
 from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import BLOCK_SIZE_OF_STRATUM, Enumeration
-from eqstream.data.splits.few_candidates import list_worthwhile
+from eqstream.data.splits.few_candidates import FewCandidates, ListedCandidates, find_worthwhile
 from eqstream.data.splits.strata import Source, SourceLevels, list_sources
 from eqstream.data.splits.twin_classes import TwinFinder
 
 # Sources of which the candidates are listed where they are few: of more of them it would take too long to find out.
 _MOST_LISTED = 64
+# To list so many candidates takes a fifth of a second, and a sample of so many a tenth.
+_MOST_LISTED_WHOLE, _MOST_SAMPLED = 1 << 20, 1 << 19
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,7 @@ class PreparedSources:
         recipe: the recipe.
         block_size: number of positions whose equations are written together; the order of records depends on it, so
             that only tests give another than the default.
+        lists_samples: whether of sources whose candidates are listed, but take long to list, samples do.
 
     Attributes:
         recipe: as given.
@@ -57,13 +58,14 @@ class PreparedSources:
             steps of worked solutions, which its equations do not have.
     """
 
-    def __init__(self, recipe: Recipe, *, block_size: int | None = None) -> None:
+    def __init__(self, recipe: Recipe, *, block_size: int | None = None, lists_samples: bool = False) -> None:
         self.recipe = recipe
         self.space: PreparedSpace = prepare_space(recipe.space)
         if recipe.steps is not None:
             check_steps(recipe.steps, self.space)
         self.twins = TwinFinder(self.space, recipe.commuted)
         self.sources: tuple[Source, ...] = list_sources(recipe, self.space, self.twins)
+        self._lists_samples = lists_samples
         is_uniform = recipe.sampling == "uniform"
         self._block_size = block_size or (BLOCK_SIZE if is_uniform else BLOCK_SIZE_OF_STRATUM)
         # Many sources may never be asked for.
@@ -106,11 +108,32 @@ class PreparedSources:
             list_few=functools.partial(self._list_few, source, boxes),
         )
 
-    def _list_few(self, source: Source, boxes: SectionUnion) -> np.ndarray | None:
+    @property
+    def is_sampled(self) -> bool:
+        """Whether of some sources a sample is listed."""
+        return self._most_of_each is not None
+
+    @functools.cached_property
+    def _most_of_each(self) -> int | None:
+        """How many candidates of each source are listed, about; None for all."""
+        # Those of a single source take no longer.
+        if not self._lists_samples or not 1 < len(self) <= _MOST_LISTED:
+            return None
+        few = [self._find_few(source, SectionUnion(source.sections)) for source in self.sources]
+        is_long = sum(each.size for each in few if each is not None) > _MOST_LISTED_WHOLE
+        return _MOST_SAMPLED // len(self) if is_long else None
+
+    def _list_few(self, source: Source, boxes: SectionUnion) -> ListedCandidates | None:
         """Returns the candidates of a source where those that can be kept are few and known without a search."""
+        few = self._find_few(source, boxes)
+        if few is None:
+            return None
+        return few.list() if self._most_of_each is None else few.list(max(-(-few.size // self._most_of_each), 1))
+
+    def _find_few(self, source: Source, boxes: SectionUnion) -> FewCandidates | None:
         if len(self.sources) > _MOST_LISTED:
             return None
         counts = [split.count for split in self.recipe.splits if selection_of(split) == source.selection]
         stated = [count for count in counts if count is not None]
         num_wanted = sum(stated) if len(stated) == len(counts) else None
-        return list_worthwhile(source.selection.where, self.space, boxes, num_wanted=num_wanted)
+        return find_worthwhile(source.selection.where, self.space, boxes, num_wanted=num_wanted)

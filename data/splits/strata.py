@@ -4,6 +4,7 @@ A stratum is a shape with a number of digits for each operand, together with the
 members of a class share a split. Its weight is how many combinations of shape and lengths it unites.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -184,9 +185,10 @@ def _divide_by_kinds(
     sampling: Balance, space: PreparedSpace, twins: TwinFinder, sections: tuple[Section, ...], *, unites_trees: bool
 ) -> list[_Stratum]:
     strata: list[_Stratum] = []
+    weigh = functools.cache(sampling.weight)
     for kind in list_kinds(sampling, space, twins, sections, unites_trees=unites_trees):
         levels = [
-            (name, sampling.weight(key, name) * (kind.num_trees if key == "tree" else 1))
+            (name, weigh(key, name) * (kind.num_trees if key == "tree" else 1))
             for key, name in zip(sampling.balance, kind.names, strict=True)
         ]
         scope = (f"balance {', '.join(kind.names)}",)

@@ -18,12 +18,13 @@ from eqstream.data.recipe_values import OPERATORS, ExactNumber, Range, exact
 from eqstream.data.space.class_hash import class_hash
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.split_recipe import SplitRecipe, Where
 from eqstream.data.splits.candidates import BLOCK_SIZE
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.enumeration import Enumeration
-from eqstream.data.splits.few_candidates import list_worthwhile
+from eqstream.data.splits.few_candidates import ListedCandidates, find_worthwhile
 from eqstream.data.splits.strata import list_sources
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
 from eqstream.data.streams.held_out import PositionRange, SourceRanges, SplitRanges, find_ranges
@@ -85,7 +86,7 @@ def narrow_ranges(
             seed=recipe.seed,
             scope=source.scope,
             block_size=block_size or BLOCK_SIZE,
-            list_few=functools.partial(list_worthwhile, source.selection.where, found.space, boxes),
+            list_few=functools.partial(_list_few, source.selection.where, found.space, boxes),
         )
         if enumeration.size:
             num_equations = _estimate(enumeration, first_look)
@@ -93,6 +94,11 @@ def narrow_ranges(
                 SourceRanges(enumeration=enumeration, source=source, own=None, taken=(), num_equations=num_equations)
             )
     return SplitRanges(tuple(ranges), found.num_equations, found.space)
+
+
+def _list_few(where: Where | None, space: PreparedSpace, boxes: SectionUnion) -> ListedCandidates | None:
+    few = find_worthwhile(where, space, boxes)
+    return None if few is None else few.list()
 
 
 def _list_others(recipe: Recipe, own: SplitRecipe) -> tuple[Selection, ...]:

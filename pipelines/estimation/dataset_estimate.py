@@ -19,10 +19,10 @@ from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.requests import check_requests
 from eqstream.pipelines.estimation.classes import note_few_classes
 from eqstream.pipelines.estimation.samples import Sample
-from eqstream.pipelines.estimation.sizes import count_if_cheap
+from eqstream.pipelines.estimation.sizes import count_if_cheap, has_plenty
 from eqstream.pipelines.estimation.split_estimate import SplitEstimate, describe_planned, estimate_splits
 from eqstream.pipelines.estimation.split_notes import list_notes_by_split
-from eqstream.pipelines.estimation.work import SECONDS_OF_WORK, count_sampled, work_per_task
+from eqstream.pipelines.estimation.work import LISTING_WORK, SECONDS_OF_WORK, count_sampled, work_per_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,9 @@ def estimate_dataset(recipe: Recipe) -> DatasetEstimate:
         UserError: the recipe asks for the impossible, as far as that shows without counting everything.
     """
     begun_at = time.process_time()
-    counts = EquationCounts(PreparedSources(recipe))
+    counts = EquationCounts(PreparedSources(recipe, lists_samples=True))
+    if counts.sources.is_sampled and not has_plenty(counts):
+        counts = EquationCounts(PreparedSources(recipe))
     seconds_of_preparing = time.process_time() - begun_at
     check_requests(counts)
     planned, counted = count_if_cheap(counts)
@@ -81,6 +83,7 @@ def estimate_dataset(recipe: Recipe) -> DatasetEstimate:
             file_format: _total_bytes(samples, sizes, file_format) for file_format in recipe.storage.formats
         },
         seconds=seconds_of_preparing
+        + _count_unlisted(counts) * LISTING_WORK * SECONDS_OF_WORK
         + counted.num_positions * seconds_per_position
         + counted.num_tasks * work_per_task(space) * SECONDS_OF_WORK
         + sum(sample.seconds for sample in samples),
@@ -94,6 +97,12 @@ def _list_notes(recipe: Recipe, splits: tuple[SplitEstimate, ...]) -> Iterator[s
     yield from list_notes_by_split(recipe, {split.name: split.shares for split in splits})
     for split in splits:
         yield from note_few_classes(split.name, num_classes=split.num_classes, num_equations=split.num_equations)
+
+
+def _count_unlisted(counts: EquationCounts) -> int:
+    """Returns how many equations a build lists, about, of which a sample was listed."""
+    listed = [own.enumeration.listed for own in counts.by_source]
+    return sum(each.total - each.num_equations for each in listed if each is not None)
 
 
 def _total_bytes(samples: list[Sample], sizes: list[int], file_format: str) -> int:

@@ -134,7 +134,7 @@ class _Part(NamedTuple):
 def _draw_part(segment: Segment, enumeration: Enumeration, *, num_positions: int, most: int) -> list[EquationBlock]:
     """Returns at most so many equations of the first positions of a segment."""
     if enumeration.listed is not None:
-        return list(enumeration.equations(segment.first, most))
+        return list(enumeration.equations(segment.first, min(most, enumeration.listed.num_equations - segment.first)))
     stop = min(segment.position + num_positions, enumeration.size)
     blocks = [
         enumeration.equations_at(positions, segment.position, most=most)

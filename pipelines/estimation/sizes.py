@@ -52,10 +52,20 @@ def count_if_cheap(counts: EquationCounts) -> tuple[tuple[PlannedSplit, ...] | N
             work += task.num_positions * work_per_position(counts.sources.space, enumeration)
         num_positions = sum(task.num_positions for task in tasks)
         done = CountingWork(done.num_positions + num_positions, done.num_tasks + len(tasks))
-        if work + done.num_tasks * work_per_task(counts.sources.space) > MOST_WORK:
+        if counts.sources.is_sampled or work + done.num_tasks * work_per_task(counts.sources.space) > MOST_WORK:
             return None, done
         count_here(counts, tasks)
-    return divide_sources(counts), done
+    return None if counts.sources.is_sampled else divide_sources(counts), done
+
+
+def has_plenty(counts: EquationCounts) -> bool:
+    """Returns whether all splits say how much they take, and that is far less than is known to be there."""
+    for selected in counts.sources.by_selection.values():
+        wanted = [split.count for split in selected.splits]
+        available = sum(counts.by_source[number].num_available for number in selected.numbers)
+        if None in wanted or _LARGE * sum(count or 0 for count in wanted) > available:
+            return False
+    return True
 
 
 def spread(items: Sequence) -> list:
@@ -169,7 +179,7 @@ class SizeEstimator:
             enumeration = self._counts.by_source[source].enumeration
             first, num_positions = 0, count_sampled(self._counts.sources.space, enumeration)
             if enumeration.listed is not None:
-                first = place * max(enumeration.listed.num_equations - count, 0) // len(sharers)
+                first = place * enumeration.listed.find_spare(count) // len(sharers)
             position = place * num_positions // len(sharers)
             segments.append(Segment(source, first=first, count=count, position=position, before=0))
         return thin_out([segment for segment in segments if segment.count], num_splits=len(self._splits))

@@ -15,6 +15,8 @@ SAMPLE_WORK = 1 << 19
 DIVISION_WORK = 4
 ANSWER_WORK = 2
 HUGE_WORK = 128
+# What it takes to list a candidate instead of a search, as measured.
+LISTING_WORK = 4
 # Such positions are looked at in small blocks, and each stands for several.
 CANONICAL_WORK = 16
 # Positions of a sample that are looked at together.

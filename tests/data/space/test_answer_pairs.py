@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqstream.data.recipe_values import Range
-from eqstream.data.space.answer_pairs import list_answer_pairs
+from eqstream.data.space.answer_pairs import find_answer_pairs
 from eqstream.data.space.domains import Domain
 from tests.brute_force import make_recipe
 from tests.examples import examples
@@ -72,14 +72,16 @@ def test_all_pairs_with_such_an_answer_are_listed_once(box, bounds, operator, di
         answer = find_answer(operator, left, right, space)
         if answer is not None and bounds.contains(answer):
             wanted.add((left, right))
-    pairs = list_answer_pairs(bounds, operator, box, space=space, most=len(every))
+    pairs = find_answer_pairs(bounds, operator, box, space=space, most=len(every))
     assert pairs is not None
-    found = list(map(tuple, pairs.T.tolist()))
-    assert len(set(found)) == len(found)
+    found = list(map(tuple, pairs.list().T.tolist()))
+    assert len(set(found)) == len(found) == pairs.size
+    assert set(map(tuple, pairs.list(3).T.tolist())) <= set(found)
+    assert len(found) <= 3 * pairs.list(3).shape[1]
     assert wanted <= set(found) <= set(every)
     if operator != "/" or (division == "exact" and not decimals):
         assert wanted == set(found)
-        fewer = list_answer_pairs(bounds, operator, box, space=space, most=len(wanted) - 1) if wanted else None
+        fewer = find_answer_pairs(bounds, operator, box, space=space, most=len(wanted) - 1) if wanted else None
         assert fewer is None
 
 
@@ -97,10 +99,13 @@ def test_all_pairs_with_such_an_answer_are_listed_once(box, bounds, operator, di
 )
 def test_few_pairs_of_large_intervals_are_listed(operator, bounds, number):
     box = (Domain(((0, 10**15),)),) * 2
-    pairs = list_answer_pairs(bounds, operator, box, space=make_space(), most=20_000)
+    pairs = find_answer_pairs(bounds, operator, box, space=make_space(), most=20_000)
     assert pairs is not None
-    assert pairs.shape == (2, number)
-    left, right = pairs.astype(object)
+    assert pairs.size == number
+    every = pairs.list()
+    assert every.shape == (2, number)
+    assert np.array_equal(pairs.list(1 << 10), every[:, :: 1 << 10]) or operator == "*"
+    left, right = every.astype(object)
     answers = {"+": left + right, "-": left - right, "*": left * right, "/": left // np.maximum(right, 1)}[operator]
     assert all(bounds.contains(answer) for answer in answers)
 
@@ -119,12 +124,12 @@ def test_few_pairs_of_large_intervals_are_listed(operator, bounds, number):
 )
 def test_too_many_or_too_large_pairs_are_not_listed(operator, bounds, largest):
     box = (Domain(((0, largest),)),) * 2
-    assert list_answer_pairs(bounds, operator, box, space=make_space(), most=1 << 22) is None
+    assert find_answer_pairs(bounds, operator, box, space=make_space(), most=1 << 22) is None
 
 
 @pytest.mark.parametrize("bounds", [Range(min=10**19), Range(max=-(10**19))])
 @pytest.mark.parametrize("operator", "+-*/")
 def test_answers_beyond_64_bits_have_no_pairs_or_are_left_to_a_search(bounds, operator):
     box = (Domain(((0, 10**6),)), Domain(((0, 10**6),)))
-    pairs = list_answer_pairs(bounds, operator, box, space=make_space(), most=1000)
+    pairs = find_answer_pairs(bounds, operator, box, space=make_space(), most=1000)
     assert pairs is None or not pairs.size

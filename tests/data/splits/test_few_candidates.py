@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from eqstream.data.errors import UserError
 from eqstream.data.splits.counting_policy import count_here, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
-from eqstream.data.splits.few_candidates import find_most_listed, list_few
+from eqstream.data.splits.few_candidates import find_few, find_most_listed
 from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.shard_equations import ShardEquations
@@ -27,7 +27,8 @@ class Listing(PreparedSources):
     """Lists all that it can, however many it is."""
 
     def _list_few(self, source, boxes):
-        return list_few(source.selection.where, self.space, boxes, most=boxes.size)
+        few = find_few(source.selection.where, self.space, boxes, most=boxes.size)
+        return None if few is None else few.list()
 
 
 def read_shards(sources):
@@ -181,7 +182,9 @@ def test_what_has_no_closed_form_is_not_listed():
     )
     sources = PreparedSources(recipe)
     boxes = sources.enumeration(0).candidates.boxes
-    assert list_few(recipe.splits[0].where, sources.space, boxes, most=10**5) is None
-    listed = list_few(recipe.splits[0].where, sources.space, boxes, most=10**6)
-    assert listed is not None
-    assert np.array_equal(listed, np.arange(10**6))
+    assert find_few(recipe.splits[0].where, sources.space, boxes, most=10**5) is None
+    few = find_few(recipe.splits[0].where, sources.space, boxes, most=10**6)
+    assert few is not None
+    assert np.array_equal(few.list().indices, np.arange(10**6))
+    assert np.array_equal(few.list(7).indices, np.arange(0, 10**6, 7))
+    assert few.list(7).size == few.size == 10**6
