@@ -4,7 +4,6 @@ They are numbered by shape, box and operands; within a box these are the digits 
 running fastest.
 """
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -44,7 +43,7 @@ class Section:
 
     def with_shapes(self, subset: ShapeSubset) -> "Section":
         """Returns the equations of other shapes with operands from the same boxes, which are counted only once."""
-        other = dataclasses.replace(self, subset=subset)
+        other = Section(subset, self.boxes, self.box_shapes, self.pattern)
         if self.pattern is None:
             vars(other)["box_starts"] = self.box_starts
         return other

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqstream.data.collector import without_collector
 from eqstream.data.splits.counting import CountingResult
 from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -215,7 +216,8 @@ class EquationCounts:
 
     def __init__(self, sources: PreparedSources) -> None:
         self.sources = sources
-        self.by_source = [SourceCounts(sources.enumeration(number)) for number in range(len(sources))]
+        with without_collector():
+            self.by_source = [SourceCounts(sources.enumeration(number)) for number in range(len(sources))]
 
     def add(self, results: Iterable[CountingResult]) -> None:
         """Takes in results, in any order."""

@@ -36,6 +36,7 @@ class Feasibility:
     def __init__(self, space: PreparedSpace, selection: Selection, others: Sequence[Selection]) -> None:
         self._space = space
         self._where = selection.where
+        self._narrows_values = bool(self._asked_carries) or any(bounds != Range() for bounds in self._answers)
         self._is_all_taken = _take_everything(others)
         self._taken = [
             section
@@ -48,7 +49,7 @@ class Feasibility:
         """Returns whether the source is known to keep no equation of the section."""
         if self._is_all_taken:
             return True
-        if section.num_shapes * len(section.boxes) > _MOST_LOOKED_AT or not (self._taken or self._narrows_values):
+        if not (self._taken or self._narrows_values) or section.num_shapes * len(section.boxes) > _MOST_LOOKED_AT:
             return False
         return all(
             self._is_taken(section.shapes, place, box) or self._keeps_no_value(section.shapes, place, box)
@@ -73,10 +74,6 @@ class Feasibility:
         asked = None if self._where is None else self._where.zero_borrows
         has_no_difference = "-" not in self._space.recipe.operators and not self._space.has_negative_operands
         return has_no_difference and asked is not None and not _can_meet(asked, 0, 0)
-
-    @property
-    def _narrows_values(self) -> bool:
-        return bool(self._asked_carries) or any(bounds != Range() for bounds in self._answers)
 
     def _is_taken(self, shapes: TermShapes, place: int, box: Box) -> bool:
         return any(

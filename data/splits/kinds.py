@@ -107,7 +107,7 @@ def _collect(
         ):
             for hard, narrowed in split_hard_cases(sampling, space, part.with_shapes(subset)):
                 values = {"terms": terms, "operators": operators, "tree": tree, "digits": digits, **hard}
-                names = tuple(values[key] for key in sampling.balance)
+                names = tuple(map(values.__getitem__, sampling.balance))
                 kinds.setdefault(names, (num_trees, []))[1].append(narrowed)
             if len(kinds) > MAX_KINDS:
                 return None

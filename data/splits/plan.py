@@ -6,15 +6,14 @@ a seeded permutation of its own assigns its places to their equations.
 """
 
 import bisect
-import contextlib
-import gc
 import itertools
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from eqstream.data.collector import without_collector
 from eqstream.data.errors import UserError
 from eqstream.data.formats.blocks import Cut
 from eqstream.data.permutation import derive_seed, index_dtype
@@ -129,23 +128,8 @@ def plan_splits(counts: EquationCounts) -> SplitPlan:
             too many shards.
     """
     splits = divide_sources(counts)
-    with _without_collector():
+    with without_collector():
         return SplitPlan(splits, tuple(shard for split in splits for shard in plan_shards(counts, split)))
-
-
-@contextlib.contextmanager
-def _without_collector() -> Generator[None]:
-    """Keeps Python from searching for cycles, of which a plan has none.
-
-    It would go through the hundreds of thousands of segments again and again, for 40 % of the time.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def divide_sources(counts: EquationCounts) -> tuple[PlannedSplit, ...]:

@@ -4,6 +4,7 @@ import functools
 import itertools
 from dataclasses import dataclass
 
+from eqstream.data.collector import without_collector
 from eqstream.data.recipe import Recipe
 from eqstream.data.solutions.line_bounds import check_steps
 from eqstream.data.space.conditions import Selection, selection_of
@@ -64,7 +65,8 @@ class PreparedSources:
         if recipe.steps is not None:
             check_steps(recipe.steps, self.space)
         self.twins = TwinFinder(self.space, recipe.commuted)
-        self.sources: tuple[Source, ...] = list_sources(recipe, self.space, self.twins)
+        with without_collector():
+            self.sources: tuple[Source, ...] = list_sources(recipe, self.space, self.twins)
         self._lists_samples = lists_samples
         is_uniform = recipe.sampling == "uniform"
         self._block_size = block_size or (BLOCK_SIZE if is_uniform else BLOCK_SIZE_OF_STRATUM)

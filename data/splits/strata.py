@@ -137,7 +137,7 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
     sources: list[Source] = []
     for selection, strata in zip(selections, _divide(recipe, space, twins, sections), strict=True):
         others = tuple(other for other in selections if selection.is_everything and not other.is_everything)
-        feasibility = Feasibility(space, selection, others)
+        feasibility, name = Feasibility(space, selection, others), selection.describe()
         for stratum in strata:
             # All or none: the place of every equation depends on all sections.
             is_vain = all(map(feasibility.keeps_nothing, stratum.sections))
@@ -147,7 +147,7 @@ def list_sources(recipe: Recipe, space: PreparedSpace, twins: TwinFinder) -> tup
                     others=others,
                     sections=() if is_vain else stratum.sections,
                     weight=stratum.weight,
-                    scope=", ".join([selection.describe(), *stratum.scope]),
+                    scope=", ".join([name, *stratum.scope]),
                     levels=stratum.levels,
                     is_united=stratum.is_united,
                 )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from eqstream.data.collector import without_collector
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting_policy import HOPELESS_POSITIONS
@@ -52,6 +53,7 @@ class DatasetEstimate:
     notes: tuple[str, ...]
 
 
+@without_collector()
 def estimate_dataset(recipe: Recipe) -> DatasetEstimate:
     """Returns what a build of the recipe would give; writes nothing.
 

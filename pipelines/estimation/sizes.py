@@ -168,7 +168,10 @@ class SizeEstimator:
         owns = [self._counts.by_source[number] for number in numbers]
         is_cut = any(own.enumeration.has_larger_classes for own in owns)
         is_later = split.rest or split != self._sharers(split)[0]
-        return len(numbers) == 1 or (all(own.total is not None for own in owns) and not (is_cut and is_later))
+        if len(numbers) == 1:
+            return True
+        is_known = not self._counts.sources.is_sampled and all(own.total is not None for own in owns)
+        return is_known and not (is_cut and is_later)
 
     def segments(self, split: SplitRecipe, quotas: Mapping[int, int]) -> list[Segment]:
         """Returns the beginnings of some sources, of which each split that shares them gets another part."""

@@ -1,13 +1,15 @@
 import pytest
 
 from eqstream.data.space.conditions import selection_of
+from eqstream.data.splits import few_candidates, prepared_sources
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import divide_sources
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.segments import Segment
 from eqstream.pipelines.estimation import sizes
-from eqstream.pipelines.estimation.sizes import SizeEstimator, count_if_cheap, thin_out
+from eqstream.pipelines.estimation.sizes import SizeEstimator, count_if_cheap, has_plenty, thin_out
+from eqstream.pipelines.preview import preview
 from tests.brute_force import make_recipe
 
 BRACKETS = {"operands": {"min": 0, "max": 3}, "operators": "+*", "terms": {"min": 2, "max": 4}, "brackets": True}
@@ -118,3 +120,48 @@ def test_many_kinds_of_equations_are_not_cheap_to_count(monkeypatch):
     monkeypatch.setattr(sizes, "MOST_WORK", 20 * 5000 - 1)
     assert count_if_cheap(counts)[0] is None
     assert not counts.num_positions_counted
+
+
+QUOTIENTS = {"operands": {"min": 1, "max": 9999}, "operators": "/"}
+
+
+@pytest.fixture
+def _lists_few(monkeypatch):
+    """As if so many quotients took too long to list."""
+    monkeypatch.setattr(few_candidates, "find_most_listed", lambda size, num_wanted: size)
+    monkeypatch.setattr(prepared_sources, "_MOST_LISTED_WHOLE", 90_000)
+    monkeypatch.setattr(prepared_sources, "_MOST_SAMPLED", 16_000)
+
+
+@pytest.mark.usefixtures("_lists_few")
+def test_samples_of_listed_quotients_tell_how_many_there_are():
+    splits = [{"name": "train", "count": 3000}, {"name": "test", "count": 300}]
+    recipe = make_recipe(QUOTIENTS, splits, sampling="balanced")
+    whole = EquationCounts(PreparedSources(recipe))
+    counts = EquationCounts(PreparedSources(recipe, lists_samples=True))
+    assert counts.sources.is_sampled
+    assert not whole.sources.is_sampled
+    assert [own.total for own in counts.by_source] == [own.total for own in whole.by_source]
+    # A sixteenth of the samples, for each of sixteen pairs of lengths.
+    assert 900 < max(own.num_found for own in counts.by_source) <= 1000
+    assert max(own.num_found for own in whole.by_source) > 20_000
+    assert has_plenty(counts)
+    assert count_if_cheap(counts)[0] is None
+    estimator, planned = SizeEstimator(counts), divide_sources(whole)
+    for split, expected in zip(recipe.splits, planned, strict=True):
+        quotas = estimator.quotas(split)
+        assert {source: count for source, count in quotas.items() if count} == {
+            part.source: part.count for part in expected.parts
+        }
+        assert not estimator.knows_quotas(split)
+    first, second = (split.samples for split in preview(recipe).splits)
+    assert len({*first, *second}) == 6
+
+
+@pytest.mark.usefixtures("_lists_few")
+@pytest.mark.parametrize("wanted", [{"count": 30_000}, {"rest": True}])
+def test_quotients_are_listed_where_the_splits_take_much_of_them(wanted):
+    splits = [{"name": "train", **wanted}, {"name": "test", "count": 300}]
+    recipe = make_recipe(QUOTIENTS, splits, sampling="balanced")
+    assert not has_plenty(EquationCounts(PreparedSources(recipe, lists_samples=True)))
+    assert preview(recipe).num_left_out == 0
