@@ -260,7 +260,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "epoch_examples": "with `source: fresh` or a `mixture` the examples of an epoch; by default as many as the "
         "training split has",
         "detours": "with `codec.steps` the share of the digits of quotients of which a fresh solution goes on with one "
-        "that is too large",
+        "larger than the rules'",
         "mixture": "several sources in place of the training split alone",
         "curriculum": "stages with some of the examples that come first",
         "weights": "of rare kinds of examples in the loss",

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from eqstream.data.solutions.decimal_numbers import POWERS, Decimals, shorten
-from eqstream.data.solutions.lines import END, Lines, merge_lines
+from eqstream.data.solutions.lines import END, Lines, merge_lines, replace_lines
 from eqstream.data.solutions.rewriting import replace_tokens, rewrite_at
 from eqstream.data.space.shapes import MINUS, OPERAND, OVER, PLUS, TIMES
 
@@ -241,5 +241,4 @@ def _write_over_one(lines: Lines, places: int) -> Lines:
     divided = replace_tokens(
         lines.take(rows), np.zeros_like(rows), count=1, tokens="vi/", numbers=numbers, operators=rows
     )
-    others = np.setdiff1d(np.arange(len(lines)), rows)
-    return merge_lines([(others, lines.take(others)), (rows, divided)])
+    return replace_lines(lines, rows, divided)

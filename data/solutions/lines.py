@@ -90,6 +90,12 @@ def merge_lines(parts: list[tuple[np.ndarray, Lines]]) -> Lines:
     return result
 
 
+def replace_lines(lines: Lines, rows: np.ndarray, others: Lines) -> Lines:
+    """Returns the lines, with `others`, m lines, in place of those at `rows`, int64 (m,)."""
+    kept = np.setdiff1d(np.arange(len(lines)), rows)
+    return merge_lines([(kept, lines.take(kept)), (rows, others)])
+
+
 def join_lines(parts: list[Lines]) -> Lines:
     """Returns the lines of all parts, one part behind the other."""
     if len(parts) == 1:

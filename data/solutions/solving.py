@@ -10,7 +10,7 @@ from eqstream.data.solutions.detours import Detours, raise_digits
 from eqstream.data.solutions.fractions import are_fractions, rewrite_decimals, rewrite_fractions
 from eqstream.data.solutions.held_out_lines import find_held_out
 from eqstream.data.solutions.line_text import LineEncoder
-from eqstream.data.solutions.lines import Lines, check_solvable, join_lines, lines_of, merge_lines
+from eqstream.data.solutions.lines import Lines, check_solvable, join_lines, lines_of, replace_lines
 from eqstream.data.solutions.rewriting import rewrite
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.space.held_out_classes import HeldOut
@@ -152,8 +152,7 @@ class BlockSolver:
                 lines = join_lines([each.lines for each in waiting])
                 is_last = np.concatenate([each.is_last for each in waiting])
                 texts.append(self._encode(lines, is_last))
-                is_own = np.zeros(len(lines), dtype=bool) if held_out is None else find_held_out(lines, held_out)
-                is_held_out.append(is_own & ~is_last)
+                is_held_out.append(_are_held_out(lines, held_out) & ~is_last)
                 waiting = []
         return ByteRows.join(texts), np.concatenate(is_held_out)
 
@@ -176,8 +175,8 @@ class BlockSolver:
             return texts, is_held_out
         lines, rows = join_lines([each for _, each in found]), np.concatenate([each for each, _ in found])
         questions[np.searchsorted(questions, rows)] = len(is_held_out) + np.arange(len(rows))
-        is_own = np.zeros(len(rows), dtype=bool) if held_out is None else find_held_out(lines, held_out)
-        return ByteRows.join([texts, self._encoder.encode(lines)]), np.concatenate([is_held_out, is_own])
+        is_held_out = np.concatenate([is_held_out, _are_held_out(lines, held_out)])
+        return ByteRows.join([texts, self._encoder.encode(lines)]), is_held_out
 
     def _encode(self, lines: Lines, is_last: np.ndarray) -> ByteRows:
         if not self._answers:
@@ -218,10 +217,11 @@ class _Part(NamedTuple):
     @property
     def followed(self) -> Lines:
         """The lines from which the solutions go on."""
-        if self.detour is None:
-            return self.lines
-        others = np.setdiff1d(np.arange(len(self.lines)), self.detour.rows)
-        return merge_lines([(others, self.lines.take(others)), self.detour])
+        return self.lines if self.detour is None else replace_lines(self.lines, *self.detour)
+
+
+def _are_held_out(lines: Lines, held_out: HeldOut | None) -> np.ndarray:
+    return np.zeros(len(lines), dtype=bool) if held_out is None else find_held_out(lines, held_out)
 
 
 def _find_detour(lines: Lines, detours: Detours, equations: np.ndarray, number: int) -> _Detour | None:

@@ -82,7 +82,7 @@ class TrainingRecipe:
     `eqstream.data.streams.equation_stream`), `epoch_examples` of it in an epoch, by default as many as the split has.
 
     With `codec.steps` and fresh equations, `detours` is the share of the digits of quotients of which a worked solution
-    goes on with one that is too large; the right one is the answer all the same. From such lines a model learns to mend
+    goes on with one larger than the rules'; theirs is the answer all the same. From such lines a model learns to mend
     this mistake of its own.
 
     `mixture` is a list of sources that batches are dealt from, by weights that may change over the steps; an epoch has
