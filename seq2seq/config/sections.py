@@ -126,10 +126,7 @@ class TrainingRecipe:
         if self.epoch_examples is not None:
             check_positive(self, "epoch_examples")
             if self.source != "fresh" and not self.mixture:
-                raise UserError(
-                    "`training.epoch_examples` needs `training.source: fresh` or `training.mixture`: an epoch of "
-                    "shards is all"
-                )
+                raise UserError("`epoch_examples` needs `source: fresh` or a `mixture`: an epoch of shards is all")
         check_positive(self, "epochs", "batch_size", "validation_examples", "steps_per_execution")
         check_not_negative(self, "samples")
         if not 0 <= self.detours <= MAX_DETOURS:

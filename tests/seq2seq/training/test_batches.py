@@ -188,7 +188,8 @@ def test_dataset_that_holds_out_who_knows_what_is_refused(dataset, tmp_path):
 
 
 def test_shards_have_no_epoch_examples():
-    with pytest.raises(UserError, match=r"`training.epoch_examples` needs `training.source: fresh`"):
+    line = r"^`training`: `epoch_examples` needs `source: fresh` or a `mixture`: an epoch of shards is all$"
+    with pytest.raises(UserError, match=line):
         ModelRecipe.from_dict({"training": {"epoch_examples": 10}})
     with pytest.raises(UserError, match="`epoch_examples` must be"):
         ModelRecipe.from_dict({"training": {"source": "fresh", "epoch_examples": 0}})
