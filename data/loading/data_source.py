@@ -19,6 +19,7 @@ from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.mixture_schedule import Knots
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.data.split_recipe import Where
 from eqstream.data.splits.shared_equations import hold_out
 
@@ -109,20 +110,29 @@ class DataSource:
 def check_spaces(sources: Sequence[DataSource], first: DataSource) -> None:
     """Refuses sources that do not mean the same by ``/`` as the first one does.
 
+    Exact quotients of whole numbers are the same rounded down, so `exact` and `quotient` go together there.
+
     Raises:
         UserError: names the source.
     """
-    space = first.recipe.space
+    here = _describe_division(first.recipe.space)
     for source in sources:
-        theirs = source.recipe.space
-        if not ("/" in space.operators and "/" in theirs.operators):
+        there = _describe_division(source.recipe.space)
+        if here is None or there is None or here == there:
             continue
-        places = [(each.division, each.places if each.division == "decimal" else None) for each in (space, theirs)]
-        if places[0] != places[1]:
-            here, there = (name if count is None else f"{name} with {count} places" for name, count in places)
-            raise UserError(
-                f"{source.key}: `/` means {there} there, and {here} in {first.key}: a question could have two answers"
-            )
+        spaces = (first.recipe.space, source.recipe.space)
+        if {here, there} == {"exact", "quotient"} and not any(space.operands.decimals for space in spaces):
+            continue
+        raise UserError(
+            f"{source.key}: `/` means {there} there, and {here} in {first.key}: a question could have two answers"
+        )
+
+
+def _describe_division(space: SpaceRecipe) -> str | None:
+    """Returns what ``/`` means in a space, None if there is none."""
+    if "/" not in space.operators:
+        return None
+    return f"decimal with {space.places} places" if space.division == "decimal" else space.division
 
 
 def make_codec(sources: Sequence[DataSource], options: CodecOptions | None = None) -> Codec:

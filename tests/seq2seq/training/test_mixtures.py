@@ -439,6 +439,19 @@ def test_datasets_must_mean_the_same_by_division(tmp_path):
     assert find_held_out(sources) == [None, None]
 
 
+@pytest.mark.parametrize(("decimals", "is_refused"), [(0, False), (1, True)])
+def test_exact_quotients_go_with_floored_ones_of_whole_numbers(tmp_path, decimals, is_refused):
+    space = {"operands": {"min": 1, "max": 9}, "operators": "/", "division": "quotient"}
+    build(Recipe.from_dict({**SUMS, "space": space, "splits": [{"name": "train", "rest": True}]}), tmp_path / "floor")
+    operands = {"min": 1, "max": 9, "decimals": decimals}
+    exact = {**SUMS, "space": {**space, "operands": operands, "division": "exact"}}
+    build(Recipe.from_dict({**exact, "splits": [{"name": "train", "rest": True}]}), tmp_path / "exact")
+    refused = pytest.raises(UserError, match="means exact there, and quotient")
+    with refused if is_refused else contextlib.nullcontext():
+        sources, _, _ = load(tmp_path, {}, {"data": str(tmp_path / "exact")}, name="floor")
+        assert len(sources) == 2
+
+
 def test_dataset_that_holds_out_who_knows_what_is_refused(folder):
     sources, _, _ = load(folder, {}, {"data": str(folder / "both")})
     foreign = dataclasses.replace(sources[1].files.manifest, fingerprint="of another version")
