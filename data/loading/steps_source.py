@@ -42,7 +42,7 @@ class SolvedStream:
         encoder: as given.
 
     Raises:
-        UserError: the equations have no worked solutions, or all lines are too long.
+        UserError: there is no equation, the equations have no worked solutions, or all lines are too long.
     """
 
     def __init__(
@@ -57,6 +57,11 @@ class SolvedStream:
         self._stream, self._seed = stream, derive_seed(stream.seed, "steps")
         self._detours = Detours(detours, derive_seed(self._seed, "detours")) if detours else None
         self.num_equations = stream.num_examples
+        if not self.num_equations:
+            raise UserError(
+                f"no equation of {stream.recipe.name} meets the condition of its stream, or other splits have all of "
+                "those that do"
+            )
         width, steps = encoder.widths["question"], stream.recipe.steps
         self._line_length = width if steps is None else min(width, steps.line_length)
         self._solver = BlockSolver(stream.space)

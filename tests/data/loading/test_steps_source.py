@@ -11,9 +11,11 @@ from eqstream.data.loading.codec_options import CodecOptions
 from eqstream.data.loading.example_encoder import ExampleEncoder
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.steps_source import SolvedStream, StepsSource
+from eqstream.data.recipe_values import Range
 from eqstream.data.reference.parsing import parse, render
 from eqstream.data.reference.solution import next_line
 from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.split_recipe import Where
 from eqstream.data.splits.shared_equations import hold_out
 from eqstream.data.streams.equation_stream import EquationStream
 from tests.brute_force import by_question, examine_space, make_recipe, pick
@@ -145,3 +147,13 @@ def test_what_has_no_worked_solution_is_refused():
         UserError, match=r"^steps with `division: fraction` need operands without `decimals`, got 1; leave them out$"
     ):
         SolvedStream(EquationStream(recipe), encoder)
+
+
+def test_condition_that_another_split_has_all_of_is_refused():
+    where = Where(terms=Range(min=3, max=3))
+    splits = [{"name": "long", "count": 60, "where": {"terms": 3}}, {"name": "train", "count": 100}]
+    recipe = make_recipe(SPACE, splits)
+    codec = fit_codec_to_recipe(recipe, OPTIONS)
+    encoder = ExampleEncoder.for_recipe(recipe, codec)
+    with pytest.raises(UserError, match=r"^no equation of .* meets the condition of its stream, or other splits have"):
+        SolvedStream(EquationStream(recipe, where=where), encoder)
