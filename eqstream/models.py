@@ -97,7 +97,7 @@ def evaluate(
     ('test', 24, True)
 
     Args:
-        run_directory: of a training.
+        run_directory: of a training, or the name of a model that comes with eqstream, whose report is not saved.
         dataset: another dataset, or its directory, than the one that the model was trained on.
         split: what to evaluate on; None for the recipe's `test_split`, or the usual one.
         unseen: evaluate on every equation of the space that was not trained on.

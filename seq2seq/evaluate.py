@@ -14,6 +14,7 @@ from eqstream.seq2seq.analysis.report_files import open_wrong_answers, save_repo
 from eqstream.seq2seq.models.decoding import Decoder
 from eqstream.seq2seq.runs.compatibility import check_fits
 from eqstream.seq2seq.runs.run_directory import check_output_file
+from eqstream.seq2seq.runs.shipped_models import find_run, is_shipped
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _MIN_EXAMPLES_TO_REPORT = 100_000
@@ -35,11 +36,11 @@ def evaluate(
     """Returns the evaluation report of a run's best model, and saves it in the run's directory; deterministic.
 
     The files are `reports/<split>.txt`, `.json` and `.csv`; the name says if the dataset is another one, the examples
-    are limited, or questions are asked in several orders. If they cannot be written, `report` is told so, and the
-    report's `files` are none.
+    are limited, or questions are asked in several orders. If they cannot be written, or the model comes with eqstream,
+    `report` is told so, and the report's `files` are none.
 
     Args:
-        run_directory: of a training.
+        run_directory: of a training, or the name of a model that comes with eqstream.
         data_directory: the dataset; None for the one that the model was trained on.
         split: whose examples; None for the recipe's `test_split`, or the usual one.
         unseen: take every equation of the space that was not trained on, whether it is in a split or in none.
@@ -82,7 +83,7 @@ def evaluate_all(
     """Returns the reports on all splits of the dataset, in the recipe's order; see `evaluate`.
 
     Args:
-        run_directory: of a training.
+        run_directory: of a training, or the name of a model that comes with eqstream.
         data_directory: the dataset; None for the one that the model was trained on.
         limit: at most so many examples of each split, the first ones.
         orders: in how many of its orders each question is asked, see `VotingDecoder`.
@@ -101,7 +102,7 @@ def evaluate_all(
 
 
 def _load(run_directory: str | Path, data_directory: str | Path | None) -> tuple[TrainedModel, str | Path, Manifest]:
-    trained = load_trained_model(run_directory)
+    trained = load_trained_model(find_run(run_directory))
     directory = data_directory or trained.data_directory
     manifest = load_manifest(directory)
     check_fits(trained.spaces, trained.codec, manifest)
@@ -130,6 +131,9 @@ def _evaluate(
             on_batch=_report_tenths(_total(examples, limit), report),
             on_block=lambda block: write_wrong(block.wrong),
         )
+    if is_shipped(trained.run):
+        report(f"the report is not saved: {trained.run.path.name} comes with eqstream")
+        return evaluation
     try:
         return dataclasses.replace(evaluation, files=save_report(evaluation, trained.run.reports))
     except OSError as error:

@@ -105,7 +105,8 @@ def _check_run(path: str, *, resume: bool, overwrite: bool) -> None:
     epilog="""\b
 Examples:
   eqstream evaluate out/run --unseen
-  eqstream evaluate out/run --split all --limit 10000""",
+  eqstream evaluate out/run --split all --limit 10000
+  eqstream evaluate arithmetic-4 --data out/brackets/data""",
 )
 @run_argument
 @other_data_option
@@ -136,7 +137,8 @@ def evaluate(
 ) -> None:
     """Evaluate the model in RUN by exact match.
 
-    The report is also saved in RUN/reports, as text, JSON and CSV. Wrong answers have predicted (by the model) and
+    The report is also saved in RUN/reports, as text, JSON and CSV. RUN can be the name of a model that comes with
+    eqstream, too, which needs --data; its report is only shown. Wrong answers have predicted (by the model) and
     expected (the right answer). Of a model that answers line by line the report says which steps fail, and wrong
     answers also have the first line that is not the prescribed one: step (its kind), line_before, first_wrong_line,
     expected_line and fault.
@@ -146,9 +148,10 @@ def evaluate(
     if split == _ALL_SPLITS and (as_csv or unseen or wrong_file is not None):
         raise click.UsageError("--split all goes with none of --csv, --unseen and --wrong.")
     from eqstream.seq2seq.runs.run_directory import RunDirectory, check_output_file
+    from eqstream.seq2seq.runs.shipped_models import find_run
 
     # What is wrong must not come to light after TensorFlow is loaded.
-    RunDirectory(run).read_description()
+    RunDirectory(find_run(run)).read_description()
     if wrong_file is not None:
         check_output_file(wrong_file)
     load_tensorflow()

@@ -86,6 +86,11 @@ def find_run(name: str | Path) -> Path:
     return shipped if len(path.parts) == 1 and not path.exists() and shipped.is_dir() else path
 
 
+def is_shipped(run: RunDirectory) -> bool:
+    """Returns whether a run is that of a model that comes with eqstream; nothing is written there."""
+    return run.path.resolve().parent == DIRECTORY.resolve()
+
+
 def list_spaces(models: Sequence[ShippedModel]) -> tuple[SpaceRecipe, ...]:
     """Returns the spaces of all models, each once, in their order."""
     return tuple(dict.fromkeys(space for model in models for space in model.spaces))

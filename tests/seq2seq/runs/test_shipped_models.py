@@ -14,9 +14,12 @@ from eqstream.cli import commands, main
 from eqstream.commands import models
 from eqstream.data.errors import UserError
 from eqstream.data.loading.token_alphabet import PAD
+from eqstream.data.recipe_files import load_recipe
 from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, solution
 from eqstream.data.space_recipe import Operands, SpaceRecipe, Terms
+from eqstream.pipelines.build import build
+from eqstream.seq2seq.evaluate import evaluate
 from eqstream.seq2seq.predict import ShippedPredictor
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.shipped_models import (
@@ -192,6 +195,19 @@ def test_a_model_that_comes_with_eqstream_is_asked_by_its_name(capsys):
     with pytest.raises(SystemExit, match=r"^0$"):
         main(["predict", "addition-10digits", "3 + 4"])
     assert capsys.readouterr().out == "☑ 3 + 4 = 7\n"
+
+
+def test_a_model_that_comes_with_eqstream_is_evaluated_by_its_name_and_left_as_it_is(tmp_path):
+    recipe = load_recipe("addition-10digits", ["splits=[{name: test, count: 40}]"])
+    build(recipe, tmp_path / "data")
+    files = {path: path.read_bytes() for path in DIRECTORY.rglob("*") if path.is_file()}
+    lines = []
+    report = evaluate("addition-10digits", data_directory=tmp_path / "data", split="test", report=lines.append)
+    assert (report.num_examples, report.num_right, report.files) == (40, 40, ())
+    assert lines[-1] == "the report is not saved: addition-10digits comes with eqstream"
+    assert {path: path.read_bytes() for path in DIRECTORY.rglob("*") if path.is_file()} == files
+    with pytest.raises(UserError, match=r"does not say where its dataset is: name one \(--data\)"):
+        evaluate("addition-10digits")
 
 
 def test_the_models_are_listed_with_what_they_can_be_asked_and_how_they_were_judged():
