@@ -34,6 +34,15 @@ def test_every_experiment_is_judged_on_a_split_that_no_epoch_was_chosen_on():
             assert set(roles) <= {split.name for split in recipe.splits}, name
 
 
+def test_every_recipe_has_a_model_that_solves_it_in_the_readme():
+    table = README[README.index("## Recipes and what solves them") :]
+    rows = [cell for row in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE) for cell in re.findall(r"`(.*?)`", row)]
+    experiments = ("prior-", "proposed-")
+    assert sorted(rows) == sorted(
+        [name for name in shipped_recipes() if not name.startswith(experiments)] + ["prior-…", "proposed-…"]
+    )
+
+
 def test_no_figure_is_of_equations_that_the_epoch_was_chosen_on():
     assert "†" not in FIGURES
 
