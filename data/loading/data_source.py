@@ -210,7 +210,7 @@ def refuse_the_empty(sources: Sequence[DataSource], sizes: Sequence[int]) -> Non
     for source, size in zip(sources, sizes, strict=True):
         if not size:
             narrowed = "" if source.where is None else "that meets its `where` and "
-            raise UserError(f"{source.key} has no example {narrowed}that no other dataset holds out")
+            raise UserError(f"{source.key} has no example {narrowed}that no other split or dataset holds out")
 
 
 def _list_datasets(sources: Sequence[DataSource]) -> dict[str, DataSource]:

@@ -38,11 +38,11 @@ class SolvedStream:
             the line before splits one off; see `eqstream.data.solutions.detours`.
 
     Attributes:
-        num_equations: in an epoch of the stream.
+        num_equations: in an epoch of the stream; 0 if it has none, and no steps.
         encoder: as given.
 
     Raises:
-        UserError: there is no equation, the equations have no worked solutions, or all lines are too long.
+        UserError: the equations have no worked solutions, or all lines are too long.
     """
 
     def __init__(
@@ -57,11 +57,6 @@ class SolvedStream:
         self._stream, self._seed = stream, derive_seed(stream.seed, "steps")
         self._detours = Detours(detours, derive_seed(self._seed, "detours")) if detours else None
         self.num_equations = stream.num_examples
-        if not self.num_equations:
-            raise UserError(
-                f"no equation of {stream.recipe.name} meets the condition of its stream, or other splits have all of "
-                "those that do"
-            )
         width, steps = encoder.widths["question"], stream.recipe.steps
         self._line_length = width if steps is None else min(width, steps.line_length)
         self._solver = BlockSolver(stream.space)
@@ -71,7 +66,7 @@ class SolvedStream:
         self._rest: EquationBlock | None = None
         num_sampled = min(_NUM_SAMPLED, self.num_equations)
         self._per_equation = len(self._solve(0, num_sampled).lengths) / max(num_sampled, 1)
-        if not self._per_equation:
+        if self.num_equations and not self._per_equation:
             raise UserError("no line of the worked solutions is short enough: raise `codec.line_length`")
 
     def steps(self, first: int, count: int) -> "EncodedSteps":

@@ -60,7 +60,7 @@ def test_readers_share_each_batch(sums):
 def test_a_stream_is_narrowed_by_a_condition(sums):
     (batch,) = questions_of(eqstream.mix([(MIXED, "train", 1, {"operators": "-", "digits": 1})], batch_size=64), 1)
     assert {(question[1:-1], len(question)) for question in batch} == {(" - ", 5)}
-    message = "`sources[1]` has no example that meets its `where` and that no other dataset holds out"
+    message = "`sources[1]` has no example that meets its `where` and that no other split or dataset holds out"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         eqstream.mix([(sums, "train", 1), (MIXED, "train", 1, {"digits": 3})], batch_size=8)
 

@@ -148,7 +148,8 @@ def test_stage_that_a_source_has_nothing_of_is_refused(folder):
     curriculum = [{"epochs": 1, "carries": {"min": 2}}]
     source, _, stages = open_mixture(folder, curriculum=curriculum)
     message = (
-        "`training.curriculum.0` (carries from 2): `training.mixture.0` has no example that no other dataset holds out"
+        "`training.curriculum.0` (carries from 2): `training.mixture.0` has no example that no other split or dataset "
+        "holds out"
     )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         source.select(stages[0], 0)
@@ -184,7 +185,7 @@ def list_questions(source, codec, count):
         ),
         (
             {"source": "fresh", "where": {"digits": 3}},
-            "`training.mixture.0` has no example that meets its `where` and that no other dataset holds out",
+            "`training.mixture.0` has no example that meets its `where` and that no other split or dataset holds out",
         ),
         (
             {"source": "fresh", "where": {"quotient_digits": 0}},

@@ -151,6 +151,18 @@ def test_detours_without_quotients_are_refused(tmp_path):
     assert str(raised.value) == "`training.detours` needs quotients, and no equation has a `/`: leave it out"
 
 
+def test_a_source_of_steps_that_other_splits_leave_nothing_of_is_refused(tmp_path):
+    splits = [*SPLITS, {"name": "long", "rest": True, "where": {"terms": 3}}]
+    source = {"where": {"terms": 3}}
+    recipe = make_recipe(SPACE, splits, codec=CODEC, model=MODEL, training=TRAINING | {"mixture": [{}, source]})
+    build(recipe, tmp_path / "data")
+    with pytest.raises(UserError) as raised:
+        train(recipe, tmp_path / "data", tmp_path / "run", report=lambda _: None)
+    assert str(raised.value) == (
+        "`training.mixture.1` has no example that meets its `where` and that no other split or dataset holds out"
+    )
+
+
 @pytest.fixture(scope="module")
 def step_data(tmp_path_factory):
     """A dataset whose examples are steps, and a recipe that trains on its files."""
