@@ -1,16 +1,19 @@
 """Versions of eqstream and of the tools beside it."""
 
+import functools
 import platform
 import zlib
-from functools import cache
-from importlib import metadata
 
 # The one place where it is written; the metadata beside shards may change with it.
 EQSTREAM_VERSION = "0.2.0.dev0"
 
 
-# A distribution's whole metadata is parsed each time.
-_version = cache(metadata.version)
+@functools.cache
+def _version(name: str) -> str:
+    """Returns the version of an installed distribution, whose whole metadata is parsed for it."""
+    from importlib import metadata
+
+    return metadata.version(name)
 
 
 def tool_versions(*packages: str) -> dict[str, str]:

@@ -4,9 +4,6 @@ A whole space, or what a split may take from, is a union of sections, numbered o
 """
 
 import bisect
-import functools
-import itertools
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,9 +12,17 @@ from eqstream.data.space.sections import Candidates, Section
 from eqstream.data.space.shapes import TermShapes
 
 
-@dataclass(frozen=True, eq=False)
 class SectionUnion:
     """The union of sections, in their order.
+
+    Args:
+        sections: of one space.
+
+    Attributes:
+        sections: as given.
+        starts: number of candidates before each section.
+        size: number of candidates.
+        num_equations: number of equations with all their twins.
 
     >>> from eqstream.data.space.domains import Domain
     >>> from eqstream.data.space.shapes import ShapeSubset
@@ -30,24 +35,20 @@ class SectionUnion:
     [[3], [7]]
     """
 
-    sections: tuple[Section, ...]
-    starts: tuple[int, ...] = field(init=False)
-    size: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        *starts, size = itertools.accumulate((section.size for section in self.sections), initial=0)
-        object.__setattr__(self, "starts", tuple(starts))
-        object.__setattr__(self, "size", size)
+    def __init__(self, sections: tuple[Section, ...]) -> None:
+        self.sections = sections
+        starts = [0]
+        self.num_equations = 0
+        for section in sections:
+            starts.append(starts[-1] + section.size)
+            self.num_equations += section.num_equations
+        self.size: int = starts.pop()
+        self.starts = tuple(starts)
 
     @property
     def has_division(self) -> bool:
         """Whether some equations divide."""
         return any(section.has_division for section in self.sections)
-
-    @functools.cached_property
-    def num_equations(self) -> int:
-        """Number of equations with all their twins."""
-        return sum(section.num_equations for section in self.sections)
 
     @property
     def is_canonical(self) -> bool:

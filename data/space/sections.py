@@ -53,7 +53,7 @@ class Section:
         """All shapes with so many terms."""
         return self.subset.shapes
 
-    @cached_property
+    @property
     def num_shapes(self) -> int:
         """Number of shapes that the boxes are repeated for."""
         return self.subset.count if self.box_shapes is None else 1

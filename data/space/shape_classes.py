@@ -268,8 +268,8 @@ class ClassShapes(ShapeSubset):
         pairs = zip(OPERATORS, map(any, zip(*(family.operators for family in self.families), strict=True)), strict=True)
         return "".join(operator for operator, occurs in pairs if occurs)
 
-    def count_by_operators(self) -> dict[int, int]:
-        """Returns how many there are, with their twins, of each set of operators."""
+    @functools.cached_property
+    def _by_operators(self) -> dict[int, int]:
         found: dict[int, int] = {}
         for family in self.families:
             bits = sum(1 << code for code, count in enumerate(family.operators) if count)

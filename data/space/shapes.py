@@ -194,6 +194,7 @@ class ShapeSubset:
         shapes: all of them.
         chosen: the places of those that are taken, rising; None for all.
         operators: where `chosen` is None, the operators that those that are taken may have; None for all.
+        by_operators: what `count_by_operators` returns, where it is known; None where it is not.
 
     Attributes:
         shapes: as given.
@@ -203,8 +204,17 @@ class ShapeSubset:
         num_twins: how many there would be with all their twins, if so; otherwise how many there are.
     """
 
-    def __init__(self, shapes: TermShapes, chosen: np.ndarray | None = None, *, operators: str | None = None) -> None:
+    def __init__(
+        self,
+        shapes: TermShapes,
+        chosen: np.ndarray | None = None,
+        *,
+        operators: str | None = None,
+        by_operators: dict[int, int] | None = None,
+    ) -> None:
         self.shapes = shapes
+        if by_operators is not None:
+            self._by_operators = by_operators
         self._chosen = chosen
         self._few = shapes
         if operators is not None and operators != shapes.operators:
@@ -238,9 +248,13 @@ class ShapeSubset:
 
     def count_by_operators(self) -> dict[int, int]:
         """Returns how many there are, with their twins, of each set of operators: a bit for each of ``+-*/``."""
+        return self._by_operators
+
+    @cached_property
+    def _by_operators(self) -> dict[int, int]:
         if self._chosen is not None:
-            values, counts = np.unique(find_operator_sets(self.shapes.columns(self._chosen)), return_counts=True)
-            return dict(zip(values.tolist(), counts.tolist(), strict=True))
+            counts = np.bincount(find_operator_sets(self.shapes.columns(self._chosen))).tolist()
+            return {operators: count for operators, count in enumerate(counts) if count}
         num_places, codes = self.shapes.num_terms - 1, [OPERATORS.index(operator) for operator in self._few.operators]
         num_trees = count_trees(self.shapes.num_terms) if self.shapes.brackets else 1
         found: dict[int, int] = {}

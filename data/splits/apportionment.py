@@ -52,14 +52,15 @@ class Levels:
 
     def __init__(self, weights: Sequence[int], paths: Sequence[Sequence[tuple[str, int]]]) -> None:
         self._num_vessels = len(weights)
-        # Vessels are the groups of an innermost level.
-        whole = [(*path, (place, weight)) for place, (path, weight) in enumerate(zip(paths, weights, strict=True))]
-        columns: list[tuple[list[int], list[int]]] = []
-        groups = [0] * len(whole)
-        for names in zip(*whole, strict=True):
-            numbers: dict[tuple[int, tuple[str | int, int]], int] = {}
+        columns: list[tuple[Sequence[int], Sequence[int]]] = []
+        groups = [0] * len(weights)
+        for names in zip(*paths, strict=True):
+            numbers: dict[tuple[int, tuple[str, int]], int] = {}
             groups = [numbers.setdefault(key, len(numbers)) for key in zip(groups, names, strict=True)]
             columns.append((groups, [weight for _, (_, weight) in numbers]))
+        if weights:
+            # Vessels are the groups of an innermost level.
+            columns.append((range(len(weights)), weights))
         self._order = (
             np.lexsort([groups for groups, _ in reversed(columns)]) if columns else np.zeros(0, dtype=np.int64)
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqstream.data.permutation import Shuffle, index_dtype, make_permutation
+from eqstream.data.permutation import Shuffle, derive_seed, index_dtype, make_permutation
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
@@ -62,7 +62,8 @@ class Candidates:
         boxes: the equations.
         twins: finds their classes.
         kept: says which classes are kept.
-        seed: of the permutation.
+        seed: of the recipe.
+        scope: names the enumeration, for the permutation's own seed.
         is_wide: whether the permutation is a `WidePermutation`, where the size allows it.
 
     Attributes:
@@ -72,17 +73,20 @@ class Candidates:
         keeps_all: whether every equation of the boxes is a member of a kept class.
     """
 
-    def __init__(self, boxes: SectionUnion, twins: TwinFinder, kept: ClassFilter, *, seed: int, is_wide: bool) -> None:
+    def __init__(
+        self, boxes: SectionUnion, twins: TwinFinder, kept: ClassFilter, *, seed: int, scope: str, is_wide: bool
+    ) -> None:
         self.boxes = boxes
         self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
         self.twins, self.filter = twins, kept
-        self._make_permutation = functools.partial(make_permutation, max(boxes.size, 1), seed, is_wide=is_wide)
+        self._seed, self._scope, self._is_wide = seed, scope, is_wide
 
     @functools.cached_property
     def permutation(self) -> Shuffle:
         """The permutation."""
         # Of thousands of enumerations few may ever be walked.
-        return self._make_permutation()
+        seed = derive_seed(self._seed, "walk", self._scope)
+        return make_permutation(max(self.boxes.size, 1), seed, is_wide=self._is_wide)
 
     def kept_at(self, positions: np.ndarray) -> KeptClasses:
         """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""

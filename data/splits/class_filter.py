@@ -40,6 +40,7 @@ class ClassFilter:
         self._hash_salt = hash_salt
         self._is_omitted = is_omitted
         self._needs_hash = any(each.hash for each in (selection, *others))
+        self._is_narrow = bool(space.is_bounded or not selection.is_everything or others or is_omitted)
         conditions = [each.where for each in (selection, *others) if each.where is not None]
         self._needs_carries = any(where.carries is not None for where in conditions)
         self._needs_written = any(where.asks_written_digits for where in conditions)
@@ -48,8 +49,7 @@ class ClassFilter:
 
     def keeps_all(self, candidates: SectionUnion) -> bool:
         """Returns whether all equations of a space are known to be kept, without a look at them."""
-        narrows = self._space.is_bounded or not self._selection.is_everything or self._others or self._is_omitted
-        return not narrows and not candidates.has_division
+        return not self._is_narrow and not (self._space.has_division and candidates.has_division)
 
     def keep(self, classes: TwinClasses) -> TwinClasses:
         """Returns the classes that are kept."""

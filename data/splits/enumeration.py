@@ -48,10 +48,10 @@ class Enumeration:
 
     Attributes:
         candidates: the candidates, in shuffled order.
-        order: that of the equations of each block.
         block_size: as given, or less.
         is_huge: whether candidates are slow to look at, as their numbers are beyond 63 bits.
         size: number of positions.
+        num_equations: number of equations of the boxes with all their twins, kept or not.
         keeps_all: whether every equation of the boxes is a member of a kept class, so that their number has a closed
             form.
         is_identity: whether, moreover, the ordinal of an equation is its position.
@@ -73,31 +73,37 @@ class Enumeration:
         list_few: Callable[[], ListedCandidates | None] | None = None,
     ) -> None:
         is_listed = space.shapes.is_listed
-        self.candidates = Candidates(boxes, twins, kept, seed=derive_seed(seed, "walk", scope), is_wide=not is_listed)
-        self.size: int = boxes.size
-        self._recent = RecentClasses(self.candidates)
+        self._space, self._seed, self._scope = space, seed, scope
+        self.candidates = Candidates(boxes, twins, kept, seed=seed, scope=scope, is_wide=not is_listed)
+        self.size, self.num_equations = boxes.size, boxes.num_equations
         self._list_few = list_few
-        self.order = TwinOrder(space, derive_seed(seed, "orientation", scope))
         self.is_huge = is_listed and (index_dtype(boxes.size) is object or not space.arithmetic.is_native)
         self.block_size = min(block_size, BLOCK_SIZE_OF_HUGE_SPACE) if self.is_huge else block_size
-        if boxes.is_canonical:
-            self.block_size = min(block_size, BLOCK_SIZE_OF_CLASSES)
-        self.keeps_all = self.candidates.keeps_all
-        self.is_identity = self.keeps_all and twins.commuted == "ignore"
         self.is_canonical = boxes.is_canonical
         self.largest_class = twins.largest_class
-        if boxes.is_canonical:
+        if self.is_canonical:
+            self.block_size = min(block_size, BLOCK_SIZE_OF_CLASSES)
             self.largest_class = min(boxes.largest_class, twins.largest_class)
+        self.keeps_all = self.candidates.keeps_all
+        self.is_identity = self.keeps_all and twins.commuted == "ignore"
         self.has_larger_classes = twins.commuted == "together"
 
-    @property
-    def num_equations(self) -> int:
-        """Number of equations of the boxes with all their twins, kept or not."""
-        return self.candidates.boxes.num_equations
+    @functools.cached_property
+    def _recent(self) -> RecentClasses:
+        return RecentClasses(self.candidates)
 
     @functools.cached_property
+    def order(self) -> TwinOrder:
+        """That of the equations of each block."""
+        return TwinOrder(self._space, derive_seed(self._seed, "orientation", self._scope))
+
+    @property
     def listed(self) -> ListedClasses | None:
         """All kept classes, or a sample of them, where they are few and known without a search; None elsewhere."""
+        return None if self._list_few is None else self._listed
+
+    @functools.cached_property
+    def _listed(self) -> ListedClasses | None:
         found = None if self._list_few is None else self._list_few()
         if found is None:
             return None
@@ -133,7 +139,7 @@ class Enumeration:
         """Returns the number of equations at each of the positions start..stop-1, at least one, int64 (n,)."""
         return np.concatenate([self._recent.look_at(positions).counts for positions in position_blocks(start, stop)])
 
-    @functools.cached_property
+    @property
     def notes_kept(self) -> bool:
         """Whether counting notes where classes are kept.
 

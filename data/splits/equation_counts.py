@@ -42,6 +42,15 @@ class SourceCounts:
 
     Args:
         enumeration: of the source.
+
+    Attributes:
+        enumeration: as given.
+        num_positions_counted: number of positions that were counted.
+        num_found: number of equations at these.
+        is_complete: whether all positions were counted, or need not be.
+        total: number of equations of the source, or None if that isn't known yet; about that where a sample is listed.
+        num_available: number of equations that are known to exist.
+        most: number of equations that the source has at most.
     """
 
     def __init__(self, enumeration: Enumeration) -> None:
@@ -57,6 +66,7 @@ class SourceCounts:
         # What `next_class` found: while splits are planned, little changes from one round of counting to the next.
         self._next_classes: dict[int, int] = {}
         self.num_positions_counted = 0
+        self._sum_up()
 
     def add(self, result: CountingResult) -> None:
         """Takes in what was counted of some positions."""
@@ -72,7 +82,7 @@ class SourceCounts:
             first, num_classes = num_classes, num_classes + int.from_bytes(kept).bit_count()
             members = result.members[first:num_classes]
             if start % size == 0:
-                self._ends.append(self.num_found + count)
+                self._ends.append(count + (self._ends[-1] if self._ends else 0))
                 self._kept.append(kept)
                 self._members.append(members)
             else:
@@ -82,37 +92,20 @@ class SourceCounts:
             start = stop
         self.num_positions_counted = result.stop
         self._next_classes.clear()
+        self._sum_up()
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether all positions were counted, or need not be."""
-        return self._listed is not None or self.num_positions_counted == self.enumeration.size
-
-    @property
-    def num_found(self) -> int:
-        """Number of equations at the positions that were counted."""
-        return self._ends[-1] if self._ends else 0
-
-    @property
-    def total(self) -> int | None:
-        """Number of equations of the source, or None if that isn't known yet; about that where a sample is listed."""
-        if self.enumeration.keeps_all:
-            return self.enumeration.num_equations
-        if self._listed is not None:
-            return self._listed.total
-        return self.num_found if self.is_complete else None
-
-    @property
-    def num_available(self) -> int:
-        """Number of equations that are known to exist."""
-        total = self.total
-        return self.num_found if total is None else total
-
-    @property
-    def most(self) -> int:
-        """Number of equations that the source has at most."""
-        total = self.total
-        return self.enumeration.num_equations if total is None else total
+    def _sum_up(self) -> None:
+        """Finds out what follows from the counts; planning asks for it time and again."""
+        enumeration, listed = self.enumeration, self._listed
+        self.num_found = self._ends[-1] if self._ends else 0
+        self.is_complete = listed is not None or self.num_positions_counted == enumeration.size
+        self.total: int | None = None
+        if enumeration.keeps_all:
+            self.total = enumeration.num_equations
+        elif self.is_complete:
+            self.total = self.num_found if listed is None else listed.total
+        self.num_available = self.num_found if self.total is None else self.total
+        self.most = enumeration.num_equations if self.total is None else self.total
 
     @property
     def estimate(self) -> int:

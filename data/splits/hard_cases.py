@@ -9,7 +9,7 @@ from typing import cast
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe_values import Range
-from eqstream.data.sampling import HARD_CASES, Balance
+from eqstream.data.sampling import Balance
 from eqstream.data.space.pattern_sections import can_narrow, narrow
 from eqstream.data.space.patterns import Pattern, PatternKey
 from eqstream.data.space.plain_operands import can_split, split_by_repetition
@@ -27,9 +27,6 @@ def split_hard_cases(
     Raises:
         UserError: the section has equations of other than two terms, or too many parts.
     """
-    if not {*HARD_CASES} & {*sampling.balance}:
-        yield {}, section
-        return
     for repeated, part in _split_by_repetition(sampling, space, section):
         for values, pattern in _list_patterns(sampling, part):
             if pattern == Pattern():

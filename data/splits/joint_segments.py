@@ -3,12 +3,14 @@
 import base64
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from eqstream.data.permutation import draw_bits_of, index_dtype
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.candidates import KeptClasses
+from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.joint_candidates import JointCandidates, can_join
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.segments import Segment
@@ -67,3 +69,39 @@ def read_together(sources: PreparedSources, segments: Sequence[Segment]) -> Iter
     edges = np.cumsum([0, *(segment.count for segment in segments)]).tolist()
     for start, stop in itertools.pairwise(edges):
         yield block.take(slice(start, stop))
+
+
+class Reach(NamedTuple):
+    """The positions `start` to `stop - 1` of an enumeration, and how many of their equations are wanted at most."""
+
+    enumeration: Enumeration
+    start: int
+    stop: int
+    most: int
+
+
+def draw_together(reaches: Sequence[Reach]) -> list[EquationBlock | None]:
+    """Returns what `Enumeration.equations_at` does for each of some enumerations of one selection, in turn of `start`.
+
+    Args:
+        reaches: of candidates that can be joined; at least one.
+    """
+    enumerations = [reach.enumeration for reach in reaches]
+    ranges = [np.arange(reach.start, reach.stop, dtype=index_dtype(reach.stop)) for reach in reaches]
+    members, positions = np.repeat(np.arange(len(reaches)), [*map(len, ranges)]), np.concatenate(ranges)
+    kept = JointCandidates([each.candidates for each in enumerations]).kept_at(members, positions)
+    firsts = np.flatnonzero(np.diff(members, prepend=-1))
+    numbers = np.minimum(np.add.reduceat(kept.counts, firsts), [reach.most for reach in reaches])
+    if not numbers.any():
+        return [None] * len(reaches)
+    block = enumerations[0].order.arrange_together(
+        kept.groups,
+        kept.counts,
+        draws=draw_bits_of(positions, np.array([each.order.seed for each in enumerations], dtype=np.uint64)[members]),
+        owners=members,
+        is_next_block=np.diff(members, prepend=-1) > 0,
+        low=np.zeros(len(members), dtype=np.int64),
+        high=numbers[members],
+    )
+    edges = itertools.pairwise(np.cumsum([0, *numbers]).tolist())
+    return [block.take(slice(start, stop)) if stop > start else None for start, stop in edges]

@@ -8,6 +8,7 @@ an equation that is drawn from it has each of these trees with the same probabil
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -16,14 +17,14 @@ import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.recipe_values import OPERATORS
-from eqstream.data.sampling import Balance
+from eqstream.data.sampling import HARD_CASES, Balance
 from eqstream.data.space.conditions import length_domain
 from eqstream.data.space.domains import Box, Domain, count_operands
 from eqstream.data.space.operator_counts import OperatorShapes, list_operator_counts
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.space.sections import Section
 from eqstream.data.space.shape_classes import ClassShapes, Family, ShapeClasses, find_classes
-from eqstream.data.space.shapes import ShapeSubset
+from eqstream.data.space.shapes import ShapeSubset, TermShapes
 from eqstream.data.space.twins import classify_nodes, find_canonical_places
 from eqstream.data.splits.hard_cases import split_hard_cases
 from eqstream.data.splits.twin_classes import TwinFinder
@@ -96,6 +97,7 @@ def _collect(
 ) -> list[tuple[tuple[str, ...], tuple[Section, ...], int]] | None:
     """Returns names, candidates and number of trees of all kinds, in their order; None if there are too many."""
     kinds: dict[tuple[str, ...], tuple[int, list[Section]]] = {}
+    has_hard_cases = not {*HARD_CASES}.isdisjoint(sampling.balance)
     for section in sections:
         terms = f"{section.shapes.num_terms:02}"
         parts_of_digits = [
@@ -105,16 +107,20 @@ def _collect(
         for (operators, tree, num_trees, subset), (digits, part) in itertools.product(
             split_shapes(section), parts_of_digits
         ):
-            for hard, narrowed in split_hard_cases(sampling, space, part.with_shapes(subset)):
-                values = {"terms": terms, "operators": operators, "tree": tree, "digits": digits, **hard}
-                names = tuple(map(values.__getitem__, sampling.balance))
+            values = {"terms": terms, "operators": operators, "tree": tree, "digits": digits}
+            whole = part.with_shapes(subset)
+            for hard, narrowed in split_hard_cases(sampling, space, whole) if has_hard_cases else [({}, whole)]:
+                names = tuple(map((values | hard).__getitem__, sampling.balance))
                 kinds.setdefault(names, (num_trees, []))[1].append(narrowed)
             if len(kinds) > MAX_KINDS:
                 return None
-    return [
-        (tuple(str(int(name)) if name.isdigit() else name for name in names), tuple(parts), num_trees)
-        for names, (num_trees, parts) in sorted(kinds.items())
-    ]
+    spell = functools.cache(_spell)
+    return [(tuple(map(spell, names)), tuple(parts), num_trees) for names, (num_trees, parts) in sorted(kinds.items())]
+
+
+def _spell(name: str) -> str:
+    """Returns a name without the zeros that bring numbers into order."""
+    return str(int(name)) if name.isdigit() else name
 
 
 def _split_shapes(asked: Sequence[str], space: PreparedSpace, twins: TwinFinder, section: Section) -> Iterator[_Shapes]:
@@ -133,7 +139,8 @@ def _split_shapes(asked: Sequence[str], space: PreparedSpace, twins: TwinFinder,
         features[:, -1] = space.shapes.numbers(shapes, twins.find_first(shapes, places, labels)[0])
     names, inverse = np.unique(features, axis=0, return_inverse=True)
     for number, (*counts, tree) in enumerate(names.tolist()):
-        yield _Shapes(_name(counts), f"{tree:05}", 1, ShapeSubset(shapes, places[inverse.ravel() == number]))
+        chosen = places[inverse.ravel() == number]
+        yield _Shapes(_name(counts), f"{tree:05}", 1, _take(asked, shapes, chosen, counts))
 
 
 def _count_operators(section: Section, places: np.ndarray) -> np.ndarray:
@@ -141,6 +148,12 @@ def _count_operators(section: Section, places: np.ndarray) -> np.ndarray:
     operators = section.shapes.columns(places).operators[1:]
     counts = [np.broadcast_to((operators == code).sum(axis=0), len(places)) for code in range(len(OPERATORS))]
     return np.stack(counts, axis=1)
+
+
+def _take(asked: Sequence[str], shapes: TermShapes, chosen: np.ndarray, counts: Sequence[int]) -> ShapeSubset:
+    """Returns shapes at places (n,), of which each has each of ``+-*/`` so often, if that is asked for."""
+    by_operators = {sum(1 << code for code, count in enumerate(counts) if count): len(chosen)}
+    return ShapeSubset(shapes, chosen, by_operators=by_operators if "operators" in asked else None)
 
 
 def _name(counts: Sequence[int]) -> str:
@@ -189,7 +202,7 @@ def _unite_listed(asked: Sequence[str], twins: TwinFinder, section: Section) -> 
     for number, (*counts, kind) in enumerate(names.tolist()):
         rows = np.flatnonzero(inverse.ravel() == number)
         tree = _name_trees(section, kind) if "tree" in asked else ""
-        yield _Shapes(_name(counts), tree, len(np.unique(trees[rows])), ShapeSubset(shapes, places[rows]))
+        yield _Shapes(_name(counts), tree, len(np.unique(trees[rows])), _take(asked, shapes, places[rows], counts))
 
 
 def _unite_families(

@@ -107,7 +107,7 @@ class PreparedSources:
             seed=self.recipe.seed,
             scope=source.scope,
             block_size=self._block_size,
-            list_few=functools.partial(self._list_few, source, boxes),
+            list_few=functools.partial(self._list_few, source, boxes) if len(self) <= _MOST_LISTED else None,
         )
 
     @property
@@ -133,8 +133,6 @@ class PreparedSources:
         return few.list() if self._most_of_each is None else few.list(max(-(-few.size // self._most_of_each), 1))
 
     def _find_few(self, source: Source, boxes: SectionUnion) -> FewCandidates | None:
-        if len(self.sources) > _MOST_LISTED:
-            return None
         counts = [split.count for split in self.recipe.splits if selection_of(split) == source.selection]
         stated = [count for count in counts if count is not None]
         num_wanted = sum(stated) if len(stated) == len(counts) else None

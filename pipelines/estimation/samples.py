@@ -15,8 +15,9 @@ from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.splits.candidates import position_blocks
-from eqstream.data.splits.enumeration import Enumeration
 from eqstream.data.splits.equation_counts import EquationCounts
+from eqstream.data.splits.joint_candidates import can_join
+from eqstream.data.splits.joint_segments import Reach, draw_together
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.segments import Segment
 from eqstream.pipelines.estimation.work import count_sampled
@@ -28,6 +29,8 @@ MOST_ENCODED = 1 << 14
 MOST_SOLVED = 1 << 10
 # Of large classes of twins so many times more are drawn, as their members are much alike, and one of so many is taken.
 _SPREAD = 4
+# Segments of which so many positions are looked at are drawn together: to draw larger ones alone takes no longer.
+_MOST_JOINED = 1 << 10
 # So many splits have samples of this size; of more splits they are smaller.
 _NUM_WHOLE_SAMPLES = 2
 MOST_SAMPLED_SPLITS = 64
@@ -106,18 +109,22 @@ class Draw:
         enumerations = [by_source[segment.source].enumeration for segment in self._segments]
         limits = (count_sampled(space, enumeration, divisor=self._divisor) for enumeration in enumerations)
         num_sampled = min(max(limits, default=0), int(MOST_ENCODED / self._divisor))
-        parts: list[_Part] = []
+        reaches: list[Reach] = []
+        numbers: list[int] = []
         for segment, enumeration in zip(self._segments, enumerations, strict=True):
             num_positions = segment.count * num_sampled * enumeration.size // (total * enumeration.num_equations) + 1
             if not enumeration.is_canonical:
                 num_positions = math.ceil(segment.count * num_sampled / total)
             most = math.ceil(segment.count * num_sampled / max(total, num_sampled))
             factor = _SPREAD if enumeration.largest_class > 2 else 1
-            drawn = _draw_part(segment, enumeration, num_positions=factor * num_positions, most=factor * most)
-            if drawn:
-                block = join_blocks(drawn)
-                parts.append(_Part(segment.count, block.take(slice(0, None, math.ceil(len(block) / most)))))
-        return parts
+            stop = min(segment.position + factor * num_positions, enumeration.size)
+            reaches.append(Reach(enumeration, segment.position, stop, factor * most))
+            numbers.append(most)
+        return [
+            _Part(segment.count, block.take(slice(0, None, math.ceil(len(block) / most))))
+            for segment, most, block in zip(self._segments, numbers, _draw(self._segments, reaches), strict=True)
+            if block is not None
+        ]
 
 
 class _Part(NamedTuple):
@@ -131,16 +138,33 @@ class _Part(NamedTuple):
         return self.block.take(np.arange(number) * len(self.block) // max(number, 1))
 
 
-def _draw_part(segment: Segment, enumeration: Enumeration, *, num_positions: int, most: int) -> list[EquationBlock]:
-    """Returns at most so many equations of the first positions of a segment."""
+def _draw(segments: Sequence[Segment], reaches: Sequence[Reach]) -> list[EquationBlock | None]:
+    """Returns the equations within reach of each of some segments of one split, None where there is none."""
+    joined = [place for place, reach in enumerate(reaches) if _is_joined(reach)]
+    together = draw_together([reaches[place] for place in joined]) if len(joined) > 1 else []
+    found = dict(zip(joined, together, strict=False))
+    pairs = enumerate(zip(segments, reaches, strict=True))
+    return [found[place] if place in found else _draw_alone(*pair) for place, pair in pairs]
+
+
+def _is_joined(reach: Reach) -> bool:
+    """Returns whether it is worth computing what is within reach together with others."""
+    is_small = reach.enumeration.listed is None and reach.stop - reach.start <= _MOST_JOINED
+    return is_small and can_join(reach.enumeration.candidates)
+
+
+def _draw_alone(segment: Segment, reach: Reach) -> EquationBlock | None:
+    enumeration, most = reach.enumeration, reach.most
     if enumeration.listed is not None:
-        return list(enumeration.equations(segment.first, min(most, enumeration.listed.num_equations - segment.first)))
-    stop = min(segment.position + num_positions, enumeration.size)
-    blocks = [
-        enumeration.equations_at(positions, segment.position, most=most)
-        for positions in position_blocks(segment.position, stop)
-    ]
-    return [block for block in blocks if block is not None]
+        number = min(most, enumeration.listed.num_equations - segment.first)
+        blocks = list(enumeration.equations(segment.first, number))
+    else:
+        blocks = [
+            block
+            for positions in position_blocks(reach.start, reach.stop)
+            if (block := enumeration.equations_at(positions, reach.start, most=most)) is not None
+        ]
+    return join_blocks(blocks) if blocks else None
 
 
 def encode_samples(

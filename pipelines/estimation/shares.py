@@ -187,10 +187,11 @@ def _unite_shares(
 def _weigh_kinds(sources: PreparedSources, number: int) -> tuple[Mapping[_Kind, int], bool]:
     """Returns how many candidates, or equations of a sample, are of each kind, and whether they are all candidates."""
     enumeration, sections = sources.enumeration(number), sources.sources[number].sections
-    weights: Counter[_Kind] = Counter()
+    weights: dict[_Kind, int] = {}
     for section in sections:
+        num_terms = section.shapes.num_terms
         for operator_set, count in section.count_by_operators().items():
-            weights[section.shapes.num_terms, operator_set] += count
+            weights[num_terms, operator_set] = weights.get((num_terms, operator_set), 0) + count
     if len(weights) <= 1 or enumeration.keeps_all:
         return weights, True
     sample: Counter[_Kind] = Counter()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from eqstream.data.recipe_values import exact
 from eqstream.data.space.conditions import Selection, selection_of
 from eqstream.data.split_recipe import SplitRecipe
+from eqstream.data.splits.counting import CountingTask, count_tasks
 from eqstream.data.splits.counting_policy import count_here, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import PlannedSplit, divide_sources
@@ -80,13 +81,19 @@ def thin_out(segments: Sequence[Segment], *, num_splits: int = 1) -> list[Segmen
     They are those of equations that are evenly spread over all, so a kind of equations keeps about its share, in
     however many segments it comes. Where there are many splits, each has fewer, down to `_FEWEST_SEGMENTS`.
     """
+    chosen = _choose([segment.count for segment in segments], num_splits=num_splits)
+    return [segments[place]._replace(count=count) for place, count in chosen]
+
+
+def _choose(counts: Sequence[int], *, num_splits: int) -> list[tuple[int, int]]:
+    """Returns the places of the segments that `thin_out` leaves, given the counts of all, and their new counts."""
     most = max(min(MOST_SOURCES, _MOST_SEGMENTS // num_splits), _FEWEST_SEGMENTS)
-    if len(segments) <= most:
-        return list(segments)
-    ends = list(itertools.accumulate(segment.count for segment in segments))
+    if len(counts) <= most:
+        return list(enumerate(counts))
+    ends = list(itertools.accumulate(counts))
     middles = [ends[-1] * (2 * place + 1) // (2 * most) for place in range(most)]
     chosen = Counter(bisect.bisect_right(ends, middle) for middle in middles)
-    return [segments[place]._replace(count=-(-ends[-1] * number // most)) for place, number in sorted(chosen.items())]
+    return [(place, -(-ends[-1] * number // most)) for place, number in sorted(chosen.items())]
 
 
 class SizeEstimator:
@@ -99,7 +106,7 @@ class SizeEstimator:
     def __init__(self, counts: EquationCounts) -> None:
         self._splits = counts.sources.recipe.splits
         self._counts = counts
-        self._probe = functools.cache(self._count_first)
+        self._probed: dict[int, tuple[int, int]] = {}
         self._divide = functools.cache(self._divide_selection)
         self._selected = counts.sources.by_selection
 
@@ -126,18 +133,17 @@ class SizeEstimator:
         own = self._counts.by_source[source]
         if own.total is not None:
             return own.total
-        num_kept, num_positions = self._probe(source)
+        [(num_kept, num_positions)] = self._probe([source])
         return own.enumeration.size * num_kept // max(num_positions, 1) or own.estimate
 
     def _capacities(self, numbers: Sequence[int]) -> list[int]:
         """Returns about how many equations each of some sources has; of very many, as from a look at some of them."""
-        sources = {number: self._counts.by_source[number] for number in numbers}
-        is_many = sum(own.total is None for own in sources.values()) > MOST_PROBED
-        pooled = [
-            number for number, own in sources.items() if own.total is None and (is_many or own.enumeration.is_canonical)
-        ]
-        num_kept, num_seen = (sum(each) for each in zip((0, 1), *map(self._probe, spread(pooled)), strict=True))
-        capacities = {number: sources[number].enumeration.size * num_kept // num_seen for number in pooled}
+        enumerations = {number: self._counts.by_source[number].enumeration for number in numbers}
+        open_numbers = [number for number in numbers if self._counts.by_source[number].total is None]
+        is_many = len(open_numbers) > MOST_PROBED
+        pooled = [number for number in open_numbers if is_many or enumerations[number].is_canonical]
+        num_kept, num_seen = (sum(each) for each in zip((0, 1), *self._probe(spread(pooled)), strict=True))
+        capacities = {number: enumerations[number].size * num_kept // num_seen for number in pooled}
         return [capacities[number] if number in capacities else self.capacity(number) for number in numbers]
 
     def quotas(self, split: SplitRecipe) -> dict[int, int]:
@@ -177,15 +183,17 @@ class SizeEstimator:
         """Returns the beginnings of some sources, of which each split that shares them gets another part."""
         sharers = self._sharers(split)
         place = sharers.index(split)
+        taken = [(source, count) for source, count in quotas.items() if count]
         segments = []
-        for source, count in quotas.items():
+        for chosen, stood_for in _choose([count for _, count in taken], num_splits=len(self._splits)):
+            source, count = taken[chosen]
             enumeration = self._counts.by_source[source].enumeration
             first, num_positions = 0, count_sampled(self._counts.sources.space, enumeration)
             if enumeration.listed is not None:
                 first = place * enumeration.listed.find_spare(count) // len(sharers)
             position = place * num_positions // len(sharers)
-            segments.append(Segment(source, first=first, count=count, position=position, before=0))
-        return thin_out([segment for segment in segments if segment.count], num_splits=len(self._splits))
+            segments.append(Segment(source, first=first, count=stood_for, position=position, before=0))
+        return segments
 
     def _sharers(self, split: SplitRecipe) -> Sequence[SplitRecipe]:
         """Returns the splits, this one among them, that take from the same sources."""
@@ -196,26 +204,33 @@ class SizeEstimator:
         sources = self.sources(split)
         known = [self._counts.by_source[source].total for source in sources]
         open_sources = [source for source, total in zip(sources, known, strict=True) if total is None]
-        probes = [self._probe(source) for source in spread(open_sources)]
+        probes = self._probe(spread(open_sources))
         num_kept, num_seen = (sum(numbers) for numbers in zip((0, 0), *probes, strict=True))
         num_candidates = sum(self._counts.by_source[source].enumeration.size for source in open_sources)
         return sum(total for total in known if total is not None) + num_candidates * num_kept // max(num_seen, 1)
 
-    def _count_first(self, source: int) -> tuple[int, int]:
-        """Returns how many equations the first positions of a source keep, and how many positions these are.
+    def _probe(self, sources: Sequence[int]) -> list[tuple[int, int]]:
+        """Returns how many equations the first positions of each source keep, and how many positions these are.
 
         They are fewer where the first of them tell that the source is large.
         """
-        own, wanted = self._counts.by_source[source], self._wanted(source)
-        most = count_sampled(self._counts.sources.space, own.enumeration)
-        num_kept, done = own.num_found, own.num_positions_counted
-        while done < most and not (
-            num_kept >= _ENOUGH_KEPT and own.enumeration.size * num_kept > _LARGE * wanted * done
-        ):
-            stop = min(max(_FEWEST_POSITIONS, 4 * done), most)
-            num_kept += own.enumeration.count(done, stop)
-            done = stop
-        return num_kept, done
+        for source in sources:
+            own = self._counts.by_source[source]
+            self._probed.setdefault(source, (own.num_found, own.num_positions_counted))
+        while tasks := [task for source in sources if (task := self._next_probe(source)) is not None]:
+            for result in count_tasks(self._counts.sources, tasks):
+                num_kept, _ = self._probed[result.source]
+                self._probed[result.source] = num_kept + sum(result.counts), result.stop
+        return [self._probed[source] for source in sources]
+
+    def _next_probe(self, source: int) -> CountingTask | None:
+        """Returns what to look at next of a source, None if that is enough."""
+        enumeration, (num_kept, done) = self._counts.by_source[source].enumeration, self._probed[source]
+        most = count_sampled(self._counts.sources.space, enumeration)
+        is_large = enumeration.size * num_kept > _LARGE * self._wanted(source) * done
+        if done >= most or (num_kept >= _ENOUGH_KEPT and is_large):
+            return None
+        return CountingTask(source, done, min(max(_FEWEST_POSITIONS, 4 * done), most))
 
     def _wanted(self, source: int) -> float:
         """Returns how many equations the splits of a source want of it and of others, infinity for all."""

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe import Recipe
+from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.counting import CountingTask, count_task, count_tasks
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.joint_candidates import JointCandidates, can_join
-from eqstream.data.splits.joint_segments import list_joint, read_together
+from eqstream.data.splits.joint_segments import Reach, draw_together, list_joint, read_together
 from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.shard_equations import ShardEquations
@@ -111,6 +112,31 @@ def test_segments_are_read_together_as_each_is_alone(space, sampling, where, com
                     segment.first, segment.count, position=segment.position, before=segment.before
                 )
                 assert list_columns([block]) == list_columns(alone)
+
+
+@cover_values("space, sampling, where, commuted", list(SPACES), list(SAMPLINGS), list(WHERES), COMMUTED)
+def test_equations_are_drawn_together_as_each_draws_alone(space, sampling, where, commuted):
+    sources = PreparedSources(make(space, sampling, where, commuted))
+    by_filter: dict[ClassFilter, list[Reach]] = {}
+    for number in range(len(sources)):
+        enumeration = sources.enumeration(number)
+        if can_join(enumeration.candidates):
+            reach = Reach(
+                enumeration, min(8, enumeration.size - 1), min(8 + number % 90, enumeration.size), number % 50
+            )
+            by_filter.setdefault(enumeration.candidates.filter, []).append(reach)
+    for reaches in by_filter.values():
+        kinds = [reach for reach in reaches if reach.stop > reach.start and reach.most][:60]
+        alone = [
+            kind.enumeration.equations_at(
+                np.arange(kind.start, kind.stop, dtype=index_dtype(kind.stop)), kind.start, most=kind.most
+            )
+            for kind in kinds
+        ]
+        blocks = draw_together(kinds)
+        assert [block and list_columns([block]) for block in blocks] == [
+            each and list_columns([each]) for each in alone
+        ]
 
 
 @examples(6)

@@ -8,7 +8,7 @@ import pytest
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting import count_task
 from eqstream.data.splits.counting_policy import count_for_plan, next_tasks
-from eqstream.data.splits.equation_counts import EquationCounts
+from eqstream.data.splits.equation_counts import EquationCounts, SourceCounts
 from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.segments import SegmentFinder
@@ -81,7 +81,7 @@ def test_plan_does_not_depend_on_who_counted(terms):
 
 def test_equations_that_were_not_counted_are_not_planned():
     counts = count_for_plan(make_recipe("sums", "uniform", "together", 30))
-    counts.by_source[0]._ends.clear()
+    counts.by_source[0] = SourceCounts(counts.by_source[0].enumeration)
     with pytest.raises(ValueError, match=r"^ordinal \d+ was not counted, only 0 were$"):
         plan_splits(counts)
 

@@ -2,6 +2,7 @@ import pytest
 
 from eqstream.data.space.conditions import selection_of
 from eqstream.data.splits import few_candidates, prepared_sources
+from eqstream.data.splits.counting import count_tasks
 from eqstream.data.splits.counting_policy import count_for_plan
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.plan import divide_sources
@@ -86,7 +87,7 @@ def test_some_of_many_sources_are_looked_at(monkeypatch):
     assert len(counts.by_source) == 9
     estimator = SizeEstimator(counts)
     looked_at = []
-    monkeypatch.setattr(estimator, "_probe", lambda source: looked_at.append(source) or (1, 2))
+    monkeypatch.setattr(estimator, "_probe", lambda sources: [looked_at.append(source) or (1, 2) for source in sources])
     assert sum(estimator.quotas(recipe.splits[0]).values()) == 300
     assert looked_at == [0, 3, 6]
 
@@ -97,17 +98,32 @@ def test_some_of_many_sources_are_looked_at(monkeypatch):
 def test_no_more_is_looked_at_than_tells_that_a_source_is_large(wanted, ends, monkeypatch):
     space = {"operands": {"min": 0, "max": 9999}, "operators": "+", "answer": {"min": 5000}}
     counts = EquationCounts(PreparedSources(make_recipe(space, [{"name": "train", **wanted}])))
-    enumeration, looked_at = counts.by_source[0].enumeration, []
-    count = enumeration.count
-    monkeypatch.setattr(enumeration, "count", lambda start, stop: looked_at.append(stop) or count(start, stop))
+    looked_at = []
+
+    def count(sources, tasks):
+        looked_at.extend(task.stop for task in tasks)
+        return count_tasks(sources, tasks)
+
+    monkeypatch.setattr(sizes, "count_tasks", count)
     assert SizeEstimator(counts).capacity(0) == pytest.approx(87_500_000, rel=0.3)
     assert looked_at == ends
+
+
+def test_sources_that_are_looked_at_together_have_what_each_has_alone():
+    space = {**BRACKETS, "operators": "+*/", "division": "exact"}
+    recipe = make_recipe(space, [{"name": "train", "count": 300}], sampling={"balance": ["operators", "digits"]})
+    counts = EquationCounts(PreparedSources(recipe))
+    together, numbers = SizeEstimator(counts), [*range(len(counts.by_source))]
+    together._probe(numbers)
+    assert [together.capacity(number) for number in numbers] == [
+        SizeEstimator(counts).capacity(number) for number in numbers
+    ]
 
 
 def test_what_was_counted_is_not_looked_at_again(monkeypatch):
     recipe = make_recipe({"operands": {"min": 0, "max": 999}, "operators": "/"}, [{"name": "train", "count": 3000}])
     counts = count_for_plan(recipe)
-    monkeypatch.setattr(counts.by_source[0].enumeration, "count", None)
+    monkeypatch.setattr(sizes, "count_tasks", None)
     capacity = SizeEstimator(counts).capacity(0)
     assert capacity == counts.by_source[0].estimate
 
