@@ -80,6 +80,14 @@ class SpaceRecipe:
     answer: Range = Range()  # noqa: RUF009  (nobody can change it)
     spacing: bool = True
 
+    @property
+    def factors_fractions(self) -> bool:
+        """Whether worked solutions split both sides of a fraction into prime factors.
+
+        Then lines have more terms than any question, and a fraction that a step leaves by itself is the answer.
+        """
+        return self.division == "fraction" and "/" in self.operators and self.terms.max <= 2
+
     @classmethod
     def expand(cls, value: Any) -> Any:
         """Returns the mapping with a list of operators as one text."""

@@ -119,7 +119,9 @@ class Predictor:
 
     def __init__(self, trained: TrainedModel) -> None:
         self.trained = trained
-        self._decoder = make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+        self._decoder = make_decoder(
+            trained.model, factored=trained.factored, batch_size=_BATCH_SIZE, jit_compile=False
+        )
         self._compiled_decoder: Decoder | None = None
 
     @classmethod
@@ -205,13 +207,13 @@ class Predictor:
         """Returns the lines behind a question, the first one, each with what is wrong with it; none for none."""
         if not lines:
             return ()
-        space = self.trained.recipe.space
-        return tuple(judge_solution(end_fraction(lines, space), space))
+        space, factored = self.trained.recipe.space, self.trained.factored
+        return tuple(judge_solution(end_fraction(lines, space, factored=factored), space, factored=factored))
 
     def _choose_decoder(self, num_questions: int) -> Decoder:
         """Returns a decoder; once there is a compiled one, it serves whatever follows."""
         if self._compiled_decoder is None and num_questions >= _MIN_QUESTIONS_TO_COMPILE:
-            self._compiled_decoder = make_decoder(self.trained.model)
+            self._compiled_decoder = make_decoder(self.trained.model, factored=self.trained.factored)
         return self._compiled_decoder or self._decoder
 
 

@@ -28,11 +28,13 @@ def load_models_once(patch: pytest.MonkeyPatch, directory: Path, *modules: Modul
     def make_decoder(trained: TrainedModel, num_questions: int, *, orders: int = 1) -> Decoder:
         del num_questions
         if trained not in models.values():
-            decoder = solving_decoder.make_decoder(trained.model, batch_size=_BATCH_SIZE, jit_compile=False)
+            decoder = solving_decoder.make_decoder(
+                trained.model, factored=trained.factored, batch_size=_BATCH_SIZE, jit_compile=False
+            )
             return trained.ask_in_orders(decoder, orders)
         if id(trained) not in decoders:
             decoders[id(trained)] = solving_decoder.make_decoder(
-                trained.model, batch_size=_BATCH_SIZE, jit_compile=False
+                trained.model, factored=trained.factored, batch_size=_BATCH_SIZE, jit_compile=False
             )
         return trained.ask_in_orders(decoders[id(trained)], orders)
 

@@ -49,18 +49,34 @@ class JudgedLine:
     fault: str | None
 
 
-def judge_solution(lines: Sequence[str], space: SpaceRecipe) -> Iterator[JudgedLine]:
+def judge_solution(lines: Sequence[str], space: SpaceRecipe, *, factored: bool) -> Iterator[JudgedLine]:
     """Yields the lines of a solution, each judged by the one before; a line counts even behind a wrong one.
 
     Args:
         lines: the question, which is an equation, and what was written behind it; all but the last one are equations.
         space: of the question.
+        factored: As of `next_line`.
     """
     for before, line in itertools.pairwise(lines):
-        yield judge_line(before, line, division=space.division, places=space.places, spacing=space.spacing)
+        yield judge_line(
+            before,
+            line,
+            division=space.division,
+            places=space.places,
+            spacing=space.spacing,
+            factored=factored,
+        )
 
 
-def judge_line(before: str, line: str, *, division: str = "exact", places: int = 0, spacing: bool = True) -> JudgedLine:
+def judge_line(
+    before: str,
+    line: str,
+    *,
+    division: str = "exact",
+    places: int = 0,
+    spacing: bool = True,
+    factored: bool = False,
+) -> JudgedLine:
     """Returns what is to be said of a line.
 
     Args:
@@ -69,6 +85,7 @@ def judge_line(before: str, line: str, *, division: str = "exact", places: int =
         division: As of `next_line`.
         places: As of `next_line`.
         spacing: Whether spaces stand around operators.
+        factored: As of `next_line`.
 
     >>> judged = judge_line("80 + (4602 - 4130) / 59", "80 + 482 / 59")
     >>> judged.verdict, judged.step, judged.expected
@@ -82,21 +99,26 @@ def judge_line(before: str, line: str, *, division: str = "exact", places: int =
     verdict: Verdict = "prescribed"
     fault = step = expected = None
     try:
-        following = next_line(tree, division, places)
-        expected, step = line_text(following, division, spacing), name_step(tree, following, division)
+        following = next_line(tree, division, places, factored=factored)
+        expected = line_text(following, division, spacing)
+        step = name_step(tree, following, division, factored=factored)
         if line != expected:
-            verdict, fault = _find_fault(tree, following, line, division=division, spacing=spacing)
+            verdict, fault = _find_fault(tree, following, line, division=division, spacing=spacing, factored=factored)
     except ArithmeticError as error:
         verdict, step, expected = "unjudged", None, None
         fault = f"the line before it has no answer: {error}"
     return JudgedLine(before=before, line=line, verdict=verdict, step=step, expected=expected, fault=fault)
 
 
-def _find_fault(tree: Tree, step: Tree, line: str, *, division: str, spacing: bool) -> tuple[Verdict, str]:
+def _find_fault(
+    tree: Tree, step: Tree, line: str, *, division: str, spacing: bool, factored: bool
+) -> tuple[Verdict, str]:
     """Returns what is wrong with a line that is not the one that `step` is."""
     values = _value(tree, division), _value(step, division)
     try:
-        found = _read(line, step, division=division, spacing=spacing)
+        found = _read(
+            line, spacing=spacing, may_be_answer=division == "fraction" and (factored or isinstance(step, Number))
+        )
         found_value = _value(found, division)
     except UserError as error:
         return "malformed", str(error)
@@ -115,10 +137,9 @@ def _find_fault(tree: Tree, step: Tree, line: str, *, division: str, spacing: bo
     return verdict, f"{judgement}: {render(before, spacing)} {verb}{becomes}, the line has {has}"
 
 
-def _read(line: str, step: Tree, *, division: str, spacing: bool) -> Tree:
+def _read(line: str, *, spacing: bool, may_be_answer: bool) -> Tree:
     # The answer of a `fraction` is written without spaces.
-    is_answer = division == "fraction" and isinstance(step, Number)
-    return parse_strict(line, spacing and not (is_answer and "/" in line and " " not in line))
+    return parse_strict(line, spacing and not (may_be_answer and "/" in line and " " not in line))
 
 
 def _value(tree: Tree, division: str) -> Rational:

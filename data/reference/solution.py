@@ -8,13 +8,20 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from eqstream.data.reference.evaluation import answer_text
+from eqstream.data.reference.factored_fractions import close, drop_sign, factor
 from eqstream.data.reference.fraction_rules import combine
 from eqstream.data.reference.parsing import Number, Operation, Rational, Tree, decimal_places, render
 from eqstream.data.reference.step_rules import make_number, rewrite, split_quotient
 
 
-def solution(tree: Tree, division: str = "exact", places: int = 0) -> list[Tree]:
+def solution(tree: Tree, division: str = "exact", places: int = 0, *, factored: bool = False) -> list[Tree]:
     """Returns all lines: the equation itself first, a number, its answer, last.
+
+    Args:
+        tree: the equation.
+        division: as of `next_line`.
+        places: as of `next_line`.
+        factored: as of `next_line`.
 
     Raises: as `next_line`.
 
@@ -28,13 +35,13 @@ def solution(tree: Tree, division: str = "exact", places: int = 0) -> list[Tree]
     -22106 - 2232
     -24338
     """
-    return list(iterate_lines(tree, division, places))
+    return list(iterate_lines(tree, division, places, factored=factored))
 
 
-def iterate_lines(tree: Tree, division: str = "exact", places: int = 0) -> Iterator[Tree]:
+def iterate_lines(tree: Tree, division: str = "exact", places: int = 0, *, factored: bool = False) -> Iterator[Tree]:
     """Yields the lines of `solution` one after the other."""
     yield tree
-    while (following := next_line(tree, division, places)) != tree:
+    while (following := next_line(tree, division, places, factored=factored)) != tree:
         yield following
         tree = following
 
@@ -50,7 +57,7 @@ def line_text(line: Tree, division: str = "exact", spacing: bool = True) -> str:
     return render(line, spacing)
 
 
-def next_line(tree: Tree, division: str = "exact", places: int = 0) -> Tree:
+def next_line(tree: Tree, division: str = "exact", places: int = 0, *, factored: bool = False) -> Tree:
     """Returns the line after `tree`, which differs by one step; an answer has none and comes back as it is.
 
     The step is made at the first operation, from the left, that it can be made at. Nothing else changes, but for a sum
@@ -61,6 +68,8 @@ def next_line(tree: Tree, division: str = "exact", places: int = 0) -> Tree:
         division: `exact` (any quotient with a finite decimal form), `quotient` (the floor of each), `decimal` or
             `fraction`.
         places: Digits after the point of an answer; matters for `decimal` alone.
+        factored: Whether both sides of a fraction are split into prime factors; for `fraction` alone, where
+            `SpaceRecipe.factors_fractions`.
 
     Raises:
         ZeroDivisionError: The step divides by zero.
@@ -74,12 +83,16 @@ def next_line(tree: Tree, division: str = "exact", places: int = 0) -> Tree:
         return _round(tree.value, places) if division == "decimal" else tree
     if division == "decimal" and (line := _divide_to_places(tree, places)):
         return line
+    if factored:
+        if found := factor(tree):
+            return found[0]
+        tree = drop_sign(tree)
     if division == "fraction" and (terms := _terms(tree, division)):
         return Number(Fraction(*terms))
     line = _step(tree, division)
     if isinstance(line, Number) and answer_text(line.value, division, places) != render(line):
         return Operation("/", line, Number(1))
-    return line
+    return close(line) if factored else line
 
 
 def _step(tree: Operation, division: str) -> Tree:

@@ -1,24 +1,31 @@
 """What kind of step leads from a line of a worked solution to the next one, and where; docs/solutions.md lists them."""
 
+from eqstream.data.reference.factored_fractions import drop_sign, factor, reopen
 from eqstream.data.reference.parsing import Number, Operation, Rational, Tree
 
 _OTHER = {"left": "right", "right": "left"}
 _VALUES = {"+": "sum", "-": "difference", "*": "product", "/": "quotient"}
 
 
-def name_step(line: Tree, following: Tree, division: str = "exact") -> str:
+def name_step(line: Tree, following: Tree, division: str = "exact", *, factored: bool = False) -> str:
     """Returns the kind of the step from a line to the one that follows by the rules.
 
     Args:
         line: a line; an answer has `no step`.
         following: what `eqstream.data.reference.solution.next_line` returns for it.
         division: as of `next_line`.
+        factored: as of `next_line`.
 
     >>> from eqstream.data.reference.parsing import parse
     >>> from eqstream.data.reference.solution import next_line
     >>> [name_step(line, next_line(line)) for line in map(parse, ["9 - 34 * 12", "5 * (8 / -2)", "12 - (3 + 4)"])]
     ['digit of a product', 'sign change', 'sum']
     """
+    if factored and isinstance(line, Operation):
+        if found := factor(line):
+            return found[1]
+        line, written = drop_sign(line), reopen(following)
+        following = following if written == line else written
     match _narrow(line, following):
         case Operation(operator, Number(left), Number(right)), after:
             return _name_operation(operator, left, right, after=after, division=division)
@@ -38,7 +45,7 @@ def keeps_rest(line: Tree, following: Tree, found: Tree) -> bool:
     >>> [keeps_rest(parse("4 * (9 - 1)"), parse("4 * 8"), parse(found)) for found in ("4 * 7", "5 * 8")]
     [True, False]
     """
-    for name in _find_path(line, following):
+    for name in _find_path(line, following, ends_at_numbers=False):
         if not isinstance(found, Operation) or not isinstance(following, Operation):
             return False
         if found.operator != following.operator or getattr(found, _OTHER[name]) != getattr(following, _OTHER[name]):
@@ -54,13 +61,16 @@ def _narrow(before: Tree, after: Tree) -> tuple[Tree, Tree]:
     return before, after
 
 
-def _find_path(before: Tree, after: Tree) -> list[str]:
-    """Returns the sides, `left` or `right`, that lead from the whole to the operation that a step is made at."""
+def _find_path(before: Tree, after: Tree, *, ends_at_numbers: bool = True) -> list[str]:
+    """Returns the sides, `left` or `right`, that lead from the whole to the operation that a step is made at.
+
+    To the number that is split, if not `ends_at_numbers`.
+    """
     path: list[str] = []
     while isinstance(before, Operation) and isinstance(after, Operation) and before.operator == after.operator:
-        if before.left == after.left and isinstance(before.right, Operation):
+        if before.left == after.left and not (ends_at_numbers and isinstance(before.right, Number)):
             before, after, name = before.right, after.right, "right"
-        elif before.right == after.right and isinstance(before.left, Operation):
+        elif before.right == after.right and not (ends_at_numbers and isinstance(before.left, Number)):
             before, after, name = before.left, after.left, "left"
         else:
             break

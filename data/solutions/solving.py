@@ -7,6 +7,8 @@ import numpy as np
 
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.solutions.detours import Detours, raise_digits
+from eqstream.data.solutions.factored_fractions import Fractions, FractionSolver, WrittenLines
+from eqstream.data.solutions.factored_lines import follow
 from eqstream.data.solutions.fractions import are_fractions, rewrite_decimals, rewrite_fractions
 from eqstream.data.solutions.held_out_lines import find_held_out
 from eqstream.data.solutions.line_text import LineEncoder
@@ -78,6 +80,7 @@ class BlockSolver:
         self._answers = (
             LineEncoder(prepare_space(replace(space.recipe, spacing=False))) if space.has_fractions else None
         )
+        self._fractions = FractionSolver(space) if space.recipe.factors_fractions else None
 
     def solve(
         self,
@@ -99,40 +102,53 @@ class BlockSolver:
             detours: where solutions go on from a digit of a quotient that is too large; the right one is the answer.
             first: the position of the first equation in the sequence that `detours` are for.
         """
-        parts = self._list_lines(block, detours, first)
-        texts, is_held_out = self._write(parts, held_out)
-        is_open = np.concatenate([~part.is_last for part in parts])
+        parts, fractions = self._list_lines(block, detours, first)
+        written = self._write(parts, held_out)
+        # Where each line of the parts stands among those of all solutions.
+        order = np.arange(len(written.number))
+        if self._fractions and fractions:
+            written, order = _merge(written, self._fractions.solve(Fractions.join(fractions), held_out))
+        texts, is_held_out = written.texts, written.is_held_out
         # An equation's second line is a line of the second part, and so on, so that the next lines are in order, too.
-        places, answers = np.flatnonzero(is_open), np.arange(len(block), len(is_open))
+        places, answers = np.flatnonzero(~written.is_last), np.arange(len(block), len(is_held_out))
         if keep_first:
             is_held_out[: len(block)] = False
         questions = places.copy()
         if detours is not None:
-            texts, is_held_out = self._take_detours(parts, questions, texts, is_held_out, held_out)
+            texts, is_held_out = self._take_detours(parts, questions, order=order, written=written, held_out=held_out)
         is_kept = ~(is_held_out.take(questions) | is_held_out.take(answers))
         places, questions, answers = places[is_kept], questions[is_kept], answers[is_kept]
-        numbers = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.lines) for part in parts])
         return Steps(
             question=_take_texts(texts, questions),
             answer=_take_texts(texts, answers),
-            equation=np.concatenate([part.equation for part in parts]).take(places),
-            number=numbers.take(places),
+            equation=written.equation.take(places),
+            number=written.number.take(places).astype(np.int32),
             num_left_out=len(is_kept) - len(questions),
         )
 
-    def _list_lines(self, block: EquationBlock, detours: Detours | None, first: int) -> "list[_Part]":
-        """Returns the first lines of all solutions, then the second ones, and so on."""
+    def _list_lines(
+        self, block: EquationBlock, detours: Detours | None, first: int
+    ) -> "tuple[list[_Part], list[Fractions]]":
+        """Returns the first lines of all solutions, then the second ones, and so on, and the fractions that are split.
+
+        Of these the lines that come after the one where it begins are not among the others.
+        """
         lines = lines_of(block, self._space)
         part = _Part(lines, np.arange(len(block)), lines.are_solved, None)
         parts = [part]
+        fractions: list[Fractions] = []
         while len(rows := np.flatnonzero(~part.is_last)):
-            lines = part.followed.take(rows)
-            is_answer = are_fractions(lines) if self._answers else np.zeros(len(rows), dtype=bool)
-            following, equations = self._rewrite(lines), part.equation.take(rows)
+            lines, equations = part.followed.take(rows), part.equation.take(rows)
+            if self._fractions:
+                following, equations, is_answer, split = _follow_factored(lines, equations, len(parts))
+                fractions.append(split)
+            else:
+                following = self._rewrite(lines)
+                is_answer = are_fractions(lines) if self._answers else np.zeros(len(rows), dtype=bool)
             detour = None if detours is None else _find_detour(following, detours, first + equations, len(parts))
             part = _Part(following, equations, following.are_solved | is_answer, detour)
             parts.append(part)
-        return parts
+        return parts, fractions
 
     def _rewrite(self, lines: Lines) -> Lines:
         recipe = self._space.recipe
@@ -141,8 +157,8 @@ class BlockSolver:
         is_rounded = self._space.has_division and recipe.division == "decimal"
         return rewrite_decimals(lines, recipe.places) if is_rounded else rewrite(lines, recipe.division)
 
-    def _write(self, parts: "list[_Part]", held_out: HeldOut | None) -> tuple[ByteRows, np.ndarray]:
-        """Returns the texts of all lines, and whether they are held out, bool (n,); many parts at a time."""
+    def _write(self, parts: "list[_Part]", held_out: HeldOut | None) -> WrittenLines:
+        """Returns all lines as texts, many parts at a time."""
         texts: list[ByteRows] = []
         is_held_out: list[np.ndarray] = []
         waiting: list[_Part] = []
@@ -154,14 +170,21 @@ class BlockSolver:
                 texts.append(self._encode(lines, is_last))
                 is_held_out.append(_are_held_out(lines, held_out) & ~is_last)
                 waiting = []
-        return ByteRows.join(texts), np.concatenate(is_held_out)
+        return WrittenLines(
+            texts=ByteRows.join(texts),
+            is_held_out=np.concatenate(is_held_out),
+            is_last=np.concatenate([part.is_last for part in parts]),
+            equation=np.concatenate([part.equation for part in parts]),
+            number=np.repeat(np.arange(len(parts)), [len(part.lines) for part in parts]),
+        )
 
     def _take_detours(
         self,
         parts: "list[_Part]",
         questions: np.ndarray,
-        texts: ByteRows,
-        is_held_out: np.ndarray,
+        *,
+        order: np.ndarray,
+        written: WrittenLines,
         held_out: HeldOut | None,
     ) -> tuple[ByteRows, np.ndarray]:
         """Puts the lines from which solutions go on in place of those questions, rows of texts; returns all texts."""
@@ -172,11 +195,11 @@ class BlockSolver:
             if part.detour
         ]
         if not found:
-            return texts, is_held_out
-        lines, rows = join_lines([each for _, each in found]), np.concatenate([each for each, _ in found])
-        questions[np.searchsorted(questions, rows)] = len(is_held_out) + np.arange(len(rows))
-        is_held_out = np.concatenate([is_held_out, _are_held_out(lines, held_out)])
-        return ByteRows.join([texts, self._encoder.encode(lines)]), is_held_out
+            return written.texts, written.is_held_out
+        lines, rows = join_lines([each for _, each in found]), order[np.concatenate([each for each, _ in found])]
+        questions[np.searchsorted(questions, rows)] = len(written.is_held_out) + np.arange(len(rows))
+        is_held_out = np.concatenate([written.is_held_out, _are_held_out(lines, held_out)])
+        return ByteRows.join([written.texts, self._encoder.encode(lines)]), is_held_out
 
     def _encode(self, lines: Lines, is_last: np.ndarray) -> ByteRows:
         if not self._answers:
@@ -218,6 +241,48 @@ class _Part(NamedTuple):
     def followed(self) -> Lines:
         """The lines from which the solutions go on."""
         return self.lines if self.detour is None else replace_lines(self.lines, *self.detour)
+
+
+def _follow_factored(
+    lines: Lines, equations: np.ndarray, number: int
+) -> tuple[Lines, np.ndarray, np.ndarray, Fractions]:
+    """Returns the next lines, their equations, which are answers, and the fractions whose sides are split from now on.
+
+    Args:
+        lines: n lines with as many before them in their solutions, and so are the next ones, `number`.
+        equations: the row of the equation of each, int64 (n,).
+        number: how many lines come before the next ones.
+    """
+    found = follow(lines, are_questions=number == 1)
+    split, kept = np.flatnonzero(found.is_split), np.flatnonzero(~found.is_split)
+    prefix = found.prefix.take(split)
+    fractions = Fractions(
+        equation=equations.take(split),
+        number=number - (prefix == 0),
+        prefix=prefix,
+        above=found.above.take(split),
+        below=found.below.take(split),
+    )
+    return found.lines.take(kept), equations.take(kept), found.is_answer.take(kept), fractions
+
+
+def _merge(lines: WrittenLines, others: WrittenLines) -> tuple[WrittenLines, np.ndarray]:
+    """Returns all lines, by number and then by equation, and the rows to which `lines` came."""
+    equation, number, is_last, is_held_out = (
+        np.concatenate([getattr(each, name) for each in (lines, others)])
+        for name in ("equation", "number", "is_last", "is_held_out")
+    )
+    order = np.argsort(number * (int(equation.max(initial=0)) + 1) + equation)
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    written = WrittenLines(
+        texts=_take_texts(ByteRows.join([lines.texts, others.texts]), order),
+        is_held_out=is_held_out.take(order),
+        is_last=is_last.take(order),
+        equation=equation.take(order),
+        number=number.take(order),
+    )
+    return written, places[: len(lines.number)]
 
 
 def _are_held_out(lines: Lines, held_out: HeldOut | None) -> np.ndarray:

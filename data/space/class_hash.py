@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eqstream.data.recipe_values import exact
-from eqstream.data.space.shapes import ShapeColumns
+from eqstream.data.space.shapes import OVER, ShapeColumns
 from eqstream.data.space.trees import Slots
 
 _HASH_SPACE = 1 << 64
@@ -37,15 +37,33 @@ def class_hash(columns: ShapeColumns, operands: np.ndarray, *, decimals: int, sa
         decimals: of an operand.
         salt: of the hash.
     """
+    return _mix(hash_nodes(columns, operands, decimals=decimals, salt=salt))
+
+
+def hash_quotients(dividends: np.ndarray, divisors: np.ndarray) -> np.ndarray:
+    """Returns what `class_hash` does of quotients, given the `hash_nodes` of both sides, uint64 (n,)."""
+    return _mix(_join(dividends, divisors, np.full(1, OVER)))
+
+
+def hash_alone(nodes: np.ndarray) -> np.ndarray:
+    """Returns what `class_hash` does of whole equations, given their `hash_nodes`, uint64 (n,)."""
+    return _mix(nodes)
+
+
+def hash_nodes(columns: ShapeColumns, operands: np.ndarray, *, decimals: int, salt: str) -> np.ndarray:
+    """Returns the hashes of equations as sides of longer ones, uint64 (n,); arguments as of `class_hash`."""
     seed = int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
     hashes = Slots(np.stack([_hash_number(column, decimals, seed) for column in operands]))
     operators = Slots(columns.operators)
     for node in columns.steps.nodes(operands.shape[1]):
-        operator, right = operators.get(node.right), hashes.get(node.right)
-        # The sides of `-` and `/` are told apart.
-        right = np.where(operator & 1, _mix(right), right)
-        hashes.put(node.left, _mix((hashes.get(node.left) + right) ^ _OPERATOR_CODES.take(operator)))
-    return _mix(hashes.roots())
+        hashes.put(node.left, _join(hashes.get(node.left), hashes.get(node.right), operators.get(node.right)))
+    return hashes.roots()
+
+
+def _join(lefts: np.ndarray, rights: np.ndarray, operators: np.ndarray) -> np.ndarray:
+    # The sides of `-` and `/` are told apart.
+    rights = np.where(operators & 1, _mix(rights), rights)
+    return _mix((lefts + rights) ^ _OPERATOR_CODES.take(operators))
 
 
 def _hash_number(values: np.ndarray, decimals: int, seed: int) -> np.ndarray:

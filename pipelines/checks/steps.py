@@ -178,7 +178,14 @@ class StepCheck:
         question, answer, space = columns.question.text(row), columns.answer.text(row), self._space
         division = bulk.division_of(space)
         try:
-            judged = judge_line(question, answer, division=division, places=space.places, spacing=space.spacing)
+            judged = judge_line(
+                question,
+                answer,
+                division=division,
+                places=space.places,
+                spacing=space.spacing,
+                factored=space.factors_fractions,
+            )
         except UserError as error:
             return str(error)
         if judged.fault is not None:

@@ -57,7 +57,7 @@ class AnsweredBlock:
 def make_decoder(trained: TrainedModel, num_questions: int, *, orders: int = 1) -> Decoder:
     """Returns a decoder that is compiled if that pays for so many questions, each asked in so many orders."""
     jit_compile = num_questions * orders >= _MIN_QUESTIONS_TO_COMPILE
-    decoder = solving_decoder.make_decoder(trained.model, jit_compile=jit_compile)
+    decoder = solving_decoder.make_decoder(trained.model, factored=trained.factored, jit_compile=jit_compile)
     return trained.ask_in_orders(decoder, orders)
 
 
@@ -87,7 +87,9 @@ def evaluate_examples(
     Raises:
         UserError: the dataset is damaged.
     """
-    solutions = SolutionTally(manifest.recipe.space) if trained.codec.options.steps else None
+    solutions = None
+    if trained.codec.options.steps:
+        solutions = SolutionTally(manifest.recipe.space, factored=trained.factored)
     counts = _Counts(tables=TableTally(trained.recipe.space), solutions=solutions)
     _count(trained, decoder, examples.blocks(limit), counts=counts, on_batch=on_batch, on_block=on_block)
     mistakes, total, num_right = counts.mistakes, counts.mistakes.num_examples, counts.num_right

@@ -8,12 +8,11 @@ from typing import Literal, get_args
 
 from eqstream.data.reference.explanation import JudgedLine, Verdict, judge_solution
 from eqstream.data.space_recipe import SpaceRecipe
-from eqstream.seq2seq.models.solving_decoder import MAX_LINES
+from eqstream.seq2seq.models.solving_decoder import MAX_LINES, is_fraction
 
 # Examples are kept of each kind of step and verdict, and in a report.
 _NUM_KEPT, _NUM_SHOWN = 3, 12
 _IS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
-_IS_FRACTION = re.compile("-?[0-9]+ ?/ ?[0-9]+").fullmatch
 
 End = Literal["answer", "malformed", "circle", "too long"]
 
@@ -60,10 +59,11 @@ class SolutionTally:
 
     Args:
         space: of the equations that are solved.
+        factored: as of `eqstream.data.reference.solution.next_line`.
     """
 
-    def __init__(self, space: SpaceRecipe) -> None:
-        self._space = space
+    def __init__(self, space: SpaceRecipe, *, factored: bool) -> None:
+        self._space, self._factored = space, factored
         self._lines: Counter[tuple[str | None, str]] = Counter()
         self._first_wrong: Counter[tuple[str | None, str]] = Counter()
         self._examples: dict[tuple[str | None, str], list[JudgedLine]] = {}
@@ -77,8 +77,8 @@ class SolutionTally:
             lines: the question, and what was written behind it.
             is_right: whether the answer is.
         """
-        lines = end_fraction(lines, self._space)
-        judged = list(judge_solution(lines, self._space))
+        lines = end_fraction(lines, self._space, factored=self._factored)
+        judged = list(judge_solution(lines, self._space, factored=self._factored))
         self._lines.update((each.step, each.verdict) for each in judged)
         self._ends[_find_end(lines, self._space)] += 1
         first = next((each for each in judged if each.fault is not None), None)
@@ -140,15 +140,18 @@ def _count_step(step: str, verdicts: Counter[str]) -> StepCount:
     )
 
 
-def end_fraction(lines: Sequence[str], space: SpaceRecipe) -> list[str]:
-    """Returns a solution's lines; a fraction that is answered by itself is solved, and written as an answer."""
-    is_answered = space.division == "fraction" and lines[-1] == lines[-2] and _IS_FRACTION(lines[-1])
+def end_fraction(lines: Sequence[str], space: SpaceRecipe, *, factored: bool) -> list[str]:
+    """Returns a solution's lines; a fraction that is answered by itself is solved, and written as an answer.
+
+    So is any fraction that was written by itself, if `factored`.
+    """
+    is_answered = space.division == "fraction" and is_fraction(lines[-1]) and (factored or lines[-1] == lines[-2])
     return [*lines[:-1], lines[-1].replace(" ", "")] if is_answered else list(lines)
 
 
 def _find_end(lines: Sequence[str], space: SpaceRecipe) -> End:
     last = lines[-1]
-    if _IS_NUMBER(last) or (space.division == "fraction" and _IS_FRACTION(last) and " " not in last):
+    if _IS_NUMBER(last) or (space.division == "fraction" and is_fraction(last) and " " not in last):
         return "answer"
     if last in lines[:-1]:
         return "circle"

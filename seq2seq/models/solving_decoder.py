@@ -15,6 +15,7 @@ MAX_LINES = 200
 # The last of many questions are asked in small batches, which are not worth compiling.
 _FEW = 32
 _IS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
+is_fraction = re.compile("-?[0-9]+ ?/ ?[0-9]+").fullmatch
 
 
 class SolvingDecoder:
@@ -25,12 +26,16 @@ class SolvingDecoder:
 
     Args:
         model: trained on steps, with its weights created.
+        factored: whether a fraction that is written by itself is an answer: where `SpaceRecipe.factors_fractions` is
+            true of what the model was trained on.
         batch_size: see `GreedyDecoder`.
         jit_compile: see `GreedyDecoder`.
     """
 
-    def __init__(self, model: EquationModel, *, batch_size: int = BATCH_SIZE, jit_compile: bool = True) -> None:
-        self._codec = model.codec
+    def __init__(
+        self, model: EquationModel, *, factored: bool, batch_size: int = BATCH_SIZE, jit_compile: bool = True
+    ) -> None:
+        self._codec, self._factored = model.codec, factored
         self._decoder = GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
         self._small_decoder = self._decoder
         if batch_size > _FEW:
@@ -55,7 +60,7 @@ class SolvingDecoder:
             texts = self._codec.decode_predictions(written.tokens)
             is_open = []
             for row, text in zip(rows.tolist(), texts, strict=True):
-                is_open.append(len(lines[row]) < MAX_LINES and text not in lines[row] and _goes_on(text))
+                is_open.append(len(lines[row]) < MAX_LINES and text not in lines[row] and self._goes_on(text))
                 lines[row].append(text)
             going_on = np.flatnonzero(is_open)
             if on_batch is not None and len(going_on) < len(rows):
@@ -64,20 +69,28 @@ class SolvingDecoder:
             asked = self._codec.encode_questions([texts[place] for place in going_on.tolist()])
         return DecodedAnswers(tokens, probabilities, log_probabilities, lines)
 
+    def _goes_on(self, line: str) -> bool:
+        """Returns whether a line that was written can be asked for its next one: it is an equation, and no answer."""
+        if _IS_NUMBER(line) or (self._factored and is_fraction(line)):
+            return False
+        try:
+            parse(line)
+        except UserError:
+            return False
+        return True
 
-def make_decoder(model: EquationModel, *, batch_size: int = BATCH_SIZE, jit_compile: bool = True) -> Decoder:
-    """Returns what asks a model for its answers: line by line if it is trained on steps."""
+
+def make_decoder(
+    model: EquationModel, *, factored: bool, batch_size: int = BATCH_SIZE, jit_compile: bool = True
+) -> Decoder:
+    """Returns what asks a model for its answers: line by line if it is trained on steps.
+
+    Args:
+        model: with its weights created.
+        factored: see `SolvingDecoder`; means nothing for other models.
+        batch_size: see `GreedyDecoder`.
+        jit_compile: see `GreedyDecoder`.
+    """
     if model.codec.options.steps:
-        return SolvingDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
+        return SolvingDecoder(model, factored=factored, batch_size=batch_size, jit_compile=jit_compile)
     return GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
-
-
-def _goes_on(line: str) -> bool:
-    """Returns whether a line can be asked for its next one: it is an equation."""
-    if _IS_NUMBER(line):
-        return False
-    try:
-        parse(line)
-    except UserError:
-        return False
-    return True

@@ -65,6 +65,11 @@ class TrainedModel:
             return before | {(self.description["data_fingerprint"], self.sections.training.train_split)}
         return before | {(each["data_fingerprint"], each["split"]) for each in sources}
 
+    @property
+    def factored(self) -> bool:
+        """Whether its solutions split both sides of a fraction into prime factors; see `SpaceRecipe`."""
+        return any(space.factors_fractions for space in self.spaces)
+
     def read_question(self, text: str) -> KnownQuestion:
         """Returns the question that a person typed, as a space of the model writes it.
 

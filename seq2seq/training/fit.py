@@ -64,7 +64,13 @@ def _make_callbacks(
     interruption: Event,
 ) -> list[keras.callbacks.Callback]:
     training = task.training
-    sample = ValidationSample(task.sample, task.codec, num_shown=training.samples, jit_compile=training.jit_compile)
+    sample = ValidationSample(
+        task.sample,
+        task.codec,
+        num_shown=training.samples,
+        jit_compile=training.jit_compile,
+        factored=any(source.recipe.space.factors_fractions for source in task.sources),
+    )
     recorder = EpochRecorder(
         training,
         sample,

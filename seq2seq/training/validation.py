@@ -33,10 +33,11 @@ class ValidationSample:
         codec: of its tokens.
         num_shown: how many answers are written out.
         jit_compile: whether decoding goes through XLA.
+        factored: see `eqstream.seq2seq.models.solving_decoder.SolvingDecoder`.
     """
 
-    def __init__(self, table: TokenTable, codec: Codec, *, num_shown: int, jit_compile: bool) -> None:
-        self._table, self._codec, self._jit_compile = table, codec, jit_compile
+    def __init__(self, table: TokenTable, codec: Codec, *, num_shown: int, jit_compile: bool, factored: bool) -> None:
+        self._table, self._codec, self._jit_compile, self._factored = table, codec, jit_compile, factored
         self._num_shown = min(num_shown, len(table))
         self._decoder: Decoder | None = None
 
@@ -48,7 +49,9 @@ class ValidationSample:
         """
         if self._decoder is None:
             batch_size = min(len(self._table), BATCH_SIZE)
-            self._decoder = make_decoder(model, batch_size=batch_size, jit_compile=self._jit_compile)
+            self._decoder = make_decoder(
+                model, factored=self._factored, batch_size=batch_size, jit_compile=self._jit_compile
+            )
         answers = self._decoder.decode(self._table.questions).tokens
         return float(exact_matches(answers, self._table.answers).mean()), self._describe(answers)
 
@@ -122,7 +125,7 @@ def to_steps(table: TokenTable, codec: Codec, space: SpaceRecipe) -> TokenTable:
     questions: list[str] = []
     answers: list[str] = []
     for question in codec.decode_questions(table.questions):
-        solved = solution(parse(question), space.division, space.places)
+        solved = solution(parse(question), space.division, space.places, factored=space.factors_fractions)
         lines = [line_text(line, space.division, space.spacing) for line in solved]
         is_short = [len(line.replace(" ", "")) <= codec.options.line_length for line in lines]
         for place in range(len(lines) - 1):

@@ -7,9 +7,11 @@ import numpy as np
 
 from eqstream.data.loading.codec_fit import fit_codec_to_recipe
 from eqstream.data.loading.codec_options import CodecOptions
+from eqstream.data.reference.evaluation import evaluate
 from eqstream.data.reference.explanation import judge_solution
 from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, next_line
+from eqstream.data.reference.step_rules import make_number
 from eqstream.seq2seq.models import solving_decoder
 from eqstream.seq2seq.models.decoding import DecodedAnswers, Vote
 from eqstream.seq2seq.predict import Prediction, Predictor
@@ -31,11 +33,16 @@ def make_predictor(monkeypatch, division, write) -> Predictor:
     model: Any = SimpleNamespace(codec=codec, writes_numbers=False)
 
     def read_question(text):
-        answer = line_text(next_line(parse(text), division), division)
+        answer = line_text(make_number(evaluate(parse(text), division)), division)
         return SimpleNamespace(question=text, answer=answer)
 
     trained = SimpleNamespace(
-        codec=codec, model=model, recipe=recipe, read_question=read_question, ask_in_orders=lambda decoder, _: decoder
+        codec=codec,
+        model=model,
+        recipe=recipe,
+        factored=recipe.space.factors_fractions,
+        read_question=read_question,
+        ask_in_orders=lambda decoder, _: decoder,
     )
     return Predictor(cast("TrainedModel", trained))
 
@@ -46,6 +53,18 @@ def test_a_fraction_that_is_answered_by_itself_is_the_answer(monkeypatch):
     assert prediction.to_text(steps=True) == "☑ 2 / 3 = 2/3\n      2 / 3\n    = 2/3"
     # Characters are those of the last line alone.
     assert "\n    the last line, as the model writes it: ∎ ends it\n" in prediction.to_text(explain=True)
+
+
+def test_a_fraction_that_is_written_is_the_answer_where_sides_are_factored(monkeypatch):
+    def write(line):
+        return line_text(next_line(parse(line), "fraction", factored=True), "fraction")
+
+    (prediction,) = make_predictor(monkeypatch, "fraction", write).predict(["6 / 15"])
+    chain = "6 / 15\n    = 2 * 3 / 15\n    = 2 * 3 / (3 * 5)\n    = 2/5"
+    assert prediction.to_text(steps=True) == f"☑ 6 / 15 = 2/5\n      {chain}"
+    (prediction,) = make_predictor(monkeypatch, "fraction", lambda _: "2 / 15").predict(["6 / 15"])
+    assert (prediction.predicted, prediction.is_correct) == ("2/15", False)
+    assert prediction.solution[0].verdict == "wrong value"
 
 
 def test_elsewhere_a_quotient_that_is_answered_by_itself_is_no_answer(monkeypatch):
@@ -97,7 +116,9 @@ def test_json_has_each_line_with_its_verdict_and_the_place_of_the_first_wrong_on
 
 
 def test_the_vote_and_the_order_whose_solution_is_shown_are_named():
-    (line,) = judge_solution(["2 + 1", "3"], make_recipe({"operands": {"min": 0, "max": 9}, "operators": "+"}).space)
+    (line,) = judge_solution(
+        ["2 + 1", "3"], make_recipe({"operands": {"min": 0, "max": 9}, "operators": "+"}).space, factored=False
+    )
     vote = Vote(asked="2 + 1", num_orders=2, num_agreeing=1)
     prediction = Prediction(question="1 + 2", predicted="3", expected="3", solution=(line,), vote=vote)
     assert prediction.to_text(steps=True) == "☑ 1 + 2 = 3  (the answer of 1 of 2 orders)\n      2 + 1\n    = 3"

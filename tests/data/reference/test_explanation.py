@@ -42,7 +42,7 @@ def test_a_line_has_one_verdict_and_the_step_that_belongs_there(line, verdict):
 def test_each_line_of_a_solution_is_judged_by_the_one_before():
     space = make_recipe({"operands": {"min": 0, "max": 99}, "operators": "+-/", "spacing": False}).space
     lines = ["9/(7-4)", "9/2", "4+(9-2*4)/2", "4+1/0", "4+1", "5"]
-    judged = list(judge_solution(lines, space))
+    judged = list(judge_solution(lines, space, factored=False))
     assert [each.line for each in judged] == lines[1:]
     assert [each.verdict for each in judged] == ["wrong value", "prescribed", "wrong value", "unjudged", "prescribed"]
     assert [each.step for each in judged] == ["difference", "digit of a quotient", "product", None, "sum"]

@@ -35,7 +35,10 @@ def questions_of(recipe: Recipe, block: EquationBlock) -> list[str]:
 def solutions_of(recipe: Recipe, block: EquationBlock) -> list[list[Tree]]:
     """The lines of each equation's solution, by the reference."""
     space = recipe.space
-    return [solution(parse(question), space.division, space.places) for question in questions_of(recipe, block)]
+    return [
+        solution(parse(question), space.division, space.places, factored=space.factors_fractions)
+        for question in questions_of(recipe, block)
+    ]
 
 
 def assert_solved(recipe: Recipe) -> None:

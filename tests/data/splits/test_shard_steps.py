@@ -40,7 +40,7 @@ def expect_rows(recipe: Recipe, split: str, split_to_questions: dict[str, list[s
     rows, num_left_out = Counter(), 0
     for question in split_to_questions[split]:
         equation = known[question]
-        lines = solution(parse(question), space.division, space.places)
+        lines = solution(parse(question), space.division, space.places, factored=space.factors_fractions)
         texts = [line_text(line, space.division, space.spacing) for line in lines]
         is_out = [
             (number > 0 and not isinstance(line, Number) and canonical_key(line) in held_out)

@@ -21,8 +21,8 @@ SOLUTIONS = [
 ]
 
 
-def tally_of(solutions, space=SPACE):
-    tally = SolutionTally(space)
+def tally_of(solutions, space=SPACE, *, factored=False):
+    tally = SolutionTally(space, factored=factored)
     return tally, [tally.add(lines.split("|"), is_right=is_right) for is_right, lines in solutions]
 
 
@@ -98,7 +98,18 @@ def test_a_fraction_that_is_answered_by_itself_is_an_answer():
     assert counts.ends["answer"] == 2
     assert counts.lines.num_prescribed == 4
     assert first[0] is None
-    assert end_fraction(["4 / 6", "4 / 6"], SPACE) == ["4 / 6", "4 / 6"]
+    assert end_fraction(["4 / 6", "4 / 6"], SPACE, factored=False) == ["4 / 6", "4 / 6"]
+
+
+def test_a_fraction_that_is_written_by_itself_is_an_answer_where_sides_are_factored():
+    solution = "4 / 6|2 * 2 / 6|2 * 2 / (2 * 3)|2 / 3"
+    tally, first = tally_of([(True, solution), (False, "4 / 6|2 * 3 / 6|4 / 6")], FRACTIONS, factored=True)
+    counts = tally.counts()
+    assert counts.ends["answer"] == 2
+    assert {each.step: each.num_prescribed for each in counts.steps} == {"prime factor": 2, "common factor": 1}
+    assert first[0] is None
+    assert end_fraction(solution.split("|"), FRACTIONS, factored=True)[-1] == "2/3"
+    assert end_fraction(solution.split("|"), FRACTIONS, factored=False)[-1] == "2 / 3"
 
 
 def test_only_some_examples_of_each_kind_are_kept():

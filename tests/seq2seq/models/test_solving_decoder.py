@@ -44,12 +44,12 @@ class Model:
 def solve(monkeypatch):
     """Returns a function that lets a writer solve questions, and returns the lines, the answers and the writer."""
 
-    def solve(write, questions):
+    def solve(write, questions, *, factored=False):
         writer = Writer(write)
         monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: writer)
         ended = []
         model: Any = Model()
-        written = SolvingDecoder(model).decode(CODEC.encode_questions(questions), ended.append)
+        written = SolvingDecoder(model, factored=factored).decode(CODEC.encode_questions(questions), ended.append)
         assert sum(ended) == len(questions)
         assert written.solutions is not None
         assert [lines[0] for lines in written.solutions] == questions
@@ -90,6 +90,17 @@ def test_a_solution_that_does_not_get_anywhere_ends(solve):
     lines, _, _ = solve(lambda line: f"{1 + int(line.split()[0])} + 2", ["1 + 2"])
     assert len(lines[0]) == MAX_LINES
     assert lines[0][-1] == f"{MAX_LINES + 1} + 2"
+
+
+def test_a_fraction_that_is_written_ends_a_solution_where_sides_are_factored(solve):
+    written = {"14 / 15": "2 * 7 / 15", "2 * 7 / 15": "2 * 7 / (3 * 5)", "2 * 7 / (3 * 5)": "14 / (3 * 5)"}
+    written |= {"14 / (3 * 5)": "14 / 15", "7 / 5": "7 / 5", "4 / 6": "-42 / 45", "-42 / 45": "3"}
+    questions = ["14 / 15", "7 / 5", "4 / 6"]
+    lines, answers, writer = solve(written.get, questions, factored=True)
+    assert lines == [["2 * 7 / 15", "2 * 7 / (3 * 5)", "14 / (3 * 5)", "14 / 15"], ["7 / 5"], ["-42 / 45"]]
+    assert answers == ["14 / 15", "7 / 5", "-42 / 45"]
+    assert writer.sizes == [3, 1, 1, 1]
+    assert solve(written.get, ["4 / 6"])[0] == [["-42 / 45", "3"]]
 
 
 def test_nothing_is_asked_of_no_question(solve):
