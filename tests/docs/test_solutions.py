@@ -21,9 +21,9 @@ def list_chains():
 
 
 def follow(line):
-    for division in DIVISIONS:
+    for division, factored in [*((division, False) for division in DIVISIONS), ("fraction", True)]:
         try:
-            yield line_text(next_line(parse(line), division, PLACES), division)
+            yield line_text(next_line(parse(line), division, PLACES, factored=factored), division)
         except ArithmeticError:
             continue
 
