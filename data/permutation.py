@@ -275,16 +275,16 @@ def mix_below(digit: np.ndarray, key: int | np.ndarray, radix: int | np.ndarray)
 def _digest(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
     """Returns what `_digest_any` does, for radices up to 2 ** 62, uint64 (n,)."""
     num_bytes = _num_digest_bytes(radix)
-    messages = np.zeros((len(digit), 8 + num_bytes), dtype=np.uint8)
-    messages[:, :8] = np.frombuffer(key.to_bytes(8, "little"), dtype=np.uint8)
-    messages[:, 8:16] = digit.astype("<u8").view(np.uint8).reshape(-1, 8)
+    form = np.dtype([("key", "<u8"), ("digit", "<u8"), ("zeros", f"V{num_bytes - 8}")])
+    messages: np.ndarray = np.zeros(len(digit), dtype=form)
+    messages["key"], messages["digit"] = key, digit
     shake = hashlib.shake_128
-    items = messages.view(f"V{messages.shape[1]}").ravel().tolist()
+    items: list[bytes] = messages.view(f"V{8 + num_bytes}").tolist()
     digests = b"".join([shake(item).digest(num_bytes) for item in items])
-    # As the upper bytes of numbers of 128 bits.
-    words = np.zeros((len(digit), 16), dtype=np.uint8)
-    words[:, 16 - num_bytes :] = np.frombuffer(digests, dtype=np.uint8).reshape(-1, num_bytes)
-    low, high = words.view("<u8").T.astype(np.uint64)
+    # As the upper bytes of numbers of 128 bits: the last eight, and those before them, at least four.
+    words: np.ndarray = np.frombuffer(digests, dtype=np.dtype((np.void, num_bytes)))
+    first, high = (words.getfield("<u8", offset).astype(np.uint64) for offset in (0, num_bytes - 8))
+    low = first << np.uint64(8 * (16 - num_bytes))
     middle = high * np.uint64(radix)
     carried = middle + _multiply_high(low, radix) < middle
     return _multiply_high(high, radix) + carried

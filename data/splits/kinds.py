@@ -137,10 +137,8 @@ def _split_shapes(asked: Sequence[str], space: PreparedSpace, twins: TwinFinder,
     if "tree" in asked:
         labels = np.zeros((shapes.num_terms, len(places)), dtype=np.int64)
         features[:, -1] = space.shapes.numbers(shapes, twins.find_first(shapes, places, labels)[0])
-    names, inverse = np.unique(features, axis=0, return_inverse=True)
-    for number, (*counts, tree) in enumerate(names.tolist()):
-        chosen = places[inverse.ravel() == number]
-        yield _Shapes(_name(counts), f"{tree:05}", 1, _take(asked, shapes, chosen, counts))
+    for (*counts, tree), rows in _group(features):
+        yield _Shapes(_name(counts), f"{tree:05}", 1, _take(asked, shapes, places[rows], counts))
 
 
 def _count_operators(section: Section, places: np.ndarray) -> np.ndarray:
@@ -148,6 +146,17 @@ def _count_operators(section: Section, places: np.ndarray) -> np.ndarray:
     operators = section.shapes.columns(places).operators[1:]
     counts = [np.broadcast_to((operators == code).sum(axis=0), len(places)) for code in range(len(OPERATORS))]
     return np.stack(counts, axis=1)
+
+
+def _group(features: np.ndarray) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Yields the different rows of features, int64 (n, m) from 0 on, in rising order, each with where it stands."""
+    # As the digits of one number: numpy sorts numbers many times faster than rows.
+    radices = features.max(axis=0, initial=0) + 1
+    numbers = features @ np.cumprod([1, *radices[:0:-1]])[::-1]
+    order = np.argsort(numbers, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        if len(rows):
+            yield features[rows[0]].tolist(), rows
 
 
 def _take(asked: Sequence[str], shapes: TermShapes, chosen: np.ndarray, counts: Sequence[int]) -> ShapeSubset:
@@ -198,9 +207,7 @@ def _unite_listed(asked: Sequence[str], twins: TwinFinder, section: Section) -> 
         trees = find_canonical_places(shapes, shapes.columns(places))
         nodes = classify_nodes(shapes.columns(trees), brackets=shapes.brackets)
         features[:, -1] = np.bitwise_count(nodes[2 if twins.commuted == "drop" else 1])
-    names, inverse = np.unique(features, axis=0, return_inverse=True)
-    for number, (*counts, kind) in enumerate(names.tolist()):
-        rows = np.flatnonzero(inverse.ravel() == number)
+    for (*counts, kind), rows in _group(features):
         tree = _name_trees(section, kind) if "tree" in asked else ""
         yield _Shapes(_name(counts), tree, len(np.unique(trees[rows])), _take(asked, shapes, places[rows], counts))
 

@@ -185,7 +185,7 @@ def encode_samples(
         shown: some equations of them, which were computed before.
     """
     # The first time builds tables that a build builds once.
-    _write(recipe, writer, [block.take(slice(0, 1)) for block in shown])
+    _write(recipe, writer, [join_blocks([block.take(slice(0, 1)) for block in shown])] if shown else [])
     largest = sorted(sizes, key=lambda name: -sizes[name])[:MOST_SAMPLED_SPLITS]
     encoded = {name: _encode_sample(recipe, writer, draws[name], sizes[name]) for name in largest}
     smallest = min(encoded.values(), key=lambda sample: sample.num_equations or math.inf)
