@@ -75,7 +75,7 @@ def comparison_cases(repeats: int) -> list[Case]:
     ]
 
 
-# A process computes, encodes and hashes in threads, so what more workers give is seen with as many cores as workers.
+# A process has a thread for each core, so what more workers give is seen with as many cores as workers.
 WAYS_TO_SHARE = (("1 worker, 1 core", 1, 1), ("2 workers, 2 cores", 2, 2), ("1 worker, 2 cores", 1, 2))
 
 

@@ -155,9 +155,13 @@ class _ParquetFile:
 class ShardWriter:
     """Writes the shards of one recipe; make it once a process, as its tables take a while to build.
 
+    Several threads may write a shard each at the same time.
+
     Args:
         recipe: the recipe.
         sources: of the recipe, where they are known already.
+        has_threads: whether files are encoded, hashed and written in threads beside computing their records. Where
+            every core has a shard of its own to write, these would only wait for each other.
 
     Attributes:
         equations: finds those of each shard.
@@ -165,8 +169,9 @@ class ShardWriter:
         columns: the encoder of equations.
     """
 
-    def __init__(self, recipe: Recipe, sources: PreparedSources | None = None) -> None:
+    def __init__(self, recipe: Recipe, sources: PreparedSources | None = None, *, has_threads: bool = True) -> None:
         self._recipe = recipe
+        self._make_background = functools.partial(Background, int(has_threads))
         self._sources = PreparedSources(recipe) if sources is None else sources
         self._space = self._sources.space
         self.equations = ShardEquations(self._sources)
@@ -204,11 +209,11 @@ class ShardWriter:
         meters: Mapping[str, _MeteredFile],
         histograms: HistogramCounter,
     ) -> tuple[int, dict[str, BlockIndex]]:
-        """Writes and counts a shard's records; each file is encoded, hashed and written beside computing them."""
+        """Writes and counts a shard's records."""
         num_records = 0
         with contextlib.ExitStack() as stack:
             opened = [self._open(file_format, meter, task.records, stack) for file_format, meter in meters.items()]
-            files = [(stack.enter_context(Background()), file) for file in opened]
+            files = [(stack.enter_context(self._make_background()), file) for file in opened]
             for block, encoded in blocks:
                 for background, file in files:
                     background.run(file.write, encoded)
@@ -248,6 +253,6 @@ class ShardWriter:
     ) -> _TFRecordFile | _ParquetFile:
         if file_format == "parquet":
             return _ParquetFile(meter, cut)
-        beside = stack.enter_context(Background())
+        beside = stack.enter_context(self._make_background())
         compression = self._recipe.storage.compression
         return _TFRecordFile(self._tfrecord, meter, compression=compression, cut=cut, beside=beside)

@@ -48,13 +48,14 @@ class PieceTable:
 
     def terms(self, most_behind: int) -> np.ndarray:
         """Returns CRC-32C terms, uint32 (at least `most_behind` + 1, n): one line for each number of bytes behind."""
-        if len(self._terms) <= most_behind:
+        lines = self._terms
+        if len(lines) <= most_behind:
             lines = np.empty((most_behind + 1, len(self.rows)), dtype=np.uint32)
             lines[0] = terms_of_rows(self.rows, self.lengths)
             for behind in range(most_behind):
                 lines[behind + 1] = append_zero(lines[behind])
             self._terms = lines
-        return self._terms
+        return lines
 
     def write(self, buffer: np.ndarray, starts: np.ndarray, ids: np.ndarray) -> None:
         """Writes row `ids[i]` to the bytes from `starts[i]` on, for all i in turn.

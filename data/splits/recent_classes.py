@@ -25,6 +25,8 @@ class RecentClasses:
         if len(positions) <= _MOST_FORGOTTEN:
             return self._candidates.kept_at(positions)
         first, last = int(positions[0]), int(positions[-1])
-        if self._latest is None or self._latest[:2] != (first, last):
-            self._latest = first, last, self._candidates.kept_at(positions)
-        return self._latest[2]
+        # Read once: other threads may look at other positions meanwhile.
+        latest = self._latest
+        if latest is None or latest[:2] != (first, last):
+            self._latest = latest = first, last, self._candidates.kept_at(positions)
+        return latest[2]

@@ -4,12 +4,13 @@ Elements are batches of counting tasks. The result of a batch is one small seale
 over and an interrupted count goes on.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting import CountingResult, CountingTask, count_tasks
-from eqstream.data.splits.counting_policy import count_here, list_rare, next_tasks
+from eqstream.data.splits.counting_policy import list_rare, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.building.receipts import read_counts, write_counts
@@ -27,20 +28,19 @@ POSITIONS_FOR_DRIVER = 1 << 28
 
 
 class CountBatch(RecipeWork):
-    """Counts the tasks of a batch unless their results are there; gives the batch back."""
+    """Counts the tasks of a batch unless their results are there."""
 
     def prepare(self, recipe: Recipe) -> None:
         """Prepares the sources of the recipe."""
         self._sources = PreparedSources(recipe)
 
-    def process(self, element: str) -> Iterator[str]:
+    def work(self, element: list[dict[str, Any]]) -> None:
         """Writes the results of the batch into the workspace."""
-        batch = tuple(CountingTask.from_dict(task) for task in json.loads(element))
+        batch = tuple(map(CountingTask.from_dict, element))
         with report_failures("counting", GO_ON):
             self._workspace.check_attempt()
             if read_counts(self._workspace, batch) is None:
                 write_counts(self._workspace, batch, [*count_tasks(self._sources, batch)])
-        yield element
 
 
 def count_equations(
@@ -73,7 +73,7 @@ def count_equations(
         for line in list_rare(counts, tasks, reported):
             progress.report(line)
         if sum(task.num_positions for task in tasks) <= positions_for_driver and not has_begun:
-            count_here(counts, tasks)
+            _count_here(counts, tasks, execution)
             continue
         batches = list(make_batches(tasks))
         if not has_begun:
@@ -81,12 +81,19 @@ def count_equations(
             has_begun = True
         missing = [batch for batch in batches if read_counts(workspace, batch) is None]
         if missing:
-            work = CountBatch(counts.sources.recipe, workspace, execution)
+            work = CountBatch(counts.sources.recipe, workspace, execution, len(missing))
             spelled = [[task.to_dict() for task in batch] for batch in missing]
             work.count(spelled, progress, stage="counting", unit="batches")
         for batch in batches:
             counts.add(_load(workspace, batch))
     return has_begun
+
+
+def _count_here(counts: EquationCounts, tasks: Sequence[CountingTask], execution: Execution) -> None:
+    batches = list(make_batches(tasks))
+    with ThreadPoolExecutor(execution.num_threads(len(batches))) as pool:
+        for results in pool.map(lambda batch: [*count_tasks(counts.sources, batch)], batches):
+            counts.add(results)
 
 
 def make_batches(tasks: Iterable[CountingTask]) -> Iterator[Batch]:

@@ -4,8 +4,8 @@ Many are counted with a Beam pipeline, whose elements are the tasks of shards. T
 file, so that an interrupted count goes on.
 """
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.plan import ShardTask, SplitPlan
@@ -22,20 +22,19 @@ EQUATIONS_FOR_DRIVER = 100_000
 
 
 class CountSteps(RecipeWork):
-    """Counts the steps of a shard, the only task of its batch, unless that was done; gives back the shard's name."""
+    """Counts the steps of a shard, the only task of its batch, unless that was done."""
 
     def prepare(self, recipe: Recipe) -> None:
         """Builds the solver's tables."""
         self._steps = ShardSteps(PreparedSources(recipe))
 
-    def process(self, element: str) -> Iterator[str]:
+    def work(self, element: list[dict[str, Any]]) -> None:
         """Writes the counts of the shard into the workspace."""
-        (task,) = map(ShardTask.from_dict, json.loads(element))
+        (task,) = map(ShardTask.from_dict, element)
         with report_failures(f"counting the steps of shard {task.name}", GO_ON):
             self._workspace.check_attempt()
             if read_step_counts(self._workspace, task) is None:
                 write_step_counts(self._workspace, task, self._steps.count(task))
-        yield task.name
 
 
 def count_steps(
@@ -68,7 +67,8 @@ def count_steps(
     missing = [task for task in plan.shards if read_step_counts(workspace, task) is None]
     if missing:
         batches = [[task.to_dict()] for task in missing]
-        CountSteps(recipe, workspace, execution).count(batches, progress, stage="counting steps", unit="shards")
+        work = CountSteps(recipe, workspace, execution, len(batches))
+        work.count(batches, progress, stage="counting steps", unit="shards")
     counts = [read_step_counts(workspace, task) for task in plan.shards]
     found = [count for count in counts if count is not None]
     if len(found) < len(counts):

@@ -7,26 +7,33 @@ import apache_beam as beam
 
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.building.staging import Workspace
+from eqstream.pipelines.runtime.element_threads import ElementThreads
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, to_elements
 
 
-class RecipeWork(beam.DoFn):
-    """Works for a recipe in the workspace of a build; elements are JSON texts."""
+class RecipeWork(ElementThreads):
+    """Works for a recipe in the workspace of a build, where results are left.
 
-    def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution) -> None:
+    Args:
+        recipe: the recipe.
+        workspace: of the build.
+        execution: runs the pipeline.
+        num_elements: how many elements there are.
+    """
+
+    def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution, num_elements: int) -> None:
+        super().__init__(execution, num_elements)
         self._recipe = recipe.to_dict()
         self._workspace = workspace
-        self._execution = execution
 
     def setup(self) -> None:
         """Prepares what the work needs, once per worker."""
-        # Workers of a worker pool come without the options of the pipeline.
-        self._execution.prepare_process()
+        super().setup()
         self.prepare(Recipe.from_dict(self._recipe))
 
     def prepare(self, recipe: Recipe) -> None:
-        """Prepares what `process` needs."""
+        """Prepares what `work` needs."""
         raise NotImplementedError
 
     def count(self, batches: Sequence[list[dict[str, Any]]], progress: Progress, *, stage: str, unit: str) -> None:

@@ -5,8 +5,7 @@ checksum stands in the receipt of that very task is kept, all others are written
 """
 
 import contextlib
-import json
-from collections.abc import Iterator
+import threading
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -53,15 +52,19 @@ class ShardJob:
 
 
 class WriteShard(RecipeWork):
-    """Writes what is missing of a shard, whose job is a JSON text; gives back the shard's name."""
+    """Writes what is missing of a shard, whose job is an element."""
+
+    def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution, num_elements: int) -> None:
+        super().__init__(recipe, workspace, execution, num_elements)
+        self._has_threads_in_shards = self._num_threads == 1 and execution.has_more_cores(num_elements)
 
     def prepare(self, recipe: Recipe) -> None:
         """Builds the writer's tables."""
-        self._keeper = ShardKeeper(recipe, self._workspace)
+        self._keeper = ShardKeeper(recipe, self._workspace, has_threads=self._has_threads_in_shards)
 
-    def process(self, element: str) -> Iterator[str]:
+    def work(self, element: dict[str, Any]) -> None:
         """Writes files and receipt, and marks the shard as done."""
-        job = ShardJob.from_dict(json.loads(element))
+        job = ShardJob.from_dict(element)
         with report_failures(f"shard {job.task.name}", GO_ON):
             try:
                 written = self._keeper.complete(job)
@@ -70,18 +73,25 @@ class WriteShard(RecipeWork):
                 # Another build that took over deletes the files of this one, and that is what there is to say.
                 self._workspace.check_attempt()
                 raise
-        yield job.task.name
 
 
 class ShardKeeper:
-    """Keeps the shards of a recipe whole."""
+    """Keeps the shards of a recipe whole; several threads may do so at the same time.
 
-    def __init__(self, recipe: Recipe, workspace: Workspace) -> None:
+    Args:
+        recipe: the recipe.
+        workspace: of the build.
+        has_threads: see `ShardWriter`.
+    """
+
+    def __init__(self, recipe: Recipe, workspace: Workspace, *, has_threads: bool) -> None:
         self._recipe = recipe
         self._workspace = workspace
-        self._writer = ShardWriter(recipe)
+        self._writer = ShardWriter(recipe, has_threads=has_threads)
         self._to_disk = Background()
         self._num_bytes = 0
+        # Of both.
+        self._disk_lock = threading.Lock()
 
     def complete(self, job: ShardJob) -> list[str]:
         """Brings the files and the receipt of a shard to what the recipe asks for.
@@ -130,8 +140,9 @@ class ShardKeeper:
                     file.close()
             filesystem.delete_files(format_to_temporary.values())
             raise
-        self._num_bytes += sum(file["num_bytes"] for file in receipt.files.values())
-        self._to_disk.run(_start_syncing, finals, self._num_bytes > KEPT_IN_MEMORY_BYTES)
+        with self._disk_lock:
+            self._num_bytes += sum(file["num_bytes"] for file in receipt.files.values())
+            self._to_disk.run(_start_syncing, finals, self._num_bytes > KEPT_IN_MEMORY_BYTES)
         return receipt
 
     def _final_path(self, task: ShardTask, file_format: str) -> str:
@@ -168,7 +179,7 @@ def write_shards(
         listed = pipeline | "ListShards" >> beam.Create(elements, reshuffle=False)  # JSON of a ShardJob
         if execution.shares_out:
             listed = listed | "ShareOut" >> beam.Reshuffle()
-        listed | "WriteShard" >> beam.ParDo(WriteShard(recipe, workspace, execution))
+        listed | "WriteShard" >> beam.ParDo(WriteShard(recipe, workspace, execution, len(jobs)))
 
     def watch() -> None:
         done = workspace.done_shards().keys() & name_to_size.keys()

@@ -22,6 +22,7 @@ from eqstream.pipelines.checks.plan import plan_questions
 from eqstream.pipelines.checks.shard import ShardPlace, ShardReport, check_shard, check_shard_quickly, list_places
 from eqstream.pipelines.checks.steps import PlannedSteps, plan_steps
 from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.element_threads import ElementThreads
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
 
@@ -68,13 +69,14 @@ def check_shards(
     """
     places = list_places(stage.directory, manifest)
     elements = to_elements(_list_jobs(stage, places, plan))
+    check = CheckShard(stage, manifest.recipe, execution, num_elements=len(elements), is_planned=plan is not None)
 
     def construct(pipeline: beam.Pipeline) -> None:
         (
             pipeline
             | "ListShards" >> beam.Create(elements, reshuffle=False)
             | "ShareOut" >> beam.Reshuffle()  # JSON of a job
-            | "Check" >> beam.ParDo(CheckShard(stage, manifest.recipe, execution))
+            | "Check" >> beam.ParDo(check)
         )
 
     def show() -> None:
@@ -85,10 +87,10 @@ def check_shards(
         if execution.shares_out or manifest.num_records > EQUATIONS_FOR_DRIVER:
             if elements:
                 execution.run(construct, len(elements), show)
-        else:
-            check = CheckShard(stage, manifest.recipe, execution)
+        elif elements:
+            check.setup()
             for element in elements:
-                list(check.process(element))
+                check.work(json.loads(element))
                 show()
         show()
     loaded = [_load(stage, number, place) for number, place in enumerate(places)]
@@ -138,26 +140,34 @@ def _is_unchanged(stage: ShardStage, number: int, place: ShardPlace) -> bool:
     )
 
 
-class CheckShard(beam.DoFn):
-    """Checks a shard, whose number, manifest entry and task are a JSON text; gives back its number."""
+class CheckShard(ElementThreads):
+    """Checks a shard, whose number, manifest entry and task are an element."""
 
-    def __init__(self, stage: ShardStage, recipe: Recipe, execution: Execution) -> None:
+    def __init__(
+        self, stage: ShardStage, recipe: Recipe, execution: Execution, *, num_elements: int, is_planned: bool
+    ) -> None:
+        super().__init__(execution, num_elements)
         self._stage = stage
         self._recipe = recipe.to_dict()
-        self._execution = execution
+        self._is_planned = is_planned
         self._writer: ShardWriter | None = None
 
     def setup(self) -> None:
-        """Makes the worker see the files as the driver does."""
-        self._execution.prepare_process()
+        """Builds the tables of the plan, if there is one."""
+        super().setup()
+        if self._is_planned:
+            self._writer = ShardWriter(Recipe.from_dict(self._recipe))
 
-    def process(self, element: str) -> Iterator[str]:
+    def work(self, element: dict[str, Any]) -> None:
         """Writes keys and findings into the workspace, the findings last."""
-        job = json.loads(element)
         stage, recipe = self._stage, Recipe.from_dict(self._recipe)
-        info = from_mapping(ShardInfo, job["info"])
+        info = from_mapping(ShardInfo, element["info"])
         place = ShardPlace(
-            directory=stage.directory, recipe=recipe, split=job["split"], info=info, first_record=job["first_record"]
+            directory=stage.directory,
+            recipe=recipe,
+            split=element["split"],
+            info=info,
+            first_record=element["first_record"],
         )
         with report_failures(f"shard {info.shard}"):
             # Taken before anything is read: what changes meanwhile is looked at again.
@@ -165,20 +175,17 @@ class CheckShard(beam.DoFn):
             if stage.is_quick:
                 report, edges = check_shard_quickly(place, max_findings=stage.max_findings), [0] * 2
             else:
-                planned = self._plan(recipe, job["task"])
+                planned = self._plan(recipe, element["task"])
                 report, keys = check_shard(place, planned, max_findings=stage.max_findings)
                 keys, edges = sort_into_partitions(keys, stage.num_partitions)
-                filesystem.write_bytes(keys_path(stage.workspace, job["number"]), keys.tobytes())
+                filesystem.write_bytes(keys_path(stage.workspace, element["number"]), keys.tobytes())
             contents = {"report": report.to_dict(), "edges": edges, "stamps": stamps}
-            filesystem.write_bytes(_report_path(stage, job["number"]), json.dumps(contents).encode())
-        yield str(job["number"])
+            filesystem.write_bytes(_report_path(stage, element["number"]), json.dumps(contents).encode())
 
     def _plan(self, recipe: Recipe, task: dict[str, Any] | None) -> Iterator[Texts] | Iterator[PlannedSteps] | None:
         if task is None:
             return None
-        if self._writer is None:
-            # Its tables are built once a worker, and only where there is a plan.
-            self._writer = ShardWriter(recipe)
+        assert self._writer is not None
         plan = plan_questions if recipe.steps is None else plan_steps
         return plan(self._writer, ShardTask.from_dict(task))
 

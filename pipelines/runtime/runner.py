@@ -29,6 +29,10 @@ from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime import filesystem
 
 POLL_SECONDS = 0.5
+# More would wait for Python's lock most of the time.
+MOST_THREADS = 4
+# A tenth of Python's own.
+TURN_SECONDS = 0.0005
 # A little less than 32 MiB, as the C library adds its own bytes.
 LARGEST_KEPT_BYTES = (1 << 25) - (1 << 16)
 # Runners hand on a worker's exception as text, wrapped in tracebacks and step names; these marks survive that.
@@ -102,6 +106,23 @@ class Execution:
         """Whether there can be more than one worker, so that elements must be shared out."""
         return self.num_workers > 1 or self.runner_name is not None
 
+    def num_threads(self, num_elements: int) -> int:
+        """Returns how many of so many elements a process should work on at a time: one on each core that it has.
+
+        A runner that the user named may do that itself.
+        """
+        if self.runner_name is not None:
+            return 1
+        return max(1, min(self._cores_each(num_elements), MOST_THREADS, num_elements))
+
+    def has_more_cores(self, num_elements: int) -> bool:
+        """Returns whether a process that works on so many elements may have more than one core."""
+        return self.runner_name is not None or self._cores_each(num_elements) > 1
+
+    def _cores_each(self, num_elements: int) -> int:
+        num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return num_cores // max(1, min(self.num_workers, num_elements))
+
     def options(self) -> PipelineOptions:
         """Returns the pipeline options, new ones for each pipeline, as runners write into them."""
         options = PipelineOptions(list(self.arguments))
@@ -149,7 +170,8 @@ class Execution:
                 result = self._start_in_main_thread(start)
                 wait_for(lambda: _finish(result), watch)
             else:
-                wait_for(lambda: _finish(start()), watch)
+                with _short_turns():
+                    wait_for(lambda: _finish(start()), watch)
         except UserError:
             raise
         except Exception as error:
@@ -195,6 +217,21 @@ class Execution:
         return fn_runner.FnApiRunner(default_environment=environment, provision_info=provision_info)
 
 
+@contextlib.contextmanager
+def _short_turns() -> Iterator[None]:
+    """Lets threads ask for Python's lock after less time than usual.
+
+    Those that spend most of their time in numpy give it back at each call, and take it again before one that waits has
+    woken up, unless that one has asked.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual, TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
+
+
 def _finish(result: PipelineResult) -> None:
     state = result.wait_until_finish() or result.state
     if state != PipelineState.DONE:
@@ -204,7 +241,7 @@ def _finish(result: PipelineResult) -> None:
 def worker_command() -> str:
     """Returns the shell command that starts a worker process of the local multi-process runner."""
     python = f"{shlex.quote(sys.executable)} -m eqstream.pipelines.runtime.worker {os.getpid()}"
-    # Each shard is written by new threads, and the C library of Linux would keep freed memory for every one of them.
+    # Threads come and go, and the C library of Linux would keep freed memory for every one of them.
     return f"exec env MALLOC_ARENA_MAX=2 {python}"
 
 

@@ -109,6 +109,13 @@ def test_bytes_do_not_depend_on_the_number_of_worker_processes(built, tmp_path, 
     assert read_tree(tmp_path / "out") == read_tree(built)
 
 
+@pytest.mark.parametrize("num_cores", [1, 2, 4])
+def test_bytes_do_not_depend_on_the_number_of_cores(built, tmp_path, monkeypatch, num_cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(num_cores)), raising=False)
+    build(make_recipe(), tmp_path / "out")
+    assert read_tree(tmp_path / "out") == read_tree(built)
+
+
 def test_bytes_do_not_depend_on_the_runner(built, tmp_path):
     options = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
     build(make_recipe(), tmp_path / "out", pipeline_options=options)

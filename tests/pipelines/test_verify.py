@@ -137,6 +137,15 @@ def test_verifying_writes_nothing_into_the_dataset(dataset_dir):
     assert {path: sha256_of(path) for path in dataset_dir.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("num_cores", [1, 2])
+def test_threads_of_a_pipeline_come_to_the_same_report(dataset_dir, monkeypatch, num_cores):
+    flip_bit(tfrecord(dataset_dir), 700)
+    expected = verify(dataset_dir)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(num_cores)), raising=False)
+    monkeypatch.setattr("eqstream.pipelines.checks.shard_stage.EQUATIONS_FOR_DRIVER", 0)
+    assert verify(dataset_dir) == expected
+
+
 @pytest.mark.slow
 def test_two_worker_processes_come_to_the_same_report(dataset_dir):
     flip_bit(tfrecord(dataset_dir), 700)
