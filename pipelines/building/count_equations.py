@@ -23,8 +23,8 @@ Batch = tuple[CountingTask, ...]
 # Balanced sampling asks for thousands of tiny counts, which would each cost a file.
 POSITIONS_PER_BATCH = 1 << 22
 # Looking at so many positions with equations of one term, or an eighth of them with two, takes the driver less time
-# than a pipeline takes to start: some 2 seconds.
-POSITIONS_FOR_DRIVER = 1 << 28
+# than worker processes take to start: some 3 seconds.
+POSITIONS_FOR_DRIVER = 1 << 29
 
 
 class CountBatch(RecipeWork):
