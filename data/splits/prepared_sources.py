@@ -78,6 +78,16 @@ class PreparedSources:
         return len(self.sources)
 
     @functools.cached_property
+    def has_large_blocks(self) -> bool:
+        """Whether equations are computed in blocks of the largest size.
+
+        With smaller ones, and numbers that are Python's own, most of the time goes by holding Python's lock.
+        """
+        return self._block_size == BLOCK_SIZE and all(
+            self.enumeration(number).block_size == BLOCK_SIZE for number in range(len(self))
+        )
+
+    @functools.cached_property
     def by_selection(self) -> dict[Selection, SelectedSources]:
         """The sources of each selection, in the order of their first splits."""
         splits: dict[Selection, list[SplitRecipe]] = {}

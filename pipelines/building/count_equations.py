@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from eqstream.data.recipe import Recipe
 from eqstream.data.splits.counting import CountingResult, CountingTask, count_tasks
 from eqstream.data.splits.counting_policy import list_rare, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts
@@ -30,9 +29,9 @@ POSITIONS_FOR_DRIVER = 1 << 29
 class CountBatch(RecipeWork):
     """Counts the tasks of a batch unless their results are there."""
 
-    def prepare(self, recipe: Recipe) -> None:
-        """Prepares the sources of the recipe."""
-        self._sources = PreparedSources(recipe)
+    def prepare(self, sources: PreparedSources) -> None:
+        """Keeps the sources."""
+        self._sources = sources
 
     def work(self, element: list[dict[str, Any]]) -> None:
         """Writes the results of the batch into the workspace."""
@@ -91,7 +90,8 @@ def count_equations(
 
 def _count_here(counts: EquationCounts, tasks: Sequence[CountingTask], execution: Execution) -> None:
     batches = list(make_batches(tasks))
-    with ThreadPoolExecutor(execution.num_threads(len(batches))) as pool:
+    num_threads = execution.num_threads(len(batches)) if counts.sources.has_large_blocks else 1
+    with ThreadPoolExecutor(num_threads) as pool:
         for results in pool.map(lambda batch: [*count_tasks(counts.sources, batch)], batches):
             counts.add(results)
 

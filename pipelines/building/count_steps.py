@@ -24,9 +24,9 @@ EQUATIONS_FOR_DRIVER = 100_000
 class CountSteps(RecipeWork):
     """Counts the steps of a shard, the only task of its batch, unless that was done."""
 
-    def prepare(self, recipe: Recipe) -> None:
+    def prepare(self, sources: PreparedSources) -> None:
         """Builds the solver's tables."""
-        self._steps = ShardSteps(PreparedSources(recipe))
+        self._steps = ShardSteps(sources)
 
     def work(self, element: list[dict[str, Any]]) -> None:
         """Writes the counts of the shard into the workspace."""

@@ -6,6 +6,7 @@ from typing import Any
 import apache_beam as beam
 
 from eqstream.data.recipe import Recipe
+from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.building.staging import Workspace
 from eqstream.pipelines.runtime.element_threads import ElementThreads
 from eqstream.pipelines.runtime.progress import Progress
@@ -30,10 +31,14 @@ class RecipeWork(ElementThreads):
     def setup(self) -> None:
         """Prepares what the work needs, once per worker."""
         super().setup()
-        self.prepare(Recipe.from_dict(self._recipe))
+        sources = PreparedSources(Recipe.from_dict(self._recipe))
+        if not sources.has_large_blocks:
+            # Threads would wait for each other.
+            self._num_threads = 1
+        self.prepare(sources)
 
-    def prepare(self, recipe: Recipe) -> None:
-        """Prepares what `work` needs."""
+    def prepare(self, sources: PreparedSources) -> None:
+        """Prepares what `work` needs, given the sources of the recipe."""
         raise NotImplementedError
 
     def count(self, batches: Sequence[list[dict[str, Any]]], progress: Progress, *, stage: str, unit: str) -> None:

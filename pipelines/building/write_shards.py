@@ -16,6 +16,7 @@ from eqstream.data.dataset.layout import shard_path
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.plan import ShardTask
+from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.receipts import read_receipt, write_receipt
 from eqstream.pipelines.building.recipe_work import RecipeWork
@@ -56,11 +57,12 @@ class WriteShard(RecipeWork):
 
     def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution, num_elements: int) -> None:
         super().__init__(recipe, workspace, execution, num_elements)
-        self._has_threads_in_shards = self._num_threads == 1 and execution.has_more_cores(num_elements)
+        self._has_more_cores = execution.has_more_cores(num_elements)
 
-    def prepare(self, recipe: Recipe) -> None:
+    def prepare(self, sources: PreparedSources) -> None:
         """Builds the writer's tables."""
-        self._keeper = ShardKeeper(recipe, self._workspace, has_threads=self._has_threads_in_shards)
+        has_threads = self._num_threads == 1 and self._has_more_cores
+        self._keeper = ShardKeeper(sources, self._workspace, has_threads=has_threads)
 
     def work(self, element: dict[str, Any]) -> None:
         """Writes files and receipt, and marks the shard as done."""
@@ -79,15 +81,15 @@ class ShardKeeper:
     """Keeps the shards of a recipe whole; several threads may do so at the same time.
 
     Args:
-        recipe: the recipe.
+        sources: of the recipe.
         workspace: of the build.
         has_threads: see `ShardWriter`.
     """
 
-    def __init__(self, recipe: Recipe, workspace: Workspace, *, has_threads: bool) -> None:
-        self._recipe = recipe
+    def __init__(self, sources: PreparedSources, workspace: Workspace, *, has_threads: bool) -> None:
+        self._recipe = sources.recipe
         self._workspace = workspace
-        self._writer = ShardWriter(recipe, has_threads=has_threads)
+        self._writer = ShardWriter(sources.recipe, sources, has_threads=has_threads)
         self._to_disk = Background()
         self._num_bytes = 0
         # Of both.
