@@ -11,13 +11,16 @@ def widen(space: SpaceRecipe) -> SpaceRecipe:
 
     It answers line by line, so it may be asked for any number of terms, of which a single one has no line behind it;
     and for numbers as long as the results of two of the space's own, with a sign if the space subtracts, as such
-    numbers come up in the lines that it has learned.
+    numbers come up in the lines that it has learned. Where fractions are split into prime factors, longer questions
+    have other steps, and longer numbers other factors: there it may be asked what the space has.
 
     >>> from eqstream.data.space_recipe import Operands
     >>> space = SpaceRecipe(operands=Operands(min=0, max=999), operators="-*")
     >>> widen(space).operands
     Operands(min=-999999, max=999999, decimals=0)
     """
+    if space.factors_fractions:
+        return space
     operands = space.operands
     digits = len(str(max(abs(operands.min), abs(operands.max))))
     bound = 10 ** (2 * digits if "*" in space.operators else digits + 1) - 1

@@ -17,6 +17,7 @@ from eqstream.seq2seq import evaluate as evaluate_module
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.evaluate import evaluate
 from eqstream.seq2seq.predict import Predictor
+from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training.training_source import make_source
 from eqstream.seq2seq.training.validation import load_validation_sample
@@ -26,6 +27,7 @@ from tests.untrained_run import make_untrained_run
 
 SPACE = {"operands": {"min": 0, "max": 30}, "operators": "+*", "terms": {"min": 2, "max": 3}}
 SPLITS = [{"name": "train", "count": 300}, {"name": "test", "count": 40}]
+SPLITS_OF_FRACTIONS = [{"name": "train", "count": 60}, {"name": "test", "count": 20}]
 CODEC = {"steps": True, "line_length": 16, "reverse_question": True, "reverse_answer": True}
 MODEL = {"kind": "transformer", "width": 8, "heads": 1, "feed_forward": 8, "places": "pairs"}
 MIXTURE = {"mixture": [{"weight": 3}, {"recipe": "addition-10"}]}
@@ -161,6 +163,29 @@ def test_a_source_of_steps_that_other_splits_leave_nothing_of_is_refused(tmp_pat
     assert str(raised.value) == (
         "`training.mixture.1` has no example that meets its `where` and that no other split or dataset holds out"
     )
+
+
+def test_a_source_with_other_steps_for_the_same_fraction_is_refused(tmp_path):
+    space = {"operands": {"min": 0, "max": 9}, "operators": "/", "division": "fraction"}
+    for name, terms in (("short", 2), ("long", 3)):
+        build(make_recipe(space | {"terms": terms}, SPLITS_OF_FRACTIONS), tmp_path / name)
+    sources = [{}, {"data": str(tmp_path / "long"), "source": "fresh"}]
+    training = TRAINING | {"mixture": sources, "validation_split": "test"}
+    recipe = make_recipe(space, SPLITS_OF_FRACTIONS, codec=CODEC, model=MODEL, training=training)
+    with pytest.raises(UserError) as raised:
+        train(recipe, tmp_path / "short", tmp_path / "run", report=lambda _: None)
+    assert str(raised.value) == (
+        "`training.mixture.1`: fractions of at most two terms have other steps than those of more, as "
+        "`training.mixture.0` has: leave one of them out"
+    )
+
+
+def test_a_model_of_prime_factors_is_judged_by_their_rules(tmp_path):
+    space = {"operands": {"min": 0, "max": 9}, "operators": "/", "division": "fraction"}
+    recipe = make_recipe(space, SPLITS_OF_FRACTIONS, codec=CODEC, model=MODEL, training=TRAINING)
+    build(recipe, tmp_path / "data")
+    make_untrained_run(recipe, tmp_path / "data", tmp_path / "run")
+    assert load_trained_model(tmp_path / "run").factored
 
 
 @pytest.fixture(scope="module")
