@@ -50,4 +50,5 @@ def covers(wide: SpaceRecipe, narrow: SpaceRecipe) -> bool:
         and wide.operands.min <= narrow.operands.min <= narrow.operands.max <= wide.operands.max
         and narrow.operands.decimals <= wide.operands.decimals
         and narrow.brackets <= wide.brackets
+        and ("/" not in narrow.operators or narrow.division in (wide.division, "exact"))
     )

@@ -1,7 +1,7 @@
 import pytest
 
 from eqstream.data.space_recipe import MAX_TERMS, Operands, SpaceRecipe, Terms
-from eqstream.seq2seq.runs.askable_spaces import widen
+from eqstream.seq2seq.runs.askable_spaces import drop_covered, widen
 
 
 @pytest.mark.parametrize("operators", ["/", "+-*/"])
@@ -18,3 +18,14 @@ def test_other_models_of_steps_are_asked_for_more_terms_and_longer_numbers():
     assert widen(space).terms == Terms(min=2, max=MAX_TERMS)
     assert widen(space).operands == Operands(min=0, max=999)
     assert not widen(space).factors_fractions
+
+
+def test_quotients_that_are_rounded_down_are_not_those_that_come_out_even():
+    exact, floor = (
+        SpaceRecipe(operands=Operands(min=0, max=9), operators="/", division=division)
+        for division in ("exact", "quotient")
+    )
+    assert drop_covered([floor, exact]) == drop_covered([exact, floor]) == (floor,)
+    sums = SpaceRecipe(operands=Operands(min=0, max=9), operators="+", division="quotient")
+    both = SpaceRecipe(operands=Operands(min=0, max=9), operators="+/")
+    assert drop_covered([sums, both]) == (both,)
