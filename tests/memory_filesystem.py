@@ -3,6 +3,7 @@
 import errno
 import io
 import posixpath
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,33 +19,37 @@ class Disk:
         capacity: bytes that fit; None for no end.
         operations_left: so many changes work before the power fails; None for no end. A file that is being written
             at that moment stays as half of itself, and nothing changes any more until the power is back.
+        lock: of all of this; shards are written in several threads.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.capacity: int | None = None
         self.operations_left: int | None = None
+        self.lock = threading.RLock()
 
     def spend(self) -> None:
         """Notes one change, or fails if there is no power."""
-        if self.operations_left is None:
-            return
-        if self.operations_left <= 0:
-            raise OSError(errno.EIO, "power failure")
-        self.operations_left -= 1
+        with self.lock:
+            if self.operations_left is None:
+                return
+            if self.operations_left <= 0:
+                raise OSError(errno.EIO, "power failure")
+            self.operations_left -= 1
 
     def store(self, path: str, contents: bytes) -> None:
         """Stores what has been written to a file when it is closed."""
-        others = sum(len(other) for name, other in self.files.items() if name != path)
-        if self.capacity is not None and others + len(contents) > self.capacity:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        try:
-            self.spend()
-        except OSError:
-            if path in self.files:
-                self.files[path] = contents[: len(contents) // 2]
-            raise
-        self.files[path] = contents
+        with self.lock:
+            others = sum(len(other) for name, other in self.files.items() if name != path)
+            if self.capacity is not None and others + len(contents) > self.capacity:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            try:
+                self.spend()
+            except OSError:
+                if path in self.files:
+                    self.files[path] = contents[: len(contents) // 2]
+                raise
+            self.files[path] = contents
 
 
 DISK = Disk()
@@ -56,8 +61,9 @@ class MemoryFile(io.BytesIO):
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
-        DISK.spend()
-        DISK.files[path] = b""
+        with DISK.lock:
+            DISK.spend()
+            DISK.files[path] = b""
 
     def close(self) -> None:
         if not self.closed:
@@ -87,9 +93,11 @@ class MemoryFileSystem(FileSystem):
         return False
 
     def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
-        for path in sorted(DISK.files):
+        with DISK.lock:
+            sizes = {path: len(contents) for path, contents in DISK.files.items()}
+        for path in sorted(sizes):
             if path.startswith(dir_or_prefix):
-                yield FileMetadata(path, len(DISK.files[path]))
+                yield FileMetadata(path, sizes[path])
 
     def create(self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.AUTO) -> Any:
         assert compression_type == CompressionTypes.UNCOMPRESSED
@@ -104,15 +112,17 @@ class MemoryFileSystem(FileSystem):
 
     def rename(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
         for source, destination in zip(source_file_names, destination_file_names, strict=True):
-            if source not in DISK.files or destination in DISK.files:
-                raise BeamIOError("Rename operation failed", {(source, destination): OSError("file in the way")})
-            self._spend(destination)
-            DISK.files[destination] = DISK.files.pop(source)
+            with DISK.lock:
+                if source not in DISK.files or destination in DISK.files:
+                    raise BeamIOError("Rename operation failed", {(source, destination): OSError("file in the way")})
+                self._spend(destination)
+                DISK.files[destination] = DISK.files.pop(source)
 
     def delete(self, paths: list[str]) -> None:
         for path in paths:
-            self._spend(path)
-            del DISK.files[path]
+            with DISK.lock:
+                self._spend(path)
+                del DISK.files[path]
 
     def _spend(self, path: str) -> None:
         try:
