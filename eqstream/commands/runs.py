@@ -106,7 +106,7 @@ def _check_run(path: str, *, resume: bool, overwrite: bool) -> None:
 Examples:
   eqstream evaluate out/run --unseen
   eqstream evaluate out/run --split all --limit 10000
-  eqstream evaluate arithmetic-4 --data out/brackets/data""",
+  eqstream evaluate arithmetic-4 --data out/brackets""",
 )
 @run_argument
 @other_data_option
