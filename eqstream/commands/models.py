@@ -15,7 +15,7 @@ from eqstream.commands.errors import BAD_DATA_STATUS
 from eqstream.commands.options import orders_option
 from eqstream.commands.output import json_option, output_options, report, show, show_json, warn
 from eqstream.commands.runs import load_tensorflow
-from eqstream.data.errors import UserError, shorten
+from eqstream.data.errors import UserError
 
 if TYPE_CHECKING:
     from eqstream.data.reference.membership import KnownQuestion
@@ -148,15 +148,14 @@ def _split_arguments(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str,
     """
     if not arguments or not (_HAS_LETTER(arguments[0]) or os.path.exists(arguments[0])):
         return None, arguments
-    from eqstream.seq2seq.runs.shipped_models import find_run
+    from eqstream.data.configuration import nearest
+    from eqstream.seq2seq.runs.shipped_models import find_run, list_names, no_run
 
-    run = str(find_run(arguments[0]))
-    if not os.path.exists(run):
-        raise UserError(
-            f"there is neither a run nor a model that comes with eqstream called `{shorten(arguments[0])}`, and it is "
-            "no question: a question has no letters"
-        )
-    return run, arguments[1:]
+    run, names = arguments[0], list_names()
+    if not os.path.exists(run) and run not in names:
+        hint = nearest(run, names)
+        raise UserError(f"{no_run(run)}, and it is no question: a question has no letters{hint}")
+    return str(find_run(run)), arguments[1:]
 
 
 class _Askable(NamedTuple):

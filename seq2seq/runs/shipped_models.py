@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eqstream.data.configuration import nearest
 from eqstream.data.errors import UserError, shorten
 from eqstream.data.reference.evaluation import list_operators
 from eqstream.data.reference.membership import KnownQuestion, NotInSpaceError, is_contained, read_question
@@ -80,10 +81,30 @@ def choose_model(models: Sequence[ShippedModel], question: str) -> ShippedModel:
     return next((model for model in able if model.was_judged_by(question)), able[0])
 
 
+def list_names() -> list[str]:
+    """Returns the names of the models, sorted; reads none of them."""
+    return sorted(path.name for path in DIRECTORY.iterdir() if path.is_dir())
+
+
 def find_run(name: str | Path) -> Path:
-    """Returns the directory of a run, or where there is none, that of a shipped model of this name."""
-    path, shipped = Path(name), DIRECTORY / name
-    return shipped if len(path.parts) == 1 and not path.exists() and shipped.is_dir() else path
+    """Returns the directory of a run, or where there is none, that of a shipped model of this name.
+
+    A path of several parts is a directory's, whether or not it is there.
+
+    Raises:
+        UserError: a name that is neither a directory's nor a model's (with the nearest one).
+    """
+    path = Path(name)
+    if len(path.parts) != 1 or path.exists():
+        return path
+    if path.name not in list_names():
+        raise UserError(f"{no_run(path.name)}{nearest(path.name, list_names())}")
+    return DIRECTORY / path
+
+
+def no_run(name: str) -> str:
+    """Returns that there is no run or model of a name, for errors."""
+    return f"there is neither a run nor a model that comes with eqstream called `{shorten(name)}`"
 
 
 def is_shipped(run: RunDirectory) -> bool:

@@ -69,10 +69,11 @@ def load_starting_point(training: TrainingRecipe, manifest: Manifest, run: RunDi
     """
     if training.start_from is None:
         return None
-    if normalize(find_run(training.start_from)) == normalize(run.path):
-        raise UserError(f"`training.start_from`: {run.path} is where this training goes: give it another directory")
     try:
-        trained = load_trained_model(find_run(training.start_from))
+        place = find_run(training.start_from)
+        if normalize(place) == normalize(run.path):
+            raise UserError(f"{run.path} is where this training goes: give it another directory")
+        trained = load_trained_model(place)
     except UserError as error:
         raise UserError(f"`training.start_from`: {error}") from error
     if trained.description["data_fingerprint"] != manifest.fingerprint:

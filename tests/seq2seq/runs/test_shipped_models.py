@@ -56,10 +56,28 @@ def test_a_shipped_model_is_small_and_says_how_it_was_judged(model):
 def test_a_shipped_model_is_found_by_its_name_unless_a_run_has_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_run("arithmetic-4") == DIRECTORY / "arithmetic-4"
-    for other in ("arithmetic-5", "./arithmetic-4/x", str(tmp_path / "arithmetic-4")):
+    for other in ("./arithmetic-4/x", "out/arithmetic-5", str(tmp_path / "arithmetic-4")):
         assert find_run(other) == Path(other)
     (tmp_path / "arithmetic-4").mkdir()
     assert find_run("arithmetic-4") == Path("arithmetic-4")
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["predict"]], ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("aritmetic-4", "; did you mean `arithmetic-4`?"),
+        ("x", f"; there are {', '.join(f'`{each.name}`' for each in sorted(MODELS, key=lambda each: each.name))}"),
+    ],
+)
+def test_a_misspelt_model_is_refused_with_the_nearest_or_with_all(command, name, hint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main([*command, name])
+    line = f"there is neither a run nor a model that comes with eqstream called `{name}`"
+    if command == ["predict"]:
+        line += ", and it is no question: a question has no letters"
+    assert capsys.readouterr() == ("", f"eqstream: error: {line}{hint}\n")
 
 
 def test_a_shipped_model_writes_each_character_of_every_line_when_it_is_given_those_before():
@@ -180,7 +198,8 @@ def test_the_refusal_is_short_and_names_the_models_that_come_nearest(text, quest
         (
             "x + 1",
             "there is neither a run nor a model that comes with eqstream called `x + 1`, and it is no question: "
-            "a question has no letters",
+            "a question has no letters; there are `addition-10digits`, `addition-60digits`, "
+            "`addition-subtraction-3digit`, `arithmetic-4`",
         ),
         ("-5 + 3", 'a question that begins with a minus sign comes after --: eqstream predict -- "-5 + 3"'),
     ],

@@ -135,5 +135,11 @@ def test_run_that_may_have_seen_what_is_held_out_is_refused(folder, tmp_path):
     assert str(caught.value) == f"`training.start_from`: {own} is where this training goes: give it another directory"
     assert weights_of(own)
     with pytest.raises(UserError) as caught:
-        train(recipe_with("nowhere"), folder / "data", tmp_path / "run", report=silently)
-    assert str(caught.value) == "`training.start_from`: nowhere does not exist"
+        train(recipe_with("arithmetic-44"), folder / "data", tmp_path / "run", report=silently)
+    assert str(caught.value) == (
+        "`training.start_from`: there is neither a run nor a model that comes with eqstream called `arithmetic-44`; "
+        "did you mean `arithmetic-4`?"
+    )
+    with pytest.raises(UserError) as caught:
+        train(recipe_with("out/nowhere"), folder / "data", tmp_path / "run", report=silently)
+    assert str(caught.value) == "`training.start_from`: out/nowhere does not exist"
