@@ -10,6 +10,7 @@ import click
 from eqstream.data.limits import MAX_ORDERS
 
 if TYPE_CHECKING:
+    from eqstream.data.dataset.manifest import Manifest
     from eqstream.data.recipe import Recipe
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -62,12 +63,13 @@ other_data_option = click.option(
 )
 
 
-def load_training_recipe(recipe: str | None, data: str, overrides: tuple[str, ...]) -> "Recipe":
-    """Returns the recipe of a training; what it does not say about the dataset, the dataset in `data` says."""
+def load_training_recipe(recipe: str | None, data: str, overrides: tuple[str, ...]) -> "tuple[Recipe, Manifest]":
+    """Returns the recipe of a training, and the manifest in `data`, which says what the recipe does not say of it."""
     from eqstream.data.dataset.manifest_file import load_manifest
     from eqstream.data.recipe_files import load_recipe as load
 
-    return load(recipe, overrides, dataset_recipe=load_manifest(data).recipe)
+    manifest = load_manifest(data)
+    return load(recipe, overrides, dataset_recipe=manifest.recipe), manifest
 
 
 def split_option(help_text: str) -> Callable[[_Command], _Command]:

@@ -37,6 +37,7 @@ from eqstream.commands.output import (
 from eqstream.data.errors import TrainingInterruptedError, UserError
 
 if TYPE_CHECKING:
+    from eqstream.data.dataset.manifest import Manifest
     from eqstream.data.recipe import Recipe
     from eqstream.seq2seq.analysis.report import EvaluationReport
     from eqstream.seq2seq.train import TrainingReport
@@ -70,8 +71,8 @@ def train(
     must be about the equations of the dataset.
     """
     advice = f"the same command with --resume{' in place of --overwrite' if overwrite else ''}"
-    loaded = load_training_recipe(recipe, data, overrides)
-    _check_sections(loaded)
+    loaded, manifest = load_training_recipe(recipe, data, overrides)
+    _check_recipe(loaded, data, manifest)
     _check_run(run, resume=resume, overwrite=overwrite)
     result = _train(loaded, data, run, resume=resume, overwrite=overwrite, advice=advice)
     if as_json:
@@ -80,12 +81,13 @@ def train(
         show(result.to_text())
 
 
-def _check_sections(recipe: "Recipe") -> None:
-    """Refuses what is wrong with a recipe for models before TensorFlow is loaded."""
+def _check_recipe(recipe: "Recipe", data: str, manifest: "Manifest") -> None:
+    """Refuses what is wrong with a recipe for models, or with its data, before TensorFlow is loaded."""
     from eqstream.seq2seq.config.sections import ModelRecipe
+    from eqstream.seq2seq.training.data_sources import open_sources
 
     if "kind" in recipe.sections["model"]:
-        ModelRecipe.from_recipe(recipe)
+        open_sources(recipe, ModelRecipe.from_recipe(recipe), data, manifest)
     else:  # the kind is that of the run that is resumed, or the default one
         ModelRecipe.from_dict({**recipe.sections, "model": {}})
 

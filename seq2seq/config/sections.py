@@ -3,6 +3,7 @@
 Imports no TensorFlow: a recipe is refused before anything slow begins.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -138,6 +139,11 @@ class TrainingRecipe:
         check_mixture(self.mixture)
         check_curriculum(self.curriculum, self.epochs)
 
+    def check_detours(self, fresh: Iterable[SpaceRecipe]) -> None:
+        """Refuses `detours` without a quotient in the spaces of all fresh equations."""
+        if self.detours and not any("/" in space.operators for space in fresh):
+            raise UserError("`training.detours` needs quotients, and no fresh equation has a `/`: leave it out")
+
 
 def _check_steps(model: ArchitectureRecipe, training: TrainingRecipe) -> None:
     if not isinstance(model, TransformerRecipe) or model.places != "pairs":
@@ -194,6 +200,8 @@ class ModelRecipe:
         sections = cls.from_dict(recipe.sections)
         sections.check_space(recipe.space)
         sections.check_examples(recipe, is_dataset=False)
+        if not sections.training.mixture:  # whose sources may have other spaces
+            sections.training.check_detours([recipe.space])
         return sections
 
     def check_space(self, space: SpaceRecipe) -> None:

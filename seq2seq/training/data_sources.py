@@ -8,12 +8,55 @@ from eqstream.data.configuration import drop_nothing, to_mapping
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
-from eqstream.data.loading.data_source import DatasetFiles, DataSource, check_spaces
+from eqstream.data.loading.codec import Codec
+from eqstream.data.loading.data_source import DatasetFiles, DataSource, check_spaces, make_codec
+from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_files import load_recipe
 from eqstream.data.storage import normalize
 from eqstream.seq2seq.config.mixture import MixtureSource
-from eqstream.seq2seq.config.sections import TrainingRecipe
+from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
+from eqstream.seq2seq.runs.compatibility import check_same_space
 from eqstream.seq2seq.runs.split_roles import SplitRoles
+
+
+def open_sources(
+    recipe: Recipe, sections: ModelRecipe, data_directory: str | Path, manifest: Manifest
+) -> tuple[tuple[DataSource, ...], DataSource, Codec]:
+    """Returns what a training takes its examples from, the dataset's own training split, and a codec for both.
+
+    Reads manifests and recipes alone: what is wrong with them comes to light before TensorFlow is loaded.
+
+    Args:
+        recipe: of the training.
+        sections: those of the recipe that are about models.
+        data_directory: the dataset that the training is given.
+        manifest: its manifest.
+
+    Raises:
+        UserError: the recipe and the datasets do not fit together.
+    """
+    check_same_space(recipe, manifest)
+    sections.check_examples(manifest.recipe)
+    sources = load_sources(sections.training, data_directory, manifest)
+    own = own_source(sections.training, data_directory, manifest)
+    codec = make_codec([own, *sources], sections.codec)
+    for source in sources:
+        sections.check_space(source.recipe.space)
+    sections.training.check_detours(source.recipe.space for source in sources if source.is_fresh)
+    if sections.codec.steps:
+        _refuse_two_kinds_of_fractions(sources)
+    return sources, own, codec
+
+
+def _refuse_two_kinds_of_fractions(sources: Sequence[DataSource]) -> None:
+    """Refuses sources whose solutions bring the same fraction into lowest terms in other steps than the first one's."""
+    fractions = [source for source in sources if "/" in source.recipe.space.operators]
+    for source in fractions:
+        if source.recipe.space.factors_fractions != fractions[0].recipe.space.factors_fractions:
+            raise UserError(
+                f"{source.key}: fractions of at most two terms have other steps than those of more, as "
+                f"{fractions[0].key} has: leave one of them out"
+            )
 
 
 def load_sources(training: TrainingRecipe, data_directory: str | Path, manifest: Manifest) -> tuple[DataSource, ...]:

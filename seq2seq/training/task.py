@@ -9,19 +9,19 @@ from typing import Any
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.data_source import DataSource, make_codec
+from eqstream.data.loading.data_source import DataSource
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.recipe import Recipe
 from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.seq2seq.config.architectures import DEFAULT_KIND
 from eqstream.seq2seq.config.sections import ModelRecipe, TrainingRecipe
-from eqstream.seq2seq.runs.compatibility import check_resumable, check_same_space, describe_new_schedule
+from eqstream.seq2seq.runs.compatibility import check_resumable, describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory, describe_run, with_kind
 from eqstream.seq2seq.runs.split_roles import SplitRoles, choose_roles, roles_of_run
 from eqstream.seq2seq.runs.starting_point import StartingPoint, load_starting_point
 from eqstream.seq2seq.training.batches import Stage, TrainingSource, make_stages
 from eqstream.seq2seq.training.callbacks import check_tensorboard
-from eqstream.seq2seq.training.data_sources import check_roles, describe_sources, load_sources, own_source
+from eqstream.seq2seq.training.data_sources import check_roles, describe_sources, open_sources
 from eqstream.seq2seq.training.state import TrainingProgress
 from eqstream.seq2seq.training.training_source import mix_sources
 from eqstream.seq2seq.training.validation import load_validation_sample, to_steps
@@ -97,9 +97,7 @@ def prepare(
     sections = ModelRecipe.from_recipe(recipe)
     training = sections.training
     manifest = load_manifest(data_directory)
-    check_same_space(recipe, manifest)
-    sections.check_examples(manifest.recipe)
-    sources, own, codec = _open_sources(sections, data_directory, manifest)
+    sources, own, codec = open_sources(recipe, sections, data_directory, manifest)
     mixture = describe_sources(sources) if training.mixture else ()
     if resume:
         check_resumable(run, recipe, codec=codec, manifest=manifest, mixture=mixture)
@@ -143,18 +141,6 @@ def _choose_kind(recipe: Recipe, run: RunDirectory, *, resume: bool, report: Cal
     recipe = with_kind(recipe, kind)
     report(f"the recipe names no model: a {kind} is trained, which is not tuned for this space")
     return recipe
-
-
-def _open_sources(
-    sections: ModelRecipe, data_directory: str | Path, manifest: Manifest
-) -> tuple[tuple[DataSource, ...], DataSource, Codec]:
-    """Returns what the examples are taken from, the dataset's own training split, and a codec for both."""
-    sources = load_sources(sections.training, data_directory, manifest)
-    own = own_source(sections.training, data_directory, manifest)
-    codec = make_codec([own, *sources], sections.codec)
-    for source in sources:
-        sections.check_space(source.recipe.space)
-    return sources, own, codec
 
 
 def _choose_roles(run: RunDirectory, manifest: Manifest, training: TrainingRecipe, *, resume: bool) -> SplitRoles:

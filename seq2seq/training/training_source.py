@@ -137,23 +137,9 @@ def _solve(
     recipe: TrainingRecipe, sources: Sequence[DataSource], streams: Sequence[SolvedStream], *, own: DataSource
 ) -> StepsSource:
     """Returns the steps of the solutions of some sources, in their order."""
-    if recipe.detours and not any("/" in source.recipe.space.operators for source in sources):
-        raise UserError("`training.detours` needs quotients, and no equation has a `/`: leave it out")
-    _refuse_two_kinds_of_fractions(sources)
     refuse_the_empty(sources, [stream.num_equations for stream in streams])
     num_examples = recipe.batch_size * _count_batches(recipe, own)
     return StepsSource(streams, _make_schedule(recipe, sources), num_examples)
-
-
-def _refuse_two_kinds_of_fractions(sources: Sequence[DataSource]) -> None:
-    """Refuses sources whose solutions bring the same fraction into lowest terms in other steps than the first one's."""
-    fractions = [source for source in sources if "/" in source.recipe.space.operators]
-    for source in fractions:
-        if source.recipe.space.factors_fractions != fractions[0].recipe.space.factors_fractions:
-            raise UserError(
-                f"{source.key}: fractions of at most two terms have other steps than those of more, as "
-                f"{fractions[0].key} has: leave one of them out"
-            )
 
 
 def _make_schedule(recipe: TrainingRecipe, sources: Sequence[DataSource]) -> MixtureSchedule:

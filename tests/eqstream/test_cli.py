@@ -397,9 +397,17 @@ def test_address_without_a_bucket_is_refused(capsys):
     [
         ("training.epochs=0", "`training`: `epochs` must be above 0, got 0"),
         ("model.kind=foo", "`model.kind`"),
+        ("space.operands.max=9", "the dataset is of another space than the recipe: `space.operands.max` is 10 in the"),
+        (
+            "training.mixture=[{}, {recipe: additoin-10}]",
+            "`training.mixture.1`: there is no recipe file or shipped recipe `additoin-10`; did you mean `addition-10`?",
+        ),
     ],
 )
-def test_wrong_sections_for_models_are_refused_before_tensorflow_starts(change, message, dataset, tmp_path, capsys):
+def test_wrong_sections_for_models_are_refused_before_tensorflow_starts(
+    change, message, dataset, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("eqstream.commands.runs.load_tensorflow", lambda: pytest.fail("TensorFlow starts"))
     place = ["--data", dataset, "--out", tmp_path / "run"]
     assert_refused(message, "train", "addition-10", *place, "--set", change, capsys=capsys)
 

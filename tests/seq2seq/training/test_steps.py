@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import json
 
@@ -19,6 +20,7 @@ from eqstream.seq2seq.evaluate import evaluate
 from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
+from eqstream.seq2seq.training.data_sources import open_sources
 from eqstream.seq2seq.training.training_source import make_source
 from eqstream.seq2seq.training.validation import load_validation_sample
 from tests.brute_force import make_recipe, pick
@@ -148,9 +150,17 @@ def test_a_training_with_detours_is_asked_lines_that_no_solution_has(tmp_path):
 
 
 def test_detours_without_quotients_are_refused(tmp_path):
+    line = "`training.detours` needs quotients, and no fresh equation has a `/`: leave it out"
+    detours = TRAINING | {"detours": 0.1}
     with pytest.raises(UserError) as raised:
-        read_lines(SPACE, tmp_path / "data", detours=0.1)
-    assert str(raised.value) == "`training.detours` needs quotients, and no equation has a `/`: leave it out"
+        ModelRecipe.from_recipe(make_recipe(SPACE, SPLITS, codec=CODEC, model=MODEL, training=detours))
+    assert str(raised.value) == line
+    build(make_recipe(SPACE, SPLITS), tmp_path)
+    for name, is_refused in (("addition-10", True), ("division-exact", False)):
+        training = detours | {"mixture": [{}, {"recipe": name}]}
+        recipe = make_recipe(SPACE, SPLITS, codec=CODEC, model=MODEL, training=training)
+        with pytest.raises(UserError, match=f"^{line}$") if is_refused else contextlib.nullcontext():
+            open_sources(recipe, ModelRecipe.from_recipe(recipe), tmp_path, load_manifest(tmp_path))
 
 
 def test_a_source_of_steps_that_other_splits_leave_nothing_of_is_refused(tmp_path):
