@@ -400,7 +400,7 @@ def test_address_without_a_bucket_is_refused(capsys):
         ("space.operands.max=9", "the dataset is of another space than the recipe: `space.operands.max` is 10 in the"),
         (
             "training.mixture=[{}, {recipe: additoin-10}]",
-            "`training.mixture.1`: there is no recipe file or shipped recipe `additoin-10`; did you mean `addition-10`?",
+            "`training.mixture.1`: there is no recipe file or shipped recipe `additoin-10`; did you mean `addition-10`",
         ),
     ],
 )
