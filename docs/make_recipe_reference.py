@@ -265,7 +265,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "curriculum": "stages with some of the examples that come first",
         "weights": "of rare kinds of examples in the loss",
         "start_from": "a run of the same dataset, or a shipped model, whose weights the training begins "
-        "with; the optimizer begins anew",
+        "with; the optimizer begins anew; a transformer may be deeper, or reach further, than it",
         "precision": "of the arithmetic; weights are float32 always",
         "tensorboard": "write event files",
     },
@@ -275,9 +275,9 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "schedule": "whether the rate stays, or falls to `final_share` of itself at the last step",
         "warmup_steps": "steps in which the rate rises from 0",
         "final_share": "see `schedule`",
-        "weight_decay": "for `adamw` alone",
+        "weight_decay": "for `adamw` and `muon` alone",
         "clip_norm": "bound of the norm of all gradients together",
-        "beta_2": "decay of the mean squares of `adam` and `adamw`",
+        "beta_2": "decay of the mean squares of `adam`, `adamw` and `muon`",
     },
     EarlyStoppingRecipe: {
         "monitor": "what must improve",

@@ -32,10 +32,11 @@ class OptimizerRecipe:
     """The optimizer and its learning rate over the whole training.
 
     After `warmup_steps` from zero the rate stays (`constant`) or falls to `final_share` of itself at the last step
-    (`cosine`, `linear`). `clip_norm` bounds the norm of all gradients together.
+    (`cosine`, `linear`). `clip_norm` bounds the norm of all gradients together. `muon` lets all directions of
+    the gradient of a matrix between layers count alike; other weights get the steps of `adamw`.
     """
 
-    name: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    name: Literal["adam", "adamw", "sgd", "rmsprop", "muon"] = "adam"
     learning_rate: float = 0.001
     schedule: Literal["constant", "cosine", "linear"] = "constant"
     warmup_steps: int = 0
@@ -47,8 +48,8 @@ class OptimizerRecipe:
     def __post_init__(self) -> None:
         check_positive(self, "learning_rate")
         check_not_negative(self, "warmup_steps", "final_share", "weight_decay")
-        if self.weight_decay and self.name != "adamw":
-            raise UserError(f"`weight_decay` needs `name: adamw`, got `name: {self.name}`")
+        if self.weight_decay and self.name not in ("adamw", "muon"):
+            raise UserError(f"`weight_decay` needs `name: adamw` or `name: muon`, got `name: {self.name}`")
         if self.clip_norm is not None:
             check_positive(self, "clip_norm")
 
@@ -93,7 +94,8 @@ class TrainingRecipe:
     counts from the first epoch after them. `weights` makes rare kinds of examples count more in the training loss; how
     rare they are is counted in the train split, also for a fresh stream.
     `start_from` is a run, or a model that comes with eqstream: the training begins with its weights in place of random
-    ones, and with a new optimizer. It must be of the same dataset, so that it has seen nothing of what is held out.
+    ones, and with a new optimizer. It must be of the same dataset, so that it has seen nothing of what is held out. A
+    transformer may have more blocks, or a larger `place_reach` or `number_reach`, than the one it begins as.
     `precision` is that of the model's arithmetic, its weights are float32 always: the mixed ones are made for GPUs and
     slower on most CPUs. `tensorboard` writes the metrics as event files too.
     """

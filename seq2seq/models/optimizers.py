@@ -10,7 +10,10 @@ _OPTIMIZERS = {
     "adamw": keras.optimizers.AdamW,
     "sgd": keras.optimizers.SGD,
     "rmsprop": keras.optimizers.RMSprop,
+    "muon": keras.optimizers.Muon,
 }
+# Tables of vectors, biases and the last layer of a model: Muon is for matrices between its layers.
+_NOT_FOR_MUON = [r"/table$", r"/offset_bias$", r"/(logits|number)/"]
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
@@ -50,7 +53,11 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def make_optimizer(recipe: OptimizerRecipe, num_steps: int) -> keras.optimizers.Optimizer:
-    """Returns a new optimizer for a training of `num_steps` steps."""
+    """Returns a new optimizer for a training of `num_steps` steps.
+
+    `muon` (Jordan et al. 2024; scaled as in Liu et al. 2025, arXiv 2502.16982, so that rates and decays of AdamW fit)
+    is for matrices between layers; all other weights get AdamW's steps, at the same rate.
+    """
     schedule = WarmupSchedule(
         peak=recipe.learning_rate,
         warmup_steps=recipe.warmup_steps,
@@ -63,4 +70,8 @@ def make_optimizer(recipe: OptimizerRecipe, num_steps: int) -> keras.optimizers.
         options["beta_2"] = recipe.beta_2
     if recipe.name == "adamw":
         options["weight_decay"] = recipe.weight_decay
+    if recipe.name == "muon":
+        options["weight_decay"] = options["adam_weight_decay"] = recipe.weight_decay
+        options["adam_beta_2"] = recipe.beta_2
+        options["exclude_layers"] = _NOT_FOR_MUON
     return _OPTIMIZERS[recipe.name](**options)

@@ -12,6 +12,8 @@ from eqstream.data.loading.data_source import DataSource
 from eqstream.data.storage import normalize
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.transformer import TransformerModel
+from eqstream.seq2seq.models.transformer_growth import GROWING, copy_into_larger
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.shipped_models import find_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
@@ -39,10 +41,18 @@ class StartingPoint:
         place, ours, theirs = f"`training.start_from`: {self.trained.run.path}", model.codec, self.trained.codec
         if (ours.alphabet, _list_choices(ours)) != (theirs.alphabet, _list_choices(theirs)):
             raise UserError(f"{place} has another codec: its characters and `codec` must be those of this training")
-        weights = self.trained.model.get_weights()
-        is_alike = _describe_layers(self.trained.model) == _describe_layers(model)
+        known = self.trained.model
+        if isinstance(known, TransformerModel) and isinstance(model, TransformerModel) and _is_larger(model, known):
+            copy_into_larger(known, model)
+            return
+        weights = known.get_weights()
+        is_alike = _describe_layers(known) == _describe_layers(model)
         if not is_alike or [each.shape for each in weights] != [each.shape for each in model.get_weights()]:
-            raise UserError(f"{place} has another model: `model` must be that of this training but for `dropout`")
+            more = f", or have more {', '.join(f'`{name}`' for name in GROWING)}"
+            raise UserError(
+                f"{place} has another model: `model` must be that of this training but for `dropout`"
+                + (more if isinstance(known, TransformerModel) else "")
+            )
         model.set_weights(weights)
 
 
@@ -54,6 +64,13 @@ def _list_choices(codec: Codec) -> dict[str, Any]:
 def _describe_layers(model: EquationModel) -> dict[str, Any]:
     """Returns what decides what weights do, such as the number of heads, which their shapes do not tell."""
     return {name: value for name, value in vars(model.architecture).items() if name != "dropout"}
+
+
+def _is_larger(model: TransformerModel, known: TransformerModel) -> bool:
+    """Returns whether a model is the other one with more of what may grow, and nothing else."""
+    ours, theirs = _describe_layers(model), _describe_layers(known)
+    sizes = [(ours.pop(name), theirs.pop(name)) for name in GROWING]
+    return ours == theirs and all(size >= other for size, other in sizes)
 
 
 def load_starting_point(training: TrainingRecipe, manifest: Manifest, run: RunDirectory) -> StartingPoint | None:

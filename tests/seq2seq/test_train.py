@@ -511,9 +511,9 @@ def test_the_learning_rate_rises_and_falls_as_the_recipe_says():
     assert rates("constant", warmup_steps=0) == [2.0] * 12
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop", "muon"])
 def test_every_optimizer_can_be_made_and_saved(name):
-    recipe = OptimizerRecipe(name=name, clip_norm=1.0, weight_decay=0.1 if name == "adamw" else 0.0)
+    recipe = OptimizerRecipe(name=name, clip_norm=1.0, weight_decay=0.1 if name in ("adamw", "muon") else 0.0)
     optimizer = make_optimizer(recipe, num_steps=10)
     copy = type(optimizer).from_config(optimizer.get_config())
     assert copy.get_config() == optimizer.get_config()

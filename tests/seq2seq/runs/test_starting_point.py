@@ -143,3 +143,24 @@ def test_run_that_may_have_seen_what_is_held_out_is_refused(folder, tmp_path):
     with pytest.raises(UserError) as caught:
         train(recipe_with("out/nowhere"), folder / "data", tmp_path / "run", report=silently)
     assert str(caught.value) == "`training.start_from`: out/nowhere does not exist"
+
+
+@pytest.mark.slow
+def test_a_transformer_that_is_deeper_begins_as_the_run_and_one_that_is_not_larger_is_refused(folder, tmp_path):
+    small = {"kind": "transformer", "width": 4, "heads": 2, "feed_forward": 4}
+    train(recipe_with(model=small), folder / "data", tmp_path / "small", report=silently)
+    deeper = recipe_with(str(tmp_path / "small"), model={**small, "encoder_depth": 2}, seed=1)
+    train(deeper, folder / "data", tmp_path / "deeper", report=silently)
+    questions = ["1 + 2", "7 + 7"]
+    answers = [load_trained_model(tmp_path / name) for name in ("small", "deeper")]
+    tokens = answers[0].codec.encode_questions(questions).astype(np.int32)
+    one, other = (np.asarray(each.model.greedy_logits(tokens)) for each in answers)
+    np.testing.assert_allclose(one, other, atol=1e-5)
+    assert len(answers[1].model.encoder) == 2
+
+    wider = recipe_with(str(tmp_path / "small"), model={**small, "encoder_depth": 2, "feed_forward": 8})
+    with pytest.raises(UserError, match=r"for `dropout`, or have more `encoder_depth`, `decoder_depth`, `place_reach`"):
+        train(wider, folder / "data", tmp_path / "wider", report=silently)
+    shallower = recipe_with(str(tmp_path / "deeper"), model=small)
+    with pytest.raises(UserError, match="another model"):
+        train(shallower, folder / "data", tmp_path / "shallower", report=silently)

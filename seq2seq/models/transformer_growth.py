@@ -1,0 +1,66 @@
+"""A transformer that begins as another, smaller one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eqstream.seq2seq.layers.attention import MultiHeadAttention
+from eqstream.seq2seq.layers.text_places import TextPlaces
+from eqstream.seq2seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
+from eqstream.seq2seq.models.transformer import TransformerModel
+
+# What of `TransformerRecipe` may be larger than in the model to begin with; `places: pairs` alone uses the last two.
+GROWING = ("encoder_depth", "decoder_depth", "place_reach", "number_reach")
+
+
+def copy_into_larger(small: TransformerModel, large: TransformerModel) -> None:
+    """Gives a model the weights of one that has fewer blocks, or tells fewer places and numbers apart.
+
+    It then computes what the smaller one does: blocks more than that has add nothing at first, as in Net2Net (Chen et
+    al. 2016, arXiv 1511.05641), and what was equally far before has the same bias. The other weights of such blocks
+    stay as they are.
+
+    Args:
+        small: of the same architecture but for `GROWING`, and the same codec but for its `line_length`.
+        large: with its weights created.
+    """
+    for name in ("character", "place", "number", "step", "encoder_norm", "decoder_norm", "logits"):
+        if (layer := getattr(large, name)) is not None:
+            layer.set_weights(getattr(small, name).get_weights())
+    _copy_blocks(small, large, small.encoder, large.encoder)
+    _copy_blocks(small, large, small.decoder, large.decoder)
+
+
+def _copy_blocks(
+    small: TransformerModel,
+    large: TransformerModel,
+    sources: Sequence[EncoderBlock | DecoderBlock],
+    targets: Sequence[EncoderBlock | DecoderBlock],
+) -> None:
+    for source, target in zip(sources, targets, strict=False):
+        weights = [
+            _spread(values, small.pairs, large.pairs) if variable.name == "offset_bias" else values
+            for variable, values in zip(source.weights, source.get_weights(), strict=True)
+        ]
+        target.set_weights(weights)
+    for target in targets[len(sources) :]:
+        _silence(target)
+
+
+def _spread(biases: np.ndarray, small: TextPlaces | None, large: TextPlaces | None) -> np.ndarray:
+    """Returns the biases of the offsets of `large`: those of the nearest that `small` has; (num_offsets, heads)."""
+    if small is None or large is None:
+        return biases
+    reaches = ((small.place_reach, large.place_reach), (2 * small.number_reach, 2 * large.number_reach))
+    above, ahead = (np.clip(np.arange(-further, further + 1), -reach, reach) + reach for reach, further in reaches)
+    table = biases.reshape(2 * small.place_reach + 1, 4 * small.number_reach + 1, -1)
+    return table[above[:, None], ahead].reshape(large.num_offsets, -1)
+
+
+def _silence(block: EncoderBlock | DecoderBlock) -> None:
+    """Lets a block add nothing to its states: what it writes to them is zero."""
+    attentions: list[MultiHeadAttention] = [block.attention]
+    if isinstance(block, DecoderBlock):
+        attentions.append(block.cross_attention)
+    for layer in (*(each.output_projection for each in attentions), block.contract):
+        layer.set_weights([np.zeros_like(values) for values in layer.get_weights()])
