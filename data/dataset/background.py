@@ -6,23 +6,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
-# Of each thread. More would hold memory and save no time: whichever side is slower sets the pace.
+# More would hold memory and save no time: whichever side is slower sets the pace.
 MOST_WAITING = 2
 
 
 class Background:
-    """Runs calls in threads of its own; a context manager, which ends them.
+    """Runs calls one after the other in a thread of its own; a context manager, which ends the thread.
 
     The calls must spend their time in code that releases the interpreter's lock, as numpy, hashlib and zlib do.
 
     Args:
-        num_threads: one runs calls one after the other, several run as many at a time; 0 runs each at once, in the
-            thread of the caller.
+        has_thread: without one, each call runs at once, in the thread of the caller.
     """
 
-    def __init__(self, num_threads: int = 1) -> None:
-        self._pool = ThreadPoolExecutor(num_threads) if num_threads else None
-        self._most_waiting = MOST_WAITING * num_threads
+    def __init__(self, *, has_thread: bool = True) -> None:
+        self._pool = ThreadPoolExecutor(1) if has_thread else None
         self._waiting: deque[Future] = deque()
 
     def __enter__(self) -> "Background":
@@ -31,37 +29,27 @@ class Background:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        """Ends the threads: waits for the calls that have begun, and drops all others."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
     def run(self, call: Callable[..., Any], *arguments: Any) -> None:
-        """Runs a call behind those before it; waits while more than `MOST_WAITING` of each thread are not done.
+        """Runs a call behind those before it; waits while more than `MOST_WAITING` are not done.
 
         Raises:
-            Exception: what a call before it has raised; those that had begun are done, and none begins any more.
+            Exception: what a call before it has raised.
         """
         if self._pool is None:
             call(*arguments)
             return
         self._waiting.append(self._pool.submit(call, *arguments))
-        self._wait(self._most_waiting)
+        while len(self._waiting) > MOST_WAITING:
+            self._waiting.popleft().result()
 
     def finish(self) -> None:
         """Waits until all calls are done.
 
         Raises:
-            Exception: what one of them has raised; likewise.
+            Exception: what one of them has raised.
         """
-        self._wait(0)
-
-    def _wait(self, num_left: int) -> None:
-        try:
-            while len(self._waiting) > num_left:
-                self._waiting.popleft().result()
-        except BaseException:
-            self._end()
-            raise
+        while self._waiting:
+            self._waiting.popleft().result()

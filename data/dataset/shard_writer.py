@@ -171,7 +171,7 @@ class ShardWriter:
 
     def __init__(self, recipe: Recipe, sources: PreparedSources | None = None, *, has_threads: bool = True) -> None:
         self._recipe = recipe
-        self._make_background = functools.partial(Background, int(has_threads))
+        self._make_background = functools.partial(Background, has_thread=has_threads)
         self._sources = PreparedSources(recipe) if sources is None else sources
         self._space = self._sources.space
         self.equations = ShardEquations(self._sources)

@@ -1,11 +1,11 @@
 """Beam steps that work on several elements at a time, in threads."""
 
 import json
+import threading
 from typing import Any
 
 import apache_beam as beam
 
-from eqstream.data.dataset.background import Background
 from eqstream.pipelines.runtime.runner import Execution
 
 
@@ -34,14 +34,41 @@ class ElementThreads(beam.DoFn):
         raise NotImplementedError
 
     def start_bundle(self) -> None:
-        """Makes the threads."""
-        self._threads = Background(self._num_threads if self._num_threads > 1 else 0)
+        """Notes that all threads are free."""
+        self._free = threading.Semaphore(self._num_threads)
+        self._errors: list[BaseException] = []
 
     def process(self, element: str) -> None:
-        """Begins with an element as soon as a thread is free."""
-        self._threads.run(self.work, json.loads(element))
+        """Begins with an element as soon as a thread is free.
+
+        Raises:
+            Exception: what an earlier element has raised; those that had begun are done, and none begins any more.
+        """
+        if self._num_threads == 1:
+            self.work(json.loads(element))
+            return
+        self._free.acquire()
+        if self._errors:
+            self._free.release()
+            self.finish_bundle()
+        # After Ctrl-C, a program that ends does not wait for shards that nobody wants any more.
+        threading.Thread(target=self._work, args=[json.loads(element)], daemon=True).start()
+
+    def _work(self, element: Any) -> None:
+        try:
+            self.work(element)
+        except BaseException as error:
+            self._errors.append(error)
+        finally:
+            self._free.release()
 
     def finish_bundle(self) -> None:
-        """Waits until all elements are done."""
-        with self._threads:
-            self._threads.finish()
+        """Waits until all elements that have begun are done.
+
+        Raises:
+            Exception: what the first one that failed has raised.
+        """
+        for _ in range(self._num_threads):
+            self._free.acquire()
+        if self._errors:
+            raise self._errors[0]
