@@ -83,6 +83,7 @@ def evaluate(
     unseen: bool = False,
     limit: int | None = None,
     orders: int = 1,
+    greedy: bool = False,
     report: Report | None = None,
 ) -> "EvaluationReport":
     """Returns how many whole answers the model of a run gets right, and which ones not; also saves it with the run.
@@ -104,6 +105,8 @@ def evaluate(
         limit: at most so many examples, the first ones.
         orders: in how many of its orders each question is asked, the sides of its sums and products swapped or not; the
             likeliest answer counts. From 1 to `MAX_ORDERS`; takes as many times as long.
+        greedy: of a model that answers line by line, take each line as it comes; otherwise one that the model is unsure
+            of is asked again in other orders.
         report: called with lines of progress; None for silence.
 
     Raises:
@@ -126,6 +129,7 @@ def evaluate(
         unseen=unseen,
         limit=limit,
         orders=int(orders),
+        greedy=bool(greedy),
         report=report or _ignore,
     )
 

@@ -30,14 +30,15 @@ def evaluate(
     unseen: bool = False,
     limit: int | None = None,
     orders: int = 1,
+    greedy: bool = False,
     wrong_file: str | Path | None = None,
     report: Report = lambda _line: None,
 ) -> EvaluationReport:
     """Returns the evaluation report of a run's best model, and saves it in the run's directory; deterministic.
 
     The files are `reports/<split>.txt`, `.json` and `.csv`; the name says if the dataset is another one, the examples
-    are limited, or questions are asked in several orders. If they cannot be written, or the model comes with eqstream,
-    `report` is told so, and the report's `files` are none.
+    are limited, questions are asked in several orders, or no line is asked again. If they cannot be written, or the
+    model comes with eqstream, `report` is told so, and the report's `files` are none.
 
     Args:
         run_directory: of a training, or the name of a model that comes with eqstream.
@@ -46,6 +47,7 @@ def evaluate(
         unseen: take every equation of the space that was not trained on, whether it is in a split or in none.
         limit: at most so many examples, the first ones.
         orders: in how many of its orders each question is asked, see `VotingDecoder`.
+        greedy: ask no line of a solution again that the model is unsure of, see `LineWriter`.
         wrong_file: for all wrong answers, as CSV; None writes none.
         report: called with lines of progress.
 
@@ -59,7 +61,7 @@ def evaluate(
         check_output_file(wrong_file)
     trained, directory, manifest = _load(run_directory, data_directory)
     examples = choose_examples(trained, directory, manifest, split=split, unseen=unseen)
-    decoder = make_decoder(trained, _total(examples, limit), orders=orders)
+    decoder = make_decoder(trained, _total(examples, limit), orders=orders, greedy=greedy)
     return _evaluate(
         trained,
         decoder,
@@ -67,6 +69,7 @@ def evaluate(
         examples=examples,
         limit=limit,
         orders=orders,
+        greedy=greedy,
         wrong_file=wrong_file,
         report=report,
     )
@@ -78,6 +81,7 @@ def evaluate_all(
     data_directory: str | Path | None = None,
     limit: int | None = None,
     orders: int = 1,
+    greedy: bool = False,
     report: Report = lambda _line: None,
 ) -> list[EvaluationReport]:
     """Returns the reports on all splits of the dataset, in the recipe's order; see `evaluate`.
@@ -87,6 +91,7 @@ def evaluate_all(
         data_directory: the dataset; None for the one that the model was trained on.
         limit: at most so many examples of each split, the first ones.
         orders: in how many of its orders each question is asked, see `VotingDecoder`.
+        greedy: ask no line of a solution again that the model is unsure of, see `LineWriter`.
         report: called with lines of progress.
 
     Raises:
@@ -94,9 +99,11 @@ def evaluate_all(
     """
     trained, directory, manifest = _load(run_directory, data_directory)
     splits = [choose_examples(trained, directory, manifest, split=name, unseen=False) for name in manifest.splits]
-    decoder = make_decoder(trained, max(_total(examples, limit) for examples in splits), orders=orders)
+    decoder = make_decoder(trained, max(_total(examples, limit) for examples in splits), orders=orders, greedy=greedy)
     return [
-        _evaluate(trained, decoder, manifest, examples=examples, limit=limit, orders=orders, report=report)
+        _evaluate(
+            trained, decoder, manifest, examples=examples, limit=limit, orders=orders, greedy=greedy, report=report
+        )
         for examples in splits
     ]
 
@@ -117,6 +124,7 @@ def _evaluate(
     examples: Examples,
     limit: int | None,
     orders: int,
+    greedy: bool,
     report: Report,
     wrong_file: str | Path | None = None,
 ) -> EvaluationReport:
@@ -128,6 +136,7 @@ def _evaluate(
             examples=examples,
             limit=limit,
             orders=orders,
+            greedy=greedy,
             on_batch=_report_tenths(_total(examples, limit), report),
             on_block=lambda block: write_wrong(block.wrong),
         )

@@ -86,7 +86,7 @@ class Prediction:
         yield f"  {self.question if self.vote is None else self.vote.asked}"
         for place, each in enumerate(self.solution):
             # What follows a wrong line follows from it; the first one says it all.
-            yield f"☒ {each.line}  ({each.fault})" if place == self.first_wrong_step else f"= {each.line}"
+            yield f"☒ {each.line}  ({each.fault})" if place == self.first_wrong_step else f"= {each.line}{_note(each)}"
 
     def to_dict(self, explain: bool = False, *, steps: bool = False) -> dict[str, Any]:
         """Returns the prediction as JSON types.
@@ -119,9 +119,7 @@ class Predictor:
 
     def __init__(self, trained: TrainedModel) -> None:
         self.trained = trained
-        self._decoder = make_decoder(
-            trained.model, factored=trained.factored, batch_size=_BATCH_SIZE, jit_compile=False
-        )
+        self._decoder = make_decoder(trained.model, trained.spaces, batch_size=_BATCH_SIZE, jit_compile=False)
         self._compiled_decoder: Decoder | None = None
 
     @classmethod
@@ -213,7 +211,7 @@ class Predictor:
     def _choose_decoder(self, num_questions: int) -> Decoder:
         """Returns a decoder; once there is a compiled one, it serves whatever follows."""
         if self._compiled_decoder is None and num_questions >= _MIN_QUESTIONS_TO_COMPILE:
-            self._compiled_decoder = make_decoder(self.trained.model, factored=self.trained.factored)
+            self._compiled_decoder = make_decoder(self.trained.model, self.trained.spaces)
         return self._compiled_decoder or self._decoder
 
 
@@ -257,6 +255,10 @@ def _describe_beyond(name: str, count: int, orders: int) -> str:
     questions = "1 question is" if count == 1 else f"{count:,} questions are"
     advice = "; --orders 5 asks in several orders, which makes wrong answers fewer" if orders == 1 else ""
     return f"{questions} beyond the equations that {name} was judged by: longer numbers, or more of them{advice}"
+
+
+def _note(line: JudgedLine) -> str:
+    return "  (asked again in this order)" if line.verdict == "reordered" else ""
 
 
 def _describe_vote(vote: Vote) -> str:

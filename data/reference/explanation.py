@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eqstream.data.errors import UserError
-from eqstream.data.reference.evaluation import evaluate
+from eqstream.data.reference.evaluation import canonical_key, evaluate
 from eqstream.data.reference.parsing import (
     MAX_DIGITS,
     Number,
@@ -23,7 +23,7 @@ from eqstream.data.reference.solution import line_text, next_line
 from eqstream.data.reference.step_kinds import keeps_rest, name_step
 from eqstream.data.space_recipe import SpaceRecipe
 
-Verdict = Literal["prescribed", "right value", "wrong value", "miscopied", "malformed", "unjudged"]
+Verdict = Literal["prescribed", "reordered", "right value", "wrong value", "miscopied", "malformed", "unjudged"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,11 @@ class JudgedLine:
     Attributes:
         before: the line before.
         line: what was written.
-        verdict: `prescribed` is the next line by the rules; `right value` another one of the same value; `wrong value`
+        verdict: `prescribed` is the next line by the rules; `reordered` the line before, as it was asked again, with
+            sides of sums and products swapped; `right value` another one of the same value; `wrong value`
             one with a mistake in the step; `miscopied` one with a mistake in what the step leaves as it is, or there,
             too; `malformed` no equation, or not as it is written; `unjudged` a line behind one that has no answer.
-        step: the kind of the step that belongs there, see `step_kinds`; None where the line is unjudged.
+        step: the kind of the step that belongs there, see `step_kinds`; None where the line is unjudged or reordered.
         expected: the line that belongs there; None likewise.
         fault: why the line is not the next one, in words that follow its text and a colon; None where it is.
     """
@@ -58,6 +59,9 @@ def judge_solution(lines: Sequence[str], space: SpaceRecipe, *, factored: bool) 
         factored: As of `next_line`.
     """
     for before, line in itertools.pairwise(lines):
+        if _is_reordered(before, line):
+            yield JudgedLine(before=before, line=line, verdict="reordered", step=None, expected=None, fault=None)
+            continue
         yield judge_line(
             before,
             line,
@@ -66,6 +70,14 @@ def judge_solution(lines: Sequence[str], space: SpaceRecipe, *, factored: bool) 
             spacing=space.spacing,
             factored=factored,
         )
+
+
+def _is_reordered(before: str, line: str) -> bool:
+    try:
+        tree, found = parse(before), parse(line)
+    except UserError:
+        return False
+    return found != tree and canonical_key(found) == canonical_key(tree)
 
 
 def judge_line(

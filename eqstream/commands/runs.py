@@ -116,6 +116,11 @@ Examples:
 @click.option("--unseen", is_flag=True, help="Every equation of the space that was not trained on, instead.")
 @click.option("--limit", type=click.IntRange(min=1), help="Evaluate on so many examples at most, the first ones.")
 @orders_option
+@click.option(
+    "--greedy",
+    is_flag=True,
+    help="Take each line of a solution as it comes; ask none again that the model is unsure of.",
+)
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Write the result as CSV, one row a group of examples.")
 @click.option(
@@ -133,6 +138,7 @@ def evaluate(
     unseen: bool,
     limit: int | None,
     orders: int,
+    greedy: bool,
     as_json: bool,
     as_csv: bool,
     wrong_file: str | None,
@@ -158,7 +164,7 @@ def evaluate(
         check_output_file(wrong_file)
     load_tensorflow()
     if split == _ALL_SPLITS:
-        _evaluate_all(run, data, limit, orders=orders, as_json=as_json)
+        _evaluate_all(run, data, limit, orders=orders, greedy=greedy, as_json=as_json)
         return
     from eqstream.seq2seq.evaluate import evaluate as evaluate_run
 
@@ -169,6 +175,7 @@ def evaluate(
         unseen=unseen,
         limit=limit,
         orders=orders,
+        greedy=greedy,
         wrong_file=wrong_file,
         report=report,
     )
@@ -180,11 +187,11 @@ def evaluate(
         show(_render_report(result))
 
 
-def _evaluate_all(run: str, data: str | None, limit: int | None, *, orders: int, as_json: bool) -> None:
+def _evaluate_all(run: str, data: str | None, limit: int | None, *, orders: int, greedy: bool, as_json: bool) -> None:
     from eqstream.seq2seq.analysis.report_text import render_splits
     from eqstream.seq2seq.evaluate import evaluate_all
 
-    results = evaluate_all(run, data_directory=data, limit=limit, orders=orders, report=report)
+    results = evaluate_all(run, data_directory=data, limit=limit, orders=orders, greedy=greedy, report=report)
     if as_json:
         show_json([result.to_dict() for result in results])
     else:

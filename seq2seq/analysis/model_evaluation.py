@@ -25,6 +25,7 @@ from eqstream.seq2seq.analysis.solution_lines import SolutionTally
 from eqstream.seq2seq.analysis.wrong_answers import MistakeTally, WrongAnswer
 from eqstream.seq2seq.models import solving_decoder
 from eqstream.seq2seq.models.decoding import Decoder, Vote, estimate_answers
+from eqstream.seq2seq.models.line_writer import LINE_ORDERS
 from eqstream.seq2seq.models.metrics import exact_matches
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 
@@ -54,10 +55,17 @@ class AnsweredBlock:
     votes: tuple[Vote, ...]
 
 
-def make_decoder(trained: TrainedModel, num_questions: int, *, orders: int = 1) -> Decoder:
-    """Returns a decoder that is compiled if that pays for so many questions, each asked in so many orders."""
-    jit_compile = num_questions * orders >= _MIN_QUESTIONS_TO_COMPILE
-    decoder = solving_decoder.make_decoder(trained.model, factored=trained.factored, jit_compile=jit_compile)
+def make_decoder(trained: TrainedModel, num_questions: int, *, orders: int = 1, greedy: bool = False) -> Decoder:
+    """Returns a decoder that is compiled if that pays for so many questions, each asked in so many orders.
+
+    With `greedy` no line of a solution is asked again.
+    """
+    decoder = solving_decoder.make_decoder(
+        trained.model,
+        trained.spaces,
+        line_orders=1 if greedy else LINE_ORDERS,
+        jit_compile=num_questions * orders >= _MIN_QUESTIONS_TO_COMPILE,
+    )
     return trained.ask_in_orders(decoder, orders)
 
 
@@ -69,6 +77,7 @@ def evaluate_examples(
     examples: Examples,
     limit: int | None = None,
     orders: int = 1,
+    greedy: bool = False,
     on_batch: Callable[[int], None] | None = None,
     on_block: Callable[[AnsweredBlock], object] = lambda _block: None,
 ) -> EvaluationReport:
@@ -81,6 +90,7 @@ def evaluate_examples(
         examples: in order.
         limit: at most so many of them, the first ones.
         orders: in how many `decoder` asks each question.
+        greedy: whether it asks no line again.
         on_batch: called with the number of examples of each batch when it is answered.
         on_block: called with each block when it is counted.
 
@@ -100,9 +110,9 @@ def evaluate_examples(
         model_sha256=_sha256_of_model(trained),
         data=f"{manifest.name} {manifest.version}",
         split=examples.name,
-        name=_name_report(trained, manifest, examples, total=total, orders=orders),
+        name=_name_report(trained, manifest, examples, total=total, orders=orders, greedy=greedy),
         about=examples.about if total == examples.total else f"the first {total:,} of {examples.about}",
-        decoded_by=BY_ROUNDING if is_regression else _describe_decoding(orders),
+        decoded_by=BY_ROUNDING if is_regression else _describe_decoding(trained, orders, greedy=greedy),
         orders=orders,
         num_examples=total,
         num_right=num_right,
@@ -218,8 +228,9 @@ def _sum_squares(trained: TrainedModel, block: AnsweredBlock) -> float:
     return float(np.square(estimate_answers(trained.model, block.questions) - expected).sum())
 
 
-def _describe_decoding(orders: int) -> str:
-    return BY_DECODING if orders == 1 else f"{BY_DECODING}, the likeliest of up to {orders} orders of each question"
+def _describe_decoding(trained: TrainedModel, orders: int, *, greedy: bool) -> str:
+    again = f", unsure lines in up to {LINE_ORDERS} orders" if trained.codec.options.steps and not greedy else ""
+    return BY_DECODING + again + (f", the likeliest of up to {orders} orders of each question" if orders > 1 else "")
 
 
 def _sha256_of_model(trained: TrainedModel) -> str:
@@ -227,8 +238,12 @@ def _sha256_of_model(trained: TrainedModel) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _name_report(trained: TrainedModel, manifest: Manifest, examples: Examples, *, total: int, orders: int) -> str:
+def _name_report(
+    trained: TrainedModel, manifest: Manifest, examples: Examples, *, total: int, orders: int, greedy: bool
+) -> str:
     is_own = manifest.fingerprint == trained.description["data_fingerprint"]
     other = "" if is_own else f"{manifest.name}-{manifest.version}-"
     first = "" if total == examples.total else f"-first-{total}"
-    return other + examples.name + first + (f"-in-{orders}-orders" if orders > 1 else "")
+    return (
+        other + examples.name + first + (f"-in-{orders}-orders" if orders > 1 else "") + ("-greedy" if greedy else "")
+    )

@@ -35,8 +35,9 @@ class SolutionCounts:
     """How solutions follow the rules.
 
     Attributes:
-        lines: all that were written behind questions, but for those that are unjudged.
+        lines: all that were written behind questions, but for those that are unjudged or reordered.
         num_unjudged: lines behind one that has no answer, as it divides by zero, say.
+        num_reordered: lines that are the ones before in the order that was asked, as the model was unsure of them.
         steps: the lines by the kind of the step that belongs there, those that fail most often first.
         first_wrong: of each wrong answer the first line that is not the prescribed one, likewise.
         num_mended: right answers in spite of such a line.
@@ -47,6 +48,7 @@ class SolutionCounts:
 
     lines: StepCount
     num_unjudged: int
+    num_reordered: int
     steps: tuple[StepCount, ...]
     first_wrong: tuple[StepCount, ...]
     num_mended: int
@@ -100,6 +102,7 @@ class SolutionTally:
         return SolutionCounts(
             lines=_count_step("all", verdicts),
             num_unjudged=self._lines[None, "unjudged"],
+            num_reordered=self._lines[None, "reordered"],
             steps=_count_steps(self._lines),
             first_wrong=_count_steps(self._first_wrong),
             num_mended=self._num_mended,

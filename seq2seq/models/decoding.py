@@ -54,6 +54,15 @@ class DecodedAnswers:
     solutions: list[list[str]] | None = None
     votes: list[Vote] | None = None
 
+    def take(self, places: Sequence[int]) -> "DecodedAnswers":
+        """Returns the answers at some places, without votes."""
+        return DecodedAnswers(
+            self.tokens[places],
+            self.probabilities[places],
+            self.log_probabilities[places],
+            solutions=None if self.solutions is None else [self.solutions[place] for place in places],
+        )
+
 
 def join_answers(parts: Sequence[DecodedAnswers]) -> DecodedAnswers:
     """Returns the answers of one part after the other, all by the same decoder; at least one part."""

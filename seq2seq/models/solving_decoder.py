@@ -1,14 +1,14 @@
 """Models that are asked line by line, until a number is left."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from eqstream.data.errors import UserError
-from eqstream.data.reference.parsing import parse
+from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.decoding import BATCH_SIZE, DecodedAnswers, Decoder, GreedyDecoder
+from eqstream.seq2seq.models.line_writer import LINE_ORDERS, LineWriter, is_equation
 
 # A solution that has not ended by then does not get anywhere.
 MAX_LINES = 200
@@ -21,25 +21,35 @@ is_fraction = re.compile("-?[0-9]+ ?/ ?[0-9]+").fullmatch
 class SolvingDecoder:
     """Asks a model for the next line, of all questions together, until each has a number left.
 
-    A solution ends without an answer at a line that is no equation or was there before, and after `MAX_LINES` lines.
-    Deterministic as `GreedyDecoder` is.
+    A solution ends without an answer at a line that is no equation or was there before, and after `MAX_LINES` lines. A
+    line that the model is unsure of is asked in other orders, too, see `LineWriter`; the order whose answer is taken is
+    a line of the solution. Deterministic as `GreedyDecoder` is.
 
     Args:
         model: trained on steps, with its weights created.
-        factored: whether a fraction that is written by itself is an answer: where `SpaceRecipe.factors_fractions` is
-            true of what the model was trained on.
+        spaces: what it was trained on. Where `SpaceRecipe.factors_fractions` is true of one, a fraction that is written
+            by itself is an answer; where one has brackets, lines may be asked with more brackets than they have.
+        line_orders: in how many orders a line is asked at most; 1: greedy decoding alone.
         batch_size: see `GreedyDecoder`.
         jit_compile: see `GreedyDecoder`.
     """
 
     def __init__(
-        self, model: EquationModel, *, factored: bool, batch_size: int = BATCH_SIZE, jit_compile: bool = True
+        self,
+        model: EquationModel,
+        spaces: Sequence[SpaceRecipe],
+        *,
+        line_orders: int = LINE_ORDERS,
+        batch_size: int = BATCH_SIZE,
+        jit_compile: bool = True,
     ) -> None:
-        self._codec, self._factored = model.codec, factored
+        self._codec, self._factored = model.codec, any(space.factors_fractions for space in spaces)
         self._decoder = GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
         self._small_decoder = self._decoder
         if batch_size > _FEW:
             self._small_decoder = GreedyDecoder(model, batch_size=_FEW, jit_compile=False)
+        can_bracket = any(space.brackets for space in spaces)
+        self._writer = LineWriter(model.codec, self._ask, num_orders=line_orders, can_bracket=can_bracket)
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
         """Returns the last lines, and the solutions, of encoded questions, uint8 (num_questions, question_width).
@@ -51,46 +61,56 @@ class SolvingDecoder:
         shape = (len(questions), self._codec.answer_width)
         tokens, probabilities = np.zeros(shape, np.uint8), np.ones(shape, np.float32)
         log_probabilities = np.zeros(len(questions))
-        lines = [[question] for question in self._codec.decode_questions(questions)]
-        rows, asked = np.arange(len(questions)), questions
+        solutions = [[question] for question in self._codec.decode_questions(questions)]
+        rows = np.arange(len(questions))
         while len(rows):
-            written = (self._decoder if len(rows) > _FEW else self._small_decoder).decode(asked)
-            tokens[rows], probabilities[rows] = written.tokens, written.probabilities
-            log_probabilities[rows] += written.log_probabilities
-            texts = self._codec.decode_predictions(written.tokens)
-            is_open = []
-            for row, text in zip(rows.tolist(), texts, strict=True):
-                is_open.append(len(lines[row]) < MAX_LINES and text not in lines[row] and self._goes_on(text))
-                lines[row].append(text)
+            written = self._writer.write([solutions[row][-1] for row in rows.tolist()])
+            tokens[rows], probabilities[rows] = written.decoded.tokens, written.decoded.probabilities
+            log_probabilities[rows] += written.decoded.log_probabilities
+            is_open = [
+                self._add(solutions[row], asked, line)
+                for row, asked, line in zip(rows.tolist(), written.asked, written.lines, strict=True)
+            ]
             going_on = np.flatnonzero(is_open)
             if on_batch is not None and len(going_on) < len(rows):
                 on_batch(len(rows) - len(going_on))
             rows = rows[going_on]
-            asked = self._codec.encode_questions([texts[place] for place in going_on.tolist()])
-        return DecodedAnswers(tokens, probabilities, log_probabilities, lines)
+        return DecodedAnswers(tokens, probabilities, log_probabilities, solutions)
 
-    def _goes_on(self, line: str) -> bool:
+    def _ask(self, lines: np.ndarray) -> DecodedAnswers:
+        return (self._decoder if len(lines) > _FEW else self._small_decoder).decode(lines)
+
+    def _add(self, solution: list[str], asked: str, line: str) -> bool:
+        """Adds a line, and before it what was asked if that was another order; returns whether the solution goes on."""
+        if asked != solution[-1]:
+            solution.append(asked)
+        goes_on = len(solution) < MAX_LINES and line not in solution and self._is_open(line)
+        solution.append(line)
+        return goes_on
+
+    def _is_open(self, line: str) -> bool:
         """Returns whether a line that was written can be asked for its next one: it is an equation, and no answer."""
-        if _IS_NUMBER(line) or (self._factored and is_fraction(line)):
-            return False
-        try:
-            parse(line)
-        except UserError:
-            return False
-        return True
+        is_answer = _IS_NUMBER(line) or (self._factored and is_fraction(line))
+        return not is_answer and is_equation(line)
 
 
 def make_decoder(
-    model: EquationModel, *, factored: bool, batch_size: int = BATCH_SIZE, jit_compile: bool = True
+    model: EquationModel,
+    spaces: Sequence[SpaceRecipe],
+    *,
+    line_orders: int = LINE_ORDERS,
+    batch_size: int = BATCH_SIZE,
+    jit_compile: bool = True,
 ) -> Decoder:
     """Returns what asks a model for its answers: line by line if it is trained on steps.
 
     Args:
         model: with its weights created.
-        factored: see `SolvingDecoder`; means nothing for other models.
+        spaces: see `SolvingDecoder`; they mean nothing for other models.
+        line_orders: likewise.
         batch_size: see `GreedyDecoder`.
         jit_compile: see `GreedyDecoder`.
     """
     if model.codec.options.steps:
-        return SolvingDecoder(model, factored=factored, batch_size=batch_size, jit_compile=jit_compile)
+        return SolvingDecoder(model, spaces, line_orders=line_orders, batch_size=batch_size, jit_compile=jit_compile)
     return GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)

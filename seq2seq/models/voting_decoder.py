@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -55,13 +56,7 @@ class VotingDecoder:
             place, num_agreeing = choose_answer(answers[start:end], decoded.log_probabilities[start:end])
             chosen.append(start + place)
             votes.append(Vote(asked=texts[start + place], num_orders=end - start, num_agreeing=num_agreeing))
-        return DecodedAnswers(
-            decoded.tokens[chosen],
-            decoded.probabilities[chosen],
-            decoded.log_probabilities[chosen],
-            solutions=None if decoded.solutions is None else [decoded.solutions[row] for row in chosen],
-            votes=votes,
-        )
+        return replace(decoded.take(chosen), votes=votes)
 
     def _list_orders(self, question: str) -> list[str]:
         """Returns the first orders that the model can be asked."""

@@ -69,7 +69,7 @@ def _make_callbacks(
         task.codec,
         num_shown=training.samples,
         jit_compile=training.jit_compile,
-        factored=any(source.recipe.space.factors_fractions for source in task.sources),
+        spaces=[source.recipe.space for source in task.sources],
     )
     recorder = EpochRecorder(
         training,

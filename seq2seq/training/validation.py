@@ -33,11 +33,13 @@ class ValidationSample:
         codec: of its tokens.
         num_shown: how many answers are written out.
         jit_compile: whether decoding goes through XLA.
-        factored: see `eqstream.seq2seq.models.solving_decoder.SolvingDecoder`.
+        spaces: see `eqstream.seq2seq.models.solving_decoder.SolvingDecoder`; no line is asked again.
     """
 
-    def __init__(self, table: TokenTable, codec: Codec, *, num_shown: int, jit_compile: bool, factored: bool) -> None:
-        self._table, self._codec, self._jit_compile, self._factored = table, codec, jit_compile, factored
+    def __init__(
+        self, table: TokenTable, codec: Codec, *, num_shown: int, jit_compile: bool, spaces: Sequence[SpaceRecipe]
+    ) -> None:
+        self._table, self._codec, self._jit_compile, self._spaces = table, codec, jit_compile, spaces
         self._num_shown = min(num_shown, len(table))
         self._decoder: Decoder | None = None
 
@@ -50,7 +52,7 @@ class ValidationSample:
         if self._decoder is None:
             batch_size = min(len(self._table), BATCH_SIZE)
             self._decoder = make_decoder(
-                model, factored=self._factored, batch_size=batch_size, jit_compile=self._jit_compile
+                model, self._spaces, line_orders=1, batch_size=batch_size, jit_compile=self._jit_compile
             )
         answers = self._decoder.decode(self._table.questions).tokens
         return float(exact_matches(answers, self._table.answers).mean()), self._describe(answers)

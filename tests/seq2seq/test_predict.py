@@ -41,6 +41,7 @@ def make_predictor(monkeypatch, division, write) -> Predictor:
         model=model,
         recipe=recipe,
         factored=recipe.space.factors_fractions,
+        spaces=(recipe.space,),
         read_question=read_question,
         ask_in_orders=lambda decoder, _: decoder,
     )

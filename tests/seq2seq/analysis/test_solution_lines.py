@@ -84,6 +84,16 @@ def test_first_wrong_lines_are_those_of_wrong_answers():
     assert {each.line for each in counts.examples[:4]} == {"360 + 47", "7 - 6", "6 / 0", "5 - 2"}
 
 
+def test_a_line_that_was_asked_in_another_order_is_none_of_the_models_own():
+    tally, first = tally_of([(True, "3 * 4 + 5|5 + 3 * 4|5 + 12|17"), (False, "9 - 8|8 - 9|-1")])
+    counts = tally.counts()
+    assert counts.num_reordered == 1
+    assert counts.lines.num_lines == 4
+    assert counts.lines.num_prescribed == 3
+    assert [each and each.line for each in first] == [None, "8 - 9"]
+    assert any("asked" not in line and "another order" in line for line in render_lines(counts))
+
+
 def test_solutions_end_in_one_way():
     endless = "|".join(f"{number} + 2" for number in range(1, MAX_LINES + 2))
     counts = tally_of([*SOLUTIONS, (False, endless)])[0].counts()

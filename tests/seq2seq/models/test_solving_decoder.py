@@ -17,6 +17,7 @@ RECIPE = make_recipe(
     [{"name": "train", "count": 5}],
 )
 OPTIONS = CodecOptions(steps=True, line_length=24, reverse_question=True, reverse_answer=True)
+FRACTIONS = make_recipe({"operands": {"min": 0, "max": 99}, "operators": "/", "division": "fraction"}).space
 CODEC = fit_codec_to_recipe(RECIPE, OPTIONS)
 
 
@@ -44,12 +45,12 @@ class Model:
 def solve(monkeypatch):
     """Returns a function that lets a writer solve questions, and returns the lines, the answers and the writer."""
 
-    def solve(write, questions, *, factored=False):
+    def solve(write, questions, *, spaces=(RECIPE.space,)):
         writer = Writer(write)
         monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: writer)
         ended = []
         model: Any = Model()
-        written = SolvingDecoder(model, factored=factored).decode(CODEC.encode_questions(questions), ended.append)
+        written = SolvingDecoder(model, spaces, line_orders=1).decode(CODEC.encode_questions(questions), ended.append)
         assert sum(ended) == len(questions)
         assert written.solutions is not None
         assert [lines[0] for lines in written.solutions] == questions
@@ -96,7 +97,7 @@ def test_a_fraction_that_is_written_ends_a_solution_where_sides_are_factored(sol
     written = {"14 / 15": "2 * 7 / 15", "2 * 7 / 15": "2 * 7 / (3 * 5)", "2 * 7 / (3 * 5)": "14 / (3 * 5)"}
     written |= {"14 / (3 * 5)": "14 / 15", "7 / 5": "7 / 5", "4 / 6": "-42 / 45", "-42 / 45": "3"}
     questions = ["14 / 15", "7 / 5", "4 / 6"]
-    lines, answers, writer = solve(written.get, questions, factored=True)
+    lines, answers, writer = solve(written.get, questions, spaces=(RECIPE.space, FRACTIONS))
     assert lines == [["2 * 7 / 15", "2 * 7 / (3 * 5)", "14 / (3 * 5)", "14 / 15"], ["7 / 5"], ["-42 / 45"]]
     assert answers == ["14 / 15", "7 / 5", "-42 / 45"]
     assert writer.sizes == [3, 1, 1, 1]
@@ -105,3 +106,64 @@ def test_a_fraction_that_is_written_ends_a_solution_where_sides_are_factored(sol
 
 def test_nothing_is_asked_of_no_question(solve):
     assert solve(right_line, [])[0] == []
+
+
+class Doubter:
+    """In place of a greedy decoder: sure of what `answers` has, by line, unsure of the wrong lines of all others."""
+
+    def __init__(self, answers):
+        self.answers, self.asked = answers, []
+
+    def decode(self, questions):
+        lines = CODEC.decode_questions(questions)
+        self.asked.append(lines)
+        written = [self.answers.get(line, ("1", 0.2)) for line in lines]
+        tokens = CODEC.encode_answers([text for text, _ in written])
+        return DecodedAnswers(tokens, np.ones(tokens.shape, np.float32), np.log([share for _, share in written]))
+
+
+def solve_with_doubts(answers, question, monkeypatch, **options):
+    doubter = Doubter(answers)
+    monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: doubter)
+    model: Any = Model()
+    decoded = SolvingDecoder(model, [RECIPE.space], **options).decode(CODEC.encode_questions([question]))
+    assert decoded.solutions is not None
+    return decoded, doubter
+
+
+def test_a_line_that_the_model_is_unsure_of_is_asked_in_other_orders(monkeypatch):
+    answers = {"3 * 4 + 5": ("13 + 5", 0.6), "5 + 3 * 4": ("5 + 12", 0.9), "5 + 12": ("17", 0.96)}
+    decoded, doubter = solve_with_doubts(answers, "3 * 4 + 5", monkeypatch)
+    assert decoded.solutions == [["3 * 4 + 5", "5 + 3 * 4", "5 + 12", "17"]]
+    assert decoded.log_probabilities == pytest.approx(np.log([0.9 * 0.96]))
+    assert CODEC.decode_predictions(decoded.tokens) == ["17"]
+    assert sorted(doubter.asked[1]) == ["4 * 3 + 5", "5 + 3 * 4", "5 + 4 * 3"]
+    # It was sure of that line: nothing was asked after it but the line itself.
+    assert doubter.asked[2:] == [["5 + 12"]]
+
+
+def test_no_line_is_asked_again_in_one_order(monkeypatch):
+    decoded, doubter = solve_with_doubts({"3 * 4": ("13", 0.6)}, "3 * 4", monkeypatch, line_orders=1)
+    assert decoded.solutions == [["3 * 4", "13"]]
+    assert doubter.asked == [["3 * 4"]]
+
+
+@pytest.mark.parametrize(
+    ("answers", "solution"),
+    [
+        # Of equal ones the line as it is.
+        ({"3 * 4": ("12", 0.5), "4 * 3": ("13", 0.5)}, ["3 * 4", "12"]),
+        ({"3 * 4": ("12", 0.5), "4 * 3": ("13", 0.4)}, ["3 * 4", "12"]),
+        # What is no equation is asked again however sure the model is, and is taken only if there is nothing else.
+        ({"3 * 4": ("1)", 0.99), "4 * 3": ("12", 0.1)}, ["3 * 4", "4 * 3", "12"]),
+        ({"3 * 4": ("1)", 0.3), "4 * 3": ("(2", 0.4)}, ["3 * 4", "4 * 3", "(2"]),
+    ],
+)
+def test_the_likeliest_equation_is_taken(answers, solution, monkeypatch):
+    decoded, _ = solve_with_doubts(answers, "3 * 4", monkeypatch)
+    assert decoded.solutions == [solution]
+
+
+def test_lines_get_no_brackets_where_no_space_has_any(monkeypatch):
+    _, doubter = solve_with_doubts({}, "3 + 4 + 5", monkeypatch)
+    assert sorted(doubter.asked[1]) == ["4 + 3 + 5"]

@@ -1,0 +1,105 @@
+"""The next lines of worked solutions, asked for again where a model is unsure."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from eqstream.data.errors import UserError
+from eqstream.data.loading.codec import Codec
+from eqstream.data.reference.parsing import parse
+from eqstream.seq2seq.models.commuted_orders import iterate_orders
+from eqstream.seq2seq.models.decoding import DecodedAnswers, join_answers
+
+# In how many orders a line is asked at most that a model is unsure of.
+LINE_ORDERS = 4
+# Next to nothing is wrong of what has more probability than this; of what has less, most is right, too.
+_SURE = math.log(0.95)
+# So many orders are looked at for each that is asked: some are too long for the model.
+_TRIES = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WrittenLines:
+    """What a model wrote behind lines.
+
+    Attributes:
+        asked: each line as it was asked, natural text: as it was given, or with sides swapped.
+        lines: what was written behind it, natural text.
+        decoded: the same as tokens, with their probabilities.
+    """
+
+    asked: list[str]
+    lines: list[str]
+    decoded: DecodedAnswers
+
+
+class LineWriter:
+    """Asks a model for the line behind each of many lines.
+
+    Where what it writes has less than 95 % probability, or is no equation, the line is asked in other orders, too, the
+    sides of its sums and products swapped. The most probable equation of all is taken, of equal ones the first.
+    Deterministic as `decode` is.
+
+    Args:
+        codec: of the model.
+        decode: asks the model encoded lines, uint8 (num_lines, question_width), as they are.
+        num_orders: in how many orders a line is asked at most; 1: as it is alone.
+        can_bracket: whether in orders that take more brackets than it has, too.
+    """
+
+    def __init__(
+        self, codec: Codec, decode: Callable[[np.ndarray], DecodedAnswers], *, num_orders: int, can_bracket: bool
+    ) -> None:
+        self._codec, self._decode = codec, decode
+        self._num_orders, self._can_bracket = num_orders, can_bracket
+
+    def write(self, lines: Sequence[str]) -> WrittenLines:
+        """Returns what the model writes behind lines, natural text, at least one."""
+        asked, decoded = list(lines), self._decode(self._codec.encode_questions(lines))
+        written = self._codec.decode_predictions(decoded.tokens)
+        others = self._list_others(asked, written, decoded.log_probabilities)
+        if not others:
+            return WrittenLines(asked=asked, lines=written, decoded=decoded)
+        asked += [order for _, order in others]
+        decoded = join_answers([decoded, self._decode(self._codec.encode_questions(asked[len(lines) :]))])
+        written = self._codec.decode_predictions(decoded.tokens)
+        chosen = list(range(len(lines)))
+        for place, (row, _) in enumerate(others, start=len(lines)):
+            best = chosen[row]
+            scores = [(is_equation(written[each]), decoded.log_probabilities[each]) for each in (best, place)]
+            chosen[row] = place if scores[1] > scores[0] else best
+        return WrittenLines(
+            asked=[asked[place] for place in chosen],
+            lines=[written[place] for place in chosen],
+            decoded=decoded.take(chosen),
+        )
+
+    def _list_others(
+        self, lines: Sequence[str], written: Sequence[str], log_probabilities: np.ndarray
+    ) -> list[tuple[int, str]]:
+        """Returns the rows of lines that the model is unsure of, each with an order that it can be asked in, too."""
+        if self._num_orders == 1:
+            return []
+        return [
+            (row, order)
+            for row, (line, answer) in enumerate(zip(lines, written, strict=True))
+            if log_probabilities[row] < _SURE or not is_equation(answer)
+            for order in self._list_orders(line)
+        ]
+
+    def _list_orders(self, line: str) -> list[str]:
+        orders = iterate_orders(line, spacing=self._codec.spacing, brackets=self._can_bracket)
+        others = islice(orders, 1, _TRIES * self._num_orders)
+        return list(islice(filter(self._codec.fits_question, others), self._num_orders - 1))
+
+
+def is_equation(text: str) -> bool:
+    """Returns whether a text that a model wrote can be read, as an equation or as a number."""
+    try:
+        parse(text)
+    except UserError:
+        return False
+    return True
