@@ -20,7 +20,8 @@ SIGNATURES = {
     "progress=False",
     "describe": "directory, *, splits=(), num_samples=5",
     "equations": "recipe, split='train', *, seed=0",
-    "evaluate": "run_directory, dataset=None, *, split=None, unseen=False, limit=None, orders=1, greedy=False, report=None",
+    "evaluate": "run_directory, dataset=None, *, split=None, unseen=False, limit=None, orders=1, greedy=False, "
+    "report=None",
     "load_model": "run_directory",
     "load_recipe": "source, overrides=()",
     "mix": "sources, *, batch_size, seed=0, reader=(0, 1), first_batch=0, memory_budget=268435456, codec=None, "
