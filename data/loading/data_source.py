@@ -1,5 +1,6 @@
 """What a mixture is made of: splits of datasets, and endless streams in their place; whether they fit together."""
 
+import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,24 +109,27 @@ class DataSource:
 
 
 def check_spaces(sources: Sequence[DataSource], first: DataSource) -> None:
-    """Refuses sources that do not mean the same by ``/`` as the first one does.
+    """Refuses sources that do not mean the same by ``/`` as the first one, and as those before them.
 
     Exact quotients of whole numbers are the same rounded down, so `exact` and `quotient` go together there.
 
     Raises:
         UserError: names the source.
     """
-    here = _describe_division(first.recipe.space)
-    for source in sources:
-        there = _describe_division(source.recipe.space)
-        if here is None or there is None or here == there:
-            continue
-        spaces = (first.recipe.space, source.recipe.space)
-        if {here, there} == {"exact", "quotient"} and not any(space.operands.decimals for space in spaces):
-            continue
-        raise UserError(
-            f"{source.key}: `/` means {there} there, and {here} in {first.key}: a question could have two answers"
-        )
+    for other, source in itertools.combinations([first, *sources], 2):
+        _check_division(source, other)
+
+
+def _check_division(source: DataSource, other: DataSource) -> None:
+    spaces = source.recipe.space, other.recipe.space
+    there, here = map(_describe_division, spaces)
+    if here is None or there is None or here == there:
+        return
+    if {here, there} == {"exact", "quotient"} and not any(space.operands.decimals for space in spaces):
+        return
+    raise UserError(
+        f"{source.key}: `/` means {there} there, and {here} in {other.key}: a question could have two answers"
+    )
 
 
 def _describe_division(space: SpaceRecipe) -> str | None:

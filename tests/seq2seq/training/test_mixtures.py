@@ -440,6 +440,19 @@ def test_datasets_must_mean_the_same_by_division(tmp_path):
     assert find_held_out(sources) == [None, None]
 
 
+def test_sources_of_a_mixture_must_mean_the_same_by_division_where_the_dataset_has_none(folder, tmp_path):
+    entries = []
+    for division in ("quotient", "decimal"):
+        space = {"operands": {"min": 1, "max": 9}, "operators": "/", "division": division}
+        build(
+            Recipe.from_dict({**SUMS, "space": space, "splits": [{"name": "train", "rest": True}]}), tmp_path / division
+        )
+        entries.append({"data": str(tmp_path / division)})
+    message = "`training.mixture.1`: `/` means decimal with 2 places there, and quotient in `training.mixture.0`: a "
+    with pytest.raises(UserError, match=f"^{re.escape(message)}"):
+        load(folder, *entries)
+
+
 @pytest.mark.parametrize(("decimals", "is_refused"), [(0, False), (1, True)])
 def test_exact_quotients_go_with_floored_ones_of_whole_numbers(tmp_path, decimals, is_refused):
     space = {"operands": {"min": 1, "max": 9}, "operators": "/", "division": "quotient"}
