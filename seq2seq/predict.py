@@ -20,8 +20,8 @@ from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
 
 _BATCH_SIZE = 64
 _STEP_KEYS = ("line", "verdict", "step", "expected", "fault")
-# Compiling pays from about as many questions on.
-_MIN_QUESTIONS_TO_COMPILE = 10_000
+# Compiling pays from about as many questions on, sooner where a model writes a whole solution for each.
+_MIN_QUESTIONS_TO_COMPILE, _MIN_SOLUTIONS_TO_COMPILE = 10_000, 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,8 +169,7 @@ class Predictor:
         if not known:
             return []
         questions = self.trained.codec.encode_questions([each.question for each in known])
-        decoder = self.trained.ask_in_orders(self._choose_decoder(len(known) * orders), orders)
-        decoded = decoder.decode(questions)
+        decoded = self.trained.ask_in_orders(_ByNumber(self._choose_decoder), orders).decode(questions)
         votes: Sequence[Vote | None] = decoded.votes or [None] * len(known)
         solutions = [self._judge(lines) for lines in decoded.solutions or [[]] * len(known)]
         answers = [each[-1].line for each in solutions if each] or self.trained.codec.decode_predictions(decoded.tokens)
@@ -210,9 +209,25 @@ class Predictor:
 
     def _choose_decoder(self, num_questions: int) -> Decoder:
         """Returns a decoder; once there is a compiled one, it serves whatever follows."""
-        if self._compiled_decoder is None and num_questions >= _MIN_QUESTIONS_TO_COMPILE:
+        least = _MIN_SOLUTIONS_TO_COMPILE if self.trained.codec.options.steps else _MIN_QUESTIONS_TO_COMPILE
+        if self._compiled_decoder is None and num_questions >= least:
             self._compiled_decoder = make_decoder(self.trained.model, self.trained.spaces)
         return self._compiled_decoder or self._decoder
+
+
+@dataclass(frozen=True)
+class _ByNumber:
+    """Asks by the decoder for so many questions as there are: not all have as many orders as are wanted.
+
+    Attributes:
+        choose: returns the decoder for a number of questions.
+    """
+
+    choose: Callable[[int], Decoder]
+
+    def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
+        """Returns the answers to encoded questions, uint8 (num_questions, question_width); see `Decoder`."""
+        return self.choose(len(questions)).decode(questions, on_batch)
 
 
 class ShippedPredictor:

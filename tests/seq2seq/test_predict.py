@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import pytest
 
 from eqstream.data.loading.codec_fit import fit_codec_to_recipe
 from eqstream.data.loading.codec_options import CodecOptions
@@ -12,22 +13,27 @@ from eqstream.data.reference.explanation import judge_solution
 from eqstream.data.reference.parsing import parse
 from eqstream.data.reference.solution import line_text, next_line
 from eqstream.data.reference.step_rules import make_number
+from eqstream.seq2seq import predict
 from eqstream.seq2seq.models import solving_decoder
 from eqstream.seq2seq.models.decoding import DecodedAnswers, Vote
+from eqstream.seq2seq.models.voting_decoder import VotingDecoder
 from eqstream.seq2seq.predict import Prediction, Predictor
 from eqstream.seq2seq.runs.trained_model import TrainedModel
 from tests.brute_force import make_recipe
 
 
-def make_predictor(monkeypatch, division, write) -> Predictor:
+def make_predictor(monkeypatch, division, write, *, operators="/", terms=2) -> Predictor:
     """Returns the predictor of a model that answers a line with what `write` says."""
-    space = {"operands": {"min": 0, "max": 99}, "operators": "/", "terms": 2, "division": division}
+    space = {"operands": {"min": 0, "max": 99}, "operators": operators, "terms": terms, "division": division}
     recipe = make_recipe(space, [{"name": "train", "count": 5}])
     codec = fit_codec_to_recipe(recipe, CodecOptions(steps=True, line_length=24))
 
     def decode(questions):
         tokens = codec.encode_answers([write(line) for line in codec.decode_questions(questions)])
         return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32), np.zeros(len(tokens)))
+
+    def ask_in_orders(decoder, orders):
+        return VotingDecoder(decoder, codec, orders=orders, can_bracket=lambda _: False) if orders > 1 else decoder
 
     monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: SimpleNamespace(decode=decode))
     model: Any = SimpleNamespace(codec=codec, writes_numbers=False)
@@ -43,7 +49,7 @@ def make_predictor(monkeypatch, division, write) -> Predictor:
         factored=recipe.space.factors_fractions,
         spaces=(recipe.space,),
         read_question=read_question,
-        ask_in_orders=lambda decoder, _: decoder,
+        ask_in_orders=ask_in_orders,
     )
     return Predictor(cast("TrainedModel", trained))
 
@@ -66,6 +72,37 @@ def test_a_fraction_that_is_written_is_the_answer_where_sides_are_factored(monke
     (prediction,) = make_predictor(monkeypatch, "fraction", lambda _: "2 / 15").predict(["6 / 15"])
     assert (prediction.predicted, prediction.is_correct) == ("2/15", False)
     assert prediction.solution[0].verdict == "wrong value"
+
+
+@pytest.mark.parametrize(
+    ("terms", "question", "answer", "vote"),
+    [
+        (2, "6 / 15", "2/5", Vote(asked="6 / 15", num_orders=1, num_agreeing=1)),
+        (4, "1 / 3 + 1 / 6", "1/2", Vote(asked="1 / 3 + 1 / 6", num_orders=2, num_agreeing=2)),
+    ],
+)
+def test_fractions_to_which_several_orders_come_are_one_answer(terms, question, answer, vote, monkeypatch):
+    def write(line):
+        return line_text(next_line(parse(line), "fraction", factored=terms == 2), "fraction")
+
+    predictor = make_predictor(monkeypatch, "fraction", write, operators="+/", terms={"min": 2, "max": terms})
+    (prediction,) = predictor.predict([question], orders=5)
+    assert (prediction.predicted, prediction.is_correct, prediction.vote) == (answer, True, vote)
+    assert all(line.fault is None for line in prediction.solution)
+
+
+def test_compiled_is_what_is_asked_often_enough(monkeypatch):
+    predictor = make_predictor(monkeypatch, "exact", lambda _: "1", operators="+/")
+    compiled = []
+    monkeypatch.setattr(predict, "make_decoder", lambda model, _: compiled.append(model) or predictor._decoder)
+    monkeypatch.setattr(predict, "_MIN_SOLUTIONS_TO_COMPILE", 6)
+    # A quotient has one order, a sum two.
+    predictor.predict(["6 / 6", "6 / 2", "1 + 2"], orders=5)
+    assert not compiled
+    predictor.predict(["3 + 6", "3 + 5", "3 + 4"], orders=5)
+    assert len(compiled) == 1
+    predictor.predict(["1 + 2"] * 9)
+    assert len(compiled) == 1, "it is kept"
 
 
 def test_elsewhere_a_quotient_that_is_answered_by_itself_is_no_answer(monkeypatch):
