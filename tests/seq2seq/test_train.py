@@ -26,8 +26,9 @@ from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.runs.compatibility import describe_new_schedule
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import train
-from eqstream.seq2seq.training import callbacks, fit
+from eqstream.seq2seq.training import fit
 from eqstream.seq2seq.training.display import Display
+from tests.killed_training import KilledError, killed_after
 from tests.recipes import SUMS
 
 ROOT = Path(__file__).parents[2]
@@ -101,10 +102,6 @@ def silently(line):
     del line
 
 
-class KilledError(Exception):
-    pass
-
-
 def train_until(start, recipe, dataset, run, *, resume=False):
     """Lets a training die when it reports a line that begins with `start`; returns all lines."""
     lines = []
@@ -117,26 +114,6 @@ def train_until(start, recipe, dataset, run, *, resume=False):
     with pytest.raises(KilledError):
         train(recipe, dataset, run, resume=resume, report=note)
     return lines
-
-
-@pytest.fixture
-def killed_after(monkeypatch):
-    """Lets a training die, without a last word, when it has made so many steps."""
-
-    def set_limit(limit):
-        counted = callbacks.StateKeeper.on_train_batch_end
-        steps = []
-
-        def die(self, batch, logs=None):
-            counted(self, batch, logs)
-            steps.append(batch)
-            if len(steps) >= limit:
-                raise KilledError
-
-        monkeypatch.setattr(callbacks.StateKeeper, "on_train_batch_end", die)
-
-    yield set_limit
-    monkeypatch.undo()
 
 
 def state_of(run):
@@ -289,25 +266,19 @@ def die(*arguments, **options):
     ],
 )
 def test_a_training_killed_after_any_step_ends_with_the_weights_of_an_uninterrupted_one(
-    finished, dataset, tmp_path, killed_after, monkeypatch, nums_steps
+    finished, dataset, tmp_path, nums_steps
 ):
     for number, num_steps in enumerate(nums_steps):
-        killed_after(num_steps)
-        with pytest.raises(KilledError):
+        with killed_after(num_steps):
             train(recipe_with(), dataset, tmp_path / "run", resume=number > 0, report=silently)
-        monkeypatch.undo()
     train(recipe_with(), dataset, tmp_path / "run", resume=True, report=silently)
     assert_same_state(finished[0], tmp_path / "run")
 
 
 @pytest.mark.slow
-def test_a_training_that_saves_each_epoch_alone_resumes_from_the_last_one(
-    finished, dataset, tmp_path, killed_after, monkeypatch
-):
-    killed_after(NUM_STEPS + 3)
-    with pytest.raises(KilledError):
+def test_a_training_that_saves_each_epoch_alone_resumes_from_the_last_one(finished, dataset, tmp_path):
+    with killed_after(NUM_STEPS + 3):
         train(recipe_with(save_steps=None), dataset, tmp_path / "run", report=silently)
-    monkeypatch.undo()
     assert state_of(tmp_path / "run")[1]["epoch"] == 1
     train(recipe_with(save_steps=None), dataset, tmp_path / "run", resume=True, report=silently)
     assert_same_state(finished[0], tmp_path / "run")

@@ -159,24 +159,10 @@ def read_records(contents: bytes) -> list[bytes]:
     return records
 
 
-@pytest.mark.parametrize(
-    ("space", "line"),
-    [
-        (
-            {"operands": {"min": 0, "max": 1, "decimals": 1}, "operators": "/", "division": "fraction"},
-            "steps with `division: fraction` need operands without `decimals`, got 1; leave them out",
-        ),
-        (
-            {"operands": {"min": 0, "max": 10**10}, "operators": "*"},
-            "steps need numbers of at most 62 bits, and those of this space get larger; use fewer `terms`, or shorter "
-            "`operands`",
-        ),
-    ],
-)
-def test_space_without_solutions_is_refused(space, line):
-    with pytest.raises(UserError) as caught:
+def test_space_without_solutions_is_refused():
+    space = {"operands": {"min": 0, "max": 1, "decimals": 1}, "operators": "/", "division": "fraction"}
+    with pytest.raises(UserError, match=r"^steps with `division: fraction` need operands without `decimals`, got 1;"):
         make_plan(make_recipe(space, steps=True))
-    assert str(caught.value) == line
 
 
 def test_split_without_a_step_is_refused():

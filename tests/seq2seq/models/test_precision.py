@@ -12,7 +12,7 @@ from eqstream.seq2seq.models.base import dtype_policy
 from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
-from eqstream.seq2seq.training import callbacks
+from tests.killed_training import killed_after
 
 RECIPE = {
     "name": "sums",
@@ -81,32 +81,13 @@ def test_the_policy_is_what_it_was_even_after_an_error():
     assert keras.config.dtype_policy().name == "float32"
 
 
-class KilledError(Exception):
-    pass
-
-
-def kill_after(monkeypatch, limit):
-    counted = callbacks.StateKeeper.on_train_batch_end
-    steps = []
-
-    def die(self, batch, logs=None):
-        counted(self, batch, logs)
-        steps.append(batch)
-        if len(steps) >= limit:
-            raise KilledError
-
-    monkeypatch.setattr(callbacks.StateKeeper, "on_train_batch_end", die)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_a_mixed_training_that_is_resumed_ends_with_the_same_weights(dataset, tmp_path, monkeypatch, precision):
+def test_a_mixed_training_that_is_resumed_ends_with_the_same_weights(dataset, tmp_path, precision):
     recipe = recipe_with(precision=precision)
     train(recipe, dataset, tmp_path / "whole", report=lambda line: None)
-    with monkeypatch.context() as patch:
-        kill_after(patch, 7)
-        with pytest.raises(KilledError):
-            train(recipe, dataset, tmp_path / "run", report=lambda line: None)
+    with killed_after(7):
+        train(recipe, dataset, tmp_path / "run", report=lambda line: None)
     train(recipe, dataset, tmp_path / "run", resume=True, report=lambda line: None)
     with np.load(tmp_path / "whole" / "state.npz") as whole, np.load(tmp_path / "run" / "state.npz") as resumed:
         assert whole.files == resumed.files

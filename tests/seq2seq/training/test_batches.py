@@ -19,9 +19,9 @@ from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.models.registry import make_model
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.train import train
-from eqstream.seq2seq.training import callbacks
 from eqstream.seq2seq.training.batches import with_targets
 from eqstream.seq2seq.training.training_source import make_source
+from tests.killed_training import killed_after
 from tests.recipes import make_texts
 
 RECIPE = {
@@ -90,20 +90,10 @@ def test_training_on_a_stream_says_so(begun):
 @pytest.mark.slow
 @pytest.mark.parametrize("num_steps", [1, NUM_STEPS, NUM_STEPS + 2])
 def test_a_training_on_a_stream_killed_after_any_step_ends_with_the_same_weights(
-    finished, dataset, tmp_path, monkeypatch, num_steps
+    finished, dataset, tmp_path, num_steps
 ):
-    counted, steps = callbacks.StateKeeper.on_train_batch_end, []
-
-    def die(self, batch, logs=None):
-        counted(self, batch, logs)
-        steps.append(batch)
-        if len(steps) >= num_steps:
-            raise RuntimeError("killed")
-
-    monkeypatch.setattr(callbacks.StateKeeper, "on_train_batch_end", die)
-    with pytest.raises(RuntimeError, match="killed"):
+    with killed_after(num_steps):
         train(Recipe.from_dict(RECIPE), dataset, tmp_path / "run", report=lambda line: None)
-    monkeypatch.undo()
     train(Recipe.from_dict(RECIPE), dataset, tmp_path / "run", resume=True, report=lambda line: None)
     assert "70 fresh examples an epoch" in finished[1].to_text()
     expected = weights_of(finished[0])

@@ -26,9 +26,10 @@ from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.split_roles import choose_roles
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
-from eqstream.seq2seq.training import callbacks, training_source
+from eqstream.seq2seq.training import training_source
 from eqstream.seq2seq.training.data_sources import check_roles, load_sources
 from eqstream.seq2seq.training.training_source import make_source
+from tests.killed_training import killed_after
 from tests.loaded_models import load_models_once
 from tests.seq2seq.training.test_resume import begin, kill
 
@@ -237,19 +238,9 @@ def test_training_says_what_it_is_made_of(folder, finished):
 # The training that `test_resume.py` kills goes on within an epoch, and every batch of a mixture can be the first.
 @pytest.mark.slow
 @pytest.mark.parametrize("num_steps", [2, NUM_STEPS + 3])
-def test_training_killed_after_any_step_ends_with_the_same_weights(folder, finished, tmp_path, monkeypatch, num_steps):
-    counted, steps = callbacks.StateKeeper.on_train_batch_end, []
-
-    def die(self, batch, logs=None):
-        counted(self, batch, logs)
-        steps.append(batch)
-        if len(steps) >= num_steps:
-            raise RuntimeError("killed")
-
-    monkeypatch.setattr(callbacks.StateKeeper, "on_train_batch_end", die)
-    with pytest.raises(RuntimeError, match="killed"):
+def test_training_killed_after_any_step_ends_with_the_same_weights(folder, finished, tmp_path, num_steps):
+    with killed_after(num_steps):
         train(recipe_with(folder), folder / "sums", tmp_path / "run", report=lambda line: None)
-    monkeypatch.undo()
     train(recipe_with(folder), folder / "sums", tmp_path / "run", resume=True, report=lambda line: None)
     assert weights_of(tmp_path / "run") == weights_of(finished[0])
 
