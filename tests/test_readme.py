@@ -12,6 +12,8 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.recipe_files import load_recipe, shipped_recipes
 from eqstream.pipelines.preview import preview
 from eqstream.seq2seq.config.sections import ModelRecipe
+from eqstream.seq2seq.runs.askable_spaces import covers
+from eqstream.seq2seq.runs.shipped_models import list_shipped_models
 
 ROOT = Path(__file__).parents[1]
 README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
@@ -34,13 +36,31 @@ def test_every_experiment_is_judged_on_a_split_that_no_epoch_was_chosen_on():
             assert set(roles) <= {split.name for split in recipe.splits}, name
 
 
-def test_every_recipe_has_a_model_that_solves_it_in_the_readme():
+def list_solved() -> dict[str, str]:
+    """The recipes of README's table, each with what it says of their model."""
     table = README[README.index("## Recipes and what solves them") :]
-    rows = [cell for row in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE) for cell in re.findall(r"`(.*?)`", row)]
+    rows = re.findall(r"^\| (`.*?`) \| (.*?) \|", table, re.MULTILINE)
+    return {name: model for names, model in rows for name in re.findall(r"`(.*?)`", names)}
+
+
+def test_every_recipe_has_a_model_that_solves_it_in_the_readme():
     experiments = ("prior-", "proposed-")
-    assert sorted(rows) == sorted(
+    assert sorted(list_solved()) == sorted(
         [name for name in shipped_recipes() if not name.startswith(experiments)] + ["prior-…", "proposed-…"]
     )
+
+
+def test_every_recipe_has_a_model_of_its_own_or_one_that_comes_with_eqstream_and_can_be_asked_it():
+    shipped = {model.name: model for model in list_shipped_models()}
+    solved = {name: model for name, model in list_solved().items() if not name.endswith("…")}
+    for name in shipped_recipes():
+        recipe, text = load_recipe(name), solved.get(name, "its own")
+        other = re.match(r"\*\*`(.*)`\*\*$", text)
+        assert ("kind" in recipe.sections["model"]) == (other is None or other[1] == name), name
+        if "**" in text:
+            spaces = shipped[other[1] if other else name].spaces
+            assert any(covers(space, recipe.space) for space in spaces), name
+    assert {name for name, text in solved.items() if text.startswith("**its") or name in text} == set(shipped)
 
 
 def test_no_figure_is_of_equations_that_the_epoch_was_chosen_on():
