@@ -43,13 +43,13 @@ from eqstream.data.versions import shard_versions
 from eqstream.pipelines.building.count_equations import count_equations
 from eqstream.pipelines.building.count_steps import count_steps
 from eqstream.pipelines.building.damage import Damage, find_damage
-from eqstream.pipelines.building.disk_space import check_disk_space
+from eqstream.pipelines.building.disk_space import check_disk_space, find_most_equations
 from eqstream.pipelines.building.finalize import close_dataset, close_repaired
 from eqstream.pipelines.building.journal import Journal
 from eqstream.pipelines.building.output_directory import OutputDirectory
 from eqstream.pipelines.building.result import BuildResult
 from eqstream.pipelines.building.staging import GO_ON, StoppedError, Workspace
-from eqstream.pipelines.building.write_shards import ShardJob, write_shards
+from eqstream.pipelines.building.write_shards import ShardJob, WriteShard, write_shards
 from eqstream.pipelines.estimation.classes import list_notes_on_classes
 from eqstream.pipelines.estimation.shares import shares_by_split, shares_of_manifest
 from eqstream.pipelines.estimation.split_notes import list_notes_by_split
@@ -140,32 +140,29 @@ class _Build:
                 force=force,
                 progress=self._progress,
             )
-            plan = self._make_plan(counts)
-            tasks = plan.shards if only is None else (select_shard(plan, only),)
-            self._begin_writing(plan)
-            jobs = self._list_jobs(tasks)
-            kept = {task.name for task in tasks} - {job.task.name for job in jobs}
-            kept |= write_shards(
-                self._recipe, self._workspace, jobs, execution=self._execution, progress=self._progress
-            )
+            with self._execution.with_processes(self._most_shards(counts, only), [WriteShard.__module__]) as execution:
+                plan = self._make_plan(counts, execution)
+                tasks = plan.shards if only is None else (select_shard(plan, only),)
+                self._begin_writing(plan)
+                jobs = self._list_jobs(tasks)
+                kept = {task.name for task in tasks} - {job.task.name for job in jobs}
+                kept |= write_shards(self._recipe, self._workspace, jobs, execution=execution, progress=self._progress)
             # Whoever has taken over writes the rest, and must not lose its own journal and token to this attempt.
             self._workspace.check_attempt()
             result = self._describe(tasks, num_kept=len(kept))
             if only is None:
                 manifest = self._close(plan, jobs)
-                shares = shares_of_manifest(manifest)
                 self._workspace.check_attempt()
-                # Of steps, the manifest counts the terms of lines.
-                by_split = {} if self._recipe.steps else shares_by_split(manifest)
-                notes = (
-                    *shares.list_notes(),
-                    *(list_notes_by_split(self._recipe, by_split) if by_split else ()),
-                    *list_notes_on_classes(counts, plan.splits),
-                )
-                num_left_out = sum(split.num_left_out for split in plan.splits)
-                result = dataclasses.replace(result, shares=shares, notes=notes, num_left_out=num_left_out)
+                result = self._describe_whole(result, manifest, counts=counts, plan=plan)
             is_finished = self._end(is_whole=only is None)
         return dataclasses.replace(result, state="built" if is_finished else "partial")
+
+    def _most_shards(self, counts: EquationCounts, only: str | None) -> int:
+        if only is not None:
+            return 1
+        # The last shard of each split may have less than its share.
+        most_equations = find_most_equations(self._recipe, counts.sources.space)
+        return most_equations // self._recipe.storage.shard_size + len(self._recipe.splits)
 
     def _describe(self, tasks: Sequence[ShardTask], *, num_kept: int) -> BuildResult:
         """Returns what there is to say of the shards alone."""
@@ -182,9 +179,24 @@ class _Build:
             repaired=self._damage.paths if self._damage else (),
         )
 
-    def _make_plan(self, counts: EquationCounts) -> SplitPlan:
+    def _describe_whole(
+        self, result: BuildResult, manifest: Manifest, *, counts: EquationCounts, plan: SplitPlan
+    ) -> BuildResult:
+        """Returns the result with what there is to say of a whole dataset."""
+        shares = shares_of_manifest(manifest)
+        # Of steps, the manifest counts the terms of lines.
+        by_split = {} if self._recipe.steps else shares_by_split(manifest)
+        notes = (
+            *shares.list_notes(),
+            *(list_notes_by_split(self._recipe, by_split) if by_split else ()),
+            *list_notes_on_classes(counts, plan.splits),
+        )
+        num_left_out = sum(split.num_left_out for split in plan.splits)
+        return dataclasses.replace(result, shares=shares, notes=notes, num_left_out=num_left_out)
+
+    def _make_plan(self, counts: EquationCounts, execution: Execution) -> SplitPlan:
         has_begun = count_equations(
-            counts, self._workspace, self._execution, progress=self._progress, begin=self._begin_counting
+            counts, self._workspace, execution, progress=self._progress, begin=self._begin_counting
         )
         plan = plan_splits(counts)
         if self._recipe.steps is not None:
@@ -192,7 +204,7 @@ class _Build:
                 plan,
                 self._recipe,
                 self._workspace,
-                execution=self._execution,
+                execution=execution,
                 progress=self._progress,
                 begin=None if has_begun else self._begin_counting,
             )

@@ -32,8 +32,8 @@ from eqstream.pipelines.checks.duplicates import choose_partitions
 from eqstream.pipelines.checks.files import check_files, load_manifest
 from eqstream.pipelines.checks.findings import Finding, Findings
 from eqstream.pipelines.checks.report import VerifyReport, make_report
-from eqstream.pipelines.checks.shard_stage import ShardStage, check_shards
-from eqstream.pipelines.checks.twin_stage import check_twins
+from eqstream.pipelines.checks.shard_stage import CheckShard, ShardStage, check_shards
+from eqstream.pipelines.checks.twin_stage import SearchPartition, check_twins
 from eqstream.pipelines.checks.workspace import open_workspace
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
@@ -78,7 +78,9 @@ def verify(
             max_findings=max_findings,
             is_quick=is_quick,
         )
-        return _verify(manifest, stage, execution=execution, progress=progress or Progress())
+        modules = [CheckShard.__module__, SearchPartition.__module__]
+        with execution.with_processes(len(manifest.list_shards()), modules) as with_processes:
+            return _verify(manifest, stage, execution=with_processes, progress=progress or Progress())
 
 
 def _verify(manifest: Manifest, stage: ShardStage, *, execution: Execution, progress: Progress) -> VerifyReport:

@@ -90,7 +90,7 @@ def count_equations(
 
 def _count_here(counts: EquationCounts, tasks: Sequence[CountingTask], execution: Execution) -> None:
     batches = list(make_batches(tasks))
-    num_threads = execution.num_threads(len(batches)) if counts.sources.has_large_blocks else 1
+    num_threads = execution.num_driver_threads(len(batches)) if counts.sources.has_large_blocks else 1
     with ThreadPoolExecutor(num_threads) as pool:
         for results in pool.map(lambda batch: [*count_tasks(counts.sources, batch)], batches):
             counts.add(results)

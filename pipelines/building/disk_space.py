@@ -38,7 +38,7 @@ def check_disk_space(
         UserError: the files are larger than the free space and what lies there already.
     """
     num_free = _free_bytes(directory)
-    most_equations = recipe.storage.shard_size if only_one_shard else _most_equations(recipe, space)
+    most_equations = recipe.storage.shard_size if only_one_shard else find_most_equations(recipe, space)
     fits = num_free is None or most_equations * _most_bytes_per_equation(recipe) < num_free
     if fits and most_equations < MANY_EQUATIONS:
         return
@@ -74,7 +74,8 @@ def _free_bytes(directory: str) -> int | None:
     return usage.free + written
 
 
-def _most_equations(recipe: Recipe, space: PreparedSpace) -> int:
+def find_most_equations(recipe: Recipe, space: PreparedSpace) -> int:
+    """Returns what a dataset of the recipe cannot have more equations than."""
     counts = [split.count for split in recipe.splits]
     size = space.whole.size
     return size if None in counts else min(size, sum(count for count in counts if count is not None))

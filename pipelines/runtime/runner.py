@@ -6,13 +6,12 @@ import io
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import apache_beam as beam
@@ -23,12 +22,16 @@ from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle, PortableRunner
 from apache_beam.runners.runner import PipelineResult, PipelineState, create_runner
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.worker_processes import ProcessEnvironment, ProcessProvision, WorkerProcesses
 
 POLL_SECONDS = 0.5
+LOST_WORKER = (
+    "a worker process was killed, by the system if memory ran out; run the same again and it goes on, with fewer "
+    "`workers` if it was memory"
+)
 # More would wait for Python's lock most of the time.
 MOST_THREADS = 4
 # A tenth of Python's own.
@@ -72,10 +75,12 @@ class Execution:
     Args:
         arguments: Beam's command line, such as ``--runner=FlinkRunner``.
         num_workers: of the local multi-process runner, which is taken above one; a runner that is named wins.
+        processes: of that runner, see `with_processes`; without, each pipeline has its own.
     """
 
     arguments: tuple[str, ...] = ()
     num_workers: int = 1
+    processes: WorkerProcesses | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.num_workers < 1:
@@ -101,6 +106,27 @@ class Execution:
         """The runner that the user named, None for the in-process one."""
         return self.options().view_as(StandardOptions).runner
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what workers are told."""
+        return {**self.__dict__, "processes": None}
+
+    @contextlib.contextmanager
+    def with_processes(self, num_elements: int, modules: Iterable[str] = ()) -> Iterator["Execution"]:
+        """Yields the same, with worker processes that are started now, serve its pipelines, and are ended in the end.
+
+        Args:
+            num_elements: the most that a pipeline is going to have; no worker is started before it is needed for one.
+            modules: what the pipelines are going to need.
+        """
+        if self.runner_name is not None or self.num_workers == 1:
+            yield self
+            return
+        with WorkerProcesses(modules) as processes:
+            num_workers = min(self.num_workers, num_elements)
+            if num_workers > 1:
+                processes.start(num_workers)
+            yield replace(self, processes=processes)
+
     @property
     def shares_out(self) -> bool:
         """Whether there can be more than one worker, so that elements must be shared out."""
@@ -115,13 +141,16 @@ class Execution:
             return 1
         return max(1, min(self._cores_each(num_elements), MOST_THREADS, num_elements))
 
+    def num_driver_threads(self, num_elements: int) -> int:
+        """Returns how many of so many elements the driver should work on at a time where it does all by itself."""
+        return max(1, min(_num_cores(), MOST_THREADS, num_elements))
+
     def has_more_cores(self, num_elements: int) -> bool:
         """Returns whether a process that works on so many elements may have more than one core."""
         return self.runner_name is not None or self._cores_each(num_elements) > 1
 
     def _cores_each(self, num_elements: int) -> int:
-        num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return num_cores // max(1, min(self.num_workers, num_elements))
+        return _num_cores() // max(1, min(self.num_workers, num_elements))
 
     def options(self) -> PipelineOptions:
         """Returns the pipeline options, new ones for each pipeline, as runners write into them."""
@@ -155,6 +184,10 @@ class Execution:
             RunError: a worker reported a failure that a user can cure.
             UserError: the runner cannot be had, or not in this thread.
         """
+        if self.processes is None and self.runner_name is None and min(self.num_workers, num_elements) > 1:
+            with self.with_processes(num_elements) as execution:
+                execution.run(construct, num_elements, watch)
+            return
         options = self.options()
         runner = self._create_runner(options, num_elements)
 
@@ -178,6 +211,8 @@ class Execution:
             reported = FAILURE.search(str(error))
             if reported:
                 raise RunError(reported.group(1)) from error
+            if self.processes is not None and self.processes.num_lost:
+                raise RunError(LOST_WORKER) from error
             raise
 
     def _start_in_main_thread(self, start: Callable[[], PipelineResult]) -> PipelineResult:
@@ -203,18 +238,20 @@ class Execution:
         provision = beam_provision_api_pb2.ProvisionInfo(
             pipeline_options=JobServiceHandle.encode_pipeline_options(options.get_all_options(drop_default=True))
         )
-        provision_info = fn_runner.ExtendedProvisionInfo(provision)
         num_workers = min(self.num_workers, num_elements)
-        if num_workers <= 1:
-            return fn_runner.FnApiRunner(provision_info=provision_info)
+        if self.processes is None or num_workers <= 1:
+            return fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))
         direct = options.view_as(DirectOptions)
         direct.direct_num_workers = num_workers
         # Beam's own mode for processes would start them in its way, which prints their logs on the terminal.
         direct.direct_running_mode = None
-        # Beam's decorator hides the class from pyright.
-        make_environment = SubprocessSDKEnvironment.from_command_string  # pyright: ignore[reportFunctionMemberAccess]
-        environment = make_environment(worker_command())
-        return fn_runner.FnApiRunner(default_environment=environment, provision_info=provision_info)
+        return fn_runner.FnApiRunner(
+            default_environment=ProcessEnvironment(), provision_info=ProcessProvision(provision, self.processes)
+        )
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -236,13 +273,6 @@ def _finish(result: PipelineResult) -> None:
     state = result.wait_until_finish() or result.state
     if state != PipelineState.DONE:
         raise RunError(f"the runner ended the pipeline in the state {state}")
-
-
-def worker_command() -> str:
-    """Returns the shell command that starts a worker process of the local multi-process runner."""
-    python = f"{shlex.quote(sys.executable)} -m eqstream.pipelines.runtime.worker {os.getpid()}"
-    # Threads come and go, and the C library of Linux would keep freed memory for every one of them.
-    return f"exec env MALLOC_ARENA_MAX=2 {python}"
 
 
 def wait_for(work: Callable[[], None], watch: Callable[[], None] | None) -> None:

@@ -1,29 +1,67 @@
-"""A worker process of Beam's local multi-process runner: quiet, and gone when its driver is gone.
+"""A worker process of the local multi-process runner: quiet, and gone when its driver is gone.
+
+`eqstream.pipelines.runtime.worker_processes` starts it. It serves one pipeline after another: each line of its standard
+input says as JSON where one is, and it answers with an empty line when that one has no more work.
 
 Beam's own start-up prints its logs on the terminal, and its workers go on with their share of the work after their
 driver was killed.
 """
 
+import importlib
+import json
 import logging
 import os
 import sys
 import threading
 import time
+from types import ModuleType
+from typing import Any, cast
 
 CHECK_SECONDS = 0.5
+# Beam imports them if they are there, for types and sources that no pipeline of ours has; a third of its imports.
+NEEDLESS_PACKAGES = ("bson", "pandas", "pymongo")
 
 
 def main(arguments: list[str]) -> None:
-    """Serves the driver until it has no more work; `arguments` holds its process id."""
+    """Serves the driver until it closes standard input.
+
+    Args:
+        arguments: the driver's process id, then names of modules that its pipelines are going to need.
+    """
+    driver, *modules = arguments
     # A root logger without a handler is given one that prints as soon as Beam is imported.
     logging.getLogger().addHandler(logging.NullHandler())
-    threading.Thread(target=end_with_driver, args=(int(arguments[0]),), daemon=True).start()
+    threading.Thread(target=end_with_driver, args=(int(driver),), daemon=True).start()
+    pipelines, ends = os.fdopen(os.dup(0), encoding="utf-8"), os.dup(1)
+    # What prints or reads must not get in the way.
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
 
+    modules_or_none = cast("dict[str, ModuleType | None]", sys.modules)
+    hidden = [name for name in NEEDLESS_PACKAGES if name not in sys.modules]
+    for name in hidden:
+        # So Python says that it is not installed.
+        modules_or_none[name] = None
     from apache_beam.runners.worker import sdk_worker_main
 
+    for name in hidden:
+        del sys.modules[name]
+    for name in modules:
+        importlib.import_module(name)
     # What fails in a worker is handed to the driver; Beam prints it here as well, until the process ends.
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    sdk_worker_main.main(arguments)
+    for line in pipelines:
+        serve(json.loads(line), sdk_worker_main)
+        os.write(ends, b"\n")
+    # Python would take apart thousands of modules first.
+    os._exit(0)
+
+
+def serve(pipeline: dict[str, str], sdk_worker_main: Any) -> None:
+    """Works for a pipeline, told in the words of Beam's environment variables, until it has no more work."""
+    _, harness, _ = sdk_worker_main.create_harness(pipeline)
+    harness.run()
 
 
 def end_with_driver(driver: int) -> None:

@@ -1,0 +1,109 @@
+"""Worker processes serve one pipeline after another, and a pipeline whose process dies fails instead of waiting."""
+
+import copy
+import json
+import os
+import signal
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import apache_beam as beam
+import psutil
+import pytest
+
+from eqstream.pipelines.runtime.runner import Execution, RunError
+from eqstream.pipelines.runtime.worker import NEEDLESS_PACKAGES
+from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
+
+
+class NoteProcess(beam.DoFn):
+    """Notes which process has an element, in a file of the element's name, and what that process has imported."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def process(self, element: int) -> None:
+        needless = [name for name in NEEDLESS_PACKAGES if name in sys.modules]
+        note = {"process": os.getpid(), "needless": needless, "has_pandas": find_spec("pandas") is not None}
+        (self._folder / str(element)).write_text(json.dumps(note))
+
+
+class Die(beam.DoFn):
+    """Ends its process as the system does when memory runs out; what has other elements works on."""
+
+    def process(self, element: int) -> None:
+        if element == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(execution: Execution, step: beam.DoFn) -> None:
+    execution.run(lambda pipeline: pipeline | beam.Create(range(8)) | beam.Reshuffle() | beam.ParDo(step), 8)
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_two_processes_serve_one_pipeline_after_another_and_are_gone_afterwards(tmp_path):
+    notes = []
+    with Execution(num_workers=2).with_processes(8, ["bisect"]) as execution:
+        for number in range(2):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            run(execution, NoteProcess(folder))
+            notes.append([json.loads(path.read_text()) for path in folder.iterdir()])
+    first, second = ({note["process"] for note in each} for each in notes)
+    assert len(first) == 2
+    assert first == second
+    assert os.getpid() not in first
+    assert not any(map(is_running, first))
+    # What no pipeline needs is not imported by Beam, but can be.
+    for note in (*notes[0], *notes[1]):
+        assert not note["needless"]
+        assert note["has_pandas"] == (find_spec("pandas") is not None)
+
+
+def test_pipeline_with_one_element_runs_in_the_driver_beside_processes_that_wait(tmp_path):
+    with Execution(num_workers=2).with_processes(8) as execution:
+        step = NoteProcess(tmp_path)
+        execution.run(lambda pipeline: pipeline | beam.Create([0]) | beam.ParDo(step), 1)
+    assert json.loads((tmp_path / "0").read_text())["process"] == os.getpid()
+
+
+# Threads of Beam tell that their connection broke.
+@pytest.mark.filterwarnings("ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning")
+def test_pipeline_whose_process_is_killed_at_work_fails():
+    with pytest.raises(RunError, match="a worker process was killed"):
+        run(Execution(num_workers=2), Die())
+
+
+@pytest.mark.slow
+def test_pipeline_whose_process_is_killed_before_fails():
+    with Execution(num_workers=2).with_processes(8) as execution:
+        psutil.Process().children()[0].kill()
+        with pytest.raises(RunError, match="a worker process was killed"):
+            run(execution, Die())
+
+
+def test_process_that_comes_back_late_is_ended():
+    with WorkerProcesses() as processes:
+        process = processes.take()
+        (child,) = psutil.Process().children()
+    assert child.is_running()
+    processes.give_back(process, is_there=True)
+    assert not child.is_running()
+    with pytest.raises(RuntimeError, match="have been ended"):
+        processes.take()
+
+
+def test_workers_are_told_nothing_of_the_processes():
+    with Execution(num_workers=2).with_processes(0) as execution:
+        assert execution.processes is not None
+        told = copy.copy(execution)
+    assert told == execution
+    assert told.processes is None
