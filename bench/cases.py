@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 MILLION = 1_000_000
+CHECKED_MILLIONS = 20
 # The slow ways get fewer records; their rate does not depend on the number.
 SLOW_RECORDS = 100_000
 SLOWEST_RECORDS = 50_000
+FOUR_TERMS = ("space.terms=4", "sampling=uniform")
 BEAM = "(b) Beam WriteToTFRecord"
 PLAIN = "(d) plain write"
 SYNCED = "(d) plain write, fsync"
@@ -57,7 +59,7 @@ def comparison_cases(repeats: int) -> list[Case]:
     """Returns the rows that set eqstream beside the usual ways, for two-term additions and for mixed equations."""
     kinds = (
         ("3-digit a + b", "addition-3digit", ()),
-        ("4 terms, + - *", "mixed-4", ("space.terms=4", "sampling=uniform")),
+        ("4 terms, + - *", "mixed-4", FOUR_TERMS),
     )
     return [
         Case(
@@ -80,7 +82,10 @@ WAYS_TO_SHARE = (("1 worker, 1 core", 1, 1), ("2 workers, 2 cores", 2, 2), ("1 w
 
 
 def scaling_cases(repeats: int) -> list[Case]:
-    """Returns the rows of growing builds from one space, and of the largest one by workers and cores."""
+    """Returns the rows of growing builds from one space, of the largest one by workers and cores, and of four terms.
+
+    Of four terms there are so many that the start does not count.
+    """
     growing = [
         _sums_of_four_digits(f"{millions} million", "eqstream", millions, repeats=repeats if millions == 1 else 1)
         for millions in (1, 10, 50)
@@ -89,14 +94,31 @@ def scaling_cases(repeats: int) -> list[Case]:
         _sums_of_four_digits("50 million, shared", f"eqstream, {way}", 50, workers=workers, cores=cores)
         for way, workers, cores in WAYS_TO_SHARE
     ]
-    return [*growing, *shared]
+    four_terms = Case(
+        data="4 terms, + - *, 10 million",
+        format="tfrecord",
+        way="eqstream",
+        method="eqstream",
+        num_records=10 * MILLION,
+        recipe="mixed-4",
+        overrides=FOUR_TERMS,
+    )
+    return [*growing, *shared, four_terms]
 
 
-def verify_cases(repeats: int) -> list[Case]:
-    """Returns the rows of checking five million sums, by workers and cores."""
+def verify_cases() -> list[Case]:
+    """Returns the rows of checking sums, by workers and cores; so many that the start of workers does not decide.
+
+    Each is measured once, as a dataset is built for each.
+    """
     return [
         _sums_of_four_digits(
-            "5 million, checked", f"verify, {way}", 5, workers=workers, cores=cores, repeats=repeats, method="verify"
+            f"{CHECKED_MILLIONS} million, checked",
+            f"verify, {way}",
+            CHECKED_MILLIONS,
+            workers=workers,
+            cores=cores,
+            method="verify",
         )
         for way, workers, cores in WAYS_TO_SHARE
     ]

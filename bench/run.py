@@ -155,7 +155,7 @@ def main(argv: list[str] | None = None) -> None:
         folder = Path(name).resolve()
         cases = comparison_cases(options.repeats) if "build" in parts else []
         cases += shape_cases(options.repeats) if "shapes" in parts else []
-        cases += verify_cases(options.repeats) if "verify" in parts else []
+        cases += verify_cases() if "verify" in parts else []
         cases += scaling_cases(options.repeats) if "large" in parts else []
         if cases:
             document["rows"], text = measure_building(cases, folder)

@@ -1,0 +1,42 @@
+"""Every row of the table of build speeds can be measured, and told apart from the others."""
+
+from bench.build import METHODS
+from bench.cases import MILLION, WAYS_TO_SHARE, comparison_cases, scaling_cases, shape_cases, verify_cases
+from eqstream.data.recipe_files import load_recipe
+from eqstream.data.space.prepared_space import prepare_space
+
+
+def list_cases():
+    return [*comparison_cases(3), *shape_cases(3), *verify_cases(), *scaling_cases(3)]
+
+
+def test_recipe_of_every_row_gives_the_records_and_formats_that_the_row_names():
+    for case in list_cases():
+        recipe = load_recipe(case.recipe, case.recipe_overrides())
+        formats = {"both": ("tfrecord", "parquet")}.get(case.format, (case.format,))
+        assert [split.count for split in recipe.splits] == [case.num_records], case
+        assert recipe.storage.formats == formats, case
+        assert prepare_space(recipe.space).whole.size >= case.num_records, case
+        assert case.method in METHODS, case
+
+
+def test_no_two_rows_have_the_same_name():
+    names = [(case.data, case.format, case.way) for case in list_cases()]
+    assert len(names) == len(set(names))
+
+
+def test_workers_are_compared_where_their_start_does_not_decide():
+    shared = [case for case in (*verify_cases(), *scaling_cases(1)) if case.cores]
+    assert {(case.method, case.workers, case.cores) for case in shared} == {
+        (method, workers, cores) for method in ("verify", "eqstream") for _, workers, cores in WAYS_TO_SHARE
+    }
+    # The first row of each is that which the others are compared with.
+    assert {case.way.partition(", ")[2] for case in shared[::3]} == {"1 worker, 1 core"}
+    assert min(case.num_records for case in shared) >= 20 * MILLION
+
+
+def test_four_terms_are_built_where_the_start_does_not_count():
+    (case,) = [case for case in scaling_cases(1) if "4 terms" in case.data]
+    space = load_recipe(case.recipe, case.recipe_overrides()).space
+    assert (space.terms.min, space.terms.max, set(space.operators)) == (4, 4, set("+-*"))
+    assert case.num_records == 10 * MILLION
