@@ -21,6 +21,7 @@ from eqstream.data.formats.column_encoder import ColumnEncoder, EncodedBlock
 from eqstream.data.formats.parquet import ParquetSink, encode_parquet
 from eqstream.data.formats.tfrecord_writer import TFRecordEncoder
 from eqstream.data.recipe import Recipe
+from eqstream.data.solutions.solving import Steps
 from eqstream.data.solutions.step_encoder import StepEncoder
 from eqstream.data.space.equation_block import EquationBlock
 from eqstream.data.splits.plan import ShardTask
@@ -179,7 +180,12 @@ class ShardWriter:
         self.steps = None if recipe.steps is None else ShardSteps(self._sources)
 
     def write(
-        self, task: ShardTask, sinks: Mapping[str, Sink], blocks: Iterable[EquationBlock] | None = None
+        self,
+        task: ShardTask,
+        sinks: Mapping[str, Sink],
+        blocks: Iterable[EquationBlock] | None = None,
+        *,
+        solved: Iterable[tuple[EquationBlock, Steps]] | None = None,
     ) -> ShardReceipt:
         """Writes a shard in every format of `sinks` and returns the receipt.
 
@@ -187,6 +193,7 @@ class ShardWriter:
             task: the shard.
             sinks: ``tfrecord``, ``parquet`` or both, each with an open binary file.
             blocks: its equations, where they were computed before.
+            solved: what `ShardSteps.blocks` gives, where they were solved before.
 
         Raises:
             OSError: a file cannot be written.
@@ -194,7 +201,7 @@ class ShardWriter:
         meters = {file_format: _MeteredFile(sink) for file_format, sink in sinks.items()}
         histograms = HistogramCounter(self._space)
         try:
-            num_records, indexes = self._write(task, self._encode(task, blocks), meters, histograms)
+            num_records, indexes = self._write(task, self._encode(task, blocks, solved), meters, histograms)
         except BaseException:
             for meter in meters.values():
                 meter.give_up()
@@ -226,17 +233,20 @@ class ShardWriter:
         return num_records, {name: file.index() for name, (_, file) in zip(meters, files, strict=True)}
 
     def _encode(
-        self, task: ShardTask, blocks: Iterable[EquationBlock] | None
+        self,
+        task: ShardTask,
+        blocks: Iterable[EquationBlock] | None,
+        solved: Iterable[tuple[EquationBlock, Steps]] | None,
     ) -> Iterator[tuple[EquationBlock, EncodedBlock]]:
         """Yields the records of a shard in their order, and the equation of each."""
         if self.steps is None:
             for block in self.equations.blocks(task) if blocks is None else blocks:
                 yield block, self.columns.encode(block)
             return
-        for block, steps in self.steps.blocks(task, blocks):
+        for block, steps in self.steps.blocks(task, blocks) if solved is None else solved:
             if len(steps):
-                solved = block.take(steps.equation)
-                yield solved, self._step_columns.encode(solved, steps)
+                equations = block.take(steps.equation)
+                yield equations, self._step_columns.encode(equations, steps)
 
     @functools.cached_property
     def _step_columns(self) -> StepEncoder:

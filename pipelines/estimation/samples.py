@@ -195,9 +195,8 @@ def encode_samples(
 def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Draw, size: int) -> Sample:
     """Returns some equations of a draw, encoded in all formats of the recipe."""
     # Joined, as a build does with equations of many kinds.
-    block, begun_at = draw.take(MOST_ENCODED if writer.steps is None else MOST_SOLVED), time.process_time()
-    receipt = _write(recipe, writer, [] if block is None else [block])
-    seconds = time.process_time() - begun_at
+    block = draw.take(MOST_ENCODED if writer.steps is None else MOST_SOLVED)
+    receipt, seconds = _write(recipe, writer, [] if block is None else [block])
     num_equations = 0 if block is None else len(block)
     return Sample(
         num_equations=num_equations,
@@ -206,7 +205,9 @@ def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Draw, size: int) -
     )
 
 
-def _write(recipe: Recipe, writer: ShardWriter, blocks: list[EquationBlock]) -> ShardReceipt:
+def _write(recipe: Recipe, writer: ShardWriter, blocks: list[EquationBlock]) -> tuple[ShardReceipt, float]:
+    """Returns what is said of a shard of these blocks, and the CPU time that a build takes for it."""
+    begun_at, solved, seconds_to_solve = time.process_time(), None, 0.0
     task = ShardTask(
         split="sample",
         shard_index=0,
@@ -216,8 +217,13 @@ def _write(recipe: Recipe, writer: ShardWriter, blocks: list[EquationBlock]) -> 
         segments=(),
     )
     if writer.steps is not None:
-        task = dataclasses.replace(task, num_steps=writer.steps.count(task, blocks).num_steps)
-    return writer.write(task, {file_format: io.BytesIO() for file_format in recipe.storage.formats}, blocks)
+        solved = list(writer.steps.blocks(task, blocks))
+        task = dataclasses.replace(task, num_steps=sum(len(steps) for _, steps in solved))
+        # A build counts the steps first, and solves the equations again to write them.
+        seconds_to_solve = time.process_time() - begun_at
+    files = {file_format: io.BytesIO() for file_format in recipe.storage.formats}
+    receipt = writer.write(task, files, blocks, solved=solved)
+    return receipt, time.process_time() - begun_at + seconds_to_solve
 
 
 def show_equations(writer: ShardWriter, blocks: Sequence[EquationBlock]) -> tuple[str, ...]:
