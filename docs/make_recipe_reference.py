@@ -234,7 +234,7 @@ MEANINGS: dict[Any, dict[str, str]] = {
         "spaces": "whether a question's spaces become tokens",
         "steps": "texts are lines of worked solutions: the model answers a line with the next one, and is asked again "
         "until a number is left; needs `model.places: pairs`, and a dataset with `steps: true`, "
-        "`training.source: fresh`, or a `mixture` of fresh sources",
+        "`training.source: fresh`, or a `mixture` of such sources",
         "line_length": "of `steps`: characters of the longest line, spaces not counted; steps with a longer one are "
         "left out of training",
     },

@@ -115,7 +115,8 @@ def _describe_source(source: DataSource, num_left_out: int | None) -> str:
     kind = "a fresh stream of " if source.is_fresh else ""
     less = ""
     if num_left_out:
-        less = f", without {num_left_out:,} equation{'s' * (num_left_out > 1)} that another dataset holds out"
+        what = "equation" if source.recipe.steps is None else "step"
+        less = f", without {num_left_out:,} {what}{'s' * (num_left_out > 1)} that another dataset holds out"
     place = f"recipe {source.recipe.name}" if source.files is None else source.files.directory
     narrowed = "" if source.where is None else f", {Selection(source.where, None).to_text()}"
     return f"mixture: {kind}`{source.split}` of {place}{narrowed}{less}"

@@ -46,7 +46,7 @@ class MixedSource:
     ) -> Iterator[TokenTable]:
         """Yields the examples at each array of positions, in their order."""
         with contextlib.ExitStack() as stack:
-            queues = [stack.enter_context(contextlib.closing(_Queue(each, columns))) for each in self._sources]
+            queues = [stack.enter_context(contextlib.closing(ExampleQueue(each, columns))) for each in self._sources]
             for positions in runs:
                 deal = self._deal(positions)
                 parts = [queue.take(deal.positions[deal.sources == number]) for number, queue in enumerate(queues)]
@@ -63,7 +63,7 @@ class MixedSource:
         return _Deal(rows.sources.reshape(-1)[wanted], rows.positions.reshape(-1)[wanted])
 
 
-class _Queue:
+class ExampleQueue:
     """The examples of a source from the first one that is asked for on.
 
     All of them are read, in chunks: what comes how soon depends on the schedule alone, and a source that has no weight

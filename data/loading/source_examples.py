@@ -14,6 +14,7 @@ from eqstream.data.loading.split_source import open_split
 from eqstream.data.loading.steps_source import SolvedStream
 from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.split_recipe import Where
+from eqstream.data.splits.shard_steps import find_held_out_steps
 from eqstream.data.splits.shared_equations import find_held_out_records
 from eqstream.data.streams.equation_stream import EquationStream
 from eqstream.data.streams.narrowed import intersect
@@ -86,7 +87,7 @@ class ShardExamples:
         memory_budget: bytes of tokens up to which the split is kept in memory.
         storage: the format to read; None for what there is.
         stages: conditions on terms, digits and carries; with any, the split is read once to find the examples of each.
-        held_out: what must be left out, as another dataset holds it out.
+        held_out: what must be left out, as another dataset holds it out; of steps those with such a line.
 
     Attributes:
         num_left_out: how many examples are left out.
@@ -112,7 +113,8 @@ class ShardExamples:
         self._selections: dict[Where | None, Selection] = select_records(blocks, stages)
         records = np.zeros(0, np.int64)
         if held_out is not None:
-            records = find_held_out_records(source.recipe, source.split, held_out)
+            find = find_held_out_records if source.recipe.steps is None else find_held_out_steps
+            records = find(source.recipe, source.split, held_out)
         self.num_left_out = len(records)
         if len(records):
             self._selections[None] = Selection.of_all(blocks.num_records)

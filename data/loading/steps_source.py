@@ -1,4 +1,4 @@
-"""The steps of worked solutions of the endless streams of one recipe or several, without files."""
+"""The steps of worked solutions, of endless streams of recipes and of files, in groups of about equally long ones."""
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,8 +9,10 @@ import numpy as np
 from eqstream.data.errors import UserError
 from eqstream.data.formats.columns import EquationColumns
 from eqstream.data.loading.example_encoder import ExampleEncoder
-from eqstream.data.loading.example_source import ALL
+from eqstream.data.loading.example_source import ALL, ExampleSource
+from eqstream.data.loading.mixed_source import ExampleQueue
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
+from eqstream.data.loading.token_alphabet import END, PAD
 from eqstream.data.loading.token_table import TokenTable
 from eqstream.data.permutation import Permutation, derive_seed
 from eqstream.data.solutions.detours import Detours
@@ -38,7 +40,7 @@ class SolvedStream:
             the line before splits one off; see `eqstream.data.solutions.detours`.
 
     Attributes:
-        num_equations: in an epoch of the stream; 0 if it has none, and no steps.
+        size: equations in an epoch of the stream; 0 if it has none, and no steps.
         encoder: as given.
 
     Raises:
@@ -56,7 +58,7 @@ class SolvedStream:
         self.encoder, self._held_out = encoder, held_out
         self._stream, self._seed = stream, derive_seed(stream.seed, "steps")
         self._detours = Detours(detours, derive_seed(self._seed, "detours")) if detours else None
-        self.num_equations = stream.num_examples
+        self.size = stream.num_examples
         width, steps = encoder.widths["question"], stream.recipe.steps
         self._line_length = width if steps is None else min(width, steps.line_length)
         self._solver = BlockSolver(stream.space)
@@ -64,9 +66,9 @@ class SolvedStream:
         self._position = -1
         self._blocks: Iterator[EquationBlock] = iter(())
         self._rest: EquationBlock | None = None
-        num_sampled = min(_NUM_SAMPLED, self.num_equations)
+        num_sampled = min(_NUM_SAMPLED, self.size)
         self._per_equation = len(self._solve(0, num_sampled).lengths) / max(num_sampled, 1)
-        if self.num_equations and not self._per_equation:
+        if self.size and not self._per_equation:
             raise UserError("no line of the worked solutions is short enough: raise `codec.line_length`")
 
     def steps(self, first: int, count: int) -> "EncodedSteps":
@@ -137,8 +139,40 @@ class EncodedSteps(NamedTuple):
         return EncodedSteps(self.table.take(rows, ()), self.lengths[rows])
 
 
+class FiledSteps:
+    """The steps in the files of a split, without end.
+
+    Args:
+        examples: the steps.
+
+    Attributes:
+        size: steps in an epoch.
+        encoder: of the examples.
+    """
+
+    def __init__(self, examples: ExampleSource) -> None:
+        self.size, self.encoder = examples.num_examples, examples.encoder
+        self._examples = examples
+        # What is read ahead, from the step of this number on.
+        self._queue, self._next = ExampleQueue(examples, ()), 0
+
+    def steps(self, first: int, count: int) -> EncodedSteps:
+        """Returns `count` steps, those `first` and following of the epochs, one behind the other.
+
+        Raises:
+            UserError: a file is missing or damaged.
+        """
+        if first != self._next:
+            self._queue.close()
+            self._queue = ExampleQueue(self._examples, ())
+        table = self._queue.take(np.arange(first, first + count))
+        self._next = first + count
+        lengths = np.maximum((table.questions != PAD).sum(axis=1), (table.answers > END).sum(axis=1))
+        return EncodedSteps(table, lengths)
+
+
 class StepsSource:
-    """Steps of the solutions of fresh equations; see `eqstream.data.loading.example_source`.
+    """Steps of the solutions of fresh equations, and of files of such; see `eqstream.data.loading.example_source`.
 
     An epoch is cut into units of `_GROUPS_AT_ONCE` groups, each of the size of a batch. Each unit has steps of its own,
     from each stream as many as its weight says. In a group all steps are about equally long, so that a batch has few
@@ -146,7 +180,7 @@ class StepsSource:
     number of groups.
 
     Args:
-        streams: of the solutions; all encoders have one codec.
+        streams: of the steps; all encoders have one codec.
         schedule: has a weight of each stream, and the size of a group.
         num_examples: steps in an epoch.
 
@@ -155,7 +189,9 @@ class StepsSource:
         encoder: from lines to rows of a table.
     """
 
-    def __init__(self, streams: Sequence[SolvedStream], schedule: MixtureSchedule, num_examples: int) -> None:
+    def __init__(
+        self, streams: Sequence[SolvedStream | FiledSteps], schedule: MixtureSchedule, num_examples: int
+    ) -> None:
         self._streams, self._schedule = streams, schedule
         self.num_examples, self.encoder = num_examples, streams[0].encoder
         self._num_groups = -(-num_examples // schedule.batch_size)

@@ -17,7 +17,8 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.solutions.solving import BlockSolver, Steps
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.held_out_classes import HeldOut
-from eqstream.data.splits.plan import ShardTask, SplitPlan
+from eqstream.data.splits.counting_policy import count_for_plan
+from eqstream.data.splits.plan import ShardTask, SplitPlan, plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.data.splits.shard_equations import ShardEquations
 from eqstream.data.splits.shared_equations import hold_out
@@ -81,10 +82,42 @@ class ShardSteps:
         steps = self._solver.solve(block, held_out)
         return np.bincount(self._leave_out_long(steps).equation, minlength=len(block)), steps.num_left_out
 
+    def find_held_out(self, task: ShardTask, held_out: HeldOut) -> np.ndarray:
+        """Returns which steps of a shard have a line that is held out, bool (num_steps,), in the order of the records.
+
+        Args:
+            task: the shard.
+            held_out: equations besides those of other splits, whose lines are no records.
+        """
+        parts = [np.zeros(0, bool)]
+        for block, steps in self.blocks(task):
+            others = self._solver.solve(block, held_out, keep_first=False)
+            parts.append(~np.isin(_number(steps), _number(others)))
+        return np.concatenate(parts)
+
     def _leave_out_long(self, steps: Steps) -> Steps:
         rows = np.flatnonzero(steps.count_characters() <= self._line_length)
         kept = steps.take(rows)
         return kept.with_left_out(steps.num_left_out + len(steps) - len(rows))
+
+
+def find_held_out_steps(recipe: Recipe, split: str, held_out: HeldOut) -> np.ndarray:
+    """Returns the records of a split of steps with a line that is held out, int64 (n,), rising.
+
+    Args:
+        recipe: of the dataset.
+        split: the name of the split.
+        held_out: equations of other datasets.
+    """
+    counts = count_for_plan(recipe)
+    steps = ShardSteps(counts.sources)
+    tasks = [task for task in plan_splits(counts).shards if task.split == split]
+    return np.flatnonzero(np.concatenate([steps.find_held_out(task, held_out) for task in tasks]))
+
+
+def _number(steps: Steps) -> np.ndarray:
+    """Returns a number of its own for each step of some equations, int64 (n,)."""
+    return (steps.equation << 32) | steps.number
 
 
 def add_step_counts(plan: SplitPlan, counts: Iterable[StepCounts]) -> SplitPlan:

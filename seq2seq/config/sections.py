@@ -150,10 +150,6 @@ class TrainingRecipe:
 def _check_steps(model: ArchitectureRecipe, training: TrainingRecipe) -> None:
     if not isinstance(model, TransformerRecipe) or model.places != "pairs":
         raise UserError("`codec.steps` needs `model.kind: transformer` with `model.places: pairs`")
-    if training.mixture:
-        for number, source in enumerate(training.mixture):
-            if (source.source or training.source) != "fresh" and source.recipe is None:
-                raise UserError(f"`codec.steps` needs `source: fresh` or a `recipe` in `training.mixture.{number}`")
     if training.weights is not None:
         raise UserError("`codec.steps` does not go with `training.weights`, which weigh whole equations")
 

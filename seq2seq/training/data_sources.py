@@ -44,8 +44,16 @@ def open_sources(
         sections.check_space(source.recipe.space)
     sections.training.check_detours(source.recipe.space for source in sources if source.is_fresh)
     if sections.codec.steps:
+        _refuse_equations(sources)
         _refuse_two_kinds_of_fractions(sources)
     return sources, own, codec
+
+
+def _refuse_equations(sources: Sequence[DataSource]) -> None:
+    """Refuses files of equations where steps are to be learned."""
+    for source in sources:
+        if not source.is_fresh and source.recipe.steps is None:
+            raise UserError(f"{source.key}: `codec.steps` needs `source: fresh` there, or a dataset with `steps: true`")
 
 
 def _refuse_two_kinds_of_fractions(sources: Sequence[DataSource]) -> None:

@@ -18,9 +18,10 @@ from eqstream.data.loading.mixed_source import MixedSource
 from eqstream.data.loading.mixture_schedule import MixtureSchedule
 from eqstream.data.loading.source_examples import FreshExamples, ShardExamples
 from eqstream.data.loading.split_source import MEMORY_BUDGET
-from eqstream.data.loading.steps_source import SolvedStream, StepsSource
+from eqstream.data.loading.steps_source import FiledSteps, SolvedStream, StepsSource
 from eqstream.data.permutation import derive_seed
 from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.split_recipe import Where
 from eqstream.seq2seq.config.curriculum import StageRecipe
 from eqstream.seq2seq.config.example_weights import (
     WEIGHT_GROUP,
@@ -58,19 +59,14 @@ def mix_sources(
             holds out.
     """
     weights = None if recipe.weights is None else [_count_weights(recipe, recipe.weights, source) for source in sources]
-    held_out: Sequence[HeldOut | None]
-    is_solved = codec.options.steps and all(source.is_fresh for source in sources)
-    if is_solved:
-        held_out = [find_all_held_out(sources, own=own)] * len(sources)
-    else:
-        held_out = find_held_out(sources, others=[own], also_trained=[own.split])
+    is_solved = codec.options.steps and (bool(recipe.mixture) or all(source.is_fresh for source in sources))
+    held_out = _find_held_out(sources, own, is_solved=is_solved)
     examples = _list_examples(recipe, codec, sources, weights=weights, held_out=held_out)
 
     def narrow(stage: StageRecipe | None) -> ExampleSource:
         where = None if stage is None else stage.to_where()
         if is_solved:
-            fresh = (each for each in examples if isinstance(each, FreshExamples))
-            streams = [each.open_solved(where, detours=recipe.detours) for each in fresh]
+            streams = [_open_steps(each, where, recipe.detours) for each in examples]
             return _solve(recipe, sources, streams, own=own)
         opened = [each.open(where) for each in examples]
         return _mix(recipe, sources, opened, own=own) if recipe.mixture else opened[0]
@@ -82,6 +78,18 @@ def mix_sources(
         weights=None if weights is None else np.concatenate([each.values for each in weights]),
         num_left_out=[each.num_left_out for each in examples],
     )
+
+
+def _find_held_out(sources: Sequence[DataSource], own: DataSource, *, is_solved: bool) -> Sequence[HeldOut | None]:
+    """Returns what must not come from each source: equations, or with `is_solved` lines of steps."""
+    held_out: Sequence[HeldOut | None] = [None] * len(sources)
+    if not is_solved or not all(source.is_fresh for source in sources):
+        held_out = find_held_out(sources, others=[own], also_trained=[own.split])
+    if not is_solved or not any(source.is_fresh for source in sources):
+        return held_out
+    # The files of a dataset have no line that it holds out itself; solutions of fresh equations may.
+    everything = find_all_held_out(sources, own=own)
+    return [everything if source.is_fresh else each for source, each in zip(sources, held_out, strict=True)]
 
 
 def _list_examples(
@@ -133,11 +141,24 @@ def _mix(
     return MixedSource(_make_schedule(recipe, sources), opened, _count_batches(recipe, own))
 
 
+def _open_steps(
+    examples: FreshExamples | ShardExamples, where: Where | None, detours: float
+) -> SolvedStream | FiledSteps:
+    """Returns the steps of what meets a condition, None for all; only fresh solutions have detours."""
+    if isinstance(examples, FreshExamples):
+        return examples.open_solved(where, detours=detours)
+    return FiledSteps(examples.open(where))
+
+
 def _solve(
-    recipe: TrainingRecipe, sources: Sequence[DataSource], streams: Sequence[SolvedStream], *, own: DataSource
+    recipe: TrainingRecipe,
+    sources: Sequence[DataSource],
+    streams: Sequence[SolvedStream | FiledSteps],
+    *,
+    own: DataSource,
 ) -> StepsSource:
     """Returns the steps of the solutions of some sources, in their order."""
-    refuse_the_empty(sources, [stream.num_equations for stream in streams])
+    refuse_the_empty(sources, [stream.size for stream in streams])
     num_examples = recipe.batch_size * _count_batches(recipe, own)
     return StepsSource(streams, _make_schedule(recipe, sources), num_examples)
 

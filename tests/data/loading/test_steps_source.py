@@ -154,4 +154,4 @@ def test_condition_that_another_split_has_all_of_leaves_no_equation():
     splits = [{"name": "long", "count": 60, "where": {"terms": 3}}, {"name": "train", "count": 100}]
     recipe = make_recipe(SPACE, splits)
     encoder = ExampleEncoder.for_recipe(recipe, fit_codec_to_recipe(recipe, OPTIONS))
-    assert SolvedStream(EquationStream(recipe, where=where), encoder).num_equations == 0
+    assert SolvedStream(EquationStream(recipe, where=where), encoder).size == 0

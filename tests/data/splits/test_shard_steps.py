@@ -14,9 +14,11 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import Number, parse
 from eqstream.data.reference.solution import line_text, solution
+from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.splits import shard_steps
 from eqstream.data.splits.plan import ShardTask
-from eqstream.data.splits.shard_steps import add_step_counts
+from eqstream.data.splits.shard_steps import add_step_counts, find_held_out_steps
+from eqstream.data.splits.shared_equations import hold_out
 from tests.brute_force import by_question, examine_space, make_plan, make_recipe, pick, write
 from tests.covering import cover_values
 
@@ -115,6 +117,20 @@ def test_any_shard_alone_has_the_same_bytes_and_its_records_follow_those_before_
     sink = io.BytesIO()
     ShardWriter(Recipe.from_dict(recipe.to_dict())).write(last, {"parquet": sink})
     assert sink.getvalue() == written.files[last.name]["parquet"]
+
+
+@pytest.mark.usefixtures("_few_at_once")
+def test_records_with_a_line_that_another_dataset_holds_out_are_found():
+    recipe = make_recipe(SPACES["brackets"], HALVES, steps=True, storage={"shard_size": 50})
+    other = make_recipe({"operands": {"min": 0, "max": 30}, "operators": "+-"}, HALVES)
+    keys = {canonical_key(parse(question)) for question in pick(other)["test"]}
+    expected = [
+        record
+        for record, row in enumerate(write(recipe).records["train"])
+        if keys & {canonical_key(parse(row[name])) for name in ("question", "answer")}
+    ]
+    assert len(expected) > 20
+    assert find_held_out_steps(recipe, "train", HeldOut(hold_out(other, ["test"]))).tolist() == expected
 
 
 def test_steps_of_one_solution_do_not_lie_side_by_side():

@@ -1,6 +1,7 @@
 import contextlib
 import csv
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from eqstream.data.dataset.manifest_file import load_manifest
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec_fit import fit_codec_to_dataset
 from eqstream.data.recipe import Recipe
+from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.evaluation import evaluate as evaluate_tree
 from eqstream.data.reference.explanation import judge_line
 from eqstream.data.reference.parsing import parse
@@ -21,7 +23,7 @@ from eqstream.seq2seq.predict import Predictor
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
 from eqstream.seq2seq.training.data_sources import open_sources
-from eqstream.seq2seq.training.training_source import make_source
+from eqstream.seq2seq.training.training_source import make_source, mix_sources
 from eqstream.seq2seq.training.validation import load_validation_sample
 from tests.brute_force import make_recipe, pick
 from tests.loaded_models import load_models_once
@@ -91,11 +93,13 @@ def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
     assert prediction.question == "1 + 2 + 3 * 4 + 5"
     assert prediction.expected == "20"
     assert prediction.predicted == prediction.solution[-1].line
-    assert prediction.solution[0].fault is not None, "it has seen eight batches at most"
-    lines = prediction.to_text(steps=True).splitlines()
-    assert lines[1] == "      1 + 2 + 3 * 4 + 5"
-    assert lines[2] == f"    ☒ {prediction.solution[0].line}  ({prediction.solution[0].fault})"
-    assert all(line.startswith("    = ") for line in lines[3:])
+    place = prediction.first_wrong_step
+    assert place is not None, "it has seen eight batches at most"
+    _, question, *lines = prediction.to_text(steps=True).splitlines()
+    assert question == "      1 + 2 + 3 * 4 + 5"
+    wrong = prediction.solution[place]
+    assert lines.pop(place) == f"    ☒ {wrong.line}  ({wrong.fault})"
+    assert all(line.startswith("    = ") for line in lines)
     assert json.dumps(prediction.to_dict(steps=True)["steps"])
 
 
@@ -108,10 +112,6 @@ def test_a_prediction_has_the_lines_and_what_is_wrong_with_them(run):
             "`codec.steps` needs `model.kind: transformer` with `model.places: pairs`",
         ),
         ({"training": {}}, "`codec.steps` needs `training.source: fresh`, or a dataset with `steps: true`"),
-        (
-            {"training": {"source": "fresh", "mixture": [{}, {"source": "shards"}]}},
-            "`codec.steps` needs `source: fresh` or a `recipe` in `training.mixture.1`",
-        ),
         (
             {"training": {"source": "fresh", "weights": {"by": "terms"}}},
             "`codec.steps` does not go with `training.weights`, which weigh whole equations",
@@ -222,6 +222,95 @@ def test_batches_are_the_steps_of_the_files_and_the_sample_is_of_whole_equations
     questions = codec.decode_questions(sample.questions)
     assert questions == pick(Recipe.from_dict({**recipe.to_dict(), "steps": None}))["test"][:16]
     assert codec.decode_answers(sample.answers) == [str(eval_sum(question)) for question in questions]
+
+
+def open_steps(directory, mixture, codec=CODEC, **training):
+    """The steps that a training of the dataset is given, and what makes texts of them."""
+    manifest = load_manifest(directory)
+    training = TRAINING | {"source": "shards", "mixture": mixture} | training
+    model = MODEL if codec == CODEC else {"kind": "feedback"}
+    recipe = make_recipe(SPACE, SPLITS, codec=codec, model=model, training=training)
+    sections = ModelRecipe.from_recipe(recipe)
+    sources, own, codec = open_sources(recipe, sections, directory, manifest)
+    return mix_sources(sections.training, codec, sources=sources, own=own), codec
+
+
+def read_steps(source, codec, first, last):
+    (table,) = source._examples.read([np.arange(first, last)])
+    return [*zip(codec.decode_questions(table.questions), codec.decode_answers(table.answers), strict=True)]
+
+
+@pytest.fixture(scope="module")
+def other_data(tmp_path_factory):
+    """The recipe of another dataset of steps, some of whose equations are lines of the first one's, and its place."""
+    directory = tmp_path_factory.mktemp("other") / "data"
+    splits = [{"name": "test", "count": 300}, {"name": "train", "count": 100}]
+    space = {"operands": {"min": 0, "max": 40}, "operators": "+"}
+    recipe = make_recipe(space, splits, steps={"line_length": 12})
+    build(recipe, directory)
+    return recipe, directory
+
+
+def test_steps_of_files_come_each_once_in_an_epoch_of_them_and_any_may_be_the_first(step_data):
+    _, directory = step_data
+    rows = [(row.question, row.answer) for row in open_dataset(directory).equations("train")]
+    size = len(rows) // 16 * 16
+    source, codec = open_steps(directory, [{}], epoch_examples=size)
+    given = read_steps(source, codec, 0, 2 * size)
+    assert Counter(given[:size]) <= Counter(rows)
+    assert set(given) == set(rows)
+    assert given[:size] != given[size:]
+    longest = [max(len(line.replace(" ", "")) for line in pair) for pair in given[:size]]
+    assert np.median([max(group) - min(group) for group in np.reshape(longest, (-1, 16)).tolist()]) <= 1
+    again, _ = open_steps(directory, [{}], epoch_examples=size)
+    assert read_steps(again, codec, size - 20, 2 * size) == given[size - 20 :]
+
+
+def test_files_of_steps_share_a_mixture_without_lines_that_another_dataset_holds_out(step_data, other_data):
+    _, directory = step_data
+    _, place = other_data
+    held_out = set()
+    for recipe, _ in (step_data, other_data):
+        tests = pick(Recipe.from_dict({**recipe.to_dict(), "steps": None}))["test"]
+        held_out |= {canonical_key(parse(question)) for question in tests}
+    mixture = [{}, {"data": str(place)}, {"data": str(place), "source": "fresh"}]
+    source, codec = open_steps(directory, mixture, epoch_examples=4800)
+    given = set(read_steps(source, codec, 0, 4800))
+    rows = [
+        {(row.question, row.answer) for row in open_dataset(path).equations("train")} for path in (directory, place)
+    ]
+
+    def is_held_out(pair):
+        return not held_out.isdisjoint(canonical_key(parse(line)) for line in pair)
+
+    for question, answer in given:
+        assert eval_sum(question) == eval_sum(answer)
+        assert not is_held_out((question, answer))
+    left_out = set(filter(is_held_out, rows[0]))
+    assert len(left_out) > 10
+    assert not any(map(is_held_out, rows[1] - rows[0]))
+    assert given >= rows[1] | (rows[0] - left_out)
+    # A step may come from several equations, and then be several records.
+    assert source.num_left_out is not None
+    assert source.num_left_out[0] >= len(left_out)
+    assert source.num_left_out[1:] == (0, None)
+
+
+def test_files_of_equations_are_no_source_of_steps_nor_the_other_way_round(step_data, tmp_path):
+    _, directory = step_data
+    build(make_recipe(SPACE, SPLITS), tmp_path)
+    for path, other, codec, line in (
+        (
+            directory,
+            tmp_path,
+            CODEC,
+            "`training.mixture.1`: `codec.steps` needs `source: fresh` there, or a dataset with `steps: true`",
+        ),
+        (tmp_path, directory, {}, "the dataset's examples are steps of worked solutions: set `codec.steps: true`"),
+    ):
+        with pytest.raises(UserError) as raised:
+            open_steps(path, [{}, {"data": str(other)}], codec)
+        assert str(raised.value) == line
 
 
 def eval_sum(question):
