@@ -7,6 +7,7 @@ the same recipe.
 import json
 import shutil
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,11 +188,21 @@ def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:
     target.write_description(description)
     target.write_codec(trained.codec)
     trained.model.save(target.model_keras, include_optimizer=False)
+    _compress(target.model_keras)
     for name, report in own.items():
         # What it says of single examples is for those who look into a run of their own.
         kept = {key: report[key] for key in ("about", "data", "split", "num_examples", "num_right")}
         write_atomically(target.reports / name, json.dumps(kept, indent=2, sort_keys=True) + "\n")
     return target.path
+
+
+def _compress(archive: Path) -> None:
+    """Compresses the members of a ZIP archive, which Keras stores as they are: a tenth less."""
+    with zipfile.ZipFile(archive) as stored:
+        members = [(member, stored.read(member)) for member in stored.infolist()]
+    with zipfile.ZipFile(archive, "w") as compressed:
+        for member, content in members:
+            compressed.writestr(member, content, zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
 if __name__ == "__main__":

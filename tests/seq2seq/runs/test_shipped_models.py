@@ -269,9 +269,11 @@ def test_a_run_becomes_a_shipped_model_once_it_is_evaluated(tmp_path):
     assert model.verdict == MODELS[0].verdict
     before, after = (load_trained_model(each).model.get_weights() for each in (run, path))
     assert all(np.array_equal(*each) for each in zip(before, after, strict=True))
+    assert model.run.model_keras.stat().st_size < 4 * sum(map(np.size, after))
     assert [model.holds(question) for question in ("998-999", "1000 + 1", "one")] == [True, False, False]
 
 
 def test_the_directory_of_shipped_models_is_part_of_the_package():
     assert DIRECTORY.name == "trained"
     assert {model.run.path.parent for model in MODELS} == {DIRECTORY}
+    assert all(model.run.model_keras.stat().st_size <= 3_000_000 for model in MODELS)
