@@ -148,4 +148,4 @@ def _solve(recipe: Recipe, encoder: ExampleEncoder, split: str, *, batch_size: i
     """Returns the steps of a split's stream, without lines that another split holds."""
     others = [each.name for each in recipe.splits if each.name != split]
     solved = SolvedStream(EquationStream(recipe, split, seed=seed), encoder, HeldOut(hold_out(recipe, others)))
-    return StepsSource([solved], MixtureSchedule((((0, Fraction(1)),),), batch_size, seed), solved.num_equations)
+    return StepsSource([solved], MixtureSchedule((((0, Fraction(1)),),), batch_size, seed), solved.size)
