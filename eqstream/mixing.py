@@ -131,9 +131,10 @@ def mix(
     check_spaces(data_sources[1:], data_sources[0])
     codec = codec or make_codec(data_sources)
     budget = memory_budget // len(data_sources)
+    held_out = find_held_out(data_sources, also_trained=[source.split for source in data_sources])
     examples = [
-        _open(source, codec, seed=derive_seed(wanted.seed, "mixture", number), held_out=held_out, memory_budget=budget)
-        for number, (source, held_out) in enumerate(zip(data_sources, find_held_out(data_sources), strict=True))
+        _open(source, codec, seed=derive_seed(wanted.seed, "mixture", number), held_out=left_out, memory_budget=budget)
+        for number, (source, left_out) in enumerate(zip(data_sources, held_out, strict=True))
     ]
     refuse_the_empty(data_sources, [each.num_examples for each in examples])
     mixed = MixedSource(schedule, examples, _NUM_BATCHES)

@@ -151,12 +151,12 @@ def make_codec(sources: Sequence[DataSource], options: CodecOptions | None = Non
 def find_held_out(
     sources: Sequence[DataSource], *, others: Sequence[DataSource] = (), also_trained: Collection[str] = ()
 ) -> list[HeldOut | None]:
-    """Returns for each source what other datasets hold out: all splits but those of a name that is trained on.
+    """Returns for each source what other datasets hold out: all splits but those that are sources.
 
     Args:
         sources: of a mixture.
         others: of datasets that it need not have.
-        also_trained: names of splits that are not held out, besides those of the sources.
+        also_trained: names of splits that no dataset holds out.
 
     Raises:
         UserError: a dataset was built by a version that held out who knows what.
@@ -164,8 +164,10 @@ def find_held_out(
     datasets = _list_datasets([*others, *sources])
     if len(datasets) == 1:
         return [None] * len(sources)
-    trained = {*also_trained, *(source.split for source in sources)}
-    hashes = {fingerprint: _hash_held_out(source, trained, "a mixture") for fingerprint, source in datasets.items()}
+    hashes = {
+        fingerprint: _hash_held_out(source, {*also_trained, *_list_trained(source, sources)}, "a mixture")
+        for fingerprint, source in datasets.items()
+    }
     found = [
         HeldOut(np.concatenate([each for fingerprint, each in hashes.items() if fingerprint != source.fingerprint]))
         for source in sources
@@ -183,11 +185,16 @@ def find_all_held_out(sources: Sequence[DataSource], *, own: DataSource) -> Held
     Raises:
         UserError: a dataset was built by a version that held out who knows what.
     """
-    trained = {own.split, *(source.split for source in sources)}
-    datasets = _list_datasets([own, *sources])
-    return HeldOut(
-        np.concatenate([_hash_held_out(source, trained, "training on solutions") for source in datasets.values()])
-    )
+    hashes = [
+        _hash_held_out(source, {own.split, *_list_trained(source, sources)}, "training on solutions")
+        for source in _list_datasets([own, *sources]).values()
+    ]
+    return HeldOut(np.concatenate(hashes))
+
+
+def _list_trained(dataset: DataSource, sources: Sequence[DataSource]) -> set[str]:
+    """Returns the splits of a dataset that are sources; another dataset may have one of the same name that is not."""
+    return {source.split for source in sources if source.fingerprint == dataset.fingerprint}
 
 
 def _hash_held_out(source: DataSource, trained: Collection[str], what: str) -> np.ndarray:

@@ -136,6 +136,19 @@ def test_nothing_comes_that_a_dataset_holds_out_and_all_else_does(folder):
     assert source.num_left_out == (*left_out, None)
 
 
+def test_a_split_is_held_out_though_one_of_its_name_in_another_dataset_is_trained_on(folder):
+    mixture = [{}, {"data": str(folder / "both"), "split": "test"}]
+    source, codec, _ = open_mixture(folder, mixture=mixture, weights=None)
+    held_out = {
+        key_of(question) for split in ("validation", "test") for question in questions_of(folder, "sums", split)
+    }
+    trained = questions_of(folder, "sums", "train") | questions_of(folder, "both", "test")
+    expected = {question for question in trained if key_of(question) not in held_out}
+    assert set(list_questions(source, codec, 400)) == expected < trained
+    assert source.num_left_out is not None
+    assert source.num_left_out[0] == 0
+
+
 def test_stage_takes_its_examples_from_every_source(folder):
     source, codec, curriculum = open_mixture(folder)
     batches = list_batches(source.select(curriculum[0], 0), codec, 0, 3 * NUM_STEPS)

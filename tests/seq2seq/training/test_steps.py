@@ -296,6 +296,18 @@ def test_files_of_steps_share_a_mixture_without_lines_that_another_dataset_holds
     assert source.num_left_out[1:] == (0, None)
 
 
+@pytest.mark.parametrize("kind", ["shards", "fresh"])
+def test_no_line_is_in_a_split_though_another_dataset_trains_on_its_own_of_that_name(other_data, kind, tmp_path):
+    _, place = other_data
+    own = make_recipe(SPACE, [SPLITS[0], {"name": "test", "count": 400, "where": {"terms": 2}}])
+    build(own, tmp_path)
+    held_out = {canonical_key(parse(question)) for question in pick(own)["test"]}
+    mixture = [{"source": "fresh"}, {"data": str(place), "split": "test", "source": kind}]
+    source, codec = open_steps(tmp_path, mixture, epoch_examples=1600)
+    lines = {line for pair in read_steps(source, codec, 0, 1600) for line in pair}
+    assert held_out.isdisjoint(canonical_key(parse(line)) for line in lines)
+
+
 def test_files_of_equations_are_no_source_of_steps_nor_the_other_way_round(step_data, tmp_path):
     _, directory = step_data
     build(make_recipe(SPACE, SPLITS), tmp_path)
