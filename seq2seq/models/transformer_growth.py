@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from eqstream.seq2seq.layers.attention import MultiHeadAttention
@@ -11,6 +12,24 @@ from eqstream.seq2seq.models.transformer import TransformerModel
 
 # What of `TransformerRecipe` may be larger than in the model to begin with; `places: pairs` alone uses the last two.
 GROWING = ("encoder_depth", "decoder_depth", "place_reach", "number_reach")
+_COPIED = ("character", "place", "number", "step", "encoder_norm", "decoder_norm", "logits")
+
+
+def has_room_for(small: TransformerModel, large: TransformerModel) -> bool:
+    """Returns whether the tables of `large` are as long as those of `small`, which texts' lengths decide, too.
+
+    Args:
+        small: of an architecture that `copy_into_larger` allows.
+        large: with its weights created.
+    """
+    return all(
+        getattr(small, name) is None or _list_shapes(getattr(small, name)) == _list_shapes(getattr(large, name))
+        for name in _COPIED
+    )
+
+
+def _list_shapes(layer: keras.Layer) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in layer.weights]
 
 
 def copy_into_larger(small: TransformerModel, large: TransformerModel) -> None:
@@ -21,10 +40,11 @@ def copy_into_larger(small: TransformerModel, large: TransformerModel) -> None:
     stay as they are.
 
     Args:
-        small: of the same architecture but for `GROWING`, and the same codec but for its `line_length`.
+        small: of the same architecture but for `GROWING`, and the same codec but for its `line_length`;
+            `has_room_for` is true of both.
         large: with its weights created.
     """
-    for name in ("character", "place", "number", "step", "encoder_norm", "decoder_norm", "logits"):
+    for name in _COPIED:
         if (layer := getattr(large, name)) is not None:
             layer.set_weights(getattr(small, name).get_weights())
     _copy_blocks(small, large, small.encoder, large.encoder)

@@ -13,7 +13,7 @@ from eqstream.data.storage import normalize
 from eqstream.seq2seq.config.sections import TrainingRecipe
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.transformer import TransformerModel
-from eqstream.seq2seq.models.transformer_growth import GROWING, copy_into_larger
+from eqstream.seq2seq.models.transformer_growth import GROWING, copy_into_larger, has_room_for
 from eqstream.seq2seq.runs.run_directory import RunDirectory
 from eqstream.seq2seq.runs.shipped_models import find_run
 from eqstream.seq2seq.runs.trained_model import TrainedModel, load_trained_model
@@ -70,7 +70,7 @@ def _is_larger(model: TransformerModel, known: TransformerModel) -> bool:
     """Returns whether a model is the other one with more of what may grow, and nothing else."""
     ours, theirs = _describe_layers(model), _describe_layers(known)
     sizes = [(ours.pop(name), theirs.pop(name)) for name in GROWING]
-    return ours == theirs and all(size >= other for size, other in sizes)
+    return ours == theirs and all(size >= other for size, other in sizes) and has_room_for(known, model)
 
 
 def load_starting_point(training: TrainingRecipe, manifest: Manifest, run: RunDirectory) -> StartingPoint | None:

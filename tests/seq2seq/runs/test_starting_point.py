@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,12 @@ from eqstream.data.errors import UserError
 from eqstream.data.recipe import Recipe
 from eqstream.pipelines.build import build
 from eqstream.seq2seq import train as train_module
+from eqstream.seq2seq.config.architectures import TransformerRecipe
+from eqstream.seq2seq.models.registry import make_model
+from eqstream.seq2seq.runs.starting_point import StartingPoint
 from eqstream.seq2seq.runs.trained_model import load_trained_model
 from eqstream.seq2seq.train import train
-from tests.recipes import SUMS
+from tests.recipes import SUMS, make_texts
 
 MODEL = {"kind": "repeat-vector", "encoder_width": 4, "decoder_width": 4}
 # So slow that no weight moves.
@@ -119,6 +124,16 @@ def test_weights_of_another_model_are_refused_before_anything_is_written(folder,
         train(recipe_with(str(folder / "first"), **options), folder / "data", tmp_path / "run", report=silently)
     assert str(caught.value) == f"`training.start_from`: {folder / 'first'} has {reason}"
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("places", ["absolute", "relative"])
+def test_a_transformer_with_tables_of_another_length_is_refused(places):
+    recipe = TransformerRecipe(width=4, heads=2, feed_forward=4, places=places)
+    texts = [make_texts(" +0123456789", width, 4, operands={"min": 0, "max": 99}) for width in (7, 9)]
+    small, large = (make_model(recipe, each.codec(), seed=1) for each in texts)
+    run: Any = SimpleNamespace(model=small, codec=small.codec, run=SimpleNamespace(path="small"))
+    with pytest.raises(UserError, match=r"^`training\.start_from`: small has another model"):
+        StartingPoint(trained=run, description={}).copy_weights(large)
 
 
 def test_run_that_may_have_seen_what_is_held_out_is_refused(folder, tmp_path):
