@@ -171,7 +171,8 @@ class Predictor:
         questions = self.trained.codec.encode_questions([each.question for each in known])
         decoded = self.trained.ask_in_orders(_ByNumber(self._choose_decoder), orders).decode(questions)
         votes: Sequence[Vote | None] = decoded.votes or [None] * len(known)
-        solutions = [self._judge(lines) for lines in decoded.solutions or [[]] * len(known)]
+        written = zip(decoded.solutions or [[]] * len(known), decoded.reordered or [()] * len(known), strict=True)
+        solutions = [self._judge(lines, reordered) for lines, reordered in written]
         answers = [each[-1].line for each in solutions if each] or self.trained.codec.decode_predictions(decoded.tokens)
         columns = zip(known, answers, self._explain(questions, decoded), solutions, votes, strict=True)
         return [
@@ -200,12 +201,13 @@ class Predictor:
             for tokens, shares in zip(decoded.tokens, decoded.probabilities, strict=True)
         ]
 
-    def _judge(self, lines: Sequence[str]) -> tuple[JudgedLine, ...]:
+    def _judge(self, lines: Sequence[str], reordered: Sequence[int]) -> tuple[JudgedLine, ...]:
         """Returns the lines behind a question, the first one, each with what is wrong with it; none for none."""
         if not lines:
             return ()
         space, factored = self.trained.recipe.space, self.trained.factored
-        return tuple(judge_solution(end_fraction(lines, space, factored=factored), space, factored=factored))
+        lines = end_fraction(lines, space, factored=factored)
+        return tuple(judge_solution(lines, space, factored=factored, reordered=reordered))
 
     def _choose_decoder(self, num_questions: int) -> Decoder:
         """Returns a decoder; once there is a compiled one, it serves whatever follows."""

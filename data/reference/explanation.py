@@ -1,12 +1,12 @@
 """What is to be said of a line of a worked solution that a model wrote: the verdict, and for people a sentence."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from eqstream.data.errors import UserError
-from eqstream.data.reference.evaluation import canonical_key, evaluate
+from eqstream.data.reference.evaluation import evaluate
 from eqstream.data.reference.parsing import (
     MAX_DIGITS,
     Number,
@@ -50,16 +50,19 @@ class JudgedLine:
     fault: str | None
 
 
-def judge_solution(lines: Sequence[str], space: SpaceRecipe, *, factored: bool) -> Iterator[JudgedLine]:
+def judge_solution(
+    lines: Sequence[str], space: SpaceRecipe, *, factored: bool, reordered: Collection[int] = ()
+) -> Iterator[JudgedLine]:
     """Yields the lines of a solution, each judged by the one before; a line counts even behind a wrong one.
 
     Args:
         lines: the question, which is an equation, and what was written behind it; all but the last one are equations.
         space: of the question.
         factored: As of `next_line`.
+        reordered: The places of lines that were not written: those before, as they were asked again.
     """
-    for before, line in itertools.pairwise(lines):
-        if _is_reordered(before, line):
+    for place, (before, line) in enumerate(itertools.pairwise(lines), start=1):
+        if place in reordered:
             yield JudgedLine(before=before, line=line, verdict="reordered", step=None, expected=None, fault=None)
             continue
         yield judge_line(
@@ -70,14 +73,6 @@ def judge_solution(lines: Sequence[str], space: SpaceRecipe, *, factored: bool) 
             spacing=space.spacing,
             factored=factored,
         )
-
-
-def _is_reordered(before: str, line: str) -> bool:
-    try:
-        tree, found = parse(before), parse(line)
-    except UserError:
-        return False
-    return found != tree and canonical_key(found) == canonical_key(tree)
 
 
 def judge_line(

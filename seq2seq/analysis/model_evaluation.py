@@ -24,7 +24,7 @@ from eqstream.seq2seq.analysis.report_contents import (
 from eqstream.seq2seq.analysis.solution_lines import SolutionTally
 from eqstream.seq2seq.analysis.wrong_answers import MistakeTally, WrongAnswer
 from eqstream.seq2seq.models import solving_decoder
-from eqstream.seq2seq.models.decoding import Decoder, Vote, estimate_answers
+from eqstream.seq2seq.models.decoding import DecodedAnswers, Decoder, Vote, estimate_answers
 from eqstream.seq2seq.models.line_writer import LINE_ORDERS
 from eqstream.seq2seq.models.metrics import exact_matches
 from eqstream.seq2seq.runs.trained_model import TrainedModel
@@ -192,7 +192,7 @@ def _answer(
     decoded = decoder.decode(questions, on_batch)
     tokens = decoded.tokens
     is_right = exact_matches(tokens, expected)
-    row_to_wrong_line = _judge(solutions, decoded.solutions or [], is_right) if solutions else {}
+    row_to_wrong_line = _judge(solutions, decoded, is_right) if solutions else {}
     rows = np.flatnonzero(~is_right).tolist()
     wrong = tuple(
         WrongAnswer(
@@ -214,9 +214,11 @@ def _answer(
     )
 
 
-def _judge(solutions: SolutionTally, written: list[list[str]], is_right: np.ndarray) -> dict[int, JudgedLine]:
+def _judge(solutions: SolutionTally, decoded: DecodedAnswers, is_right: np.ndarray) -> dict[int, JudgedLine]:
     """Counts the lines behind the questions, and returns the first wrong one of each solution that has one, by row."""
-    found = [solutions.add(lines, is_right=right) for lines, right in zip(written, is_right.tolist(), strict=True)]
+    written = decoded.solutions or []
+    columns = zip(written, decoded.reordered or [()] * len(written), is_right.tolist(), strict=True)
+    found = [solutions.add(lines, is_right=right, reordered=reordered) for lines, reordered, right in columns]
     return {row: line for row, line in enumerate(found) if line is not None}
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -72,15 +72,16 @@ class SolutionTally:
         self._ends: Counter[End] = Counter()
         self._num_mended = 0
 
-    def add(self, lines: Sequence[str], *, is_right: bool) -> JudgedLine | None:
+    def add(self, lines: Sequence[str], *, is_right: bool, reordered: Collection[int] = ()) -> JudgedLine | None:
         """Counts a solution, and returns its first line that is not the prescribed one; None if there is none.
 
         Args:
             lines: the question, and what was written behind it.
             is_right: whether the answer is.
+            reordered: as of `judge_solution`.
         """
         lines = end_fraction(lines, self._space, factored=self._factored)
-        judged = list(judge_solution(lines, self._space, factored=self._factored))
+        judged = list(judge_solution(lines, self._space, factored=self._factored, reordered=reordered))
         self._lines.update((each.step, each.verdict) for each in judged)
         self._ends[_find_end(lines, self._space)] += 1
         first = next((each for each in judged if each.fault is not None), None)

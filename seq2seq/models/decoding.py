@@ -45,6 +45,8 @@ class DecodedAnswers:
             the way to the answer, too.
         solutions: of a model that answers line by line what was written: the question, as it was asked, and the lines
             behind it, natural text, the last one as far as it got; None of other models.
+        reordered: of each solution the places of the lines that were not written, but are the ones before in the order
+            that was asked, see `LineWriter`; None if there are none.
         votes: of questions that were asked in several orders which one this answer is from; None if none was.
     """
 
@@ -52,6 +54,7 @@ class DecodedAnswers:
     probabilities: np.ndarray
     log_probabilities: np.ndarray
     solutions: list[list[str]] | None = None
+    reordered: list[list[int]] | None = None
     votes: list[Vote] | None = None
 
     def take(self, places: Sequence[int]) -> "DecodedAnswers":
@@ -61,18 +64,21 @@ class DecodedAnswers:
             self.probabilities[places],
             self.log_probabilities[places],
             solutions=None if self.solutions is None else [self.solutions[place] for place in places],
+            reordered=None if self.reordered is None else [self.reordered[place] for place in places],
         )
 
 
 def join_answers(parts: Sequence[DecodedAnswers]) -> DecodedAnswers:
     """Returns the answers of one part after the other, all by the same decoder; at least one part."""
     solutions = [part.solutions for part in parts if part.solutions is not None]
+    reordered = [part.reordered for part in parts if part.reordered is not None]
     votes = [part.votes for part in parts if part.votes is not None]
     return DecodedAnswers(
         np.concatenate([part.tokens for part in parts]),
         np.concatenate([part.probabilities for part in parts]),
         np.concatenate([part.log_probabilities for part in parts]),
         solutions=[*chain.from_iterable(solutions)] if solutions else None,
+        reordered=[*chain.from_iterable(reordered)] if reordered else None,
         votes=[*chain.from_iterable(votes)] if votes else None,
     )
 

@@ -62,27 +62,29 @@ class SolvingDecoder:
         tokens, probabilities = np.zeros(shape, np.uint8), np.ones(shape, np.float32)
         log_probabilities = np.zeros(len(questions))
         solutions = [[question] for question in self._codec.decode_questions(questions)]
+        reordered: list[list[int]] = [[] for _ in solutions]
         rows = np.arange(len(questions))
         while len(rows):
             written = self._writer.write([solutions[row][-1] for row in rows.tolist()])
             tokens[rows], probabilities[rows] = written.decoded.tokens, written.decoded.probabilities
             log_probabilities[rows] += written.decoded.log_probabilities
             is_open = [
-                self._add(solutions[row], asked, line)
+                self._add(solutions[row], reordered[row], asked, line)
                 for row, asked, line in zip(rows.tolist(), written.asked, written.lines, strict=True)
             ]
             going_on = np.flatnonzero(is_open)
             if on_batch is not None and len(going_on) < len(rows):
                 on_batch(len(rows) - len(going_on))
             rows = rows[going_on]
-        return DecodedAnswers(tokens, probabilities, log_probabilities, solutions)
+        return DecodedAnswers(tokens, probabilities, log_probabilities, solutions, reordered)
 
     def _ask(self, lines: np.ndarray) -> DecodedAnswers:
         return (self._decoder if len(lines) > _FEW else self._small_decoder).decode(lines)
 
-    def _add(self, solution: list[str], asked: str, line: str) -> bool:
+    def _add(self, solution: list[str], reordered: list[int], asked: str, line: str) -> bool:
         """Adds a line, and before it what was asked if that was another order; returns whether the solution goes on."""
         if asked != solution[-1]:
+            reordered.append(len(solution))
             solution.append(asked)
         goes_on = len(solution) < MAX_LINES and line not in solution and self._is_open(line)
         solution.append(line)

@@ -153,6 +153,16 @@ def test_json_has_each_line_with_its_verdict_and_the_place_of_the_first_wrong_on
     assert right.to_dict(steps=True)["first_wrong_step"] is None
 
 
+def test_a_line_that_was_asked_in_another_order_is_told_from_one_that_the_model_wrote(monkeypatch):
+    answers = {"3 * 4": "1)", "4 * 3": "12", "5 * 6": "6 * 5", "6 * 5": "30"}
+    predictor = make_predictor(monkeypatch, "exact", answers.__getitem__, operators="*")
+    asked, written = predictor.predict(["3 * 4", "5 * 6"])
+    assert asked.to_text(steps=True) == "☑ 3 * 4 = 12\n      3 * 4\n    = 4 * 3  (asked again in this order)\n    = 12"
+    assert asked.first_wrong_step is None
+    assert [each.verdict for each in written.solution] == ["right value", "prescribed"]
+    assert written.first_wrong_step == 0
+
+
 def test_the_vote_and_the_order_whose_solution_is_shown_are_named():
     (line,) = judge_solution(
         ["2 + 1", "3"], make_recipe({"operands": {"min": 0, "max": 9}, "operators": "+"}).space, factored=False

@@ -21,9 +21,9 @@ SOLUTIONS = [
 ]
 
 
-def tally_of(solutions, space=SPACE, *, factored=False):
+def tally_of(solutions, space=SPACE, *, factored=False, reordered=()):
     tally = SolutionTally(space, factored=factored)
-    return tally, [tally.add(lines.split("|"), is_right=is_right) for is_right, lines in solutions]
+    return tally, [tally.add(lines.split("|"), is_right=is_right, reordered=reordered) for is_right, lines in solutions]
 
 
 def test_lines_are_counted_by_step_and_verdict():
@@ -85,13 +85,25 @@ def test_first_wrong_lines_are_those_of_wrong_answers():
 
 
 def test_a_line_that_was_asked_in_another_order_is_none_of_the_models_own():
-    tally, first = tally_of([(True, "3 * 4 + 5|5 + 3 * 4|5 + 12|17"), (False, "9 - 8|8 - 9|-1")])
+    solutions = [(True, "3 * 4 + 5|5 + 3 * 4|5 + 12|17"), (False, "2 + 9 - 8|9 + 2 - 8|8 - 9|-1")]
+    tally, first = tally_of(solutions, reordered=[1])
     counts = tally.counts()
-    assert counts.num_reordered == 1
+    assert counts.num_reordered == 2
     assert counts.lines.num_lines == 4
     assert counts.lines.num_prescribed == 3
     assert [each and each.line for each in first] == [None, "8 - 9"]
     assert any("asked" not in line and "another order" in line for line in render_lines(counts))
+
+
+def test_a_line_that_the_model_itself_wrote_in_another_order_is_its_own_and_wrong_unless_it_is_prescribed():
+    tally, (circle, sign) = tally_of([(False, "3 * 4|4 * 3|3 * 4"), (True, "75 * -75|-75 * 75|-5625")])
+    assert circle is not None
+    assert (circle.line, circle.verdict) == ("4 * 3", "right value")
+    assert sign is None or sign.line == "-5625"
+    counts = tally.counts()
+    assert counts.num_reordered == 0
+    assert sum(each.num_lines for each in counts.first_wrong) == 1
+    assert {each.step: each.num_prescribed for each in counts.steps}["sign change"] == 1
 
 
 def test_solutions_end_in_one_way():

@@ -135,6 +135,7 @@ def test_a_line_that_the_model_is_unsure_of_is_asked_in_other_orders(monkeypatch
     answers = {"3 * 4 + 5": ("13 + 5", 0.6), "5 + 3 * 4": ("5 + 12", 0.9), "5 + 12": ("17", 0.96)}
     decoded, doubter = solve_with_doubts(answers, "3 * 4 + 5", monkeypatch)
     assert decoded.solutions == [["3 * 4 + 5", "5 + 3 * 4", "5 + 12", "17"]]
+    assert decoded.reordered == [[1]]
     assert decoded.log_probabilities == pytest.approx(np.log([0.9 * 0.96]))
     assert CODEC.decode_predictions(decoded.tokens) == ["17"]
     assert sorted(doubter.asked[1]) == ["4 * 3 + 5", "5 + 3 * 4", "5 + 4 * 3"]
@@ -162,6 +163,12 @@ def test_no_line_is_asked_again_in_one_order(monkeypatch):
 def test_the_likeliest_equation_is_taken(answers, solution, monkeypatch):
     decoded, _ = solve_with_doubts(answers, "3 * 4", monkeypatch)
     assert decoded.solutions == [solution]
+
+
+def test_a_line_that_a_model_writes_in_another_order_was_not_asked(monkeypatch):
+    decoded, _ = solve_with_doubts({"3 * 4": ("4 * 3", 0.99), "4 * 3": ("12", 0.99)}, "3 * 4", monkeypatch)
+    assert decoded.solutions == [["3 * 4", "4 * 3", "12"]]
+    assert decoded.reordered == [[]]
 
 
 def test_lines_get_no_brackets_where_no_space_has_any(monkeypatch):
