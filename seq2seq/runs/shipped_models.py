@@ -4,6 +4,7 @@
 the same recipe.
 """
 
+import io
 import json
 import shutil
 import sys
@@ -197,12 +198,34 @@ def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:
 
 
 def _compress(archive: Path) -> None:
-    """Compresses the members of a ZIP archive, which Keras stores as they are: a tenth less."""
+    """Compresses a model's file, which Keras stores as it is: an eighth less, and the same weights to the last bit."""
     with zipfile.ZipFile(archive) as stored:
         members = [(member, stored.read(member)) for member in stored.infolist()]
     with zipfile.ZipFile(archive, "w") as compressed:
         for member, content in members:
-            compressed.writestr(member, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+            smaller = _compress_weights(content) if member.filename.endswith(".h5") else content
+            compressed.writestr(member, smaller, zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def _compress_weights(content: bytes) -> bytes:
+    """Returns an HDF5 file with the bytes of its numbers grouped: those of exponents are much alike."""
+    import h5py
+
+    result = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as source, h5py.File(result, "w") as target:
+
+        def copy(name: str, item: "h5py.Dataset | h5py.Group") -> None:
+            if isinstance(item, h5py.Dataset):
+                numbers = item[()]
+                options = {"shuffle": True, "compression": "gzip", "compression_opts": 9} if numbers.size > 256 else {}
+                copied = target.create_dataset(name, data=numbers, **options)
+            else:
+                copied = target.require_group(name)
+            copied.attrs.update(item.attrs)
+
+        target.attrs.update(source.attrs)
+        source.visititems(copy)
+    return result.getvalue()
 
 
 if __name__ == "__main__":
