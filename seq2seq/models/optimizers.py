@@ -74,4 +74,6 @@ def make_optimizer(recipe: OptimizerRecipe, num_steps: int) -> keras.optimizers.
         options["weight_decay"] = options["adam_weight_decay"] = recipe.weight_decay
         options["adam_beta_2"] = recipe.beta_2
         options["exclude_layers"] = _NOT_FOR_MUON
+        # Keras' own values since 3.13, said here, as it has changed them before.
+        options.update(adam_lr_ratio=1.0, rms_rate=0.2, ns_steps=5)
     return _OPTIMIZERS[recipe.name](**options)

@@ -1,5 +1,9 @@
 """Optimizers that recipes ask for; those of whole trainings are tested with them."""
 
+import keras
+import numpy as np
+import pytest
+
 from eqstream.seq2seq.config.architectures import TransformerRecipe
 from eqstream.seq2seq.config.sections import OptimizerRecipe
 from eqstream.seq2seq.models.optimizers import make_optimizer
@@ -20,3 +24,14 @@ def test_muon_is_for_the_matrices_between_layers_alone():
     assert len(matrices) == 3 * 4 + 2 * 2
     assert {each.path.split("/")[-1] for each in matrices} == {"kernel"}
     assert not any("logits" in each.path for each in matrices)
+
+
+def test_the_steps_of_muon_are_about_as_large_as_those_of_adamw():
+    matrix, bias = (keras.Variable(np.zeros(shape, np.float32)) for shape in ((24, 16), (16,)))
+    optimizer = make_optimizer(OptimizerRecipe(name="muon", learning_rate=0.01), num_steps=10)
+    optimizer.build([matrix, bias])
+    draw = np.random.default_rng(0).normal
+    optimizer.apply([keras.ops.convert_to_tensor(draw(size=each.shape).astype(np.float32)) for each in (matrix, bias)])
+    # As in Liu et al., a fifth of the rate: so large are the steps of AdamW in the midst of a training, not its first.
+    assert np.sqrt(np.mean(np.square(matrix.numpy()))) == pytest.approx(0.002, rel=0.2)
+    assert np.abs(bias.numpy()) == pytest.approx(0.01, rel=0.01)
