@@ -6,6 +6,7 @@ the same recipe.
 
 import io
 import json
+import re
 import shutil
 import sys
 import zipfile
@@ -25,6 +26,7 @@ from eqstream.seq2seq.runs.askable_spaces import covers
 from eqstream.seq2seq.runs.run_directory import RunDirectory, write_atomically
 
 DIRECTORY = Path(__file__).parents[1] / "trained"
+_is_asked_otherwise = re.compile(r".*-(in-[0-9]+-orders|greedy)\.json").fullmatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,17 +165,22 @@ def _exceeds(one: ShippedModel, other: ShippedModel) -> bool:
 def ship(run_directory: str | Path, directory: Path = DIRECTORY) -> Path:
     """Copies the model of a run, its recipe and its reports, without the optimizer; returns where they are.
 
-    Reports are those on its own dataset: another one may share equations with what it was trained on.
+    Reports are those on its own dataset, answered as `predict` does: another one may share equations with what it was
+    trained on, and in several orders, or without asking lines again, it gets others right.
 
     Raises:
-        UserError: the directory is no finished run, or nothing was evaluated.
+        UserError: the directory is no finished run, or nothing was evaluated in this way.
     """
     from eqstream.seq2seq.runs.trained_model import load_trained_model
 
     trained = load_trained_model(run_directory)
     run = trained.run
     reports = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.reports.glob("*.json"))}
-    own = {name: each for name, each in reports.items() if each["data"] == trained.description["data_name"]}
+    own = {
+        name: each
+        for name, each in reports.items()
+        if each["data"] == trained.description["data_name"] and not _is_asked_otherwise(name)
+    }
     if not own:
         raise UserError(f"{run.path} has no report: run `eqstream evaluate {run.path}` first")
     target = RunDirectory(directory / trained.recipe.name)

@@ -263,6 +263,9 @@ def test_a_run_becomes_a_shipped_model_once_it_is_evaluated(tmp_path):
         ship(run, tmp_path / "models")
     assert str(raised.value) == f"{run} has no report: run `eqstream evaluate {run}` first"
     shutil.move(reports, run / "reports")
+    first = next((run / "reports").glob("*.json"))
+    for ending in ("in-5-orders", "greedy", "first-500-in-2-orders-greedy"):
+        shutil.copy(first, first.with_name(f"{first.stem}-{ending}.json"))
     path = ship(run, tmp_path / "models")
     (model,) = list_shipped_models(tmp_path / "models")
     assert model.run.path == path == tmp_path / "models" / MODELS[0].name
