@@ -18,7 +18,7 @@ if not (HERE / "eqstream" / "data").is_dir():
 (VERSION,) = re.findall('^EQSTREAM_VERSION = "(.*)"$', (HERE / "eqstream/data/versions.py").read_text(), re.MULTILINE)
 
 # Apart from the rest, because a Beam worker builds and verifies without them.
-MODELS = ["tensorflow>=2.20", "keras>=3.13", "matplotlib>=3.9"]
+MODELS = ["tensorflow>=2.20", "keras>=3.13", "matplotlib>=3.9", "h5py>=3.11"]
 READERS = [
     "tensorflow-datasets>=4.9.9",
     "datasets>=4",
