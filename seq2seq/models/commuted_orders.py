@@ -1,6 +1,7 @@
 """The orders in which a question can be asked: the sides of its sums and products swapped, or not."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from eqstream.data.reference.evaluation import COMMUTATIVE, canonical_key
 from eqstream.data.reference.parsing import Number, Operation, Tree, parse, render
@@ -8,6 +9,8 @@ from eqstream.data.reference.parsing import Number, Operation, Tree, parse, rend
 # Odd, so that multiplying by it loses no bit.
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _ROUNDS = 3
+# So many orders are looked at for each that is asked: a bracket more may be one too many for the model.
+_TRIES = 4
 
 
 def iterate_orders(question: str, *, spacing: bool = True, brackets: bool = True) -> Iterator[str]:
@@ -26,6 +29,14 @@ def iterate_orders(question: str, *, spacing: bool = True, brackets: bool = True
     for number in range(1 << num_swaps):
         order, _ = _swap(tree, _mix(number, num_swaps), brackets)
         yield render(order, spacing)
+
+
+def list_other_orders(
+    question: str, number: int, *, fits: Callable[[str], bool], spacing: bool = True, brackets: bool = True
+) -> list[str]:
+    """Returns at most `number` twins of a question that fit a model, the first ones of `iterate_orders`."""
+    orders = iterate_orders(question, spacing=spacing, brackets=brackets)
+    return list(islice(filter(fits, islice(orders, 1, _TRIES * (number + 1))), number))
 
 
 def _count_swaps(tree: Tree, brackets: bool) -> int:

@@ -3,22 +3,19 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from eqstream.data.errors import UserError
 from eqstream.data.loading.codec import Codec
 from eqstream.data.reference.parsing import parse
-from eqstream.seq2seq.models.commuted_orders import iterate_orders
+from eqstream.seq2seq.models.commuted_orders import list_other_orders
 from eqstream.seq2seq.models.decoding import DecodedAnswers, join_answers
 
 # In how many orders a line is asked at most that a model is unsure of.
 LINE_ORDERS = 4
 # Next to nothing is wrong of what has more probability than this; of what has less, most is right, too.
 _SURE = math.log(0.95)
-# So many orders are looked at for each that is asked: some are too long for the model.
-_TRIES = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,9 +88,8 @@ class LineWriter:
         ]
 
     def _list_orders(self, line: str) -> list[str]:
-        orders = iterate_orders(line, spacing=self._codec.spacing, brackets=self._can_bracket)
-        others = islice(orders, 1, _TRIES * self._num_orders)
-        return list(islice(filter(self._codec.fits_question, others), self._num_orders - 1))
+        fits, spacing = self._codec.fits_question, self._codec.spacing
+        return list_other_orders(line, self._num_orders - 1, fits=fits, spacing=spacing, brackets=self._can_bracket)
 
 
 def is_equation(text: str) -> bool:

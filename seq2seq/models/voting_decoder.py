@@ -4,16 +4,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 
 from eqstream.data.loading.codec import Codec
-from eqstream.seq2seq.models.commuted_orders import iterate_orders
+from eqstream.seq2seq.models.commuted_orders import list_other_orders
 from eqstream.seq2seq.models.decoding import DecodedAnswers, Decoder, Vote, join_answers
 
-# So many orders are looked at for each that is asked: a bracket more may be one too many for the model.
-_TRIES = 4
 # Bounds the memory, which the solutions fill.
 _MOST_ASKED_AT_ONCE = 1 << 16
 _IS_ANSWER = re.compile(r"-?[0-9]+(\.[0-9]+)?( ?/ ?[0-9]+)?").fullmatch
@@ -60,9 +57,9 @@ class VotingDecoder:
 
     def _list_orders(self, question: str) -> list[str]:
         """Returns the first orders that the model can be asked."""
-        orders = iterate_orders(question, spacing=self._codec.spacing, brackets=self._can_bracket(question))
-        others = islice(orders, 1, _TRIES * self._num_orders)
-        return [question, *islice(filter(self._codec.fits_question, others), self._num_orders - 1)]
+        fits, spacing, brackets = self._codec.fits_question, self._codec.spacing, self._can_bracket(question)
+        others = list_other_orders(question, self._num_orders - 1, fits=fits, spacing=spacing, brackets=brackets)
+        return [question, *others]
 
 
 def choose_answer(answers: list[str], log_probabilities: np.ndarray) -> tuple[int, int]:
