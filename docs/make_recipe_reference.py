@@ -315,6 +315,8 @@ MEANINGS: dict[Any, dict[str, str]] = {
             "question or answer",
             "place_reach": "of `pairs`: places further apart count as equally far",
             "number_reach": "of `pairs`: numbers further apart count as equally far",
+            "bracket_reach": "of `pairs`: characters so many levels of brackets apart count as equally far; `0` if "
+            "levels do not count",
             "place_offset": "of `absolute`: training moves the places of an example by up to so many, at random, so "
             "that longer numbers can be answered",
             "place_window": "of `relative`: digits further apart than so many places do not see each other, so that "

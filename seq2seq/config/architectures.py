@@ -59,6 +59,10 @@ class TransformerRecipe:
     from the last digit of a number, numbers from the end of the text; beyond `place_reach` and `number_reach` all are
     equally far. No character knows its own place or number.
 
+    With `bracket_reach` and `places: pairs` attention also knows how many more brackets one of two characters is in
+    than the other, up to this many. A line is then copied right where it has more numbers, or deeper brackets, than
+    those that were trained.
+
     With `place_window` and `places: relative`, digits that lie more places apart than this do not see each other, and
     what is no digit sees no digits. What a digit of the answer depends on is then as wide in long numbers as in short
     ones, and no number of far digits takes attention away from the near ones.
@@ -78,13 +82,14 @@ class TransformerRecipe:
     number_embedding: bool = True
     place_reach: int = 8
     number_reach: int = 4
+    bracket_reach: int = 0
     place_offset: int = 0
     place_window: int = 0
 
     def __post_init__(self) -> None:
         check_positive(self, "width", "heads", "encoder_depth", "decoder_depth", "feed_forward")
         check_positive(self, "place_reach", "number_reach")
-        check_not_negative(self, "place_offset", "place_window")
+        check_not_negative(self, "bracket_reach", "place_offset", "place_window")
         check_share(self, "dropout")
         if self.width % self.heads:
             raise UserError(f"`width` must be a multiple of `heads`, got {self.width} and {self.heads}")
@@ -92,6 +97,8 @@ class TransformerRecipe:
             raise UserError(f"`place_offset` needs `places: absolute`, got `places: {self.places}`: others move anyway")
         if self.place_window and self.places != "relative":
             raise UserError(f"`place_window` needs `places: relative`, got `places: {self.places}`: it counts places")
+        if self.bracket_reach and self.places != "pairs":
+            raise UserError(f"`bracket_reach` needs `places: pairs`, got `places: {self.places}`")
         if self.places == "pairs" and not self.number_embedding:
             raise UserError("`number_embedding: false` does not go with `places: pairs`, which tells numbers apart")
 

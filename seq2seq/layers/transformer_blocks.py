@@ -30,12 +30,20 @@ class _Block(keras.layers.Layer):
     """What both blocks share: the feed-forward part and the arguments."""
 
     def __init__(
-        self, *, width: int, heads: int, feed_forward: int, dropout: float = 0.0, num_offsets: int = 0, **kwargs: Any
+        self,
+        *,
+        width: int,
+        heads: int,
+        feed_forward: int,
+        dropout: float = 0.0,
+        num_offsets: int = 0,
+        num_levels: int = 1,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.width, self.heads, self.feed_forward, self.dropout_rate = width, heads, feed_forward, dropout
-        self.num_offsets = num_offsets
-        self.attention = MultiHeadAttention(width, heads, num_offsets, name="attention")
+        self.num_offsets, self.num_levels = num_offsets, num_levels
+        self.attention = MultiHeadAttention(width, heads, num_offsets, num_levels, name="attention")
         self.attention_norm = keras.layers.LayerNormalization(name="attention_norm")
         self.feed_forward_norm = keras.layers.LayerNormalization(name="feed_forward_norm")
         self.expand = keras.layers.Dense(feed_forward, activation="relu", name="expand")
@@ -55,7 +63,8 @@ class _Block(keras.layers.Layer):
     def get_config(self) -> dict:
         """Returns the arguments of the constructor."""
         own = {"width": self.width, "heads": self.heads, "feed_forward": self.feed_forward}
-        return {**super().get_config(), **own, "dropout": self.dropout_rate, "num_offsets": self.num_offsets}
+        offsets = {"num_offsets": self.num_offsets, "num_levels": self.num_levels}
+        return {**super().get_config(), **own, "dropout": self.dropout_rate, **offsets}
 
 
 @keras.saving.register_keras_serializable(package="eqstream")
@@ -85,7 +94,9 @@ class DecoderBlock(_Block):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.cross_attention = MultiHeadAttention(self.width, self.heads, self.num_offsets, name="cross_attention")
+        self.cross_attention = MultiHeadAttention(
+            self.width, self.heads, self.num_offsets, self.num_levels, name="cross_attention"
+        )
         self.cross_norm = keras.layers.LayerNormalization(name="cross_norm")
 
     def build(self, input_shape: object = None) -> None:

@@ -13,7 +13,7 @@ _OPTIMIZERS = {
     "muon": keras.optimizers.Muon,
 }
 # Tables of vectors, biases and the last layer of a model: Muon is for matrices between its layers.
-_NOT_FOR_MUON = [r"/table$", r"/offset_bias$", r"/(logits|number)/"]
+_NOT_FOR_MUON = [r"/table$", r"/(offset|level)_bias$", r"/(logits|number)/"]
 
 
 @keras.saving.register_keras_serializable(package="eqstream")

@@ -96,6 +96,7 @@ class TransformerModel(AutoregressiveModel):
             is_reversed=options.reverse_question,
             place_reach=recipe.place_reach,
             number_reach=recipe.number_reach,
+            bracket_reach=recipe.bracket_reach,
             name="pairs",
         )
 
@@ -108,6 +109,7 @@ class TransformerModel(AutoregressiveModel):
             "feed_forward": recipe.feed_forward,
             "dropout": recipe.dropout,
             "num_offsets": num_offsets[recipe.places] if self.pairs is None else self.pairs.num_offsets,
+            "num_levels": 1 if self.pairs is None else self.pairs.num_levels,
         }
 
     @property
@@ -224,14 +226,17 @@ class TransformerModel(AutoregressiveModel):
         return states + self.place(self._move(steps + 1, shift))
 
     def _locate_question(self, question: tf.Tensor) -> Spots:
-        return Spots(*self.places(question)) if self.pairs is None else self.pairs.locate_question(question)
+        if self.pairs is not None:
+            return self.pairs.locate_question(question)
+        places, numbers = self.places(question)
+        return Spots(places, numbers, ops.zeros_like(places))
 
     def _locate_steps(self, written: tf.Tensor) -> Spots:
         if self.pairs is not None:
             return self.pairs.locate_steps(written)
         # Step 0 writes the unit, which is place 1.
         steps = ops.arange(1, ops.shape(written)[1] + 1)[None, :]
-        return Spots(steps, ops.ones_like(steps))
+        return Spots(steps, ops.ones_like(steps), ops.zeros_like(steps))
 
     def _offsets(self, targets: Spots, sources: Spots) -> tf.Tensor | None:
         if self.pairs is not None:

@@ -10,8 +10,8 @@ from eqstream.seq2seq.layers.text_places import TextPlaces
 from eqstream.seq2seq.layers.transformer_blocks import DecoderBlock, EncoderBlock
 from eqstream.seq2seq.models.transformer import TransformerModel
 
-# What of `TransformerRecipe` may be larger than in the model to begin with; `places: pairs` alone uses the last two.
-GROWING = ("encoder_depth", "decoder_depth", "place_reach", "number_reach")
+# What of `TransformerRecipe` may be larger than in the model to begin with; `places: pairs` alone uses the last three.
+GROWING = ("encoder_depth", "decoder_depth", "place_reach", "number_reach", "bracket_reach")
 _COPIED = ("character", "place", "number", "step", "encoder_norm", "decoder_norm", "logits")
 
 
@@ -33,7 +33,7 @@ def _list_shapes(layer: keras.Layer) -> list[tuple[int, ...]]:
 
 
 def copy_into_larger(small: TransformerModel, large: TransformerModel) -> None:
-    """Gives a model the weights of one that has fewer blocks, or tells fewer places and numbers apart.
+    """Gives a model the weights of one that has fewer blocks, or tells fewer places, numbers and brackets apart.
 
     It then computes what the smaller one does: blocks more than that has add nothing at first, as in Net2Net (Chen et
     al. 2016, arXiv 1511.05641), and what was equally far before has the same bias. The other weights of such blocks
@@ -58,23 +58,45 @@ def _copy_blocks(
     targets: Sequence[EncoderBlock | DecoderBlock],
 ) -> None:
     for source, target in zip(sources, targets, strict=False):
-        weights = [
-            _spread(values, small.pairs, large.pairs) if variable.name == "offset_bias" else values
-            for variable, values in zip(source.weights, source.get_weights(), strict=True)
-        ]
+        known = iter(zip(source.weights, source.get_weights(), strict=True))
+        tells_brackets = any(variable.name == "level_bias" for variable in source.weights)
+        weights = []
+        for variable, own in zip(target.weights, target.get_weights(), strict=True):
+            if variable.name == "level_bias" and not tells_brackets:
+                weights.append(np.zeros_like(own))
+            else:
+                weights.append(_spread(*next(known), small.pairs, large.pairs))
         target.set_weights(weights)
     for target in targets[len(sources) :]:
         _silence(target)
 
 
-def _spread(biases: np.ndarray, small: TextPlaces | None, large: TextPlaces | None) -> np.ndarray:
-    """Returns the biases of the offsets of `large`: those of the nearest that `small` has; (num_offsets, heads)."""
+def _spread(
+    variable: keras.Variable, values: np.ndarray, small: TextPlaces | None, large: TextPlaces | None
+) -> np.ndarray:
+    """Returns the values of a weight; of biases those for all that `large` tells apart, each of the nearest there was.
+
+    Args:
+        variable: of `small`; its last axis are the heads, if it holds biases.
+        values: of the variable.
+        small: what the smaller model tells apart.
+        large: what the larger one does.
+    """
     if small is None or large is None:
-        return biases
-    reaches = ((small.place_reach, large.place_reach), (2 * small.number_reach, 2 * large.number_reach))
-    above, ahead = (np.clip(np.arange(-further, further + 1), -reach, reach) + reach for reach, further in reaches)
-    table = biases.reshape(2 * small.place_reach + 1, 4 * small.number_reach + 1, -1)
-    return table[above[:, None], ahead].reshape(large.num_offsets, -1)
+        return values
+    above = _nearest(small.place_reach, large.place_reach)
+    ahead = _nearest(2 * small.number_reach, 2 * large.number_reach)
+    if variable.name == "offset_bias":
+        table = values.reshape(2 * small.place_reach + 1, 4 * small.number_reach + 1, -1)
+        return table[above[:, None], ahead].reshape(large.num_offsets, -1)
+    if variable.name == "level_bias":
+        return values[_nearest(small.bracket_reach, large.bracket_reach)]
+    return values
+
+
+def _nearest(reach: int, further: int) -> np.ndarray:
+    """Returns for each difference up to `further` the number of the nearest up to `reach`, both from minus to plus."""
+    return np.clip(np.arange(-further, further + 1), -reach, reach) + reach
 
 
 def _silence(block: EncoderBlock | DecoderBlock) -> None:

@@ -123,6 +123,10 @@ def test_every_recipe_that_is_shipped_can_be_trained(name):
             "^`model`: `place_window` must not be below 0, got -1$",
         ),
         (
+            {"model": {"kind": "transformer", "bracket_reach": 2}},
+            "^`model`: `bracket_reach` needs `places: pairs`, got `places: absolute`$",
+        ),
+        (
             {"model": {"kind": "transformer", "places": "pairs", "number_embedding": False}},
             "^`model`: `number_embedding: false` does not go with `places: pairs`, which tells numbers apart$",
         ),

@@ -64,7 +64,9 @@ ARCHITECTURES = {
         embedding="learned",
         embedding_width=5,
     ),
-    "transformer pairs": TransformerRecipe(width=12, heads=3, feed_forward=20, places="pairs", number_reach=2),
+    "transformer pairs": TransformerRecipe(
+        width=12, heads=3, feed_forward=20, places="pairs", number_reach=2, bracket_reach=1
+    ),
 }
 CODECS = {
     "plain": CodecOptions(),
