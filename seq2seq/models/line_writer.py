@@ -34,11 +34,11 @@ class WrittenLines:
 
 
 class LineWriter:
-    """Asks a model for the line behind each of many lines.
+    """Asks a model for the next line of each of many solutions.
 
-    Where what it writes has less than 95 % probability, or is no equation, the line is asked in other orders, too, the
-    sides of its sums and products swapped. The most probable equation of all is taken, of equal ones the first.
-    Deterministic as `decode` is.
+    Where what it writes has less than 95 % probability, is no equation, or was there before, the last line is asked in
+    other orders, too, the sides of its sums and products swapped. The most probable equation of all is taken that is
+    new to its solution, of equal ones the first. Deterministic as `decode` is.
 
     Args:
         codec: of the model.
@@ -53,20 +53,24 @@ class LineWriter:
         self._codec, self._decode = codec, decode
         self._num_orders, self._can_bracket = num_orders, can_bracket
 
-    def write(self, lines: Sequence[str]) -> WrittenLines:
-        """Returns what the model writes behind lines, natural text, at least one."""
-        asked, decoded = list(lines), self._decode(self._codec.encode_questions(lines))
+    def write(self, solutions: Sequence[Sequence[str]]) -> WrittenLines:
+        """Returns what the model writes behind the last lines of solutions, natural text, at least one."""
+        asked = [solution[-1] for solution in solutions]
+        decoded = self._decode(self._codec.encode_questions(asked))
         written = self._codec.decode_predictions(decoded.tokens)
-        others = self._list_others(asked, written, decoded.log_probabilities)
+        others = self._list_others(solutions, written, decoded.log_probabilities)
         if not others:
             return WrittenLines(asked=asked, lines=written, decoded=decoded)
         asked += [order for _, order in others]
-        decoded = join_answers([decoded, self._decode(self._codec.encode_questions(asked[len(lines) :]))])
+        decoded = join_answers([decoded, self._decode(self._codec.encode_questions(asked[len(solutions) :]))])
         written = self._codec.decode_predictions(decoded.tokens)
-        chosen = list(range(len(lines)))
-        for place, (row, _) in enumerate(others, start=len(lines)):
+        chosen = list(range(len(solutions)))
+        for place, (row, _) in enumerate(others, start=len(solutions)):
             best = chosen[row]
-            scores = [(is_equation(written[each]), decoded.log_probabilities[each]) for each in (best, place)]
+            scores = [
+                (_leads_on(written[each], [*solutions[row], asked[each]]), decoded.log_probabilities[each])
+                for each in (best, place)
+            ]
             chosen[row] = place if scores[1] > scores[0] else best
         return WrittenLines(
             asked=[asked[place] for place in chosen],
@@ -75,21 +79,25 @@ class LineWriter:
         )
 
     def _list_others(
-        self, lines: Sequence[str], written: Sequence[str], log_probabilities: np.ndarray
+        self, solutions: Sequence[Sequence[str]], written: Sequence[str], log_probabilities: np.ndarray
     ) -> list[tuple[int, str]]:
-        """Returns the rows of lines that the model is unsure of, each with an order that it can be asked in, too."""
+        """Returns the rows of lines to ask again, each with an order that it can be asked in, too."""
         if self._num_orders == 1:
             return []
         return [
             (row, order)
-            for row, (line, answer) in enumerate(zip(lines, written, strict=True))
-            if log_probabilities[row] < _SURE or not is_equation(answer)
-            for order in self._list_orders(line)
+            for row, (solution, line) in enumerate(zip(solutions, written, strict=True))
+            if log_probabilities[row] < _SURE or not _leads_on(line, solution)
+            for order in self._list_orders(solution[-1])
         ]
 
     def _list_orders(self, line: str) -> list[str]:
         fits, spacing = self._codec.fits_question, self._codec.spacing
         return list_other_orders(line, self._num_orders - 1, fits=fits, spacing=spacing, brackets=self._can_bracket)
+
+
+def _leads_on(line: str, solution: Sequence[str]) -> bool:
+    return line not in solution and is_equation(line)
 
 
 def is_equation(text: str) -> bool:

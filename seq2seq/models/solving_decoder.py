@@ -65,7 +65,7 @@ class SolvingDecoder:
         reordered: list[list[int]] = [[] for _ in solutions]
         rows = np.arange(len(questions))
         while len(rows):
-            written = self._writer.write([solutions[row][-1] for row in rows.tolist()])
+            written = self._writer.write([solutions[row] for row in rows.tolist()])
             tokens[rows], probabilities[rows] = written.decoded.tokens, written.decoded.probabilities
             log_probabilities[rows] += written.decoded.log_probabilities
             is_open = [

@@ -158,6 +158,13 @@ def test_no_line_is_asked_again_in_one_order(monkeypatch):
         # What is no equation is asked again however sure the model is, and is taken only if there is nothing else.
         ({"3 * 4": ("1)", 0.99), "4 * 3": ("12", 0.1)}, ["3 * 4", "4 * 3", "12"]),
         ({"3 * 4": ("1)", 0.3), "4 * 3": ("(2", 0.4)}, ["3 * 4", "4 * 3", "(2"]),
+        # So is a line that was there before.
+        ({"3 * 4": ("3 * 4", 0.99), "4 * 3": ("12", 0.1)}, ["3 * 4", "4 * 3", "12"]),
+        ({"3 * 4": ("3 * 4", 0.99), "4 * 3": ("4 * 3", 0.1)}, ["3 * 4", "3 * 4"]),
+        (
+            {"3 * 4": ("6 * 2", 0.99), "6 * 2": ("3 * 4", 0.99), "2 * 6": ("12", 0.1)},
+            ["3 * 4", "6 * 2", "2 * 6", "12"],
+        ),
     ],
 )
 def test_the_likeliest_equation_is_taken(answers, solution, monkeypatch):
