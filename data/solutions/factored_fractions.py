@@ -12,7 +12,6 @@ import numpy as np
 from eqstream.data.formats.string_matrix import ByteRows
 from eqstream.data.solutions.factor_tables import FactorTables
 from eqstream.data.space.class_hash import hash_alone, hash_quotients
-from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.prepared_space import PreparedSpace
 
 # Sides with more digits than this has are not split.
@@ -47,14 +46,14 @@ class WrittenLines(NamedTuple):
 
     Attributes:
         texts: n texts.
-        is_held_out: which are equations that are held out, bool (n,).
+        classes: hashes of the classes of those that are no answers, uint64 (n,); None where nobody asks for them.
         is_last: which are answers, bool (n,).
         equation: the row of the equation that is solved, int64 (n,).
         number: how many lines come before, int64 (n,).
     """
 
     texts: ByteRows
-    is_held_out: np.ndarray
+    classes: np.ndarray | None
     is_last: np.ndarray
     equation: np.ndarray
     number: np.ndarray
@@ -71,12 +70,12 @@ class FractionSolver:
         bound = int(min(space.operand_domain.bound, LARGEST_SPLIT))
         self._tables = FactorTables(max(bound, 1), spacing=space.recipe.spacing)
 
-    def solve(self, fractions: Fractions, held_out: HeldOut | None) -> WrittenLines:
+    def solve(self, fractions: Fractions, *, with_classes: bool) -> WrittenLines:
         """Returns the lines that come after those given; with a prefix also these themselves.
 
         Args:
             fractions: whose sides are below 1000, and not both prime if they have no prefix.
-            held_out: equations that no line may be.
+            with_classes: whether to find the classes of the lines.
         """
         tables = self._tables
         common = np.gcd(fractions.above, fractions.below)
@@ -101,7 +100,7 @@ class FractionSolver:
         is_whole, is_last = left_below == 1, place == last
         return WrittenLines(
             texts=self._write(above, below, is_whole=is_whole, answered=np.where(is_last, left_below, 0)),
-            is_held_out=self._find_held_out(above, below, is_whole, held_out) & ~is_last,
+            classes=self._hash_classes(above, below, is_whole) if with_classes else None,
             is_last=is_last,
             equation=fractions.equation.take(row),
             number=fractions.number.take(row) + place,
@@ -150,11 +149,7 @@ class FractionSolver:
         tables.pieces.write(buffer, ends - lengths, ids.reshape(-1))
         return ByteRows.from_offsets(buffer, offsets)
 
-    def _find_held_out(
-        self, above: np.ndarray, below: np.ndarray, is_whole: np.ndarray, held_out: HeldOut | None
-    ) -> np.ndarray:
-        if held_out is None:
-            return np.zeros(len(above), bool)
+    def _hash_classes(self, above: np.ndarray, below: np.ndarray, is_whole: np.ndarray) -> np.ndarray:
         hashes = self._tables.hashes.take(above)
         quotients = hash_quotients(hashes, self._tables.hashes.take(below))
-        return held_out.contains(np.where(is_whole, hash_alone(hashes), quotients))
+        return np.where(is_whole, hash_alone(hashes), quotients)

@@ -10,7 +10,7 @@ from eqstream.data.solutions.detours import Detours, raise_digits
 from eqstream.data.solutions.factored_fractions import Fractions, FractionSolver, WrittenLines
 from eqstream.data.solutions.factored_lines import follow
 from eqstream.data.solutions.fractions import are_fractions, rewrite_decimals, rewrite_fractions
-from eqstream.data.solutions.held_out_lines import find_held_out
+from eqstream.data.solutions.held_out_lines import hash_classes
 from eqstream.data.solutions.line_text import LineEncoder
 from eqstream.data.solutions.lines import Lines, check_solvable, join_lines, lines_of, replace_lines
 from eqstream.data.solutions.rewriting import rewrite
@@ -32,6 +32,7 @@ class Steps:
         equation: the row of the equation in its block, int64 (n,).
         number: how many lines of the solution come before the question, int32 (n,).
         num_left_out: how many steps beside them were left out, as one of their lines is held out.
+        classes: hashes of the classes of the questions, uint64 (n,); None where nobody asked for them.
     """
 
     question: ByteRows
@@ -39,6 +40,7 @@ class Steps:
     equation: np.ndarray
     number: np.ndarray
     num_left_out: int = 0
+    classes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.equation)
@@ -51,6 +53,7 @@ class Steps:
             answer=_take_texts(self.answer, rows),
             equation=self.equation.take(rows),
             number=self.number.take(rows),
+            classes=None if self.classes is None else self.classes.take(rows),
         )
 
     def with_left_out(self, num_left_out: int) -> "Steps":
@@ -90,6 +93,7 @@ class BlockSolver:
         keep_first: bool = True,
         detours: Detours | None = None,
         first: int = 0,
+        with_classes: bool = False,
     ) -> Steps:
         """Returns the first steps of all equations of a block, then the second ones, and so on.
 
@@ -101,22 +105,28 @@ class BlockSolver:
             keep_first: whether the first lines, the equations themselves, are known to be none of these.
             detours: where solutions go on from a digit of a quotient that is too large; the right one is the answer.
             first: the position of the first equation in the sequence that `detours` are for.
+            with_classes: whether to return the classes of the questions, too.
         """
+        asks_classes = with_classes or held_out is not None
         parts, fractions = self._list_lines(block, detours, first)
-        written = self._write(parts, held_out)
+        written = self._write(parts, with_classes=asks_classes)
         # Where each line of the parts stands among those of all solutions.
         order = np.arange(len(written.number))
         if self._fractions and fractions:
-            written, order = _merge(written, self._fractions.solve(Fractions.join(fractions), held_out))
-        texts, is_held_out = written.texts, written.is_held_out
+            written, order = _merge(
+                written, self._fractions.solve(Fractions.join(fractions), with_classes=asks_classes)
+            )
+        texts, classes = written.texts, written.classes
         # An equation's second line is a line of the second part, and so on, so that the next lines are in order, too.
-        places, answers = np.flatnonzero(~written.is_last), np.arange(len(block), len(is_held_out))
-        if keep_first:
-            is_held_out[: len(block)] = False
+        places, answers = np.flatnonzero(~written.is_last), np.arange(len(block), len(written.is_last))
         questions = places.copy()
         if detours is not None:
-            texts, is_held_out = self._take_detours(parts, questions, order=order, written=written, held_out=held_out)
-        is_kept = ~(is_held_out.take(questions) | is_held_out.take(answers))
+            texts, classes = self._take_detours(parts, questions, order=order, written=written)
+        is_kept = np.ones(len(places), dtype=bool)
+        if held_out is not None:
+            is_held_out = _find_held_out(classes, written.is_last, held_out)
+            is_held_out[: len(block) if keep_first else 0] = False
+            is_kept = ~(is_held_out.take(questions) | is_held_out.take(answers))
         places, questions, answers = places[is_kept], questions[is_kept], answers[is_kept]
         return Steps(
             question=_take_texts(texts, questions),
@@ -124,6 +134,7 @@ class BlockSolver:
             equation=written.equation.take(places),
             number=written.number.take(places).astype(np.int32),
             num_left_out=len(is_kept) - len(questions),
+            classes=None if classes is None or not with_classes else classes.take(questions),
         )
 
     def _list_lines(
@@ -157,10 +168,10 @@ class BlockSolver:
         is_rounded = self._space.has_division and recipe.division == "decimal"
         return rewrite_decimals(lines, recipe.places) if is_rounded else rewrite(lines, recipe.division)
 
-    def _write(self, parts: "list[_Part]", held_out: HeldOut | None) -> WrittenLines:
+    def _write(self, parts: "list[_Part]", *, with_classes: bool) -> WrittenLines:
         """Returns all lines as texts, many parts at a time."""
         texts: list[ByteRows] = []
-        is_held_out: list[np.ndarray] = []
+        classes: list[np.ndarray] = []
         waiting: list[_Part] = []
         for number, part in enumerate(parts, start=1):
             waiting.append(part)
@@ -168,26 +179,24 @@ class BlockSolver:
                 lines = join_lines([each.lines for each in waiting])
                 is_last = np.concatenate([each.is_last for each in waiting])
                 texts.append(self._encode(lines, is_last))
-                is_held_out.append(_are_held_out(lines, held_out) & ~is_last)
+                if with_classes:
+                    classes.append(hash_classes(lines))
                 waiting = []
         return WrittenLines(
             texts=ByteRows.join(texts),
-            is_held_out=np.concatenate(is_held_out),
+            classes=np.concatenate(classes) if with_classes else None,
             is_last=np.concatenate([part.is_last for part in parts]),
             equation=np.concatenate([part.equation for part in parts]),
             number=np.repeat(np.arange(len(parts)), [len(part.lines) for part in parts]),
         )
 
     def _take_detours(
-        self,
-        parts: "list[_Part]",
-        questions: np.ndarray,
-        *,
-        order: np.ndarray,
-        written: WrittenLines,
-        held_out: HeldOut | None,
-    ) -> tuple[ByteRows, np.ndarray]:
-        """Puts the lines from which solutions go on in place of those questions, rows of texts; returns all texts."""
+        self, parts: "list[_Part]", questions: np.ndarray, *, order: np.ndarray, written: WrittenLines
+    ) -> tuple[ByteRows, np.ndarray | None]:
+        """Puts the lines from which solutions go on in place of those questions, rows of texts.
+
+        Returns all texts, and their classes.
+        """
         begins = np.concatenate([[0], np.cumsum([len(part.lines) for part in parts])])
         found = [
             (begin + part.detour.rows, part.detour.lines)
@@ -195,11 +204,11 @@ class BlockSolver:
             if part.detour
         ]
         if not found:
-            return written.texts, written.is_held_out
+            return written.texts, written.classes
         lines, rows = join_lines([each for _, each in found]), order[np.concatenate([each for each, _ in found])]
-        questions[np.searchsorted(questions, rows)] = len(written.is_held_out) + np.arange(len(rows))
-        is_held_out = np.concatenate([written.is_held_out, _are_held_out(lines, held_out)])
-        return ByteRows.join([written.texts, self._encoder.encode(lines)]), is_held_out
+        questions[np.searchsorted(questions, rows)] = len(written.is_last) + np.arange(len(rows))
+        classes = None if written.classes is None else np.concatenate([written.classes, hash_classes(lines)])
+        return ByteRows.join([written.texts, self._encoder.encode(lines)]), classes
 
     def _encode(self, lines: Lines, is_last: np.ndarray) -> ByteRows:
         if not self._answers:
@@ -268,16 +277,16 @@ def _follow_factored(
 
 def _merge(lines: WrittenLines, others: WrittenLines) -> tuple[WrittenLines, np.ndarray]:
     """Returns all lines, by number and then by equation, and the rows to which `lines` came."""
-    equation, number, is_last, is_held_out = (
-        np.concatenate([getattr(each, name) for each in (lines, others)])
-        for name in ("equation", "number", "is_last", "is_held_out")
+    equation, number, is_last = (
+        np.concatenate([getattr(each, name) for each in (lines, others)]) for name in ("equation", "number", "is_last")
     )
+    classes = [each.classes for each in (lines, others) if each.classes is not None]
     order = np.argsort(number * (int(equation.max(initial=0)) + 1) + equation)
     places = np.empty_like(order)
     places[order] = np.arange(len(order))
     written = WrittenLines(
         texts=_take_texts(ByteRows.join([lines.texts, others.texts]), order),
-        is_held_out=is_held_out.take(order),
+        classes=np.concatenate(classes).take(order) if classes else None,
         is_last=is_last.take(order),
         equation=equation.take(order),
         number=number.take(order),
@@ -285,8 +294,12 @@ def _merge(lines: WrittenLines, others: WrittenLines) -> tuple[WrittenLines, np.
     return written, places[: len(lines.number)]
 
 
-def _are_held_out(lines: Lines, held_out: HeldOut | None) -> np.ndarray:
-    return np.zeros(len(lines), dtype=bool) if held_out is None else find_held_out(lines, held_out)
+def _find_held_out(classes: np.ndarray | None, is_last: np.ndarray, held_out: HeldOut) -> np.ndarray:
+    """Returns which lines are held out, bool (n,); answers, some of the first ones, never are."""
+    assert classes is not None
+    is_held_out = held_out.contains(classes)
+    is_held_out[: len(is_last)] &= ~is_last
+    return is_held_out
 
 
 def _find_detour(lines: Lines, detours: Detours, equations: np.ndarray, number: int) -> _Detour | None:

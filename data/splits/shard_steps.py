@@ -64,23 +64,49 @@ class ShardSteps:
             blocks: its equations, where they were computed before.
         """
         first = task.first_ordinal
-        for block in _cut(self._equations.blocks(task) if blocks is None else blocks):
-            steps = self._leave_out_long(self._solver.solve(block, self.hold_out(task.split)))
-            if len(steps):
-                shuffle = Permutation(len(steps), derive_seed(self._recipe.seed, "steps", task.split, first))
-                steps = steps.take(shuffle.forward(np.arange(len(steps))))
-            yield block, steps
+        for block in cut_blocks(self._equations.blocks(task) if blocks is None else blocks):
+            yield block, self.arrange(self._solver.solve(block, self.hold_out(task.split)), task.split, first)
             first += len(block)
+
+    def arrange(self, steps: Steps, split: str, first: int) -> Steps:
+        """Returns the steps of equations that are solved together in the order of the records, without long ones.
+
+        Args:
+            steps: by number and then by equation.
+            split: the name of the split.
+            first: the number of the first equation in it.
+        """
+        steps = self._leave_out_long(steps)
+        if not len(steps):
+            return steps
+        shuffle = Permutation(len(steps), derive_seed(self._recipe.seed, "steps", split, first))
+        return steps.take(shuffle.forward(np.arange(len(steps))))
+
+    def solve(self, block: EquationBlock) -> Steps:
+        """Returns all steps of some equations, by number and then by equation, with the classes of their questions."""
+        return self._solver.solve(block, with_classes=True)
 
     def count(self, task: ShardTask, blocks: Iterable[EquationBlock] | None = None) -> StepCounts:
         """Returns how many steps `blocks` gives, and how many it leaves out."""
         counts = [StepCounts(len(steps), steps.num_left_out) for _, steps in self.blocks(task, blocks)]
         return StepCounts(*(sum(column) for column in zip((0, 0), *counts, strict=True)))
 
-    def count_each(self, block: EquationBlock, held_out: HeldOut) -> tuple[np.ndarray, int]:
-        """Returns how many steps each equation's solution has, int64 (n,), and how many more have a held-out line."""
-        steps = self._solver.solve(block, held_out)
-        return np.bincount(self._leave_out_long(steps).equation, minlength=len(block)), steps.num_left_out
+    def count_each(self, steps: Steps, num_equations: int, held_out: HeldOut) -> tuple[np.ndarray, int]:
+        """Returns how many steps each equation's solution has, int64 (n,), and how many more have a held-out line.
+
+        Args:
+            steps: what `solve` gives.
+            num_equations: how many were solved.
+            held_out: equations that no line of a solution may be but the first one, nor a twin of one.
+        """
+        assert steps.classes is not None
+        order = np.lexsort((steps.number, steps.equation))
+        equation, number = steps.equation.take(order), steps.number.take(order)
+        is_out = held_out.contains(steps.classes.take(order)) & (number > 0)
+        # The answer of a step is the question of the next one, which is none of a solution's first lines.
+        is_out[:-1] |= is_out[1:]
+        is_short = self._are_short(steps).take(order)
+        return np.bincount(equation[is_short & ~is_out], minlength=num_equations), int(is_out.sum())
 
     def find_held_out(self, task: ShardTask, held_out: HeldOut) -> np.ndarray:
         """Returns which steps of a shard have a line that is held out, bool (num_steps,), in the order of the records.
@@ -96,9 +122,12 @@ class ShardSteps:
         return np.concatenate(parts)
 
     def _leave_out_long(self, steps: Steps) -> Steps:
-        rows = np.flatnonzero(steps.count_characters() <= self._line_length)
+        rows = np.flatnonzero(self._are_short(steps))
         kept = steps.take(rows)
         return kept.with_left_out(steps.num_left_out + len(steps) - len(rows))
+
+    def _are_short(self, steps: Steps) -> np.ndarray:
+        return steps.count_characters() <= self._line_length
 
 
 def find_held_out_steps(recipe: Recipe, split: str, held_out: HeldOut) -> np.ndarray:
@@ -149,7 +178,7 @@ def _hold_out_others(recipe: Recipe, split: str) -> HeldOut:
     return HeldOut(hold_out(recipe, [name for name in names if name != split]))
 
 
-def _cut(blocks: Iterable[EquationBlock]) -> Iterator[EquationBlock]:
+def cut_blocks(blocks: Iterable[EquationBlock]) -> Iterator[EquationBlock]:
     """Yields equations `EQUATIONS_AT_ONCE` at a time, the last ones may be fewer."""
     waiting: list[EquationBlock] = []
     num_waiting = 0

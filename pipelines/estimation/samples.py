@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import itertools
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +21,12 @@ from eqstream.data.splits.joint_candidates import can_join
 from eqstream.data.splits.joint_segments import Reach, draw_together
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.segments import Segment
+from eqstream.pipelines.estimation.solutions import Solutions, Solved
 from eqstream.pipelines.estimation.work import count_sampled
 
 NUM_SHOWN = 3
 # Some row groups of Parquet: more equations hardly change the bytes of one.
 MOST_ENCODED = 1 << 14
-# To solve so many, and to write their steps, takes a tenth of a second.
-MOST_SOLVED = 1 << 10
 # Of large classes of twins so many times more are drawn, as their members are much alike, and one of so many is taken.
 _SPREAD = 4
 # Segments of which so many positions are looked at are drawn together: to draw larger ones alone takes no longer.
@@ -174,6 +174,7 @@ def encode_samples(
     *,
     sizes: Mapping[str, int],
     shown: Sequence[EquationBlock],
+    solutions: Solutions | None = None,
 ) -> list[Sample]:
     """Returns a sample for each split: its own, or for all but the largest splits that of the smallest among these.
 
@@ -183,21 +184,35 @@ def encode_samples(
         draws: for each split, the equations of its sample.
         sizes: of the splits.
         shown: some equations of them, which were computed before.
+        solutions: of the samples, where examples are steps.
     """
-    # The first time builds tables that a build builds once.
-    _write(recipe, writer, [join_blocks([block.take(slice(0, 1)) for block in shown])] if shown else [])
     largest = sorted(sizes, key=lambda name: -sizes[name])[:MOST_SAMPLED_SPLITS]
-    encoded = {name: _encode_sample(recipe, writer, draws[name], sizes[name]) for name in largest}
+    name_to_solved = {name: None if solutions is None else solutions.of(name) for name in largest}
+    # The first time builds tables that a build builds once.
+    few = [join_blocks([block.take(slice(0, 1)) for block in shown])] if shown else []
+    first = name_to_solved[largest[0]]
+    few_solved = first and [own._replace(steps=own.steps.take(np.arange(len(own.steps))[:1])) for own in first]
+    _write(recipe, writer, few, few_solved)
+    encoded = {
+        name: _encode_sample(recipe, writer, draws[name], sizes[name], solved)
+        for name, solved in name_to_solved.items()
+    }
     smallest = min(encoded.values(), key=lambda sample: sample.num_equations or math.inf)
     return [encoded.get(name, smallest) for name in sizes]
 
 
-def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Draw, size: int) -> Sample:
-    """Returns some equations of a draw, encoded in all formats of the recipe."""
-    # Joined, as a build does with equations of many kinds.
-    block = draw.take(MOST_ENCODED if writer.steps is None else MOST_SOLVED)
-    receipt, seconds = _write(recipe, writer, [] if block is None else [block])
-    num_equations = 0 if block is None else len(block)
+def _encode_sample(
+    recipe: Recipe, writer: ShardWriter, draw: Draw, size: int, solved: Sequence[Solved] | None
+) -> Sample:
+    """Returns some equations of a draw, or their steps, encoded in all formats of the recipe."""
+    if solved is None:
+        # Joined, as a build does with equations of many kinds.
+        block = draw.take(MOST_ENCODED)
+        blocks = [] if block is None else [block]
+    else:
+        blocks = [own.block for own in solved]
+    receipt, seconds = _write(recipe, writer, blocks, solved)
+    num_equations = sum(map(len, blocks))
     return Sample(
         num_equations=num_equations,
         seconds=draw.estimate_seconds(size) + seconds / max(num_equations, 1) * size,
@@ -205,9 +220,18 @@ def _encode_sample(recipe: Recipe, writer: ShardWriter, draw: Draw, size: int) -
     )
 
 
-def _write(recipe: Recipe, writer: ShardWriter, blocks: list[EquationBlock]) -> tuple[ShardReceipt, float]:
-    """Returns what is said of a shard of these blocks, and the CPU time that a build takes for it."""
-    begun_at, solved, seconds_to_solve = time.process_time(), None, 0.0
+def _write(
+    recipe: Recipe, writer: ShardWriter, blocks: list[EquationBlock], solved: Sequence[Solved] | None
+) -> tuple[ShardReceipt, float]:
+    """Returns what is said of a shard of these blocks, and the CPU time that a build takes for it.
+
+    Args:
+        recipe: of the shard.
+        writer: of the recipe.
+        blocks: equations.
+        solved: the same, solved, where examples are steps.
+    """
+    begun_at, arranged, seconds_to_solve = time.process_time(), None, 0.0
     task = ShardTask(
         split="sample",
         shard_index=0,
@@ -216,13 +240,18 @@ def _write(recipe: Recipe, writer: ShardWriter, blocks: list[EquationBlock]) -> 
         num_equations=sum(map(len, blocks)),
         segments=(),
     )
-    if writer.steps is not None:
-        solved = list(writer.steps.blocks(task, blocks))
-        task = dataclasses.replace(task, num_steps=sum(len(steps) for _, steps in solved))
+    if solved is not None:
+        assert writer.steps is not None
+        firsts = itertools.accumulate((len(own.block) for own in solved), initial=0)
+        arranged = [
+            (own.block, writer.steps.arrange(own.steps, task.split, first))
+            for own, first in zip(solved, firsts, strict=False)
+        ]
+        task = dataclasses.replace(task, num_steps=sum(len(steps) for _, steps in arranged))
         # A build counts the steps first, and solves the equations again to write them.
-        seconds_to_solve = time.process_time() - begun_at
+        seconds_to_solve = 2 * sum(own.seconds for own in solved) + time.process_time() - begun_at
     files = {file_format: io.BytesIO() for file_format in recipe.storage.formats}
-    receipt = writer.write(task, files, blocks, solved=solved)
+    receipt = writer.write(task, files, blocks, solved=arranged)
     return receipt, time.process_time() - begun_at + seconds_to_solve
 
 

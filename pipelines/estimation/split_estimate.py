@@ -1,5 +1,6 @@
 """What a build would give for each split: as planned where that takes little counting, else estimated."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eqstream.data.dataset.shard_writer import ShardWriter
@@ -10,6 +11,7 @@ from eqstream.pipelines.estimation.classes import count_if_small
 from eqstream.pipelines.estimation.samples import NUM_SHOWN, Draw, Sample, encode_samples, show_equations
 from eqstream.pipelines.estimation.shares import ShareEstimator, Shares
 from eqstream.pipelines.estimation.sizes import SizeEstimator, thin_out
+from eqstream.pipelines.estimation.solutions import Solutions
 from eqstream.pipelines.estimation.steps import StepEstimate, StepEstimator
 
 
@@ -52,7 +54,8 @@ def describe_planned(
         for split, task in zip(planned, tasks, strict=True)
     }
     splits, shares = [], ShareEstimator(counts.sources)
-    steps = StepEstimator(writer, counts.sources.space, sizes=sizes, draws=draws)
+    solutions = _solutions_of(writer, draws, sizes)
+    steps = StepEstimator(writer, counts.sources.space, sizes=sizes, draws=draws, solutions=solutions)
     shown: list[EquationBlock] = []
     for split, task in zip(planned, tasks, strict=True):
         shown = [writer.equations.first(task, NUM_SHOWN)]
@@ -68,7 +71,9 @@ def describe_planned(
                 steps=steps.count(split.name, own_shares, tasks=plan_shards(counts, split)),
             )
         )
-    return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes, shown=shown)
+    return tuple(splits), encode_samples(
+        counts.sources.recipe, writer, draws, sizes=sizes, shown=shown, solutions=solutions
+    )
 
 
 def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[SplitEstimate, ...], list[Sample]]:
@@ -84,7 +89,8 @@ def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[
         )
         for split in counts.sources.recipe.splits
     }
-    steps = StepEstimator(writer, counts.sources.space, sizes=sizes, draws=draws)
+    solutions = _solutions_of(writer, draws, sizes)
+    steps = StepEstimator(writer, counts.sources.space, sizes=sizes, draws=draws, solutions=solutions)
     for split in counts.sources.recipe.splits:
         own_shares = shares.estimate(quotas[split.name], is_exact=estimator.knows_quotas(split))
         splits.append(
@@ -99,4 +105,13 @@ def estimate_splits(counts: EquationCounts, writer: ShardWriter) -> tuple[tuple[
             )
         )
     shown = next((draw.blocks for draw in draws.values() if draw.blocks), [])
-    return tuple(splits), encode_samples(counts.sources.recipe, writer, draws, sizes=sizes, shown=shown)
+    return tuple(splits), encode_samples(
+        counts.sources.recipe, writer, draws, sizes=sizes, shown=shown, solutions=solutions
+    )
+
+
+def _solutions_of(writer: ShardWriter, draws: Mapping[str, Draw], sizes: Mapping[str, int]) -> Solutions | None:
+    """Returns the solutions of the samples of all splits; None where examples are equations."""
+    if writer.steps is None:
+        return None
+    return Solutions(writer.steps, lambda split, number: draws[split].take(number), sizes)

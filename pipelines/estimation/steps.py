@@ -7,12 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.space.equation_block import join_blocks
 from eqstream.data.space.held_out_classes import HeldOut
 from eqstream.data.space.prepared_space import PreparedSpace
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.shared_equations import hash_equations
-from eqstream.pipelines.estimation.samples import MOST_ENCODED, MOST_SOLVED, Draw
+from eqstream.pipelines.estimation.samples import MOST_ENCODED, Draw
 from eqstream.pipelines.estimation.shares import Shares
+from eqstream.pipelines.estimation.solutions import Solutions
 from eqstream.pipelines.runtime.wording import count_of
 
 # Of all splits whose steps are counted, and equations of all splits among which it is looked up which lines are
@@ -51,12 +53,20 @@ class StepEstimator:
         space: of the recipe.
         sizes: equations of each split.
         draws: a sample of each.
+        solutions: of the samples; None where examples are equations.
     """
 
     def __init__(
-        self, writer: ShardWriter, space: PreparedSpace, *, sizes: Mapping[str, int], draws: Mapping[str, Draw]
+        self,
+        writer: ShardWriter,
+        space: PreparedSpace,
+        *,
+        sizes: Mapping[str, int],
+        draws: Mapping[str, Draw],
+        solutions: Solutions | None,
     ) -> None:
         self._steps, self._space, self._sizes, self._draws = writer.steps, space, sizes, draws
+        self._solutions = solutions
         self._can_list = sum(sizes.values()) <= MOST_LISTED
         self._num_to_count = MOST_COUNTED
 
@@ -100,10 +110,13 @@ class StepEstimator:
             share: which share of them all these are.
         """
         assert self._steps is not None
-        drawn = self._draws[split].take(MOST_SOLVED)
-        if drawn is None or not share:
+        assert self._solutions is not None
+        solved = self._solutions.of(split) if share else []
+        if not solved:
             return StepEstimate(0, 0, False)
-        counts, num_left_out = self._steps.count_each(drawn, held_out)
+        drawn = join_blocks([own.block for own in solved])
+        found = [self._steps.count_each(own.steps, len(own.block), held_out) for own in solved]
+        counts, num_left_out = np.concatenate([each for each, _ in found]), sum(number for _, number in found)
         num_terms, _ = self._space.terms_and_operators.of(drawn.shapes)
         mean, deviation = _weigh(counts, num_terms, shares.terms, classes=hash_equations(drawn, self._space))
         # Of all equations of other splits as many times more lines are left out as of these.
