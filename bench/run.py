@@ -72,6 +72,8 @@ def run_process(module: str, spec: dict[str, Any], folder: Path) -> dict[str, An
     (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
     command = [sys.executable, "-c", MEASURE, module, str(folder / "spec.json"), str(folder / "result.json")]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # What is installed has its bytecode, and what is measured may start processes: they must not compile every time.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"bench: {module} failed on {spec}:\n{done.stderr[-2000:]}")
