@@ -14,13 +14,16 @@ from eqstream.data.recipe import Recipe
 from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import Number, parse
 from eqstream.data.reference.solution import line_text, solution
+from eqstream.data.solutions.solving import BlockSolver
 from eqstream.data.space.held_out_classes import HeldOut
+from eqstream.data.space.prepared_space import prepare_space
 from eqstream.data.splits import shard_steps
 from eqstream.data.splits.plan import ShardTask
 from eqstream.data.splits.shard_steps import add_step_counts, find_held_out_steps
 from eqstream.data.splits.shared_equations import hold_out
 from tests.brute_force import by_question, examine_space, make_plan, make_recipe, pick, write
 from tests.covering import cover_values
+from tests.data.solutions.solving import block_of
 
 HALVES = [{"name": "test", "fraction": 0.5}, {"name": "train", "rest": True}]
 SPACES = {
@@ -71,6 +74,24 @@ def test_steps_are_those_of_the_reference_without_lines_of_another_split(name, c
         assert count_rows(written.records[split]) == expected
         assert sum(task.num_steps_left_out for task in tasks) == num_left_out
         assert sum(task.records.num_records for task in tasks) == expected.total()
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_steps_are_counted_as_if_they_had_been_solved_without_what_is_held_out(name):
+    recipe = make_recipe(SPACES[name], steps={"line_length": 10})
+    steps, equations = ShardWriter(recipe).steps, block_of(recipe)
+    solved = steps.solve(equations)
+    # Some lines of solutions, so that the steps to them and from them are left out.
+    held_out = HeldOut(solved.classes[solved.number > 0][::7])
+    counts, num_left_out = steps.count_each(solved, len(equations), held_out)
+    expected = BlockSolver(prepare_space(recipe.space)).solve(equations, held_out)
+    texts = zip(expected.question.to_texts(), expected.answer.to_texts(), strict=True)
+    is_short = [max(len(text.replace(" ", "")) for text in pair) <= 10 for pair in texts]
+    assert counts.tolist() == np.bincount(expected.equation[is_short], minlength=len(equations)).tolist()
+    assert num_left_out == expected.num_left_out == len(solved) - len(expected)
+    # Solutions of `decimals` have one step.
+    assert num_left_out > 0 or name == "decimals"
+    assert min(counts) < max(counts) or name == "decimals"
 
 
 def test_every_line_is_held_out_from_the_other_split():

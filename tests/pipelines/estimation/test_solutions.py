@@ -1,0 +1,50 @@
+"""Samples that are solved together have the steps that each has alone."""
+
+import pytest
+
+from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.recipe import Recipe
+from eqstream.data.splits import shard_steps
+from eqstream.data.splits.prepared_sources import PreparedSources
+from eqstream.pipelines.estimation import solutions
+
+SIZES = {"a": 30, "b": 50, "none": 0, "c": 7}
+RECIPE = Recipe.from_dict(
+    {
+        "name": "steps",
+        "space": {"operands": {"min": 0, "max": 40}, "operators": "+*", "terms": 3, "brackets": True},
+        "splits": [{"name": "train", "count": 100}],
+        "steps": True,
+    }
+)
+
+
+def texts_of(steps) -> list[tuple]:
+    texts = steps.question.to_texts(), steps.answer.to_texts()
+    return list(zip(*texts, steps.equation.tolist(), steps.number.tolist(), steps.classes.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("at_once", "splits_at_once"), [(1 << 13, 64), (1 << 13, 2), (32, 64), (8, 1)])
+def test_each_split_has_its_own_steps_however_many_are_solved_together(at_once, splits_at_once, monkeypatch):
+    for module in (shard_steps, solutions):
+        monkeypatch.setattr(module, "EQUATIONS_AT_ONCE", at_once)
+    monkeypatch.setattr(solutions, "_SPLITS_AT_ONCE", splits_at_once)
+    steps = ShardWriter(RECIPE).steps
+    block = next(PreparedSources(RECIPE).enumeration(0).equations(0, 100))
+    drawn = []
+
+    def draw(split: str, number: int):
+        drawn.append(split)
+        first = sum(size for name, size in SIZES.items() if name < split)
+        return block.take(slice(first, first + SIZES[split])) if SIZES[split] else None
+
+    solved = solutions.Solutions(steps, draw, SIZES)
+    for split in SIZES:
+        parts = solved.of(split)
+        assert [len(part.block) for part in parts[:-1]] == [at_once] * len(parts[:-1])
+        assert sum(len(part.block) for part in parts) == SIZES[split]
+        for part in parts:
+            assert texts_of(part.steps) == texts_of(steps.solve(part.block))
+            assert len(part.steps) >= len(part.block)
+            assert part.seconds > 0
+    assert sorted(drawn) == sorted(SIZES)
