@@ -92,11 +92,12 @@ class TextEncoder:
         self._unpadded = len(texts)
         self._num_listed = largest + 1 if largest < _MOST_LISTED else _BASE
         texts += [b"%d" % number for number in range(self._num_listed)]
-        needs_groups = largest >= self._num_listed or max(self._decimals, self._answer_decimals) > 0
+        most_decimals = max(self._decimals, self._answer_decimals)
+        needs_groups = largest >= self._num_listed or most_decimals > 0
         self._padded = len(texts)
         texts += [b"%04d" % number for number in range(_BASE)] if needs_groups else []
         self._trimmed = len(texts)
-        texts += [(b"%04d" % number).rstrip(b"0") for number in range(_BASE)] if needs_groups else []
+        texts += [(b"%04d" % number).rstrip(b"0") for number in range(_BASE)] if most_decimals else []
         self._joined = {"": self._unpadded + self._smallest} if self._has_plain_operands else {}
         for literal in behind:
             self._joined[literal] = len(texts)
