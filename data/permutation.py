@@ -211,6 +211,14 @@ class WidePermutation:
         values = values.astype(object)
         if len(values) and not (values.min() >= 0 and values.max() < self.size):
             raise ValueError(f"values must lie in [0, {self.size}), got {values.min()} to {values.max()}")
+        result = np.empty(len(values), dtype=object)
+        size = _CHUNK_BYTES // result.itemsize
+        for start in range(0, len(values), size):
+            result[start : start + size] = self._walk_some(values[start : start + size], step)
+        return result
+
+    def _walk_some(self, values: np.ndarray, step: _WideStep) -> np.ndarray:
+        """Returns what `_cycle_walk` returns, of few values."""
         left = values // self.radix
         right = (values - left * self.radix).astype(np.uint64)
         left, right = step(left.astype(np.uint64), right)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqstream.data.formats.crc32c import append_zero, terms_of_rows
+from eqstream.data.row_chunks import cut_rows
 
 # numpy copies items of 1, 2, 4, 8 and 16 bytes several times as fast as others.
 _LARGEST_FAST_WIDTH = 16
@@ -105,12 +106,12 @@ def write_joined(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
         The bytes, uint8 (total,), and the offsets, int64 (n + 1,), the last one being the total.
     """
     table = pieces[0].table
-    lengths = np.stack([piece.lengths for piece in pieces], axis=1)
-    ends = np.cumsum(lengths.ravel(), dtype=np.int64)
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    offsets[1:] = ends[lengths.shape[1] - 1 :: lengths.shape[1]]
+    offsets = np.zeros(len(pieces[0].ids) + 1, dtype=np.int64)
+    np.cumsum(total_lengths(pieces), out=offsets[1:])
     buffer = np.empty(int(offsets[-1]) + table.width, dtype=np.uint8)
-    # Strings are written one after the other, so that what one spills the next overwrites.
-    ids = np.stack([piece.ids for piece in pieces], axis=1)
-    table.write(buffer, ends - lengths.ravel(), ids.ravel())
+    for rows in cut_rows(len(offsets) - 1, len(pieces)):
+        lengths = np.stack([piece.lengths[rows] for piece in pieces], axis=1).ravel()
+        # Strings are written one after the other, so that what one spills the next overwrites.
+        ids = np.stack([piece.ids[rows] for piece in pieces], axis=1).ravel()
+        table.write(buffer, offsets[rows.start] + np.cumsum(lengths, dtype=np.int64) - lengths, ids)
     return buffer[: int(offsets[-1])], offsets

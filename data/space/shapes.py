@@ -18,6 +18,7 @@ import numpy as np
 
 from eqstream.data.permutation import index_dtype
 from eqstream.data.recipe_values import OPERATORS
+from eqstream.data.row_chunks import cut_rows
 from eqstream.data.space.trees import Steps, count_trees, list_trees, steps_by_precedence, take_rows, unrank_trees
 from eqstream.data.space_recipe import SpaceRecipe
 
@@ -345,8 +346,9 @@ class SpaceFact:
     def _find(self, numbers: np.ndarray) -> np.ndarray:
         result = None
         for shapes, rows, places in self._shapes.split(numbers):
-            part = self._compute(shapes.columns(places))
-            if result is None:
-                result = np.zeros((self._height, len(numbers)), dtype=part.dtype)
-            result[: len(part), rows] = part
+            for cut in cut_rows(len(places), shapes.num_terms):
+                part = self._compute(shapes.columns(places[cut]))
+                if result is None:
+                    result = np.zeros((self._height, len(numbers)), dtype=part.dtype)
+                result[: len(part), rows[cut]] = part
         return np.zeros((self._height, 0), dtype=np.uint8) if result is None else result

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqstream.data.row_chunks import cut_rows
 from eqstream.data.space.shapes import MINUS, OPERAND, OVER, PLUS, TIMES, ShapeColumns, TermShapes
 from eqstream.data.space.trees import Slots, find_places, find_rows, rank_tree, take_rows
 
@@ -106,6 +107,16 @@ def classify_nodes(columns: ShapeColumns, *, brackets: bool) -> np.ndarray:
     The rows: 1 if it has any; the free nodes whose sides have different structures; the nodes whose sides have the same
     structure, so that their operands decide; all nodes that can be swapped.
     """
+    num_terms, num_rows = columns.operators.shape
+    result = np.empty((4, num_rows), dtype=np.uint32)
+    for rows in cut_rows(num_rows, num_terms):
+        some = columns.take(np.arange(rows.start, rows.stop)) if rows.stop - rows.start < num_rows else columns
+        result[:, rows] = _classify_some(some, brackets=brackets)
+    return result
+
+
+def _classify_some(columns: ShapeColumns, *, brackets: bool) -> np.ndarray:
+    """Returns what `classify_nodes` returns, computed for all trees at once."""
     num_terms, num_rows = columns.operators.shape
     operators = Slots(columns.operators)
     # The number of operator or operand at the root of each subtree, and the subtree's text as a number.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqstream.data.permutation import draw_bits, draw_bits_of
+from eqstream.data.row_chunks import cut_rows
 from eqstream.data.space.conditions import longest_digits
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.space.prepared_space import PreparedSpace
@@ -236,10 +237,12 @@ def _swap_members(classes: TwinClasses, members: _Members) -> tuple[np.ndarray, 
     if not len(swapped):
         return shapes, operands
     shapes = shapes.astype(classes.shapes.dtype)
-    columns = classes.columns.take(rows.take(swapped))
-    shapes[swapped], operands[:, swapped] = swap_sides(
-        classes.shapes, columns, operands.take(swapped, axis=1), members.chosen.take(swapped)
-    )
+    for cut in cut_rows(len(swapped), len(operands)):
+        some = swapped[cut]
+        columns = classes.columns.take(rows.take(some))
+        shapes[some], operands[:, some] = swap_sides(
+            classes.shapes, columns, operands.take(some, axis=1), members.chosen.take(some)
+        )
     return shapes, operands
 
 

@@ -162,6 +162,15 @@ def test_order_does_not_depend_on_how_positions_are_asked_for():
     assert len(permutation.forward(np.array([], dtype=np.int64))) == 0
 
 
+def test_wide_order_does_not_depend_on_how_many_positions_are_asked_for():
+    wide = WidePermutation(10**30, 4)
+    # More than are computed together.
+    whole = wide.forward(np.arange(30_000))
+    assert [int(wide.forward(np.array([position]))[0]) for position in range(0, 30_000, 999)] == whole[::999].tolist()
+    assert (wide.inverse(whole) == np.arange(30_000)).all()
+    assert len(wide.forward(np.array([], dtype=np.int64))) == 0
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 99, 1000])
 def test_wide_permutation_visits_every_index_once(size):
     for seed in range(4):
