@@ -188,9 +188,10 @@ def build_dataset(
 ) -> "BuildResult":
     """Builds with a bar on standard error, and says on Ctrl-C that the same command goes on."""
     from eqstream.building import build as build_quietly
+    from eqstream.pipelines.runtime.beam_import import without_needless_packages
 
     _let_beam_log(bool(beam_options))
-    with kept_when_interrupted(directory):
+    with without_needless_packages(), kept_when_interrupted(directory):
         return build_quietly(
             recipe,
             directory,
@@ -222,9 +223,10 @@ def verify(directory: str, workers: int, quick: bool, as_json: bool) -> int:
     each record, lies below ~/.cache/eqstream/verify, or $XDG_CACHE_HOME, until it ends.
     """
     from eqstream.building import verify as verify_dataset
+    from eqstream.pipelines.runtime.beam_import import without_needless_packages
 
     _let_beam_log(False)
-    with kept_when_interrupted(directory):
+    with without_needless_packages(), kept_when_interrupted(directory):
         result = verify_dataset(directory, workers=workers, quick=quick, progress=not is_quiet())
     if as_json:
         show_json(result.to_dict())
@@ -246,8 +248,10 @@ Example:
 def describe(directory: str, splits: tuple[str, ...], as_json: bool) -> None:
     """Show counts, histograms and samples of the dataset in DIR."""
     from eqstream.building import describe as describe_dataset
+    from eqstream.pipelines.runtime.beam_import import without_needless_packages
 
-    description = describe_dataset(directory, splits=splits)
+    with without_needless_packages():
+        description = describe_dataset(directory, splits=splits)
     if as_json:
         show_json(description.to_dict())
     else:

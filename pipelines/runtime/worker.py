@@ -14,12 +14,11 @@ import os
 import sys
 import threading
 import time
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
+
+from eqstream.pipelines.runtime.beam_import import without_needless_packages
 
 CHECK_SECONDS = 0.5
-# Beam imports them if they are there, for types and sources that no pipeline of ours has; a third of its imports.
-NEEDLESS_PACKAGES = ("bson", "pandas", "pymongo")
 
 
 def main(arguments: list[str]) -> None:
@@ -38,15 +37,9 @@ def main(arguments: list[str]) -> None:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
 
-    modules_or_none = cast("dict[str, ModuleType | None]", sys.modules)
-    hidden = [name for name in NEEDLESS_PACKAGES if name not in sys.modules]
-    for name in hidden:
-        # So Python says that it is not installed.
-        modules_or_none[name] = None
-    from apache_beam.runners.worker import sdk_worker_main
+    with without_needless_packages():
+        from apache_beam.runners.worker import sdk_worker_main
 
-    for name in hidden:
-        del sys.modules[name]
     for name in modules:
         importlib.import_module(name)
     # What fails in a worker is handed to the driver; Beam prints it here as well, until the process ends.

@@ -1,4 +1,5 @@
 import errno
+import importlib.util
 import json
 import os
 import resource
@@ -59,6 +60,20 @@ def test_help_needs_nothing_heavy():
     lines = ended.stdout.splitlines()
     assert lines[-1] == "[]"
     assert {line.split()[0] for line in lines if line.startswith("  ")} >= set(cli.commands.commands)
+
+
+def test_commands_import_beam_without_what_it_does_not_need(dataset, tmp_path):
+    for arguments in (["build", "addition-10", "--out", str(tmp_path / "ten")], ["verify", str(dataset)]):
+        program = (
+            "import importlib.util, sys; from eqstream import cli\n"
+            f"try: cli.main({arguments})\n"
+            "except SystemExit as ended: print(ended.code)\n"
+            "print('apache_beam' in sys.modules, 'pandas' in sys.modules, importlib.util.find_spec('pandas') is None)"
+        )
+        ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+        # Afterwards it is there for whoever needs it.
+        is_missing = importlib.util.find_spec("pandas") is None
+        assert ended.stdout.splitlines()[-2:] == ["0", f"True False {is_missing}"]
 
 
 def test_every_command_has_a_help():

@@ -12,8 +12,8 @@ import apache_beam as beam
 import psutil
 import pytest
 
+from eqstream.pipelines.runtime.beam_import import NEEDLESS_PACKAGES
 from eqstream.pipelines.runtime.runner import Execution, RunError
-from eqstream.pipelines.runtime.worker import NEEDLESS_PACKAGES
 from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
 
 
