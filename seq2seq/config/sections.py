@@ -95,7 +95,8 @@ class TrainingRecipe:
     rare they are is counted in the train split, also for a fresh stream.
     `start_from` is a run, or a model that comes with eqstream: the training begins with its weights in place of random
     ones, and with a new optimizer. It must be of the same dataset, so that it has seen nothing of what is held out. A
-    transformer may have more blocks, or a larger `place_reach` or `number_reach`, than the one it begins as.
+    transformer may have more blocks, or a larger `place_reach`, `number_reach` or `bracket_reach`, than the one it
+    begins as.
     `precision` is that of the model's arithmetic, its weights are float32 always: the mixed ones are made for GPUs and
     slower on most CPUs. `tensorboard` writes the metrics as event files too.
     """

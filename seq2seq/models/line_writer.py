@@ -11,6 +11,7 @@ from eqstream.data.loading.codec import Codec
 from eqstream.data.reference.parsing import parse
 from eqstream.seq2seq.models.commuted_orders import list_other_orders
 from eqstream.seq2seq.models.decoding import DecodedAnswers, join_answers
+from eqstream.seq2seq.models.line_change import changes_one_place
 
 # In how many orders a line is asked at most that a model is unsure of.
 LINE_ORDERS = 4
@@ -36,22 +37,35 @@ class WrittenLines:
 class LineWriter:
     """Asks a model for the next line of each of many solutions.
 
-    Where what it writes has less than 95 % probability, is no equation, or was there before, the last line is asked in
-    other orders, too, the sides of its sums and products swapped. The most probable equation of all is taken that is
-    new to its solution, of equal ones the first. Deterministic as `decode` is.
+    The last line is asked in other orders, too, the sides of its sums and products swapped, where what is written
+
+    - has less than 95 % probability,
+    - is no equation, or was there before,
+    - or differs from the last line in more places than one, see `changes_one_place`.
+
+    Of all that is written behind a line an equation is taken that is new to its solution, if there is one, of these one
+    that differs in one place, of these the most probable, and of equal ones the first. Nothing is calculated to choose.
+    Deterministic as `decode` is.
 
     Args:
         codec: of the model.
         decode: asks the model encoded lines, uint8 (num_lines, question_width), as they are.
         num_orders: in how many orders a line is asked at most; 1: as it is alone.
         can_bracket: whether in orders that take more brackets than it has, too.
+        one_place: whether all steps do, by the rules of the spaces that the model was trained on.
     """
 
     def __init__(
-        self, codec: Codec, decode: Callable[[np.ndarray], DecodedAnswers], *, num_orders: int, can_bracket: bool
+        self,
+        codec: Codec,
+        decode: Callable[[np.ndarray], DecodedAnswers],
+        *,
+        num_orders: int,
+        can_bracket: bool,
+        one_place: bool,
     ) -> None:
         self._codec, self._decode = codec, decode
-        self._num_orders, self._can_bracket = num_orders, can_bracket
+        self._num_orders, self._can_bracket, self._one_place = num_orders, can_bracket, one_place
 
     def write(self, solutions: Sequence[Sequence[str]]) -> WrittenLines:
         """Returns what the model writes behind the last lines of solutions, natural text, at least one."""
@@ -66,9 +80,9 @@ class LineWriter:
         written = self._codec.decode_predictions(decoded.tokens)
         chosen = list(range(len(solutions)))
         for place, (row, _) in enumerate(others, start=len(solutions)):
-            best = chosen[row]
+            best, lines = chosen[row], solutions[row]
             scores = [
-                (_leads_on(written[each], [*solutions[row], asked[each]]), decoded.log_probabilities[each])
+                (*self._check([*lines, asked[each]], written[each]), decoded.log_probabilities[each])
                 for each in (best, place)
             ]
             chosen[row] = place if scores[1] > scores[0] else best
@@ -87,17 +101,18 @@ class LineWriter:
         return [
             (row, order)
             for row, (solution, line) in enumerate(zip(solutions, written, strict=True))
-            if log_probabilities[row] < _SURE or not _leads_on(line, solution)
+            if log_probabilities[row] < _SURE or not all(self._check(solution, line))
             for order in self._list_orders(solution[-1])
         ]
+
+    def _check(self, solution: Sequence[str], line: str) -> tuple[bool, bool]:
+        """Returns whether a line leads on, and whether it can be a step from the last one, the first counting more."""
+        leads_on = line not in solution and is_equation(line)
+        return leads_on, not self._one_place or changes_one_place(solution[-1], line)
 
     def _list_orders(self, line: str) -> list[str]:
         fits, spacing = self._codec.fits_question, self._codec.spacing
         return list_other_orders(line, self._num_orders - 1, fits=fits, spacing=spacing, brackets=self._can_bracket)
-
-
-def _leads_on(line: str, solution: Sequence[str]) -> bool:
-    return line not in solution and is_equation(line)
 
 
 def is_equation(text: str) -> bool:

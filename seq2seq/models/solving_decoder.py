@@ -49,7 +49,10 @@ class SolvingDecoder:
         if batch_size > _FEW:
             self._small_decoder = GreedyDecoder(model, batch_size=_FEW, jit_compile=False)
         can_bracket = any(space.brackets for space in spaces)
-        self._writer = LineWriter(model.codec, self._ask, num_orders=line_orders, can_bracket=can_bracket)
+        one_place = all(space.division in ("exact", "quotient") for space in spaces)
+        self._writer = LineWriter(
+            model.codec, self._ask, num_orders=line_orders, can_bracket=can_bracket, one_place=one_place
+        )
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
         """Returns the last lines, and the solutions, of encoded questions, uint8 (num_questions, question_width).

@@ -122,11 +122,11 @@ class Doubter:
         return DecodedAnswers(tokens, np.ones(tokens.shape, np.float32), np.log([share for _, share in written]))
 
 
-def solve_with_doubts(answers, question, monkeypatch, **options):
+def solve_with_doubts(answers, question, monkeypatch, *, spaces=(RECIPE.space,), **options):
     doubter = Doubter(answers)
     monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: doubter)
     model: Any = Model()
-    decoded = SolvingDecoder(model, [RECIPE.space], **options).decode(CODEC.encode_questions([question]))
+    decoded = SolvingDecoder(model, spaces, **options).decode(CODEC.encode_questions([question]))
     assert decoded.solutions is not None
     return decoded, doubter
 
@@ -170,6 +170,29 @@ def test_no_line_is_asked_again_in_one_order(monkeypatch):
 def test_the_likeliest_equation_is_taken(answers, solution, monkeypatch):
     decoded, _ = solve_with_doubts(answers, "3 * 4", monkeypatch)
     assert decoded.solutions == [solution]
+
+
+@pytest.mark.parametrize(
+    ("written", "solution"),
+    [
+        (("6 + 4", 0.1), ["2 * 3 + 4", "3 * 2 + 4", "6 + 4"]),
+        # Of equations that are all no step the most probable one; no step counts more than no equation.
+        (("6 + 5", 0.1), ["2 * 3 + 4", "7 + 5"]),
+        (("6 + ", 0.999), ["2 * 3 + 4", "7 + 5"]),
+    ],
+)
+def test_a_line_that_differs_in_two_places_is_asked_again(written, solution, monkeypatch):
+    answers = {"2 * 3 + 4": ("7 + 5", 0.99), "3 * 2 + 4": written, "7 + 5": ("12", 0.99), "6 + 4": ("10", 0.99)}
+    decoded, _ = solve_with_doubts(answers, "2 * 3 + 4", monkeypatch)
+    assert decoded.solutions is not None
+    assert decoded.solutions[0][:-1] == solution
+
+
+def test_with_fractions_a_line_may_differ_in_two_places(monkeypatch):
+    answers = {"2 * 3 + 4": ("7 + 5", 0.99), "7 + 5": ("12", 0.99)}
+    decoded, doubter = solve_with_doubts(answers, "2 * 3 + 4", monkeypatch, spaces=(RECIPE.space, FRACTIONS))
+    assert decoded.solutions == [["2 * 3 + 4", "7 + 5", "12"]]
+    assert doubter.asked == [["2 * 3 + 4"], ["7 + 5"]]
 
 
 def test_a_line_that_a_model_writes_in_another_order_was_not_asked(monkeypatch):
