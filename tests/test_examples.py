@@ -1,6 +1,5 @@
 """The examples and the code of the documentation, run as they stand, with small settings."""
 
-import dataclasses
 import itertools
 import re
 import runpy
@@ -16,7 +15,6 @@ import numpy as np
 import pytest
 
 from eqstream.data.recipe import Recipe
-from eqstream.data.recipe_files import load_recipe
 from eqstream.seq2seq.config.sections import ModelRecipe
 from eqstream.seq2seq.train import TrainingReport
 from tests.untrained_run import make_untrained_run
@@ -39,19 +37,6 @@ def test_examples_are_short_and_each_is_run_here():
     for path in EXAMPLES:
         assert path.read_text(encoding="utf-8").count("\n") < 65
         assert f'run("{path.stem}"' in tests
-
-
-def test_further_parts_of_a_training_are_recipes_for_the_dataset_of_the_first():
-    first = load_recipe("arithmetic-4")
-    files = [ROOT / "examples" / f"arithmetic-4-{name}.yaml" for name in ("longer", "longest", "deeper")]
-    recipes = [first, *(load_recipe(file, (), dataset_recipe=first) for file in files)]
-    assert len({recipe.fingerprint() for recipe in recipes}) == 1
-    parts = [ModelRecipe.from_recipe(recipe) for recipe in recipes]
-    assert all((part.codec, part.model) == (parts[0].codec, parts[0].model) for part in parts[:3])
-    assert parts[3].codec == parts[0].codec
-    assert parts[3].model == dataclasses.replace(parts[0].model, encoder_depth=3, number_reach=6)
-    assert [part.training.start_from for part in parts] == [None, "out/arithmetic-4/run", "out/longer", "out/longest"]
-    assert len({part.training.seed for part in parts}) == 4
 
 
 @pytest.mark.slow
