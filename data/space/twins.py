@@ -110,7 +110,8 @@ def classify_nodes(columns: ShapeColumns, *, brackets: bool) -> np.ndarray:
     num_terms, num_rows = columns.operators.shape
     result = np.empty((4, num_rows), dtype=np.uint32)
     for rows in cut_rows(num_rows, num_terms):
-        some = columns.take(np.arange(rows.start, rows.stop)) if rows.stop - rows.start < num_rows else columns
+        chunk = np.arange(num_rows)[rows]
+        some = columns.take(chunk) if len(chunk) < num_rows else columns
         result[:, rows] = _classify_some(some, brackets=brackets)
     return result
 
