@@ -110,7 +110,7 @@ def classify_nodes(columns: ShapeColumns, *, brackets: bool) -> np.ndarray:
     num_terms, num_rows = columns.operators.shape
     result = np.empty((4, num_rows), dtype=np.uint32)
     for rows in cut_rows(num_rows, num_terms):
-        chunk = np.arange(num_rows)[rows]
+        chunk = np.arange(int(rows.start), int(rows.stop))
         some = columns.take(chunk) if len(chunk) < num_rows else columns
         result[:, rows] = _classify_some(some, brackets=brackets)
     return result

@@ -1,5 +1,6 @@
 """The commands that work on datasets: recipes, preview, build, verify, describe."""
 
+import contextlib
 import logging
 import shutil
 import textwrap
@@ -191,7 +192,9 @@ def build_dataset(
     from eqstream.pipelines.runtime.beam_import import without_needless_packages
 
     _let_beam_log(bool(beam_options))
-    with without_needless_packages(), kept_when_interrupted(directory):
+    # Runners of others may need what Beam's own does not.
+    beam_import = contextlib.nullcontext() if beam_options else without_needless_packages()
+    with beam_import, kept_when_interrupted(directory):
         return build_quietly(
             recipe,
             directory,

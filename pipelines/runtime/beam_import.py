@@ -24,4 +24,4 @@ def without_needless_packages() -> Iterator[None]:
         yield
     finally:
         for name in hidden:
-            del modules_or_none[name]
+            modules_or_none.pop(name, None)
