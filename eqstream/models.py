@@ -105,8 +105,8 @@ def evaluate(
         limit: at most so many examples, the first ones.
         orders: in how many of its orders each question is asked, the sides of its sums and products swapped or not; the
             likeliest answer counts. From 1 to `MAX_ORDERS`; takes as many times as long.
-        greedy: of a model that answers line by line, take each line as it comes; otherwise one that the model is unsure
-            of is asked again in other orders.
+        greedy: of a model that answers line by line, take each line as it comes; otherwise one that is unsure or
+            cannot be a step is asked for again, in other orders.
         report: called with lines of progress; None for silence.
 
     Raises:

@@ -47,7 +47,7 @@ def evaluate(
         unseen: take every equation of the space that was not trained on, whether it is in a split or in none.
         limit: at most so many examples, the first ones.
         orders: in how many of its orders each question is asked, see `VotingDecoder`.
-        greedy: ask no line of a solution again that the model is unsure of, see `LineWriter`.
+        greedy: ask for no line of a solution again that is unsure or cannot be a step, see `LineWriter`.
         wrong_file: for all wrong answers, as CSV; None writes none.
         report: called with lines of progress.
 
@@ -91,7 +91,7 @@ def evaluate_all(
         data_directory: the dataset; None for the one that the model was trained on.
         limit: at most so many examples of each split, the first ones.
         orders: in how many of its orders each question is asked, see `VotingDecoder`.
-        greedy: ask no line of a solution again that the model is unsure of, see `LineWriter`.
+        greedy: ask for no line of a solution again that is unsure or cannot be a step, see `LineWriter`.
         report: called with lines of progress.
 
     Raises:

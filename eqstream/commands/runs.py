@@ -119,7 +119,7 @@ Examples:
 @click.option(
     "--greedy",
     is_flag=True,
-    help="Take each line of a solution as it comes; ask none again that the model is unsure of.",
+    help="Take each line of a solution as it comes; ask for none again that looks wrong.",
 )
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Write the result as CSV, one row a group of examples.")

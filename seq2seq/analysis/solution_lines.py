@@ -37,7 +37,7 @@ class SolutionCounts:
     Attributes:
         lines: all that were written behind questions, but for those that are unjudged or reordered.
         num_unjudged: lines behind one that has no answer, as it divides by zero, say.
-        num_reordered: lines that are the ones before in the order that was asked, as the model was unsure of them.
+        num_reordered: lines that are the ones before in the order that was asked again, see `LineWriter`.
         steps: the lines by the kind of the step that belongs there, those that fail most often first.
         first_wrong: of each wrong answer the first line that is not the prescribed one, likewise.
         num_mended: right answers in spite of such a line.

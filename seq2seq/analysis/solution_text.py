@@ -17,7 +17,8 @@ def render_lines(solutions: SolutionCounts) -> Iterator[str]:
     if solutions.num_unjudged:
         yield f"left out: {solutions.num_unjudged:,} behind a wrong line that has no answer"
     if solutions.num_reordered:
-        yield f"answered in another order, as the model was unsure of the line as it is: {solutions.num_reordered:,}"
+        why = "as what was written was unsure or could not be a step"
+        yield f"answered in another order, {why}: {solutions.num_reordered:,}"
 
 
 def render_wrong_lines(solutions: SolutionCounts) -> Iterator[str]:

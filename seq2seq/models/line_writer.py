@@ -1,4 +1,4 @@
-"""The next lines of worked solutions, asked for again where a model is unsure."""
+"""The next lines of worked solutions, asked for again where one is unsure or cannot be a step."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from eqstream.seq2seq.models.commuted_orders import list_other_orders
 from eqstream.seq2seq.models.decoding import DecodedAnswers, join_answers
 from eqstream.seq2seq.models.line_change import changes_one_place
 
-# In how many orders a line is asked at most that a model is unsure of.
+# In how many orders a line is asked at most.
 LINE_ORDERS = 4
 # Next to nothing is wrong of what has more probability than this; of what has less, most is right, too.
 _SURE = math.log(0.95)
@@ -52,7 +52,7 @@ class LineWriter:
         decode: asks the model encoded lines, uint8 (num_lines, question_width), as they are.
         num_orders: in how many orders a line is asked at most; 1: as it is alone.
         can_bracket: whether in orders that take more brackets than it has, too.
-        one_place: whether all steps do, by the rules of the spaces that the model was trained on.
+        one_place: whether all steps change one place, by the rules of the spaces that the model was trained on.
     """
 
     def __init__(
