@@ -14,7 +14,7 @@ from eqstream.seq2seq.models.decoding import DecodedAnswers, join_answers
 from eqstream.seq2seq.models.line_change import changes_one_place
 
 # In how many orders a line is asked at most.
-LINE_ORDERS = 4
+LINE_ORDERS = 16
 # Next to nothing is wrong of what has more probability than this; of what has less, most is right, too.
 _SURE = math.log(0.95)
 
