@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import ops
 
 from eqstream.data.loading.token_alphabet import END, START
-from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.base import EquationModel, bar
 
 
 class AutoregressiveModel(EquationModel):
@@ -33,7 +33,7 @@ class AutoregressiveModel(EquationModel):
         """
         raise NotImplementedError
 
-    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
+    def greedy_logits(self, question: tf.Tensor, barred: tf.Tensor | None = None) -> tf.Tensor:
         """See `EquationModel.greedy_logits`; once all answers of the batch have ended, the rest is zeros.
 
         No step computes again what an earlier one has computed. A full pass over the same tokens gives the same logits
@@ -47,7 +47,8 @@ class AutoregressiveModel(EquationModel):
 
         def write(step: tf.Tensor, is_ended: tf.Tensor, written: tf.Tensor, logits: tf.Tensor, state: Any) -> tuple:
             new, state = self.write_step(step, written[:, :width], memory, state)
-            token = ops.cast(ops.argmax(new, axis=-1), "int32")
+            passed_over = None if barred is None else ops.take(barred, ops.reshape(step, (1,)), axis=1)
+            token = ops.cast(ops.argmax(bar(new, passed_over), axis=-1), "int32")
             is_ended = ops.logical_or(is_ended, token[:, 0] == END)
             written = ops.slice_update(written, (0, step + 1), token)
             return step + 1, is_ended, written, ops.slice_update(logits, (0, step, 0), new), state

@@ -1,5 +1,6 @@
 """What every model that writes an answer character by character has in common."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from keras import ops
 
 from eqstream.data.configuration import from_mapping, to_mapping
 from eqstream.data.loading.codec import Codec
-from eqstream.data.loading.token_alphabet import START
+from eqstream.data.loading.token_alphabet import PAD, START
 from eqstream.seq2seq.models.metrics import CharacterAccuracy, TokenAccuracy, token_loss, token_weights
 
 _BATCH_SIZE = 1024
@@ -58,13 +59,15 @@ class EquationModel(keras.Model):
         """
         raise NotImplementedError
 
-    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
+    def greedy_logits(self, question: tf.Tensor, barred: tf.Tensor | None = None) -> tf.Tensor:
         """Returns logits, float (batch, answer_width, num_tokens), of greedy decoding from the question alone.
 
         What follows the end token is not to be read.
 
         Args:
             question: int32 (batch, question_width).
+            barred: int32 (batch, answer_width), for each step a token that is passed over there, see `bar`, whose
+                logits are returned as they are; None for none.
         """
         raise NotImplementedError
 
@@ -147,6 +150,19 @@ class EquationModel(keras.Model):
     def build_from_config(self, config: dict) -> None:
         """Creates the weights of a model that is being loaded."""
         self.build(None)
+
+
+def bar(logits: tf.Tensor, barred: tf.Tensor | None) -> tf.Tensor:
+    """Returns logits, (batch, num_steps, num_tokens), those of barred tokens minus infinity.
+
+    Args:
+        logits: of some steps.
+        barred: int32 (batch, num_steps), a token for each step, a pad for none; None for none at all.
+    """
+    if barred is None:
+        return logits
+    is_barred = ops.logical_and(ops.arange(ops.shape(logits)[-1]) == barred[:, :, None], barred[:, :, None] != PAD)
+    return ops.where(is_barred, ops.cast(-math.inf, logits.dtype), logits)
 
 
 def shift_right(answer: tf.Tensor) -> tf.Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from eqstream.data.loading.token_alphabet import END, PAD
-from eqstream.seq2seq.models.base import EquationModel
+from eqstream.seq2seq.models.base import EquationModel, bar
 
 # What a step reads and writes stays in the caches of a processor.
 BATCH_SIZE = 512
@@ -114,10 +114,25 @@ class GreedyDecoder:
         self._model, self._batch_size, self._jit_compile = model, batch_size, jit_compile
         self._pads_left = model.codec.options.padding == "left"
         self._widths = _choose_widths(model)
-        self._graphs: dict[int, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]] = {}
+        self._graphs: dict[int, Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]] = {}
 
-    def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
-        """Returns the answers to encoded questions, uint8 (num_questions, question_width); see `Decoder`."""
+    def decode(
+        self,
+        questions: np.ndarray,
+        on_batch: Callable[[int], None] | None = None,
+        *,
+        barred: np.ndarray | None = None,
+    ) -> DecodedAnswers:
+        """Returns the answers to encoded questions, uint8 (num_questions, question_width); see `Decoder`.
+
+        Args:
+            questions: tokens.
+            on_batch: see `Decoder`.
+            barred: uint8 (num_questions, answer_width), for each step a token that is passed over there; a pad, or
+                None, for none. Probabilities are what they would be were it not.
+        """
+        if barred is None:
+            barred = np.full((len(questions), self._model.codec.answer_width), PAD, np.uint8)
         tokens = np.zeros((len(questions), self._model.codec.answer_width), np.uint8)
         probabilities = np.ones((len(questions), self._model.codec.answer_width), np.float32)
         lengths = (questions != PAD).sum(axis=1)
@@ -125,8 +140,10 @@ class GreedyDecoder:
         for start in range(0, len(questions), self._batch_size):
             rows = order[start : start + self._batch_size]
             # Filled up with the same questions again: no others could keep the batch busy for longer.
-            batch = self._narrow(questions[np.resize(rows, self._batch_size)], lengths[rows[-1]])
-            emitted, shares = self._graph(batch.shape[1])(tf.constant(batch, tf.int32))
+            filled = np.resize(rows, self._batch_size)
+            batch = self._narrow(questions[filled], lengths[rows[-1]])
+            graph = self._graph(batch.shape[1])
+            emitted, shares = graph(tf.constant(batch, tf.int32), tf.constant(barred[filled], tf.int32))
             tokens[rows] = emitted.numpy()[: len(rows)]
             probabilities[rows] = shares.numpy()[: len(rows)]
             if on_batch is not None:
@@ -136,15 +153,17 @@ class GreedyDecoder:
         probabilities[is_after_end] = 1.0
         return DecodedAnswers(tokens, probabilities, log_probabilities=sum_logarithms(probabilities))
 
-    def _answer(self, question: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = keras.ops.cast(self._model.greedy_logits(question), "float32")
+    def _answer(self, question: tf.Tensor, barred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        logits = keras.ops.cast(self._model.greedy_logits(question, barred), "float32")
+        tokens = keras.ops.argmax(bar(logits, barred), axis=-1)
         probabilities = keras.ops.softmax(logits, axis=-1)
-        return keras.ops.argmax(logits, axis=-1), keras.ops.max(probabilities, axis=-1)
+        return tokens, keras.ops.take_along_axis(probabilities, tokens[:, :, None], axis=-1)[:, :, 0]
 
-    def _graph(self, width: int) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    def _graph(self, width: int) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """Returns `_answer` for batches of a width, traced when it is first asked for."""
         if width not in self._graphs:
-            signature = [tf.TensorSpec((self._batch_size, width), tf.int32)]
+            widths = width, self._model.codec.answer_width
+            signature = [tf.TensorSpec((self._batch_size, each), tf.int32) for each in widths]
             # Its loop is an operation already, and converting it would leave files in the system's temporary directory.
             graph = tf.function(self._answer, input_signature=signature, jit_compile=self._jit_compile, autograph=False)
             # Called as it is, a function of several shapes would be reported as one that is traced too often.

@@ -84,8 +84,9 @@ class RegressionModel(EquationModel):
         """Returns the answers before they are rounded, float32 (batch,)."""
         return self({"question": question}, training=False)[:, 0] * self.architecture.answer_scale
 
-    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
+    def greedy_logits(self, question: tf.Tensor, barred: tf.Tensor | None = None) -> tf.Tensor:
         """See `EquationModel.greedy_logits`: the rounded number's text, of which each character is certain."""
+        del barred
         codec = self.codec
         tokens = write_numbers(
             self.estimate(question),

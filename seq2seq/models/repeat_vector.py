@@ -92,8 +92,9 @@ class RepeatVectorModel(EquationModel):
             states = self.dropout(layer(states, mask=mask, training=training), training=training)
         return states
 
-    def greedy_logits(self, question: tf.Tensor) -> tf.Tensor:
-        """See `EquationModel.greedy_logits`."""
+    def greedy_logits(self, question: tf.Tensor, barred: tf.Tensor | None = None) -> tf.Tensor:
+        """See `EquationModel.greedy_logits`; no step depends on another one."""
+        del barred
         return self({"question": question}, training=False)
 
     def inspect(self, question: tf.Tensor, answer: tf.Tensor) -> dict[str, tf.Tensor]:

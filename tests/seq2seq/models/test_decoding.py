@@ -61,14 +61,18 @@ def make_questions(codec, lengths, seed=4):
     return rows
 
 
-def decode_plainly(model, questions):
+def decode_plainly(model, questions, barred=None):
     """A full pass over the full width for every step, with whatever follows the end cut off."""
     answers = np.zeros((len(questions), model.codec.answer_width), np.int32)
+    tokens = np.arange(model.codec.num_tokens)
     # Traced once: all the steps of a recurrent layer would take seconds in every pass.
     full_pass = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
     for step in range(answers.shape[1]):
         inputs = {"question": tf.constant(questions, tf.int32), "answer": tf.constant(answers)}
-        answers[:, step] = full_pass(inputs).numpy()[:, step].argmax(axis=-1)
+        logits = full_pass(inputs).numpy()[:, step]
+        if barred is not None:
+            logits[(tokens == barred[:, [step]]) & (tokens != PAD)] = -np.inf
+        answers[:, step] = logits.argmax(axis=-1)
     return np.where(np.cumsum(answers == END, axis=1) - (answers == END) > 0, PAD, answers)
 
 
@@ -86,9 +90,9 @@ def test_batches_of_mixed_lengths_are_answered_as_by_full_passes(architecture, p
     widths = []
     greedy_logits = model.greedy_logits
 
-    def watched(question):
+    def watched(question, barred):
         widths.append(question.shape[1])
-        return greedy_logits(question)
+        return greedy_logits(question, barred)
 
     model.greedy_logits = watched
     decoded = GreedyDecoder(model, batch_size=4, jit_compile=False).decode(questions)
@@ -96,6 +100,28 @@ def test_batches_of_mixed_lengths_are_answered_as_by_full_passes(architecture, p
     assert widths == [8, 16]
     assert np.array_equal(decoded.tokens, decode_plainly(model, questions))
     assert len(np.unique(decoded.tokens, axis=0)) > 2
+
+
+@pytest.mark.parametrize("architecture", ["transformer", "attention", "repeat-vector"])
+def test_barred_tokens_are_passed_over_and_others_follow(architecture):
+    model = make(architecture)
+    questions = make_questions(model.codec, [16, 3, 9, 16])
+    decoder = GreedyDecoder(model, batch_size=3, jit_compile=False)
+    free = decoder.decode(questions)
+    # Each answer at another step; the last one at none, and one where it would not write that token.
+    barred = np.zeros_like(free.tokens)
+    barred[[0, 1], [0, 1]] = free.tokens[[0, 1], [0, 1]]
+    barred[2, 0] = free.tokens[2, 0] - 1
+    decoded = decoder.decode(questions, barred=barred)
+    assert np.array_equal(decoded.tokens, decode_plainly(model, questions, barred))
+    assert np.array_equal(decoded.tokens[2:], free.tokens[2:])
+    for row, step in enumerate([0, 1]):
+        assert np.array_equal(decoded.tokens[row, :step], free.tokens[row, :step])
+        assert decoded.tokens[row, step] != free.tokens[row, step]
+        # The probability is that among all tokens, so with that of the barred one it is 1 at most.
+        assert decoded.probabilities[row, step] <= free.probabilities[row, step]
+        assert decoded.probabilities[row, step] + free.probabilities[row, step] <= 1 + 1e-6
+    np.testing.assert_allclose(decoded.log_probabilities, np.log(decoded.probabilities).sum(axis=1), rtol=1e-5)
 
 
 SEES_PADS = [{"mask_padding": False}, {"bidirectional": True}]
@@ -134,7 +160,7 @@ def test_of_equally_probable_characters_the_first_token_is_written():
     model = SimpleNamespace(
         codec=codec,
         ignores_padding=True,
-        greedy_logits=lambda question: tf.tile(shares[None, None], [question.shape[0], codec.answer_width, 1]),
+        greedy_logits=lambda question, _: tf.tile(shares[None, None], [question.shape[0], codec.answer_width, 1]),
     )
     decoded = GreedyDecoder(model, batch_size=2, jit_compile=False).decode(make_questions(codec, [3, 16]))
     assert (decoded.tokens == 5).all()
