@@ -1,13 +1,15 @@
 """The orders of a question are its twins, by an independent enumeration, each once."""
 
+import contextlib
+import itertools
 import re
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from eqstream.data.reference.evaluation import twins
+from eqstream.data.reference.evaluation import evaluate, twins
 from eqstream.data.reference.parsing import Number, Operation, parse, render
 from eqstream.seq2seq.models.commuted_orders import iterate_orders
 
@@ -21,6 +23,31 @@ def test_they_are_all_twins_each_once_and_the_question_first(tree):
     orders = list(iterate_orders(render(tree)))
     assert orders[0] == render(tree)
     assert sorted(orders) == sorted(map(render, twins(tree)))
+
+
+def turn(tree):
+    """Yields a tree with its sums and products swapped or not, and differences that are taken away turned or not."""
+    if isinstance(tree, Number):
+        yield tree
+        return
+    for left, right in itertools.product(turn(tree.left), turn(tree.right)):
+        yield Operation(tree.operator, left, right)
+        if tree.operator in "+*":
+            yield Operation(tree.operator, right, left)
+        if tree.operator == "-" and isinstance(right, Operation) and right.operator == "-":
+            yield Operation("+", left, Operation("-", right.right, right.left))
+            yield Operation("+", Operation("-", right.right, right.left), left)
+
+
+@given(trees)
+@example(parse("3 - (1 - (2 - 3))"))
+@example(parse("1 + 1 - (2 - 1) * 3"))
+def test_turned_ones_are_there_too_each_once_and_the_question_first(tree):
+    orders = list(iterate_orders(render(tree), turned=True))
+    assert orders[0] == render(tree)
+    assert sorted(orders) == sorted(set(map(render, turn(tree))))
+    with contextlib.suppress(ZeroDivisionError):
+        assert {evaluate(parse(order), "fraction") for order in orders} == {evaluate(tree, "fraction")}
 
 
 @given(trees)
