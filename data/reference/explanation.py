@@ -34,9 +34,10 @@ class JudgedLine:
         before: the line before.
         line: what was written.
         verdict: `prescribed` is the next line by the rules; `reordered` the line before, as it was asked again, with
-            sides of sums and products swapped; `right value` another one of the same value; `wrong value`
-            one with a mistake in the step; `miscopied` one with a mistake in what the step leaves as it is, or there,
-            too; `malformed` no equation, or not as it is written; `unjudged` a line behind one that has no answer.
+            sides of sums and products swapped or differences that are taken away turned; `right value` another one of
+            the same value; `wrong value` one with a mistake in the step; `miscopied` one with a mistake in what the
+            step leaves as it is, or there, too; `malformed` no equation, or not as it is written; `unjudged` a line
+            behind one that has no answer.
         step: the kind of the step that belongs there, see `step_kinds`; None where the line is unjudged or reordered.
         expected: the line that belongs there; None likewise.
         fault: why the line is not the next one, in words that follow its text and a colon; None where it is.

@@ -29,11 +29,11 @@ def rewrite(operator: str, left: Rational, right: Rational, *, division: str) ->
 
 
 def _multiply(left: Rational, right: Rational) -> Tree:
-    if _has_one_digit(left) or _has_one_digit(right):
+    if has_one_digit(left) or has_one_digit(right):
         return make_number(left * right)
     if right < 0:
         return _operation("*", -left, -right)
-    part = _leading_part(right)
+    part = leading_part(right)
     return Operation("+", make_number(left * part), _operation("*", left, right - part))
 
 
@@ -93,31 +93,31 @@ def _estimate(dividend: Rational, divisor: int) -> Rational:
     """
     raised = divisor
     if divisor >= 10:
-        place = _place(divisor) // 10
+        place = first_place(divisor) // 10
         raised = (divisor // place + 1) * place
-    smallest = min(1, _place(Fraction(dividend) / divisor))
+    smallest = min(1, first_place(Fraction(dividend) / divisor))
     estimate = Fraction(abs(dividend)) / raised
-    part = _leading_part(estimate) if estimate >= smallest else smallest
+    part = leading_part(estimate) if estimate >= smallest else smallest
     return part if dividend > 0 else -part
 
 
-def _has_one_digit(value: Rational) -> bool:
+def has_one_digit(value: Rational) -> bool:
     """Returns whether no more than one digit of a number is not 0."""
-    return value == 0 or _leading_part(value) == value
+    return value == 0 or leading_part(value) == value
 
 
-def _leading_part(value: Rational) -> Rational:
+def leading_part(value: Rational) -> Rational:
     """Returns a number with all digits but the first one set to 0.
 
-    >>> _leading_part(-5678), str(_leading_part(Fraction("0.034")))
+    >>> leading_part(-5678), str(leading_part(Fraction("0.034")))
     (-5000, '3/100')
     """
-    place = _place(value)
+    place = first_place(value)
     part = _simplify(abs(value) // place * place)
     return part if value > 0 else -part
 
 
-def _place(value: Rational) -> Rational:
+def first_place(value: Rational) -> Rational:
     """Returns the place of the first digit that is not 0: the largest power of ten that is not above the magnitude."""
     magnitude = abs(Fraction(value))
     place = Fraction(10) ** (len(str(magnitude.numerator)) - len(str(magnitude.denominator)))

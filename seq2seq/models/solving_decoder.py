@@ -22,14 +22,14 @@ class SolvingDecoder:
     """Asks a model for the next line, of all questions together, until each has a number left.
 
     A solution ends without an answer at a line that is no equation or was there before, and after `MAX_LINES` lines. A
-    line that the model is unsure of is asked in other orders, too, see `LineWriter`; the order whose answer is taken is
-    a line of the solution. Deterministic as `GreedyDecoder` is.
+    line behind which the model is unsure, or writes what cannot be a step, is asked again, in other orders, too, see
+    `LineWriter`; the order whose answer is taken is a line of the solution. Deterministic as `GreedyDecoder` is.
 
     Args:
         model: trained on steps, with its weights created.
         spaces: what it was trained on. Where `SpaceRecipe.factors_fractions` is true of one, a fraction that is written
             by itself is an answer; where one has brackets, lines may be asked with more brackets than they have.
-        line_orders: in how many orders a line is asked at most; 1: greedy decoding alone.
+        line_orders: see `LineWriter`; 1: greedy decoding alone.
         batch_size: see `GreedyDecoder`.
         jit_compile: see `GreedyDecoder`.
     """
@@ -49,9 +49,9 @@ class SolvingDecoder:
         if batch_size > _FEW:
             self._small_decoder = GreedyDecoder(model, batch_size=_FEW, jit_compile=False)
         can_bracket = any(space.brackets for space in spaces)
-        one_place = all(space.division in ("exact", "quotient") for space in spaces)
+        one_step = all(space.division in ("exact", "quotient") for space in spaces)
         self._writer = LineWriter(
-            model.codec, self._ask, num_orders=line_orders, can_bracket=can_bracket, one_place=one_place
+            model.codec, self._ask, num_orders=line_orders, can_bracket=can_bracket, one_step=one_step
         )
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
@@ -81,8 +81,8 @@ class SolvingDecoder:
             rows = rows[going_on]
         return DecodedAnswers(tokens, probabilities, log_probabilities, solutions, reordered)
 
-    def _ask(self, lines: np.ndarray) -> DecodedAnswers:
-        return (self._decoder if len(lines) > _FEW else self._small_decoder).decode(lines)
+    def _ask(self, lines: np.ndarray, barred: np.ndarray | None = None) -> DecodedAnswers:
+        return (self._decoder if len(lines) > _FEW else self._small_decoder).decode(lines, barred=barred)
 
     def _add(self, solution: list[str], reordered: list[int], asked: str, line: str) -> bool:
         """Adds a line, and before it what was asked if that was another order; returns whether the solution goes on."""

@@ -28,7 +28,8 @@ def make_predictor(monkeypatch, division, write, *, operators="/", terms=2) -> P
     recipe = make_recipe(space, [{"name": "train", "count": 5}])
     codec = fit_codec_to_recipe(recipe, CodecOptions(steps=True, line_length=24))
 
-    def decode(questions):
+    def decode(questions, *, barred=None):
+        del barred
         tokens = codec.encode_answers([write(line) for line in codec.decode_questions(questions)])
         return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32), np.zeros(len(tokens)))
 
@@ -155,7 +156,8 @@ def test_json_has_each_line_with_its_verdict_and_the_place_of_the_first_wrong_on
 
 def test_a_line_that_was_asked_in_another_order_is_told_from_one_that_the_model_wrote(monkeypatch):
     answers = {"3 * 4": "1)", "4 * 3": "12", "5 * 6": "6 * 5", "6 * 5": "30"}
-    predictor = make_predictor(monkeypatch, "exact", answers.__getitem__, operators="*")
+    # Where quotients are rounded to places, steps have many forms, and the other order is taken as it is written.
+    predictor = make_predictor(monkeypatch, "decimal", answers.__getitem__, operators="*")
     asked, written = predictor.predict(["3 * 4", "5 * 6"])
     assert asked.to_text(steps=True) == "☑ 3 * 4 = 12\n      3 * 4\n    = 4 * 3  (asked again in this order)\n    = 12"
     assert asked.first_wrong_step is None

@@ -31,7 +31,8 @@ class Writer:
     def __init__(self, write):
         self.write, self.sizes = write, []
 
-    def decode(self, questions):
+    def decode(self, questions, *, barred=None):
+        assert barred is None
         self.sizes.append(len(questions))
         tokens = CODEC.encode_answers([self.write(line) for line in CODEC.decode_questions(questions)])
         return DecodedAnswers(tokens, np.full(tokens.shape, 0.5, np.float32), np.full(len(tokens), np.log(0.5)))
@@ -109,21 +110,34 @@ def test_nothing_is_asked_of_no_question(solve):
 
 
 class Doubter:
-    """In place of a greedy decoder: sure of what `answers` has, by line, unsure of the wrong lines of all others."""
+    """In place of a greedy decoder: sure of what `answers` has, by line, unsure of the wrong lines of all others.
 
-    def __init__(self, answers):
-        self.answers, self.asked = answers, []
+    `second_choices` has what is written instead by line, by the number of the character that is passed over, counted
+    from the end as the model writes, and the probability of the first choice there.
+    """
 
-    def decode(self, questions):
+    def __init__(self, answers, second_choices):
+        self.answers, self.second_choices, self.asked, self.barred = answers, second_choices, [], []
+
+    def decode(self, questions, *, barred=None):
         lines = CODEC.decode_questions(questions)
         self.asked.append(lines)
+        self.barred.append(barred)
         written = [self.answers.get(line, ("1", 0.2)) for line in lines]
+        if barred is not None:
+            steps = [np.flatnonzero(row).tolist() for row in barred]
+            assert all(len(each) == 1 for each in steps)
+            written = [self.second_choices[line][step][1:] for line, (step,) in zip(lines, steps, strict=True)]
         tokens = CODEC.encode_answers([text for text, _ in written])
-        return DecodedAnswers(tokens, np.ones(tokens.shape, np.float32), np.log([share for _, share in written]))
+        probabilities = np.ones(tokens.shape, np.float32)
+        for row, line in enumerate(lines):
+            for step, (share, *_) in self.second_choices.get(line, {}).items():
+                probabilities[row, step] = share
+        return DecodedAnswers(tokens, probabilities, np.log([share for _, share in written]))
 
 
-def solve_with_doubts(answers, question, monkeypatch, *, spaces=(RECIPE.space,), **options):
-    doubter = Doubter(answers)
+def solve_with_doubts(answers, question, monkeypatch, *, spaces=(RECIPE.space,), second_choices=None, **options):
+    doubter = Doubter(answers, second_choices or {})
     monkeypatch.setattr(solving_decoder, "GreedyDecoder", lambda *_, **__: doubter)
     model: Any = Model()
     decoded = SolvingDecoder(model, spaces, **options).decode(CODEC.encode_questions([question]))
@@ -132,11 +146,11 @@ def solve_with_doubts(answers, question, monkeypatch, *, spaces=(RECIPE.space,),
 
 
 def test_a_line_that_the_model_is_unsure_of_is_asked_in_other_orders(monkeypatch):
-    answers = {"3 * 4 + 5": ("13 + 5", 0.6), "5 + 3 * 4": ("5 + 12", 0.9), "5 + 12": ("17", 0.96)}
+    answers = {"3 * 4 + 5": ("13 + 5", 0.6), "5 + 3 * 4": ("5 + 12", 0.9), "5 + 12": ("17", 0.995)}
     decoded, doubter = solve_with_doubts(answers, "3 * 4 + 5", monkeypatch)
     assert decoded.solutions == [["3 * 4 + 5", "5 + 3 * 4", "5 + 12", "17"]]
     assert decoded.reordered == [[1]]
-    assert decoded.log_probabilities == pytest.approx(np.log([0.9 * 0.96]))
+    assert decoded.log_probabilities == pytest.approx(np.log([0.9 * 0.995]))
     assert CODEC.decode_predictions(decoded.tokens) == ["17"]
     assert sorted(doubter.asked[1]) == ["4 * 3 + 5", "5 + 3 * 4", "5 + 4 * 3"]
     # It was sure of that line: nothing was asked after it but the line itself.
@@ -156,19 +170,20 @@ def test_no_line_is_asked_again_in_one_order(monkeypatch):
         ({"3 * 4": ("12", 0.5), "4 * 3": ("13", 0.5)}, ["3 * 4", "12"]),
         ({"3 * 4": ("12", 0.5), "4 * 3": ("13", 0.4)}, ["3 * 4", "12"]),
         # What is no equation is asked again however sure the model is, and is taken only if there is nothing else.
-        ({"3 * 4": ("1)", 0.99), "4 * 3": ("12", 0.1)}, ["3 * 4", "4 * 3", "12"]),
+        ({"3 * 4": ("1)", 0.995), "4 * 3": ("12", 0.1)}, ["3 * 4", "4 * 3", "12"]),
         ({"3 * 4": ("1)", 0.3), "4 * 3": ("(2", 0.4)}, ["3 * 4", "4 * 3", "(2"]),
         # So is a line that was there before.
-        ({"3 * 4": ("3 * 4", 0.99), "4 * 3": ("12", 0.1)}, ["3 * 4", "4 * 3", "12"]),
-        ({"3 * 4": ("3 * 4", 0.99), "4 * 3": ("4 * 3", 0.1)}, ["3 * 4", "3 * 4"]),
+        ({"3 * 4": ("3 * 4", 0.995), "4 * 3": ("12", 0.1)}, ["3 * 4", "4 * 3", "12"]),
+        ({"3 * 4": ("3 * 4", 0.995), "4 * 3": ("4 * 3", 0.1)}, ["3 * 4", "3 * 4"]),
         (
-            {"3 * 4": ("6 * 2", 0.99), "6 * 2": ("3 * 4", 0.99), "2 * 6": ("12", 0.1)},
+            {"3 * 4": ("6 * 2", 0.995), "6 * 2": ("3 * 4", 0.995), "2 * 6": ("12", 0.1)},
             ["3 * 4", "6 * 2", "2 * 6", "12"],
         ),
     ],
 )
 def test_the_likeliest_equation_is_taken(answers, solution, monkeypatch):
-    decoded, _ = solve_with_doubts(answers, "3 * 4", monkeypatch)
+    # With fractions any equation may be a step.
+    decoded, _ = solve_with_doubts(answers, "3 * 4", monkeypatch, spaces=(RECIPE.space, FRACTIONS))
     assert decoded.solutions == [solution]
 
 
@@ -181,22 +196,57 @@ def test_the_likeliest_equation_is_taken(answers, solution, monkeypatch):
         (("6 + ", 0.999), ["2 * 3 + 4", "7 + 5"]),
     ],
 )
-def test_a_line_that_differs_in_two_places_is_asked_again(written, solution, monkeypatch):
-    answers = {"2 * 3 + 4": ("7 + 5", 0.99), "3 * 2 + 4": written, "7 + 5": ("12", 0.99), "6 + 4": ("10", 0.99)}
+def test_a_line_that_can_be_no_step_is_asked_again(written, solution, monkeypatch):
+    answers = {"2 * 3 + 4": ("7 + 5", 0.995), "3 * 2 + 4": written, "7 + 5": ("12", 0.995), "6 + 4": ("10", 0.995)}
     decoded, _ = solve_with_doubts(answers, "2 * 3 + 4", monkeypatch)
     assert decoded.solutions is not None
     assert decoded.solutions[0][:-1] == solution
 
 
-def test_with_fractions_a_line_may_differ_in_two_places(monkeypatch):
-    answers = {"2 * 3 + 4": ("7 + 5", 0.99), "7 + 5": ("12", 0.99)}
+def test_with_fractions_a_line_may_be_no_step_that_is_known(monkeypatch):
+    answers = {"2 * 3 + 4": ("7 + 5", 0.995), "7 + 5": ("12", 0.995)}
     decoded, doubter = solve_with_doubts(answers, "2 * 3 + 4", monkeypatch, spaces=(RECIPE.space, FRACTIONS))
     assert decoded.solutions == [["2 * 3 + 4", "7 + 5", "12"]]
     assert doubter.asked == [["2 * 3 + 4"], ["7 + 5"]]
 
 
+SECOND_CHOICES = {
+    "2 * 3 + 4": {0: (0.9, "6 + 4", 0.05), 2: (0.7, "8 + 4", 0.2)},
+    "4 + 2 * 3": {0: (0.8, "4 + 9", 0.15)},
+}
+
+
+def test_second_choices_are_followed_where_no_order_gives_a_step(monkeypatch):
+    answers = {"2 * 3 + 4": ("7 + 5", 0.6), "4 + 2 * 3": ("4 + ", 0.7), "8 + 4": ("12", 0.999)}
+    decoded, doubter = solve_with_doubts(answers, "2 * 3 + 4", monkeypatch, second_choices=SECOND_CHOICES)
+    # The most probable of the three that can be steps.
+    assert decoded.solutions == [["2 * 3 + 4", "8 + 4", "12"]]
+    assert decoded.log_probabilities == pytest.approx(np.log([0.2 * 0.999]))
+    # The places are those of the greatest doubt, of all orders.
+    assert doubter.asked[2] == ["2 * 3 + 4", "4 + 2 * 3", "2 * 3 + 4"]
+    assert [np.flatnonzero(row).tolist() for row in doubter.barred[2]] == [[2], [0], [0]]
+    tokens = CODEC.encode_answers(["7 + 5", "4 + ", "7 + 5"])
+    assert [row.max() for row in doubter.barred[2]] == [tokens[0, 2], tokens[1, 0], tokens[2, 0]]
+
+
+def test_a_second_choice_that_can_be_no_step_does_not_count_more_than_a_first_one(monkeypatch):
+    answers = {"2 * 3 + 4": ("7 + 5", 0.6), "7 + 5": ("12", 0.999)}
+    second_choices = {"2 * 3 + 4": {0: (0.9, "7 + 6", 0.05), 1: (0.8, "6 +", 0.9)}}
+    decoded, _ = solve_with_doubts(answers, "2 * 3 + 4", monkeypatch, second_choices=second_choices)
+    assert decoded.solutions == [["2 * 3 + 4", "7 + 5", "12"]]
+
+
+@pytest.mark.parametrize("answer", [("6 + 4", 0.6), ("7 + 5", 0.999)])
+def test_no_second_choice_is_followed_where_there_is_a_step_or_no_doubt(answer, monkeypatch):
+    second_choices = SECOND_CHOICES if answer[0] == "6 + 4" else {}
+    answers = {"2 * 3 + 4": answer, "6 + 4": ("10", 0.999), "7 + 5": ("12", 0.999)}
+    _, doubter = solve_with_doubts(answers, "2 * 3 + 4", monkeypatch, second_choices=second_choices)
+    assert doubter.barred == [None] * len(doubter.asked)
+
+
 def test_a_line_that_a_model_writes_in_another_order_was_not_asked(monkeypatch):
-    decoded, _ = solve_with_doubts({"3 * 4": ("4 * 3", 0.99), "4 * 3": ("12", 0.99)}, "3 * 4", monkeypatch)
+    answers = {"3 * 4": ("4 * 3", 0.995), "4 * 3": ("12", 0.995)}
+    decoded, _ = solve_with_doubts(answers, "3 * 4", monkeypatch, spaces=(RECIPE.space, FRACTIONS))
     assert decoded.solutions == [["3 * 4", "4 * 3", "12"]]
     assert decoded.reordered == [[]]
 
