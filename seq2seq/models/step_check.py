@@ -43,8 +43,11 @@ def _is_rewritten(line: Operation, following: Tree) -> bool:
             return _can_be_value(operator, left, right, value)
         case Operation(_, Number(), Number()), Operation("+", Number() as part, rest):
             return _is_split(line, part, rest)
-        case Operation("*" | "/" as operator, Number(), Number()), Operation(same, Number(), Number()):
-            return same == operator and _has_moved(line, following)
+        case (
+            Operation("*" | "/" as operator, Number(left), Number(right)),
+            Operation(same, Number(left_after), Number(right_after)),
+        ):
+            return operator == same and _has_moved(operator, (left, right), (left_after, right_after))
         # What is split off goes to the left side of a sum or difference.
         case (
             Operation("+" | "-" as operator, before, Operation(_, Number(), Number()) as split),
@@ -87,13 +90,13 @@ def _is_split(operation: Operation, part: Number, rest: Tree) -> bool:
     return False
 
 
-def _has_moved(before: Operation, after: Operation) -> bool:
+def _has_moved(operator: str, before: tuple[Rational, Rational], after: tuple[Rational, Rational]) -> bool:
     """Returns whether both numbers have other signs, or were taken times a power of ten, where a rule says so."""
-    left, right, moved = before.left.value, before.right.value, (after.left.value, after.right.value)
-    if right < 0 and moved == (-left, -right):
-        return True
+    left, right = before
     power = 10 ** (decimal_places(right) or 0)
-    return before.operator == "/" and power > 1 and moved == (left * power, right * power)
+    if operator == "/" and power > 1:
+        return after == (left * power, right * power)
+    return right < 0 and after == (-left, -right)
 
 
 def _has_size_of_product(left: Rational, right: Rational, value: Rational) -> bool:
