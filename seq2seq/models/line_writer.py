@@ -45,7 +45,7 @@ class _Score(NamedTuple):
     """How good a next line is, of two the larger one better.
 
     Attributes:
-        leads_on: whether it is an equation that was not there before.
+        leads_on: whether it is an answer, or an equation that was not there before.
         is_step: whether it is written as equations are, and can be a step from the line that was asked, too.
         log_probability: of its text, a natural logarithm.
     """
@@ -98,7 +98,7 @@ class LineWriter:
     taken away turned, where what is written
 
     - has less than 99 % probability,
-    - is no equation, or was there before,
+    - is no equation, or was there before and is no answer,
     - or cannot be a step from the last line, see `can_be_step`.
 
     Of all that is written behind a line an equation is taken that is new to its solution, if there is one, of these one
@@ -115,6 +115,7 @@ class LineWriter:
         decode: asks the model encoded lines, uint8 (num_lines, question_width), as they are; the second argument is
             `barred` of `GreedyDecoder.decode`.
         num_orders: in how many orders a line is asked at most; 1: each line is asked once, and that is all.
+        is_answer: whether a line that was written ends its solution.
         can_bracket: whether in orders that take more brackets than it has, too.
         one_step: whether `can_be_step` is true of all steps, by the rules of the spaces that the model was trained on;
             else every equation may be one, and no second choices are followed.
@@ -126,11 +127,13 @@ class LineWriter:
         decode: Callable[[np.ndarray, np.ndarray | None], DecodedAnswers],
         *,
         num_orders: int,
+        is_answer: Callable[[str], bool],
         can_bracket: bool,
         one_step: bool,
     ) -> None:
         self._codec, self._decode = codec, decode
-        self._num_orders, self._can_bracket, self._one_step = num_orders, can_bracket, one_step
+        self._num_orders, self._is_answer = num_orders, is_answer
+        self._can_bracket, self._one_step = can_bracket, one_step
 
     def write(self, solutions: Sequence[Sequence[str]]) -> WrittenLines:
         """Returns what the model writes behind the last lines of solutions, natural text, at least one."""
@@ -168,7 +171,8 @@ class LineWriter:
 
     def _score(self, solution: Sequence[str], order: str, line: str, log_probability: float) -> _Score:
         following = _read(line)
-        if following is None or line == order or line in solution:
+        # A fraction in lowest terms is its own answer.
+        if following is None or ((line == order or line in solution) and not self._is_answer(line)):
             return _Score(False, False, log_probability)
         is_as_written = render(following, self._codec.spacing) == line
         is_step = not self._one_step or (is_as_written and can_be_step(parse(order), following))

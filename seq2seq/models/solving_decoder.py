@@ -51,7 +51,12 @@ class SolvingDecoder:
         can_bracket = any(space.brackets for space in spaces)
         one_step = all(space.division in ("exact", "quotient") for space in spaces)
         self._writer = LineWriter(
-            model.codec, self._ask, num_orders=line_orders, can_bracket=can_bracket, one_step=one_step
+            model.codec,
+            self._ask,
+            num_orders=line_orders,
+            is_answer=self._is_answer,
+            can_bracket=can_bracket,
+            one_step=one_step,
         )
 
     def decode(self, questions: np.ndarray, on_batch: Callable[[int], None] | None = None) -> DecodedAnswers:
@@ -95,8 +100,10 @@ class SolvingDecoder:
 
     def _is_open(self, line: str) -> bool:
         """Returns whether a line that was written can be asked for its next one: it is an equation, and no answer."""
-        is_answer = _IS_NUMBER(line) or (self._factored and is_fraction(line))
-        return not is_answer and is_equation(line)
+        return not self._is_answer(line) and is_equation(line)
+
+    def _is_answer(self, line: str) -> bool:
+        return bool(_IS_NUMBER(line) or (self._factored and is_fraction(line)))
 
 
 def make_decoder(

@@ -27,7 +27,7 @@ def make_writer(answers, *, one_step=True):
         probabilities[:, 0] = [share for _, share in written]
         return DecodedAnswers(tokens, probabilities, np.log([share for _, share in written]))
 
-    return LineWriter(CODEC, decode, num_orders=16, can_bracket=True, one_step=one_step)
+    return LineWriter(CODEC, decode, num_orders=16, is_answer=str.isdigit, can_bracket=True, one_step=one_step)
 
 
 def test_a_difference_that_is_taken_away_is_asked_turned():

@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import numpy as np
@@ -242,6 +243,14 @@ def test_no_second_choice_is_followed_where_there_is_a_step_or_no_doubt(answer, 
     answers = {"2 * 3 + 4": answer, "6 + 4": ("10", 0.999), "7 + 5": ("12", 0.999)}
     _, doubter = solve_with_doubts(answers, "2 * 3 + 4", monkeypatch, second_choices=second_choices)
     assert doubter.barred == [None] * len(doubter.asked)
+
+
+def test_a_fraction_that_was_the_question_is_an_answer_and_is_not_asked_again(monkeypatch):
+    written = ["14 / 15", "2 * 7 / 15", "2 * 7 / (3 * 5)", "14 / (3 * 5)", "14 / 15"]
+    answers = {line: (following, 0.995) for line, following in itertools.pairwise(written)}
+    decoded, doubter = solve_with_doubts(answers, "14 / 15", monkeypatch, spaces=(FRACTIONS,))
+    assert decoded.solutions == [written]
+    assert doubter.asked == [[line] for line in written[:-1]]
 
 
 def test_a_line_that_a_model_writes_in_another_order_was_not_asked(monkeypatch):
