@@ -231,7 +231,8 @@ def _sum_squares(trained: TrainedModel, block: AnsweredBlock) -> float:
 
 
 def _describe_decoding(trained: TrainedModel, orders: int, *, greedy: bool) -> str:
-    again = f", doubtful lines in up to {LINE_ORDERS} orders" if trained.codec.options.steps and not greedy else ""
+    is_again = trained.codec.options.steps and not greedy and solving_decoder.asks_again(trained.spaces)
+    again = f", doubtful lines in up to {LINE_ORDERS} orders" if is_again else ""
     return BY_DECODING + again + (f", the likeliest of up to {orders} orders of each question" if orders > 1 else "")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from eqstream.data.reference.evaluation import COMMUTATIVE
 from eqstream.data.space_recipe import SpaceRecipe
 from eqstream.seq2seq.models.base import EquationModel
 from eqstream.seq2seq.models.decoding import BATCH_SIZE, DecodedAnswers, Decoder, GreedyDecoder
@@ -28,7 +29,8 @@ class SolvingDecoder:
     Args:
         model: trained on steps, with its weights created.
         spaces: what it was trained on. Where `SpaceRecipe.factors_fractions` is true of one, a fraction that is written
-            by itself is an answer; where one has brackets, lines may be asked with more brackets than they have.
+            by itself is an answer; where one has brackets, lines may be asked with more brackets than they have. Unless
+            `asks_again(spaces)` no line is asked again.
         line_orders: see `LineWriter`; 1: greedy decoding alone.
         batch_size: see `GreedyDecoder`.
         jit_compile: see `GreedyDecoder`.
@@ -53,7 +55,7 @@ class SolvingDecoder:
         self._writer = LineWriter(
             model.codec,
             self._ask,
-            num_orders=line_orders,
+            num_orders=line_orders if asks_again(spaces) else 1,
             is_answer=self._is_answer,
             can_bracket=can_bracket,
             one_step=one_step,
@@ -104,6 +106,14 @@ class SolvingDecoder:
 
     def _is_answer(self, line: str) -> bool:
         return bool(_IS_NUMBER(line) or (self._factored and is_fraction(line)))
+
+
+def asks_again(spaces: Sequence[SpaceRecipe]) -> bool:
+    """Returns whether a model that was trained on the steps of spaces may be asked lines again, in other orders.
+
+    Where no question has a `+` or `*`, the lines of solutions have them in one order alone, and no other is learned.
+    """
+    return any(set(COMMUTATIVE) & set(space.operators) for space in spaces)
 
 
 def make_decoder(

@@ -248,9 +248,15 @@ def test_no_second_choice_is_followed_where_there_is_a_step_or_no_doubt(answer, 
 def test_a_fraction_that_was_the_question_is_an_answer_and_is_not_asked_again(monkeypatch):
     written = ["14 / 15", "2 * 7 / 15", "2 * 7 / (3 * 5)", "14 / (3 * 5)", "14 / 15"]
     answers = {line: (following, 0.995) for line, following in itertools.pairwise(written)}
-    decoded, doubter = solve_with_doubts(answers, "14 / 15", monkeypatch, spaces=(FRACTIONS,))
+    decoded, doubter = solve_with_doubts(answers, "14 / 15", monkeypatch, spaces=(RECIPE.space, FRACTIONS))
     assert decoded.solutions == [written]
     assert doubter.asked == [[line] for line in written[:-1]]
+
+
+def test_no_line_is_asked_again_where_no_question_has_another_order(monkeypatch):
+    answers = {"84 / 90": ("3 * 4", 0.6), "3 * 4": ("12", 0.6), "4 * 3": ("12", 0.9)}
+    _, doubter = solve_with_doubts(answers, "84 / 90", monkeypatch, spaces=(FRACTIONS,))
+    assert doubter.asked == [["84 / 90"], ["3 * 4"]]
 
 
 def test_a_line_that_a_model_writes_in_another_order_was_not_asked(monkeypatch):
