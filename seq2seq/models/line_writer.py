@@ -146,11 +146,14 @@ class LineWriter:
         )
 
     def _write(self, solutions: Sequence[Sequence[str]]) -> WrittenLines:
-        candidates = self._ask(solutions, [(row, solution[-1]) for row, solution in enumerate(solutions)])
-        if self._num_orders > 1:
-            candidates = candidates.join(self._ask_in_orders(solutions, candidates))
-            if self._one_step:
-                candidates = candidates.join(self._ask_for_second_choices(solutions, candidates))
+        asked = [solution[-1] for solution in solutions]
+        if self._num_orders == 1:
+            decoded = self._decode(self._codec.encode_questions(asked), None)
+            return WrittenLines(asked=asked, lines=self._codec.decode_predictions(decoded.tokens), decoded=decoded)
+        candidates = self._ask(solutions, list(enumerate(asked)))
+        candidates = candidates.join(self._ask_in_orders(solutions, candidates))
+        if self._one_step:
+            candidates = candidates.join(self._ask_for_second_choices(solutions, candidates))
         chosen = candidates.choose()
         return WrittenLines(
             asked=[candidates.asked[place] for place in chosen],
@@ -191,7 +194,7 @@ class LineWriter:
             fits=self._codec.fits_question,
             spacing=self._codec.spacing,
             brackets=self._can_bracket,
-            turned=self._can_bracket,
+            turned=True,
         )
 
     def _ask_for_second_choices(
