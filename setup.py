@@ -95,6 +95,7 @@ setup(
         "apache-beam>=2.70",
         "google-crc32c>=1.5",
         "protobuf>=5",
+        "grpcio>=1.60",
         "click>=8.1",
         "tqdm>=4.66",
     ],

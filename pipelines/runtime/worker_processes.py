@@ -11,9 +11,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import grpc
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import GrpcWorkerHandler, WorkerHandler
@@ -155,6 +156,10 @@ class ProcessHandler(GrpcWorkerHandler):
 
     def start_worker(self) -> None:
         """Hands the pipeline to a process."""
+        # Where the process dies, the threads that read from it would print tracebacks.
+        set_answers, set_elements = self.control_conn.set_input, self.data_conn.set_inputs
+        self.control_conn.set_input = lambda answers: set_answers(_read_until_lost(answers))
+        self.data_conn.set_inputs = lambda elements: set_elements(_read_until_lost(elements))
         self._process = self._provision.processes.take()
         options = json_format.MessageToJson(self._provision.provision_info.pipeline_options)
         self._process.begin(
@@ -195,3 +200,9 @@ class ProcessHandler(GrpcWorkerHandler):
                 with contextlib.suppress(Exception):
                     stop()
             self._is_closing.wait(LOOK_AGAIN_SECONDS)
+
+
+def _read_until_lost(messages: Iterable[Any]) -> Iterator[Any]:
+    """Yields what a process sends until that ends or the process dies, which `ProcessHandler` finds out by itself."""
+    with contextlib.suppress(grpc.RpcError):
+        yield from messages

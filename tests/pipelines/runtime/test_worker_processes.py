@@ -75,8 +75,7 @@ def test_pipeline_with_one_element_runs_in_the_driver_beside_processes_that_wait
     assert json.loads((tmp_path / "0").read_text())["process"] == os.getpid()
 
 
-# Threads of Beam tell that their connection broke.
-@pytest.mark.filterwarnings("ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning")
+# A traceback of one of Beam's threads would be a warning, and so an error.
 def test_pipeline_whose_process_is_killed_at_work_fails():
     with pytest.raises(RunError, match="a worker process was killed"):
         run(Execution(num_workers=2), Die())
