@@ -85,7 +85,7 @@ def train(
     eqstream.build(recipe, data)
     options = [part for change in changes for part in ("--set", change)]
     command = [sys.executable, "-c", PROGRAM, "train", RECIPE, "--data", data, "--out", run, *options]
-    is_going_on = not is_finished(run)
+    is_going_on = count_epochs(run) < recipe.to_dict()["training"]["epochs"]
     while is_going_on:
         is_killed_now = kill_at is not None and count_examples(run) < kill_at
         resuming = ["--resume"] if run.exists() else []
@@ -151,10 +151,10 @@ def measure(process: int) -> list[float]:
     return [round(times.user + times.system, 1), *sizes]
 
 
-def is_finished(run: Path) -> bool:
-    """Returns whether a training has come to its end."""
+def count_epochs(run: Path) -> int:
+    """Returns the epochs that a training has finished."""
     log = run / "log.csv"
-    return log.is_file() and len(read_rows(log)) == read_training(run)["epochs"]
+    return len(read_rows(log)) if log.is_file() else 0
 
 
 def count_examples(run: Path) -> int:
@@ -164,13 +164,9 @@ def count_examples(run: Path) -> int:
         return 0
     with np.load(path) as state:
         progress = json.loads(str(state["progress"]))
-    num_steps = read_training(run)["epoch_examples"] // BATCH_SIZE
+    training = json.loads((run / "run.json").read_text(encoding="utf-8"))["recipe"]["training"]
+    num_steps = training["epoch_examples"] // BATCH_SIZE
     return (progress["epoch"] * num_steps + progress["step"]) * BATCH_SIZE
-
-
-def read_training(run: Path) -> dict[str, Any]:
-    """Returns the recipe's section of a training."""
-    return json.loads((run / "run.json").read_text(encoding="utf-8"))["recipe"]["training"]
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:

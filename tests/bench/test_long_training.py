@@ -38,11 +38,11 @@ def test_process_that_has_ended_has_no_memory():
 
 @pytest.mark.slow
 def test_training_goes_on_where_it_was_stopped(tmp_path):
-    options = ["--examples", "3000", "--seconds", "0.5", "--out", str(tmp_path)]
+    options = ["--examples", "4000", "--seconds", "0.5", "--out", str(tmp_path)]
     for num_trained in (BATCH_SIZE, 4 * BATCH_SIZE):
         main([*options, "--trained", str(num_trained), "--round", str(BATCH_SIZE)])
         (training,) = json.loads((tmp_path / "long-training.json").read_text())["trainings"]
-        assert (training["equations"], training["trained"]) == (3000, num_trained)
+        assert (training["equations"], training["trained"]) == (4000, num_trained)
         assert len(training["log"]) == num_trained // BATCH_SIZE
         assert sum(group["num_examples"] for group in training["test"]["tables"]["operators"]) == 10_000
     rows = training["memory"]
