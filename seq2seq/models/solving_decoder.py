@@ -13,8 +13,8 @@ from eqstream.seq2seq.models.line_writer import LINE_ORDERS, LineWriter, is_equa
 
 # A solution that has not ended by then does not get anywhere.
 MAX_LINES = 200
-# The last of many questions are asked in small batches, which are not worth compiling.
-_FEW = 32
+# Few lines, as the last of many solutions, are asked in small batches, which are not worth compiling.
+_SMALL_BATCHES = (32, 128)
 _IS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
 is_fraction = re.compile("-?[0-9]+ ?/ ?[0-9]+").fullmatch
 
@@ -47,9 +47,11 @@ class SolvingDecoder:
     ) -> None:
         self._codec, self._factored = model.codec, any(space.factors_fractions for space in spaces)
         self._decoder = GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
-        self._small_decoder = self._decoder
-        if batch_size > _FEW:
-            self._small_decoder = GreedyDecoder(model, batch_size=_FEW, jit_compile=False)
+        self._small_decoders = {
+            size: GreedyDecoder(model, batch_size=size, jit_compile=False)
+            for size in _SMALL_BATCHES
+            if size < batch_size
+        }
         can_bracket = any(space.brackets for space in spaces)
         one_step = all(space.division in ("exact", "quotient") for space in spaces)
         self._writer = LineWriter(
@@ -89,7 +91,9 @@ class SolvingDecoder:
         return DecodedAnswers(tokens, probabilities, log_probabilities, solutions, reordered)
 
     def _ask(self, lines: np.ndarray, barred: np.ndarray | None = None) -> DecodedAnswers:
-        return (self._decoder if len(lines) > _FEW else self._small_decoder).decode(lines, barred=barred)
+        # What a batch is filled up with takes as long as the lines themselves.
+        small = [decoder for size, decoder in self._small_decoders.items() if len(lines) <= 2 * size]
+        return (small[0] if small else self._decoder).decode(lines, barred=barred)
 
     def _add(self, solution: list[str], reordered: list[int], asked: str, line: str) -> bool:
         """Adds a line, and before it what was asked if that was another order; returns whether the solution goes on."""
