@@ -156,7 +156,8 @@ class ProcessHandler(GrpcWorkerHandler):
 
     def start_worker(self) -> None:
         """Hands the pipeline to a process."""
-        # Where the process dies, the threads that read from it would print tracebacks. Parameters are named as Beam does.
+        # Where the process dies, the threads that read from it would print tracebacks. Parameters are named as
+        # by Beam.
         set_answers, set_elements = self.control_conn.set_input, self.data_conn.set_inputs
         self.control_conn.set_input = lambda input: set_answers(_read_until_lost(input))  # noqa: A006
         self.data_conn.set_inputs = lambda elements_iterator: set_elements(_read_until_lost(elements_iterator))
