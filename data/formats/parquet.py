@@ -44,6 +44,8 @@ class ParquetSink:
 
     def __init__(self, file: BinaryIO, cut: Cut) -> None:
         self._counter = BlockCounter()
+        # Arrow's own allocator would keep what row groups have taken in memory of its own.
+        self._pool = pa.system_memory_pool()
         self._writer = pq.ParquetWriter(
             pa.PythonFile(_CountedFile(file, self._counter), mode="w"),
             SCHEMA,
@@ -54,6 +56,7 @@ class ParquetSink:
             use_dictionary=sorted(NUMBER_COLUMNS),
             write_statistics=sorted(NUMBER_COLUMNS),
             write_page_checksum=True,
+            memory_pool=self._pool,
         )
         # The file begins with four bytes that are in no row group.
         self._counter.restart()
@@ -67,7 +70,8 @@ class ParquetSink:
         rows = pa.concat_tables([self._pending, pa.Table.from_batches([batch])])
         while 0 < self._size <= len(rows):
             # In one piece: what was handed over at once must not show in the bytes.
-            self._writer.write_table(rows.slice(0, self._size).combine_chunks(), row_group_size=self._size)
+            group = rows.slice(0, self._size).combine_chunks(self._pool)
+            self._writer.write_table(group, row_group_size=self._size)
             self._counter.cut()
             rows = rows.slice(self._size)
             self._size = next(self._sizes, 0)

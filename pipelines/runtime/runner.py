@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
 from apache_beam.portability.api import beam_provision_api_pb2
@@ -25,6 +24,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState, create_run
 
 from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.freed_memory import reuse_freed_memory
 from eqstream.pipelines.runtime.worker_processes import ProcessEnvironment, ProcessProvision, WorkerProcesses
 
 POLL_SECONDS = 0.5
@@ -36,8 +36,6 @@ LOST_WORKER = (
 MOST_THREADS = 4
 # A tenth of Python's own.
 TURN_SECONDS = 0.0005
-# A little less than 32 MiB, as the C library adds its own bytes.
-LARGEST_KEPT_BYTES = (1 << 25) - (1 << 16)
 # Runners hand on a worker's exception as text, wrapped in tracebacks and step names; these marks survive that.
 FAILURE = re.compile(r"eqstream-failure\[\[(.*?)\]\]", re.DOTALL)
 
@@ -161,11 +159,9 @@ class Execution:
         return options
 
     def prepare_process(self) -> None:
-        """Lets this process use the options of the filesystems, such as `--s3_endpoint_url`, and keep freed memory."""
+        """Lets this process use the options of the filesystems, such as `--s3_endpoint_url`, and reuse freed memory."""
         FileSystems.set_options(self.options())
-        # The C library of Linux asks the kernel for each large array anew, which costs a quarter of a build, until it
-        # has seen a larger one freed, of at most 32 MiB. This one is never touched, and so takes no memory.
-        np.empty(LARGEST_KEPT_BYTES, dtype=np.uint8)
+        reuse_freed_memory()
 
     def run(
         self, construct: Callable[[beam.Pipeline], Any], num_elements: int, watch: Callable[[], None] | None = None

@@ -22,6 +22,8 @@ from apache_beam.transforms.environments import Environment, python_sdk_capabili
 from apache_beam.utils.sentinel import Sentinel
 from google.protobuf import json_format, text_format
 
+from eqstream.pipelines.runtime.freed_memory import ARENAS_VARIABLE, MOST_ARENAS
+
 # The name by which Beam finds `ProcessHandler`.
 URN = "eqstream:environment:worker_process:v1"
 LOOK_AGAIN_SECONDS = 0.5
@@ -37,7 +39,7 @@ class WorkerProcess:
     def __init__(self, modules: Iterable[str]) -> None:
         command = [sys.executable, "-m", "eqstream.pipelines.runtime.worker", str(os.getpid()), *modules]
         # Threads come and go, and the C library of Linux would keep freed memory for every one of them.
-        environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
+        environment = {**os.environ, ARENAS_VARIABLE: str(MOST_ARENAS)}
         # The process inherits this: Ctrl-C is for the driver, which tells the workers what to do.
         usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
