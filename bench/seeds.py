@@ -63,7 +63,7 @@ def name_seeds(run: dict[str, Any]) -> str:
     return f"seed {run['seed']} of data, {run['training_seed']} of training"
 
 
-def draw(runs: Sequence[dict[str, Any]], goal: float, path: Path) -> None:
+def draw(runs: Sequence[dict[str, Any]], metric: str, goal: float, path: Path) -> None:
     """Writes what the metric lacks to one, by epoch, a line for each run, as SVG."""
     # The same figures give the same bytes.
     with rc_context({"svg.hashsalt": "seeds", "svg.fonttype": "none"}):
@@ -76,10 +76,10 @@ def draw(runs: Sequence[dict[str, Any]], goal: float, path: Path) -> None:
             style = {"color": colour, "linestyle": dashes, "alpha": 1.0 if number < len(LINES) else 0.5}
             epochs = range(1, len(run["values"]) + 1)
             axes.plot(epochs, [1 - value for value in run["values"]], label=name_seeds(run), **style)
-        axes.axhline(1 - goal, color=KEPT, linestyle=(0, (5, 2)), label=f"{goal:g} right")
+        axes.axhline(1 - goal, color=KEPT, linestyle=(0, (5, 2)), label=f"goal, {goal:g}")
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-        axes.set(xlabel="epoch", ylabel="characters that are wrong")
+        axes.set(xlabel="epoch", ylabel=f"1 - {metric}")
         axes.grid(color=GRID)
         axes.tick_params(colors=PALE, labelcolor="black")
         axes.legend(frameon=False)
@@ -105,7 +105,7 @@ def main(argv: list[str] | None = None) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     document = {"metric": options.metric, "goal": options.goal, "runs": runs}
     options.out.with_name(options.out.name + ".json").write_text(json.dumps(document) + "\n", encoding="utf-8")
-    draw(runs, options.goal, options.out.with_name(options.out.name + ".svg"))
+    draw(runs, options.metric, options.goal, options.out.with_name(options.out.name + ".svg"))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ _LARGEST_KEPT_BYTES = (1 << 25) - (1 << 16)
 
 
 def reuse_freed_memory() -> None:
-    """Lets this process take freed memory again, from then on; changes nothing beside GNU's C library.
+    """Lets this process take freed memory again, from then on; changes nothing where the C library is not GNU's.
 
-    It asks the kernel for each large array anew, which costs a quarter of a build, until it has seen a larger one
-    freed, of at most 32 MiB. And it begins a pool of memory for each thread, up to eight a core, and keeps what was
-    freed in every one of them, as much as a hundred megabytes; a user who has set `MALLOC_ARENA_MAX` has decided that.
+    The library asks the kernel for each large array anew, which costs a quarter of a build, until it has seen a larger
+    one freed, of at most 32 MiB. And it begins a pool of memory for each thread, up to eight a core, and keeps what was
+    freed in every one of them, a hundred megabytes together in a build. New threads share the pools that there are, if
+    the process has not begun about ten of them, and unless the user has set `MALLOC_ARENA_MAX`.
     """
     # Never touched, and so takes no memory.
     np.empty(_LARGEST_KEPT_BYTES, dtype=np.uint8)

@@ -6,6 +6,7 @@ and they stay for the pipelines that follow.
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from eqstream.pipelines.runtime.freed_memory import ARENAS_VARIABLE, MOST_ARENAS
 # The name by which Beam finds `ProcessHandler`.
 URN = "eqstream:environment:worker_process:v1"
 LOOK_AGAIN_SECONDS = 0.5
+_LOGGER = logging.getLogger(__name__)
 
 
 class WorkerProcess:
@@ -39,7 +41,7 @@ class WorkerProcess:
     def __init__(self, modules: Iterable[str]) -> None:
         command = [sys.executable, "-m", "eqstream.pipelines.runtime.worker", str(os.getpid()), *modules]
         # Threads come and go, and the C library of Linux would keep freed memory for every one of them.
-        environment = {**os.environ, ARENAS_VARIABLE: str(MOST_ARENAS)}
+        environment = {ARENAS_VARIABLE: str(MOST_ARENAS), **os.environ}
         # The process inherits this: Ctrl-C is for the driver, which tells the workers what to do.
         usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -198,7 +200,7 @@ class ProcessHandler(GrpcWorkerHandler):
         # Beam would wait forever, and might go on asking the process for things.
         error = RuntimeError("a worker process has died")
         while not self._is_closing.is_set():
-            for stop in (self.data_conn.close, lambda: self.control_conn.abort(error)):
+            for stop in (lambda: self.control_conn.abort(error), self.data_conn.close):
                 # Beam's threads may be at it, or have seen it.
                 with contextlib.suppress(Exception):
                     stop()
@@ -206,6 +208,8 @@ class ProcessHandler(GrpcWorkerHandler):
 
 
 def _read_until_lost(messages: Iterable[Any]) -> Iterator[Any]:
-    """Yields what a process sends until that ends or the process dies, which `ProcessHandler` finds out by itself."""
-    with contextlib.suppress(grpc.RpcError):
+    """Yields what a process sends until its connection breaks; that it died is found out by `ProcessHandler`."""
+    try:
         yield from messages
+    except grpc.RpcError:
+        _LOGGER.debug("the connection of a worker process broke", exc_info=True)

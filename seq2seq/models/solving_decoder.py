@@ -32,8 +32,8 @@ class SolvingDecoder:
             by itself is an answer; where one has brackets, lines may be asked with more brackets than they have. Unless
             `asks_again(spaces)` no line is asked again.
         line_orders: see `LineWriter`; 1: greedy decoding alone.
-        batch_size: see `GreedyDecoder`.
-        jit_compile: see `GreedyDecoder`.
+        batch_size: see `GreedyDecoder`; few lines are asked in smaller batches.
+        jit_compile: see `GreedyDecoder`; the smaller ones are not compiled.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class SolvingDecoder:
         jit_compile: bool = True,
     ) -> None:
         self._codec, self._factored = model.codec, any(space.factors_fractions for space in spaces)
-        self._decoder = GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
-        self._small_decoders = {
+        self._decoders = {
             size: GreedyDecoder(model, batch_size=size, jit_compile=False)
             for size in _SMALL_BATCHES
             if size < batch_size
         }
+        self._decoders[batch_size] = GreedyDecoder(model, batch_size=batch_size, jit_compile=jit_compile)
         can_bracket = any(space.brackets for space in spaces)
         one_step = all(space.division in ("exact", "quotient") for space in spaces)
         self._writer = LineWriter(
@@ -91,9 +91,7 @@ class SolvingDecoder:
         return DecodedAnswers(tokens, probabilities, log_probabilities, solutions, reordered)
 
     def _ask(self, lines: np.ndarray, barred: np.ndarray | None = None) -> DecodedAnswers:
-        # What a batch is filled up with takes as long as the lines themselves.
-        small = [decoder for size, decoder in self._small_decoders.items() if len(lines) <= 2 * size]
-        return (small[0] if small else self._decoder).decode(lines, barred=barred)
+        return self._decoders[choose_batch_size(len(lines), list(self._decoders))].decode(lines, barred=barred)
 
     def _add(self, solution: list[str], reordered: list[int], asked: str, line: str) -> bool:
         """Adds a line, and before it what was asked if that was another order; returns whether the solution goes on."""
@@ -110,6 +108,18 @@ class SolvingDecoder:
 
     def _is_answer(self, line: str) -> bool:
         return bool(_IS_NUMBER(line) or (self._factored and is_fraction(line)))
+
+
+def choose_batch_size(num_lines: int, sizes: Sequence[int]) -> int:
+    """Returns the one of the sizes, in rising order, whose batches are filled up least, the largest of equal ones.
+
+    Many small batches take longer than a large one: sizes that need more than two are passed over, but the largest.
+
+    >>> [choose_batch_size(num_lines, [32, 128, 512]) for num_lines in (20, 60, 90, 250, 300, 600)]
+    [32, 32, 128, 128, 512, 512]
+    """
+    fitting = [size for size in sizes if num_lines <= 2 * size or size == sizes[-1]]
+    return min(fitting, key=lambda size: (-(-num_lines // size) * size, -size))
 
 
 def asks_again(spaces: Sequence[SpaceRecipe]) -> bool:
