@@ -39,7 +39,7 @@ FORBIDDEN = {
 # Tensors are made in these modules of `data` alone, so that a Beam worker needs no TensorFlow.
 TENSOR_MODULES = {"data/loading/tensor_batches.py"}
 TEST_TOOLS = {"pytest", "hypothesis", "tests", "bench"}
-MODULE_TO_LIBRARY = {"yaml": "pyyaml", "google": "protobuf"}
+MODULE_TO_LIBRARY = {"yaml": "pyyaml", "google": "protobuf", "grpc": "grpcio"}
 
 
 def relative(path: Path) -> str:
