@@ -23,8 +23,9 @@ _HALF = np.uint64(32)
 _WORD = (1 << 64) - 1
 # Numbers of two digits this small have 32 bits.
 _LARGEST_SHORT_RADIX = (1 << 16) - 1
-# Bytes of a column of numbers that are computed together; several such columns stay in the cache.
-_CHUNK_BYTES = 3 << 15
+# Bytes of a column of numbers that are computed together: of short numbers a block, as each call of numpy takes the
+# time of hundreds of them.
+_CHUNK_BYTES = 1 << 18
 LARGEST_WIDE_SIZE = 1 << 124
 # From two digits of numbers to two others.
 _WideStep = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]

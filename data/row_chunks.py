@@ -12,12 +12,12 @@ from collections.abc import Iterator
 MOST_CELLS = 1 << 18
 
 
-def cut_rows(num_rows: int, num_columns: int) -> Iterator[slice]:
-    """Yields the rows of a table, in order, in slices of at most `MOST_CELLS` cells; at least a row each.
+def cut_rows(num_rows: int, num_columns: int, most_cells: int | None = None) -> Iterator[slice]:
+    """Yields the rows of a table, in order, in slices of at most `most_cells`, or `MOST_CELLS`; at least a row each.
 
     >>> list(cut_rows(10, MOST_CELLS // 4))
     [slice(0, 4, None), slice(4, 8, None), slice(8, 10, None)]
     """
-    size = max(MOST_CELLS // max(num_columns, 1), 1)
+    size = max((MOST_CELLS if most_cells is None else most_cells) // max(num_columns, 1), 1)
     for start in range(0, num_rows, size):
         yield slice(start, min(start + size, num_rows))

@@ -117,7 +117,8 @@ class _TFRecordFile:
             self._file = self._gzip
 
     def write(self, block: EncodedBlock) -> None:
-        self._beside.run(self._write, *self._encoder.encode(block))
+        for records, ends in self._encoder.encode(block):
+            self._beside.run(self._write, records, ends)
 
     def _write(self, records: np.ndarray, ends: np.ndarray) -> None:
         self._file.write(records)

@@ -91,7 +91,9 @@ class Piece:
 
     def rows(self, rows: slice) -> "Piece":
         """Returns this piece of some of the strings."""
-        return Piece(self.table, self.ids[rows])
+        some = Piece(self.table, self.ids[rows])
+        vars(some)["lengths"] = self.lengths[rows]
+        return some
 
 
 def total_lengths(pieces: Sequence[Piece]) -> np.ndarray:

@@ -17,6 +17,7 @@ import gzip
 import itertools
 import math
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import google_crc32c
@@ -27,10 +28,12 @@ from eqstream.data.formats.columns import STORED_COLUMNS
 from eqstream.data.formats.crc32c import append_zeros, checksum, constants, mask, terms_of_rows
 from eqstream.data.formats.example_proto import bytes_entry_head, features_head, int64_entry
 from eqstream.data.formats.string_tables import Piece, PieceTable, total_lengths
+from eqstream.data.row_chunks import cut_rows
 
 FRAME_BYTES = 16
-# Records that are put together at once, so that their bytes stay in the cache from the first piece to the last.
-_CHUNK = 1 << 14
+# Of records that are put together at once: a block of short ones, as each call of numpy costs as much as hundreds of
+# records, and some of a block of long ones, to bound memory.
+_MOST_BYTES = 1 << 23
 _HEADER = struct.Struct("<QI")
 # Merging the tables of small pieces saves passes over the block while the merged table stays in the cache.
 _LARGEST_MERGED_TABLE = 1 << 14
@@ -84,26 +87,28 @@ class TFRecordEncoder:
         texts = sum(columns.most_characters.get(name, 0) for name in others)
         self._most_behind = texts + sum(run.width for _, run in self._runs)
         self._heads = PieceTable(self._list_heads())
+        self._widest = self._heads.width + self._first_length + self._most_behind
         self._checksums = self._list_checksums()
 
-    def encode(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the framed records of a block, one behind the other.
+    def encode(self, block: EncodedBlock) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields the framed records of a block, some at a time, one behind the other.
 
-        Returns:
-            bytes, uint8 (total,), and where each record ends, int64 (n,).
+        Yields:
+            bytes, uint8 (total,), and where each record ends among these, int64 (n,).
         """
         first, tail = block.texts[self._first], self._tail(block)
-        first_lengths, behind = block.lengths(self._first), total_lengths(tail)
+        for rows in cut_rows(len(tail[0].ids), self._widest, _MOST_BYTES):
+            yield self._encode_some([piece.rows(rows) for piece in first], [piece.rows(rows) for piece in tail])
+
+    def _encode_some(self, first: list[Piece], tail: list[Piece]) -> tuple[np.ndarray, np.ndarray]:
+        first_lengths, behind = total_lengths(first), total_lengths(tail)
         head = Piece(self._heads, first_lengths * np.int32(self._most_behind + 1) + behind)
         # All bytes behind the header that the checksum is of; it skips the header, which is a part of the head.
         sizes = head.lengths + first_lengths + behind
         ends = np.cumsum(sizes + np.int32(FRAME_BYTES - _HEADER.size), dtype=np.int64)
         # A short last piece may spill over the checksum's place, which is written after it, but never further.
         buffer = np.empty(int(ends[-1]) + self._most_behind, dtype=np.uint8)
-        for start in range(0, len(ends), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            pieces = [piece.rows(rows) for piece in (head, *first, *tail)]
-            self._write(buffer, ends[rows] - (FRAME_BYTES - _HEADER.size), sizes[rows].copy(), pieces)
+        self._write(buffer, ends - (FRAME_BYTES - _HEADER.size), sizes, [head, *first, *tail])
         return buffer[: int(ends[-1])], ends
 
     def _write(self, buffer: np.ndarray, ends: np.ndarray, remaining: np.ndarray, pieces: list[Piece]) -> None:

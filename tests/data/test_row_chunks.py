@@ -8,6 +8,7 @@ import pytest
 
 from eqstream.data import row_chunks
 from eqstream.data.dataset.shard_writer import ShardWriter
+from eqstream.data.formats import tfrecord_writer
 from eqstream.data.formats.parquet import encode_parquet
 from eqstream.data.row_chunks import cut_rows
 from eqstream.data.splits.prepared_sources import PreparedSources
@@ -58,6 +59,7 @@ def test_bytes_do_not_depend_on_how_many_rows_there_are_at_a_time(monkeypatch, s
     recipe = make_recipe(space, [{"name": "train", "count": 700}])
     whole = write(recipe, ("tfrecord", "parquet"))
     monkeypatch.setattr(row_chunks, "MOST_CELLS", 3000)
+    monkeypatch.setattr(tfrecord_writer, "_MOST_BYTES", 12_000)
     assert write(recipe, ("tfrecord", "parquet")).files == whole.files
 
 
