@@ -23,8 +23,8 @@ _HALF = np.uint64(32)
 _WORD = (1 << 64) - 1
 # Numbers of two digits this small have 32 bits.
 _LARGEST_SHORT_RADIX = (1 << 16) - 1
-# Bytes of a column of numbers that are computed together: of short numbers a block, as each call of numpy takes the
-# time of hundreds of them.
+# Bytes of a column of numbers that are computed together: a block of short numbers, as each call of numpy takes as long
+# as hundreds of them.
 _CHUNK_BYTES = 1 << 18
 LARGEST_WIDE_SIZE = 1 << 124
 # From two digits of numbers to two others.
@@ -158,17 +158,21 @@ class Permutation:
         return left.astype(object) * self.radix + right.astype(object)
 
     def _add(self, digit: np.ndarray, addend: np.ndarray, radix: int) -> np.ndarray:
-        total = digit + addend
+        """Returns the sums modulo a radix, in the place of the digits; the addends are lost."""
         if not self._has_native_digits:
-            return total % radix
+            return (digit + addend) % radix
+        addend += digit
         # Without a wrap the subtraction runs below zero, that is, to a huge unsigned number.
-        return np.minimum(total, total - total.dtype.type(radix))
+        np.subtract(addend, digit.dtype.type(radix), out=digit)
+        return np.minimum(addend, digit, out=digit)
 
     def _subtract(self, digit: np.ndarray, subtrahend: np.ndarray, radix: int) -> np.ndarray:
-        difference = digit - subtrahend
+        """Returns the differences modulo a radix, in the place of the digits; the subtrahends are lost."""
         if not self._has_native_digits:
-            return difference % radix
-        return np.minimum(difference, difference + difference.dtype.type(radix))
+            return (digit - subtrahend) % radix
+        digit -= subtrahend
+        np.add(digit, digit.dtype.type(radix), out=subtrahend)
+        return np.minimum(digit, subtrahend, out=digit)
 
     def _mix(self, digit: np.ndarray, key: int, radix: int) -> np.ndarray:
         """Returns a hash of each digit in [0, radix)."""

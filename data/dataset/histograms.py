@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class HistogramCounter:
             "answer_sign": np.sign(block.numerators).astype(np.int8) + np.int8(1),
         }
         for name, counts in _count_values(columns).items():
-            self._counts[name].update({int(value): int(counts[value]) for value in np.flatnonzero(counts)})
+            self._counts[name].update(counts)
 
     def histograms(self) -> Histograms:
         """Returns all histograms; values in rising order, those that never occur left out, but for signs."""
@@ -63,31 +63,42 @@ class HistogramCounter:
         return result
 
 
-def _count_values(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns how often each value occurs in each column, int64 (largest value + 1,).
+def _count_values(columns: Mapping[str, np.ndarray]) -> dict[str, dict[int, int]]:
+    """Returns how often each value occurs in each column, (n,), of whole numbers.
 
     Columns are counted together, as the digits of one number, as long as the numbers stay small.
     """
-    result: dict[str, np.ndarray] = {}
-    names: list[str] = []
-    sizes: list[int] = []
+    result: dict[str, dict[int, int]] = {}
+    bounds: dict[str, tuple[int, int]] = {}
     for name, column in columns.items():
-        size = int(column.max(initial=0)) + 1
-        if names and math.prod(sizes) * size > _LARGEST_KEY:
-            result |= _count_together({each: columns[each] for each in names}, sizes)
-            names, sizes = [], []
-        names.append(name)
-        sizes.append(size)
-    return result | _count_together({each: columns[each] for each in names}, sizes)
+        low, high = int(column.min()), int(column.max())
+        if low == high:
+            result[name] = {low: len(column)}
+            continue
+        if bounds and math.prod(size for _, size in bounds.values()) * (high - low + 1) > _LARGEST_KEY:
+            result |= _count_together(columns, bounds)
+            bounds = {}
+        bounds[name] = low, high - low + 1
+    return result | _count_together(columns, bounds)
 
 
-def _count_together(columns: Mapping[str, np.ndarray], sizes: Sequence[int]) -> dict[str, np.ndarray]:
-    keys = np.int32(0)
-    for column, size in zip(columns.values(), sizes, strict=True):
-        keys = keys * np.int32(size) + column.astype(np.int32, copy=False)
-    counts = np.bincount(keys, minlength=math.prod(sizes)).reshape(sizes)
-    axes = range(len(sizes))
-    return {name: counts.sum(axis=tuple({*axes} - {axis})) for axis, name in zip(axes, columns, strict=True)}
+def _count_together(
+    columns: Mapping[str, np.ndarray], bounds: Mapping[str, tuple[int, int]]
+) -> dict[str, dict[int, int]]:
+    """Returns what `_count_values` does of columns with a smallest value and a number of values."""
+    if not bounds:
+        return {}
+    keys, least = np.int32(0), 0
+    for name, (low, size) in bounds.items():
+        keys = keys * np.int32(size) + columns[name].astype(np.int32, copy=False)
+        least = least * size + low
+    sizes = [size for _, size in bounds.values()]
+    counts = np.bincount(keys - np.int32(least), minlength=math.prod(sizes)).reshape(sizes)
+    result: dict[str, dict[int, int]] = {}
+    for axis, (name, (low, _)) in enumerate(bounds.items()):
+        totals = counts.sum(axis=tuple({*range(len(sizes))} - {axis}))
+        result[name] = {low + place: int(totals[place]) for place in np.flatnonzero(totals).tolist()}
+    return result
 
 
 def add_histograms(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Histograms:

@@ -77,7 +77,8 @@ class Candidates:
         self, boxes: SectionUnion, twins: TwinFinder, kept: ClassFilter, *, seed: int, scope: str, is_wide: bool
     ) -> None:
         self.boxes = boxes
-        self.keeps_all = twins.commuted != "drop" and kept.keeps_all(boxes)
+        self._keeps_all_classes = kept.keeps_all(boxes)
+        self.keeps_all = twins.commuted != "drop" and self._keeps_all_classes
         self.twins, self.filter = twins, kept
         self._seed, self._scope, self._is_wide = seed, scope, is_wide
 
@@ -91,6 +92,15 @@ class Candidates:
     def kept_at(self, positions: np.ndarray) -> KeptClasses:
         """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""
         return self._keep(self.permutation.forward(positions))
+
+    def count_at(self, positions: np.ndarray) -> np.ndarray:
+        """Returns the number of equations at each of any positions, int64 (n,); at most `BLOCK_SIZE`."""
+        if not self._keeps_all_classes:
+            return self.kept_at(positions).counts
+        counts = np.empty(len(positions), dtype=np.int64)
+        for each in self.boxes.locate(self.permutation.forward(positions)):
+            counts[each.rows] = self.twins.count(each)
+        return counts
 
     def find_kept(self, positions: np.ndarray) -> tuple[TwinClasses, ...]:
         """Returns the classes of positions (n,) that are known to be kept."""

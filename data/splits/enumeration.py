@@ -128,11 +128,8 @@ class Enumeration:
         """Returns the number of equations in each of the blocks that the positions start..stop-1 are."""
         counts: list[int] = []
         for positions in position_blocks(start, stop, BLOCK_SIZE // self.block_size * self.block_size):
-            kept = self._recent.look_at(positions)
-            if len(positions) <= self.block_size:
-                counts.append(kept.num_equations)
-            else:
-                counts += np.add.reduceat(kept.counts, np.arange(0, len(positions), self.block_size)).tolist()
+            numbers = self.candidates.count_at(positions)
+            counts += np.add.reduceat(numbers, np.arange(0, len(positions), self.block_size)).tolist()
         return counts
 
     def counts_at(self, start: int, stop: int) -> np.ndarray:

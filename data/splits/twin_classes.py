@@ -90,17 +90,40 @@ class TwinFinder:
         """Returns the classes whose canonical members are among some equations of one section."""
         if self.most_twins == 1:
             return _make_classes(candidates, candidates.shapes, candidates.columns(), candidates.operands())
-        places = candidates.shapes
-        found = self._space.twin_rules[candidates.section.shapes.num_terms].find_shapes(places)
-        if len(found.rows) < len(candidates):
-            candidates, places = candidates.take(found.rows), take_rows(places, found.rows)
-        operands = candidates.operands()
-        is_canonical, free = find_canonical(found.columns, operands, found.free, found.undecided)
-        classes = _make_classes(candidates, places, found.columns, operands)
+        some, columns, operands, is_canonical, free = self._look_at(candidates)
+        classes = _make_classes(some, some.shapes, columns, operands)
         if self.commuted == "together":
-            counts = np.int64(1) << np.bitwise_count(free).astype(np.int64)
-            classes = dataclasses.replace(classes, free=free, member_counts=counts)
+            classes = dataclasses.replace(classes, free=free, member_counts=_count_members(free))
         return classes.take(is_canonical)
+
+    def count(self, candidates: Candidates) -> np.ndarray:
+        """Returns how many members are written of the class of each equation, int64 (n,); 0 if it is not canonical."""
+        if self.most_twins == 1:
+            return np.ones(len(candidates), dtype=np.int64)
+        some, _, _, is_canonical, free = self._look_at(candidates)
+        counts = is_canonical * (_count_members(free) if self.commuted == "together" else np.int64(1))
+        if some is candidates:
+            return counts
+        places = np.searchsorted(candidates.rows, some.rows)
+        result = np.zeros(len(candidates), dtype=np.int64)
+        result[places] = counts
+        return result
+
+    def _look_at(self, candidates: Candidates) -> tuple[Candidates, ShapeColumns, np.ndarray, np.ndarray, np.ndarray]:
+        """Returns those of some equations whose shape has canonical members.
+
+        With them come their shapes, their operands, whether each is canonical, and the free nodes of those that are.
+        """
+        found = self._space.twin_rules[candidates.section.shapes.num_terms].find_shapes(candidates.shapes)
+        if len(found.rows) < len(candidates):
+            candidates = candidates.take(found.rows)
+        operands = candidates.operands()
+        return (
+            candidates,
+            found.columns,
+            operands,
+            *find_canonical(found.columns, operands, found.free, found.undecided),
+        )
 
     def find_first(self, shapes: TermShapes, places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns, of the twins of each equation whose operands are labels, the first by shape, then labels.
@@ -131,6 +154,11 @@ class TwinFinder:
             first[rows[is_before]] = twins[is_before]
             first_labels[:, rows[is_before]] = twin_labels[:, is_before]
         return first, first_labels
+
+
+def _count_members(free: np.ndarray) -> np.ndarray:
+    """Returns how many members a class has, int64 (n,), given the free nodes of its canonical member."""
+    return np.int64(1) << np.bitwise_count(free).astype(np.int64)
 
 
 def _make_classes(

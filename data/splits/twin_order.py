@@ -284,7 +284,8 @@ def _argsort(values: np.ndarray) -> np.ndarray:
     """Returns the stable order of values, none below 0."""
     highest = values.max(initial=0)
     if highest == 1:
-        return np.concatenate([np.flatnonzero(values == 0), np.flatnonzero(values)])
+        is_first = values == 0
+        return np.concatenate([np.flatnonzero(is_first), np.flatnonzero(~is_first)])
     if highest >= _MOST_SORTED_FAST:
         # Few of them differ, and each of these becomes a small number.
         values = np.unique(values, return_inverse=True)[1]
