@@ -25,8 +25,8 @@ from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
 
-# The system keeps the first shards that a process writes in memory, for who reads them next. Keeping all of a large
-# dataset pushes out what other programs read, and new memory for it can cost more than all that is computed.
+# The system keeps the first shards that are written on a machine in memory, for who reads them next. Keeping all of a
+# large dataset pushes out what other programs read, and new memory for it can cost more than all that is computed.
 KEPT_IN_MEMORY_BYTES = 256 << 20
 
 
@@ -58,11 +58,14 @@ class WriteShard(RecipeWork):
     def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution, num_elements: int) -> None:
         super().__init__(recipe, workspace, execution, num_elements)
         self._has_more_cores = execution.has_more_cores(num_elements)
+        self._num_kept_bytes = KEPT_IN_MEMORY_BYTES // execution.num_workers
 
     def prepare(self, sources: PreparedSources) -> None:
         """Builds the writer's tables."""
         has_threads = self._num_threads == 1 and self._has_more_cores
-        self._keeper = ShardKeeper(sources, self._workspace, has_threads=has_threads)
+        self._keeper = ShardKeeper(
+            sources, self._workspace, has_threads=has_threads, num_kept_bytes=self._num_kept_bytes
+        )
 
     def work(self, element: dict[str, Any]) -> None:
         """Writes files and receipt, and marks the shard as done."""
@@ -84,14 +87,17 @@ class ShardKeeper:
         sources: of the recipe.
         workspace: of the build.
         has_threads: see `ShardWriter`.
+        num_kept_bytes: how much of what is written may stay in the system's memory, beside what is on the disk.
     """
 
-    def __init__(self, sources: PreparedSources, workspace: Workspace, *, has_threads: bool) -> None:
+    def __init__(
+        self, sources: PreparedSources, workspace: Workspace, *, has_threads: bool, num_kept_bytes: int
+    ) -> None:
         self._recipe = sources.recipe
         self._workspace = workspace
         self._writer = ShardWriter(sources.recipe, sources, has_threads=has_threads)
         self._to_disk = Background()
-        self._num_bytes = 0
+        self._num_kept_bytes, self._num_bytes = num_kept_bytes, 0
         # Of both.
         self._disk_lock = threading.Lock()
 
@@ -144,7 +150,7 @@ class ShardKeeper:
             raise
         with self._disk_lock:
             self._num_bytes += sum(file["num_bytes"] for file in receipt.files.values())
-            self._to_disk.run(_start_syncing, finals, self._num_bytes > KEPT_IN_MEMORY_BYTES)
+            self._to_disk.run(_start_syncing, finals, self._num_bytes > self._num_kept_bytes)
         return receipt
 
     def _final_path(self, task: ShardTask, file_format: str) -> str:
