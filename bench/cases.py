@@ -1,5 +1,6 @@
 """The rows of the table of build speeds, before they are measured."""
 
+import dataclasses
 from dataclasses import dataclass
 
 MILLION = 1_000_000
@@ -82,17 +83,20 @@ WAYS_TO_SHARE = (("1 worker, 1 core", 1, 1), ("2 workers, 2 cores", 2, 2), ("1 w
 
 
 def scaling_cases(repeats: int) -> list[Case]:
-    """Returns the rows of growing builds from one space, of the largest one by workers and cores, and of four terms.
+    """Returns the rows of builds of one space by size, workers and cores beside the usual ways, and of four terms.
 
-    Of four terms there are so many that the start does not count.
+    What is between two sizes of one way is its rate without the start. Of four terms there are so many that the start
+    does not count.
     """
-    growing = [
-        _sums_of_four_digits(f"{millions} million", "eqstream", millions, repeats=repeats if millions == 1 else 1)
-        for millions in (1, 10, 50)
-    ]
-    shared = [
-        _sums_of_four_digits("50 million, shared", f"eqstream, {way}", 50, workers=workers, cores=cores)
+    ours = [
+        _sums_of_four_digits(f"eqstream, {millions} million, {way}", millions, workers=workers, cores=cores)
+        for millions in (50, 10)
         for way, workers, cores in WAYS_TO_SHARE
+    ]
+    others = [
+        dataclasses.replace(_sums_of_four_digits(way, 1, method=method), num_records=num_records)
+        for storage_format, way, method, num_records in COMPARED_WAYS
+        if storage_format == "tfrecord" and way in (BEAM, PLAIN, SYNCED)
     ]
     four_terms = Case(
         data="4 terms, + - *, 10 million",
@@ -103,7 +107,8 @@ def scaling_cases(repeats: int) -> list[Case]:
         recipe="mixed-4",
         overrides=FOUR_TERMS,
     )
-    return [*growing, *shared, four_terms]
+    cases = [*ours, _sums_of_four_digits("eqstream, 1 million, 1 worker, 2 cores", 1, cores=2), *others, four_terms]
+    return [dataclasses.replace(case, repeats=repeats) for case in cases]
 
 
 def verify_cases() -> list[Case]:
@@ -113,9 +118,9 @@ def verify_cases() -> list[Case]:
     """
     return [
         _sums_of_four_digits(
-            f"{CHECKED_MILLIONS} million, checked",
             f"verify, {way}",
             CHECKED_MILLIONS,
+            data=f"4-digit a + b, {CHECKED_MILLIONS} million, checked",
             workers=workers,
             cores=cores,
             method="verify",
@@ -125,17 +130,16 @@ def verify_cases() -> list[Case]:
 
 
 def _sums_of_four_digits(
-    size: str,
     way: str,
     num_millions: int,
     *,
+    data: str = "4-digit a + b",
     workers: int = 1,
     cores: int = 0,
-    repeats: int = 1,
     method: str = "eqstream",
 ) -> Case:
     return Case(
-        data=f"4-digit a + b, {size}",
+        data=data,
         format="tfrecord",
         way=way,
         method=method,
@@ -144,7 +148,6 @@ def _sums_of_four_digits(
         overrides=("space.operands.max=9999",),
         workers=workers,
         cores=cores,
-        repeats=repeats,
     )
 
 

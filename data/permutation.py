@@ -26,6 +26,8 @@ _LARGEST_SHORT_RADIX = (1 << 16) - 1
 # Bytes of a column of numbers that are computed together: a block of short numbers, as each call of numpy takes as long
 # as hundreds of them.
 _CHUNK_BYTES = 1 << 18
+# Of Python integers, each of which is an object of its own, fewer are computed together.
+_OBJECTS_AT_ONCE = 3 << 12
 LARGEST_WIDE_SIZE = 1 << 124
 # From two digits of numbers to two others.
 _WideStep = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -118,7 +120,7 @@ class Permutation:
         if len(values) and not (values.min() >= 0 and values.max() < self.size):
             raise ValueError(f"values must lie in [0, {self.size}), got {values.min()} to {values.max()}")
         result = np.empty(len(values), dtype=self._dtype)
-        size = _CHUNK_BYTES // result.itemsize
+        size = _CHUNK_BYTES // result.itemsize if self._is_native else _OBJECTS_AT_ONCE
         for start in range(0, len(values), size):
             result[start : start + size] = step(values[start : start + size].astype(self._dtype))
         outside = np.flatnonzero(result >= self.size)
@@ -217,9 +219,8 @@ class WidePermutation:
         if len(values) and not (values.min() >= 0 and values.max() < self.size):
             raise ValueError(f"values must lie in [0, {self.size}), got {values.min()} to {values.max()}")
         result = np.empty(len(values), dtype=object)
-        size = _CHUNK_BYTES // result.itemsize
-        for start in range(0, len(values), size):
-            result[start : start + size] = self._walk_some(values[start : start + size], step)
+        for start in range(0, len(values), _OBJECTS_AT_ONCE):
+            result[start : start + _OBJECTS_AT_ONCE] = self._walk_some(values[start : start + _OBJECTS_AT_ONCE], step)
         return result
 
     def _walk_some(self, values: np.ndarray, step: _WideStep) -> np.ndarray:

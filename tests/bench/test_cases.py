@@ -1,7 +1,17 @@
 """Every row of the table of build speeds can be measured, and told apart from the others."""
 
 from bench.build import METHODS
-from bench.cases import MILLION, WAYS_TO_SHARE, comparison_cases, scaling_cases, shape_cases, verify_cases
+from bench.cases import (
+    BEAM,
+    MILLION,
+    PLAIN,
+    SYNCED,
+    WAYS_TO_SHARE,
+    comparison_cases,
+    scaling_cases,
+    shape_cases,
+    verify_cases,
+)
 from eqstream.data.recipe_files import load_recipe
 from eqstream.data.space.prepared_space import prepare_space
 
@@ -31,8 +41,14 @@ def test_workers_are_compared_where_their_start_does_not_decide():
         (method, workers, cores) for method in ("verify", "eqstream") for _, workers, cores in WAYS_TO_SHARE
     }
     # The first row of each is that which the others are compared with.
-    assert {case.way.partition(", ")[2] for case in shared[::3]} == {"1 worker, 1 core"}
-    assert min(case.num_records for case in shared) >= 20 * MILLION
+    firsts = {case.data: case for case in reversed(shared)}.values()
+    assert {(case.workers, case.cores) for case in firsts} == {(1, 1)}
+    assert min(case.num_records for case in firsts) >= 20 * MILLION
+
+
+def test_large_builds_stand_beside_the_usual_ways():
+    ways = {case.way for case in scaling_cases(1) if case.data == "4-digit a + b"}
+    assert {BEAM, PLAIN, SYNCED} < ways
 
 
 def test_four_terms_are_built_where_the_start_does_not_count():
