@@ -143,9 +143,11 @@ def measure_streaming(folder: Path, sizes: list[int]) -> tuple[list[dict[str, An
 def main(argv: list[str] | None = None) -> None:
     """Measures, prints the tables and writes them."""
     parser = argparse.ArgumentParser(prog="bench.run", description="Speeds beside those of the usual ways.")
-    parser.add_argument("--large", action="store_true", help="add builds of 1, 10 and 50 million (about 14 GB of disk)")
+    parser.add_argument("--large", action="store_true", help="add builds of 10 and 50 million (about 14 GB of disk)")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be given again")
-    parser.add_argument("--repeats", type=int, default=3, help="measurements per short row (default: 3)")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="measurements of each row but those of `verify` (default: 3)"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where the tables go (default: out/bench)")
     options = parser.parse_args(argv)
     parts = options.only or ["build", "shapes", "verify", "load", "stream", *(["large"] if options.large else [])]

@@ -160,7 +160,7 @@ class Permutation:
         return left.astype(object) * self.radix + right.astype(object)
 
     def _add(self, digit: np.ndarray, addend: np.ndarray, radix: int) -> np.ndarray:
-        """Returns the sums modulo a radix, in the place of the digits; the addends are lost."""
+        """Returns the sums modulo a radix; neither array holds what it did before."""
         if not self._has_native_digits:
             return (digit + addend) % radix
         addend += digit
@@ -169,7 +169,7 @@ class Permutation:
         return np.minimum(addend, digit, out=digit)
 
     def _subtract(self, digit: np.ndarray, subtrahend: np.ndarray, radix: int) -> np.ndarray:
-        """Returns the differences modulo a radix, in the place of the digits; the subtrahends are lost."""
+        """Returns the differences modulo a radix; neither array holds what it did before."""
         if not self._has_native_digits:
             return (digit - subtrahend) % radix
         digit -= subtrahend

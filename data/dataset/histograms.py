@@ -32,7 +32,7 @@ class HistogramCounter:
         self._counts: dict[str, Counter[int]] = {name: Counter() for name in HISTOGRAMS}
 
     def add(self, block: EquationBlock, question_lengths: np.ndarray, answer_lengths: np.ndarray) -> None:
-        """Counts a block; the lengths (n,) are in characters."""
+        """Counts a block, of at least one equation; the lengths (n,) are in characters."""
         terms, operator_sets = self._space.terms_and_operators.of(block.shapes)
         columns = {
             "operators": operator_sets,
@@ -64,9 +64,10 @@ class HistogramCounter:
 
 
 def _count_values(columns: Mapping[str, np.ndarray]) -> dict[str, dict[int, int]]:
-    """Returns how often each value occurs in each column, (n,), of whole numbers.
+    """Returns how often each value occurs in each column of whole numbers, (n,), at least one.
 
-    Columns are counted together, as the digits of one number, as long as the numbers stay small.
+    Columns with one value are not looked at row by row; others are counted together, as the digits of one number, as
+    long as the numbers stay small.
     """
     result: dict[str, dict[int, int]] = {}
     bounds: dict[str, tuple[int, int]] = {}

@@ -99,7 +99,7 @@ class _MeteredFile:
 
 
 class _TFRecordFile:
-    """Encodes blocks; hashes, compresses and writes each one beside encoding the next."""
+    """Encodes blocks, large ones in parts; hashes, compresses and writes each part beside encoding the next."""
 
     def __init__(
         self, encoder: TFRecordEncoder, file: _MeteredFile, *, compression: str, cut: Cut, beside: Background

@@ -122,7 +122,7 @@ class Enumeration:
 
     def count(self, start: int, stop: int) -> int:
         """Returns the number of equations kept from the positions start..stop-1."""
-        return sum(self.candidates.kept_at(positions).num_equations for positions in position_blocks(start, stop))
+        return sum(int(self.candidates.count_at(positions).sum()) for positions in position_blocks(start, stop))
 
     def count_blocks(self, start: int, stop: int) -> list[int]:
         """Returns the number of equations in each of the blocks that the positions start..stop-1 are."""

@@ -6,7 +6,7 @@ and with `ignore` every equation is a class of its own.
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,26 @@ class TwinClasses:
         )
 
 
+class _Looked(NamedTuple):
+    """Those of some equations whose shape has canonical members; arrays have the shape (n,) unless said.
+
+    Attributes:
+        candidates: these equations.
+        rows: their places among all that were given.
+        columns: their shapes.
+        operands: of shape (num_terms, n).
+        is_canonical: whether each is canonical.
+        free: the free nodes of each that is; of the others they mean nothing.
+    """
+
+    candidates: Candidates
+    rows: np.ndarray
+    columns: ShapeColumns
+    operands: np.ndarray
+    is_canonical: np.ndarray
+    free: np.ndarray
+
+
 class TwinFinder:
     """Finds the classes of a space in blocks of its equations; one serves all enumerations of a recipe.
 
@@ -90,40 +110,31 @@ class TwinFinder:
         """Returns the classes whose canonical members are among some equations of one section."""
         if self.most_twins == 1:
             return _make_classes(candidates, candidates.shapes, candidates.columns(), candidates.operands())
-        some, columns, operands, is_canonical, free = self._look_at(candidates)
-        classes = _make_classes(some, some.shapes, columns, operands)
+        found = self._look_at(candidates)
+        classes = _make_classes(found.candidates, found.candidates.shapes, found.columns, found.operands)
         if self.commuted == "together":
-            classes = dataclasses.replace(classes, free=free, member_counts=_count_members(free))
-        return classes.take(is_canonical)
+            classes = dataclasses.replace(classes, free=found.free, member_counts=_count_members(found.free))
+        return classes.take(found.is_canonical)
 
     def count(self, candidates: Candidates) -> np.ndarray:
         """Returns how many members are written of the class of each equation, int64 (n,); 0 if it is not canonical."""
         if self.most_twins == 1:
             return np.ones(len(candidates), dtype=np.int64)
-        some, _, _, is_canonical, free = self._look_at(candidates)
-        counts = is_canonical * (_count_members(free) if self.commuted == "together" else np.int64(1))
-        if some is candidates:
+        found = self._look_at(candidates)
+        counts = found.is_canonical * (_count_members(found.free) if self.commuted == "together" else np.int64(1))
+        if len(counts) == len(candidates):
             return counts
-        places = np.searchsorted(candidates.rows, some.rows)
         result = np.zeros(len(candidates), dtype=np.int64)
-        result[places] = counts
+        result[found.rows] = counts
         return result
 
-    def _look_at(self, candidates: Candidates) -> tuple[Candidates, ShapeColumns, np.ndarray, np.ndarray, np.ndarray]:
-        """Returns those of some equations whose shape has canonical members.
-
-        With them come their shapes, their operands, whether each is canonical, and the free nodes of those that are.
-        """
-        found = self._space.twin_rules[candidates.section.shapes.num_terms].find_shapes(candidates.shapes)
-        if len(found.rows) < len(candidates):
-            candidates = candidates.take(found.rows)
+    def _look_at(self, candidates: Candidates) -> _Looked:
+        shapes = self._space.twin_rules[candidates.section.shapes.num_terms].find_shapes(candidates.shapes)
+        if len(shapes.rows) < len(candidates):
+            candidates = candidates.take(shapes.rows)
         operands = candidates.operands()
-        return (
-            candidates,
-            found.columns,
-            operands,
-            *find_canonical(found.columns, operands, found.free, found.undecided),
-        )
+        is_canonical, free = find_canonical(shapes.columns, operands, shapes.free, shapes.undecided)
+        return _Looked(candidates, shapes.rows, shapes.columns, operands, is_canonical, free)
 
     def find_first(self, shapes: TermShapes, places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns, of the twins of each equation whose operands are labels, the first by shape, then labels.

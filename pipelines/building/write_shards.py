@@ -25,9 +25,15 @@ from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
 
-# The system keeps the first shards that are written on a machine in memory, for who reads them next. Keeping all of a
-# large dataset pushes out what other programs read, and new memory for it can cost more than all that is computed.
+# The system keeps the first shards that the workers of this machine write in memory, for who reads them next; a runner
+# that the user named may have as much kept by each process. Keeping all of a large dataset pushes out what other
+# programs read, and new memory for it can cost more than all that is computed.
 KEPT_IN_MEMORY_BYTES = 256 << 20
+
+
+def share_kept_bytes(num_workers: int, num_shards: int) -> int:
+    """Returns how much of what a worker writes may stay in memory, of so many workers that share so many shards."""
+    return KEPT_IN_MEMORY_BYTES // max(1, min(num_workers, num_shards))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +64,7 @@ class WriteShard(RecipeWork):
     def __init__(self, recipe: Recipe, workspace: Workspace, execution: Execution, num_elements: int) -> None:
         super().__init__(recipe, workspace, execution, num_elements)
         self._has_more_cores = execution.has_more_cores(num_elements)
-        self._num_kept_bytes = KEPT_IN_MEMORY_BYTES // execution.num_workers
+        self._num_kept_bytes = share_kept_bytes(execution.num_workers, num_elements)
 
     def prepare(self, sources: PreparedSources) -> None:
         """Builds the writer's tables."""

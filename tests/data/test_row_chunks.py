@@ -44,6 +44,7 @@ def test_each_row_is_in_one_slice_and_no_slice_has_too_many_cells(monkeypatch):
             size = some.stop - some.start
             assert size == 1 or 1 < size * num_columns <= 12 or num_columns == 0
     assert list(cut_rows(7, 3)) == [slice(0, 4), slice(4, 7)]
+    assert list(cut_rows(7, 3, 6)) == [slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 7)]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,16 @@ def test_bytes_do_not_depend_on_how_many_rows_there_are_at_a_time(monkeypatch, s
     monkeypatch.setattr(row_chunks, "MOST_CELLS", 3000)
     monkeypatch.setattr(tfrecord_writer, "_MOST_BYTES", 12_000)
     assert write(recipe, ("tfrecord", "parquet")).files == whole.files
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_neither_blocks_nor_compression_depend_on_how_many_records_there_are_at_a_time(monkeypatch, compression):
+    storage = {"shard_size": 6000, "compression": compression, "formats": ["tfrecord"]}
+    recipe = make_recipe({"operands": {"min": 0, "max": 99}}, [{"name": "train", "count": 9000}], storage=storage)
+    whole = write(recipe, ("tfrecord",))
+    monkeypatch.setattr(tfrecord_writer, "_MOST_BYTES", 100_000)
+    parts = write(recipe, ("tfrecord",))
+    assert (parts.files, parts.receipts) == (whole.files, whole.receipts)
 
 
 def test_memory_beside_a_block_is_that_of_some_rows(monkeypatch):

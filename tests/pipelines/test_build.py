@@ -389,6 +389,13 @@ def test_memory_is_taken_back_of_all_shards_but_the_first_megabytes(tmp_path, mo
     assert sum(path.stat().st_size for path in shards[: 1 - len(released)]) > 60_000
 
 
+def test_workers_share_what_may_stay_in_memory(monkeypatch):
+    monkeypatch.setattr(write_shards, "KEPT_IN_MEMORY_BYTES", 1200)
+    # Of many workers no more begin than there are shards.
+    shared = {(1, 9): 1200, (3, 9): 400, (16, 2): 600, (2, 0): 1200}
+    assert {each: write_shards.share_kept_bytes(*each) for each in shared} == shared
+
+
 def test_disk_that_is_full_from_the_start_stays_as_it_is(disk):
     disk.capacity = 10
     with pytest.raises(UserError, match="No space left on device"):

@@ -37,6 +37,22 @@ HUGE = {"operands": {"min": 0, "max": 10**9}, "operators": "+*/", "terms": {"min
 
 
 @cover_values(
+    "space, commuted, where",
+    {"mixed": MIXED, "brackets": BRACKETS, "division": DIVISION, "sums": SUMS, "huge": HUGE},
+    ["together", "drop", "ignore"],
+    [None, {"digits": 1}],
+)
+def test_counting_finds_as_many_equations_as_are_listed(space, commuted, where):
+    split = {"name": "a", "count": 1, "where": where} if where else {"name": "a", "count": 1}
+    enumeration = PreparedSources(make_recipe(space, [split], commuted=commuted), block_size=24).enumeration(0)
+    stop = min(enumeration.size, 1000)
+    counts = enumeration.candidates.kept_at(next(position_blocks(0, stop))).counts
+    assert (enumeration.candidates.count_at(next(position_blocks(0, stop))) == counts).all()
+    assert enumeration.count_blocks(0, stop) == [counts[start : start + 24].sum() for start in range(0, stop, 24)]
+    assert enumeration.count(0, stop) == counts.sum() > 0
+
+
+@cover_values(
     "space, commuted, sampling, block_size",
     {"mixed": MIXED, "division": DIVISION},
     ["together", "drop", "ignore"],
