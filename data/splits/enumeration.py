@@ -134,7 +134,7 @@ class Enumeration:
 
     def counts_at(self, start: int, stop: int) -> np.ndarray:
         """Returns the number of equations at each of the positions start..stop-1, at least one, int64 (n,)."""
-        return np.concatenate([self._recent.look_at(positions).counts for positions in position_blocks(start, stop)])
+        return np.concatenate([self.candidates.count_at(positions) for positions in position_blocks(start, stop)])
 
     @property
     def notes_kept(self) -> bool:
