@@ -150,6 +150,8 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where the tables go (default: out/bench)")
     options = parser.parse_args(argv)
+    if options.repeats < 1:
+        parser.error(f"argument --repeats: must be at least 1, got {options.repeats}")
     parts = options.only or ["build", "shapes", "verify", "load", "stream", *(["large"] if options.large else [])]
     machine = describe_machine()
     document: dict[str, Any] = {"machine": machine}

@@ -1,5 +1,8 @@
 """Every row of the table of build speeds can be measured, and told apart from the others."""
 
+import pytest
+
+from bench import run
 from bench.build import METHODS
 from bench.cases import (
     BEAM,
@@ -28,6 +31,13 @@ def test_recipe_of_every_row_gives_the_records_and_formats_that_the_row_names():
         assert recipe.storage.formats == formats, case
         assert prepare_space(recipe.space).whole.size >= case.num_records, case
         assert case.method in METHODS, case
+
+
+def test_fewer_measurements_than_one_are_refused_before_anything_is_measured(capsys, tmp_path):
+    with pytest.raises(SystemExit, match="2"):
+        run.main(["--repeats", "0", "--out", str(tmp_path / "out")])
+    assert "--repeats: must be at least 1, got 0" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_two_rows_have_the_same_name():
