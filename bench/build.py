@@ -40,7 +40,7 @@ BLOCK_SIZE = 10_000
 COPY_SECTIONS = {"tfrecord": "tfrecord", "parquet": "data"}
 
 Spec = dict[str, Any]
-# What a method hands back: a function that does the work to be timed.
+# What a method hands back: a function that does the work to be timed. It may return parts of the result, as a dict.
 Prepared = Callable[[], object]
 
 
@@ -51,6 +51,63 @@ def prepare_eqstream(spec: Spec) -> Prepared:
 
     recipe = load_recipe(spec["recipe"], spec["overrides"])
     return lambda: build(recipe, spec["out"], workers=spec["workers"])
+
+
+def prepare_separate_builds(spec: Spec) -> Prepared:
+    """Returns whole builds at the same time, of an equal share of the records each, in a process on a core of its own.
+
+    They know nothing of each other: what the machine lets several cores do that build.
+    """
+    count = spec["num_records"] // spec["workers"]
+    overrides = [*spec["overrides"], f"splits=[{{name: train, count: {count}}}]"]
+    command = [sys.executable, "-c", "from bench.build import build_when_told; build_when_told()"]
+    os.makedirs(spec["out"])
+    processes = []
+    for number, core in enumerate(sorted(os.sched_getaffinity(0))[: spec["workers"]]):
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        share = {**spec, "overrides": overrides, "out": os.path.join(spec["out"], str(number)), "workers": 1}
+        _tell(process, json.dumps({"spec": share, "core": core}))
+        processes.append(process)
+    for process in processes:
+        _hear(process)
+
+    def build_all() -> dict[str, float]:
+        for process in processes:
+            _tell(process, "")
+        cpu_seconds = sum(float(_hear(process)) for process in processes)
+        for process in processes:
+            process.communicate()
+        return {"cpu_seconds": cpu_seconds}
+
+    return build_all
+
+
+def _tell(process: subprocess.Popen, line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+
+
+def _hear(process: subprocess.Popen) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise ChildProcessError("one of the builds has failed")
+    return line
+
+
+def build_when_told() -> None:
+    """Builds what a line of standard input says once another line comes, and answers when it is ready and when done."""
+    told = json.loads(sys.stdin.readline())
+    os.sched_setaffinity(0, [told["core"]])
+    work = prepare_eqstream(told["spec"])
+    print(flush=True)
+    sys.stdin.readline()
+    start = read_cpu_seconds()
+    work()
+    print(read_cpu_seconds() - start, flush=True)
+    # Python would take apart thousands of modules while the clock runs.
+    os._exit(0)
 
 
 def prepare_verify(spec: Spec) -> Prepared:
@@ -178,6 +235,7 @@ def _prepare_copy(spec: Spec, *, sync: bool) -> Prepared:
 
 METHODS: dict[str, Callable[[Spec], Prepared]] = {
     "eqstream": prepare_eqstream,
+    "separate-builds": prepare_separate_builds,
     "verify": prepare_verify,
     "preview": prepare_preview,
     "tf-writer": prepare_tf_writer,
@@ -280,10 +338,11 @@ def measure(spec: Spec) -> dict[str, Any]:
         warm_memory(spec)
     with watch_memory() as peak:
         cpu_start, start = read_cpu_seconds(), time.perf_counter()
-        work()
+        told = work()
         seconds, cpu_seconds = time.perf_counter() - start, read_cpu_seconds() - cpu_start
     num_bytes = sum(path.stat().st_size for path in Path(spec["out"]).rglob("*") if path.is_file())
-    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "num_bytes": num_bytes, "peak_bytes": peak[0]}
+    result = {"seconds": seconds, "cpu_seconds": cpu_seconds, "num_bytes": num_bytes, "peak_bytes": peak[0]}
+    return {**result, **told} if isinstance(told, dict) else result
 
 
 def run_one(spec_path: str, result_path: str) -> None:

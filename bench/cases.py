@@ -85,8 +85,8 @@ WAYS_TO_SHARE = (("1 worker, 1 core", 1, 1), ("2 workers, 2 cores", 2, 2), ("1 w
 def scaling_cases(repeats: int) -> list[Case]:
     """Returns the rows of builds of one space by size, workers and cores beside the usual ways, and of four terms.
 
-    What is between two sizes of one way is its rate without the start. Of four terms there are so many that the start
-    does not count.
+    What is between two sizes of one way is its rate without the start. Two builds that know nothing of each other show
+    what the machine lets two cores do. Of four terms there are so many that the start does not count.
     """
     ours = [
         _sums_of_four_digits(f"eqstream, {millions} million, {way}", millions, workers=workers, cores=cores)
@@ -107,7 +107,17 @@ def scaling_cases(repeats: int) -> list[Case]:
         recipe="mixed-4",
         overrides=FOUR_TERMS,
     )
-    cases = [*ours, _sums_of_four_digits("eqstream, 1 million, 1 worker, 2 cores", 1, cores=2), *others, four_terms]
+    ours.append(_sums_of_four_digits("eqstream, 1 million, 1 worker, 2 cores", 1, cores=2))
+    ours += [
+        _sums_of_four_digits(
+            f"eqstream, {millions} million, 2 builds of half, 1 core each",
+            millions,
+            method="separate-builds",
+            workers=2,
+        )
+        for millions in (50, 10)
+    ]
+    cases = [*ours, *others, four_terms]
     return [dataclasses.replace(case, repeats=repeats) for case in cases]
 
 

@@ -26,7 +26,7 @@ PACKAGES = ("numpy", "pyarrow", "apache-beam", "tensorflow", "tensorflow-dataset
 MEASURE = "import sys; from importlib import import_module; import_module(sys.argv[1]).run_one(*sys.argv[2:])"
 PARTS = ("build", "shapes", "verify", "load", "stream", "large")
 STREAMED_BATCHES = 1900
-OURS = ("eqstream", "verify", "preview")
+OURS = ("eqstream", "separate-builds", "verify", "preview")
 
 
 def run_cases(cases: list[Case], folder: Path) -> list[list[dict[str, Any]]]:

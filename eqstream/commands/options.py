@@ -48,7 +48,9 @@ set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one key: space.operands.max=99."
 )
 format_option = click.option("--format", "formats", metavar="FORMATS", help="tfrecord, parquet or tfrecord,parquet.")
-workers_option = click.option("--workers", default=1, show_default=True, help="Processes to work in.")
+workers_option = click.option(
+    "--workers", default=1, show_default=True, help="Processes to work in, this one included."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what an earlier run wrote there.")
 force_option = click.option("--force", is_flag=True, help="Build even if it does not fit on the disk.")
 orders_option = click.option(

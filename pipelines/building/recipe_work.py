@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import apache_beam as beam
-
 from eqstream.data.recipe import Recipe
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.building.staging import Workspace
 from eqstream.pipelines.runtime.element_threads import ElementThreads
 from eqstream.pipelines.runtime.progress import Progress
-from eqstream.pipelines.runtime.runner import Execution, to_elements
+from eqstream.pipelines.runtime.runner import Execution
 
 
 class RecipeWork(ElementThreads):
@@ -44,17 +42,9 @@ class RecipeWork(ElementThreads):
     def count(self, batches: Sequence[list[dict[str, Any]]], progress: Progress, *, stage: str, unit: str) -> None:
         """Runs this in a pipeline for batches of counting tasks, of which each leaves a file in the workspace."""
         names = {self._workspace.counts_name(batch) for batch in batches}
-        elements = to_elements(batches)
 
-        def construct(pipeline: beam.Pipeline) -> None:
-            (
-                pipeline
-                | "ListBatches" >> beam.Create(elements, reshuffle=False)
-                | "ShareOut" >> beam.Reshuffle()  # JSON of a batch
-                | "Count" >> beam.ParDo(self)
-            )
+        def show() -> None:
+            progress.show(len(names & self._workspace.counted_names()))
 
         with progress.stage(stage, len(batches), unit=unit):
-            self._execution.run(
-                construct, len(elements), lambda: progress.show(len(names & self._workspace.counted_names()))
-            )
+            self.run(batches, create_label="ListBatches", label="Count", watch=show)

@@ -9,8 +9,6 @@ import threading
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-import apache_beam as beam
-
 from eqstream.data.dataset.background import Background
 from eqstream.data.dataset.layout import shard_path
 from eqstream.data.dataset.shard_writer import ShardReceipt, ShardWriter
@@ -23,7 +21,7 @@ from eqstream.pipelines.building.recipe_work import RecipeWork
 from eqstream.pipelines.building.staging import GO_ON, Workspace
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
-from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
+from eqstream.pipelines.runtime.runner import Execution, report_failures
 
 # The system keeps the first shards that the workers of this machine write in memory, for who reads them next; a runner
 # that the user named may have as much kept by each process. Keeping all of a large dataset pushes out what other
@@ -187,19 +185,13 @@ def write_shards(
         The names of those that were kept as they were.
     """
     name_to_size = {job.task.name: job.task.records.num_records for job in jobs}
-    elements = to_elements(job.to_dict() for job in jobs)
-
-    def construct(pipeline: beam.Pipeline) -> None:
-        listed = pipeline | "ListShards" >> beam.Create(elements, reshuffle=False)  # JSON of a ShardJob
-        if execution.shares_out:
-            listed = listed | "ShareOut" >> beam.Reshuffle()
-        listed | "WriteShard" >> beam.ParDo(WriteShard(recipe, workspace, execution, len(jobs)))
+    write = WriteShard(recipe, workspace, execution, len(jobs))
 
     def watch() -> None:
         done = workspace.done_shards().keys() & name_to_size.keys()
         progress.show(len(done), sum(name_to_size[name] for name in done))
 
     with progress.stage("writing", len(jobs), num_equations=sum(name_to_size.values())):
-        execution.run(construct, len(elements), watch)
+        write.run((job.to_dict() for job in jobs), create_label="ListShards", label="WriteShard", watch=watch)
     # The mark of a shard names the formats that were written.
     return {name for name, num_bytes in workspace.done_shards().items() if num_bytes == 0}

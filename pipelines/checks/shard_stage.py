@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from eqstream.data.configuration import from_mapping, to_mapping
@@ -24,7 +23,7 @@ from eqstream.pipelines.checks.steps import PlannedSteps, plan_steps
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.element_threads import ElementThreads
 from eqstream.pipelines.runtime.progress import Progress
-from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
+from eqstream.pipelines.runtime.runner import Execution, report_failures
 
 # So many take the driver less time than a pipeline takes to start.
 EQUATIONS_FOR_DRIVER = 100_000
@@ -68,16 +67,8 @@ def check_shards(
         progress: is told how far it is.
     """
     places = list_places(stage.directory, manifest)
-    elements = to_elements(_list_jobs(stage, places, plan))
-    check = CheckShard(stage, manifest.recipe, execution, num_elements=len(elements), is_planned=plan is not None)
-
-    def construct(pipeline: beam.Pipeline) -> None:
-        (
-            pipeline
-            | "ListShards" >> beam.Create(elements, reshuffle=False)
-            | "ShareOut" >> beam.Reshuffle()  # JSON of a job
-            | "Check" >> beam.ParDo(check)
-        )
+    jobs = _list_jobs(stage, places, plan)
+    check = CheckShard(stage, manifest.recipe, execution, num_elements=len(jobs), is_planned=plan is not None)
 
     def show() -> None:
         done = _list_done(stage)
@@ -85,12 +76,12 @@ def check_shards(
 
     with progress.stage("verifying", len(places), num_equations=manifest.num_records):
         if execution.shares_out or manifest.num_records > EQUATIONS_FOR_DRIVER:
-            if elements:
-                execution.run(construct, len(elements), show)
-        elif elements:
+            if jobs:
+                check.run(jobs, create_label="ListShards", label="Check", watch=show)
+        elif jobs:
             check.setup()
-            for element in elements:
-                check.work(json.loads(element))
+            for job in jobs:
+                check.work(job)
                 show()
         show()
     loaded = [_load(stage, number, place) for number, place in enumerate(places)]

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import apache_beam as beam
 import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
@@ -16,8 +15,9 @@ from eqstream.pipelines.checks.findings import Finding
 from eqstream.pipelines.checks.shard import list_places, read_questions
 from eqstream.pipelines.checks.shard_stage import ShardStage, keys_path
 from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.element_threads import ElementThreads
 from eqstream.pipelines.runtime.progress import Progress
-from eqstream.pipelines.runtime.runner import Execution, report_failures, to_elements
+from eqstream.pipelines.runtime.runner import Execution, report_failures
 
 # Some 8 million equations take the driver less time than a pipeline takes to start.
 PARTITIONS_FOR_DRIVER = 4
@@ -114,44 +114,31 @@ def _search_all(
 
 def _run_searches(search: TwinSearch, num_partitions: int, *, execution: Execution, progress: Progress) -> None:
     missing = [partition for partition in range(num_partitions) if _load(search.workspace, partition) is None]
-    elements = to_elements(missing)
-
-    def construct(pipeline: beam.Pipeline) -> None:
-        (
-            pipeline
-            | "ListPartitions" >> beam.Create(elements, reshuffle=False)
-            | "ShareOut" >> beam.Reshuffle()  # JSON of a partition's number
-            | "Search" >> beam.ParDo(SearchPartition(search, execution))
-        )
+    step = SearchPartition(search, execution, len(missing))
 
     def show() -> None:
         progress.show(len(filesystem.list_files(filesystem.join(search.workspace, "pairs"))))
 
     with progress.stage("comparing", num_partitions, unit="parts"):
         if missing:
-            execution.run(construct, len(elements), show)
+            step.run(missing, create_label="ListPartitions", label="Search", watch=show)
         show()
 
 
-class SearchPartition(beam.DoFn):
-    """Looks for pairs in a partition, whose number is a JSON text; gives back the number."""
+class SearchPartition(ElementThreads):
+    """Looks for pairs in a partition, whose number is an element; one at a time, as each takes memory."""
 
-    def __init__(self, search: TwinSearch, execution: Execution) -> None:
+    def __init__(self, search: TwinSearch, execution: Execution, num_elements: int) -> None:
+        super().__init__(execution, num_elements)
+        self._num_threads = 1
         self._search = search
-        self._execution = execution
 
-    def setup(self) -> None:
-        """Makes the worker see the files as the driver does."""
-        self._execution.prepare_process()
-
-    def process(self, element: str) -> Iterator[str]:
+    def work(self, element: int) -> None:
         """Writes the first pairs and the number of all into the workspace."""
-        search, partition = self._search, json.loads(element)
-        with report_failures(f"part {partition} of the equations"):
-            pairs, count = _search(search, partition)
+        with report_failures(f"part {element} of the equations"):
+            pairs, count = _search(self._search, element)
             contents = json.dumps({"pairs": pairs, "count": count}).encode()
-            filesystem.write_bytes(_pairs_path(search.workspace, partition), contents)
-        yield element
+            filesystem.write_bytes(_pairs_path(self._search.workspace, element), contents)
 
 
 def _search(search: TwinSearch, partition: int) -> tuple[list[Pair], int]:

@@ -1,11 +1,14 @@
-"""Beam steps that work on several elements at a time, in threads."""
+"""Beam steps that work on several elements at a time, in threads, and the pipelines that hand elements to them."""
 
+import contextlib
 import json
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
 
+from eqstream.pipelines.runtime.element_queue import ElementQueue
 from eqstream.pipelines.runtime.runner import Execution
 
 
@@ -23,6 +26,42 @@ class ElementThreads(beam.DoFn):
     def __init__(self, execution: Execution, num_elements: int) -> None:
         self._execution = execution
         self._num_threads = execution.num_threads(num_elements)
+
+    def run(
+        self, elements: Iterable[Any], *, create_label: str, label: str, watch: Callable[[], None] | None = None
+    ) -> None:
+        """Works on elements in a pipeline of its own.
+
+        Args:
+            elements: JSON types.
+            create_label: of Beam's step that lists the elements.
+            label: of the step that works on them.
+            watch: see `Execution.run`.
+
+        Raises:
+            RunError: as `Execution.run` does.
+        """
+        texts = to_elements(elements)
+        with self._handing_out(texts) as (handed_out, step, on_loss):
+
+            def construct(pipeline: beam.Pipeline) -> None:
+                listed = pipeline | create_label >> beam.Create(handed_out, reshuffle=False)
+                if self._execution.shares_out:
+                    listed = listed | "ShareOut" >> beam.Reshuffle()
+                listed | label >> beam.ParDo(step)
+
+            self._execution.run(construct, len(texts), watch, on_loss=on_loss)
+
+    @contextlib.contextmanager
+    def _handing_out(self, elements: list[str]) -> Iterator[tuple[list[str], beam.DoFn, Callable[[], None] | None]]:
+        """Yields what the pipeline's elements are, the step that works on them, and what to do if a worker is lost."""
+        num_processes = self._execution.num_processes(len(elements))
+        if num_processes == 1:
+            yield elements, self, None
+            return
+        with ElementQueue.of(elements) as queue:
+            # One element each, so that all of them look into the queue.
+            yield to_elements(range(num_processes)), TakeElements(self, queue), queue.close
 
     def setup(self) -> None:
         """Makes the worker see the files as the driver does."""
@@ -44,15 +83,30 @@ class ElementThreads(beam.DoFn):
         Raises:
             Exception: what an earlier element has raised; those that had begun are done, and none begins any more.
         """
-        if self._num_threads == 1:
-            self.work(json.loads(element))
-            return
-        self._free.acquire()
-        if self._errors:
-            self._free.release()
-            self.finish_bundle()
-        # After Ctrl-C, a program that ends does not wait for shards that nobody wants any more.
-        threading.Thread(target=self._work, args=[json.loads(element)], daemon=True).start()
+        self.process_all([element])
+
+    def process_all(self, elements: Iterable[str]) -> None:
+        """Begins with one element after the other, and asks for each as soon as a thread is free.
+
+        Raises:
+            Exception: as `process` does.
+        """
+        waiting = iter(elements)
+        while True:
+            self._free.acquire()
+            if self._errors:
+                self._free.release()
+                self.finish_bundle()
+            element = next(waiting, None)
+            if element is None:
+                self._free.release()
+                return
+            if self._num_threads == 1:
+                self._free.release()
+                self.work(json.loads(element))
+            else:
+                # After Ctrl-C, a program that ends does not wait for shards that nobody wants any more.
+                threading.Thread(target=self._work, args=[json.loads(element)], daemon=True).start()
 
     def _work(self, element: Any) -> None:
         try:
@@ -72,3 +126,40 @@ class ElementThreads(beam.DoFn):
             self._free.acquire()
         if self._errors:
             raise self._errors[0]
+
+
+class TakeElements(beam.DoFn):
+    """Lets a worker process take elements from a queue until there are no more.
+
+    Args:
+        work: works on the elements.
+        queue: of the elements.
+    """
+
+    def __init__(self, work: ElementThreads, queue: ElementQueue) -> None:
+        self._work = work
+        self._queue = queue
+
+    def setup(self) -> None:
+        """Prepares the work."""
+        with self._queue.closed_on_error():
+            self._work.setup()
+
+    def start_bundle(self) -> None:
+        """Begins the work."""
+        self._work.start_bundle()
+
+    def process(self, _: str) -> None:
+        """Begins with elements until there are no more."""
+        with self._queue.closed_on_error():
+            self._work.process_all(iter(self._queue.take, None))
+
+    def finish_bundle(self) -> None:
+        """Ends the work."""
+        with self._queue.closed_on_error():
+            self._work.finish_bundle()
+
+
+def to_elements(values: Iterable[Any]) -> list[str]:
+    """Returns values as JSON texts, which every coder of every runner carries."""
+    return [json.dumps(value, sort_keys=True) for value in values]

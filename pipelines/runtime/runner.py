@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import io
-import json
 import os
 import re
 import shutil
@@ -25,7 +24,8 @@ from apache_beam.runners.runner import PipelineResult, PipelineState, create_run
 from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.freed_memory import reuse_freed_memory
-from eqstream.pipelines.runtime.worker_processes import ProcessEnvironment, ProcessProvision, WorkerProcesses
+from eqstream.pipelines.runtime.worker_handlers import ProcessEnvironment, ProcessProvision
+from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
 
 POLL_SECONDS = 0.5
 LOST_WORKER = (
@@ -72,8 +72,9 @@ class Execution:
 
     Args:
         arguments: Beam's command line, such as ``--runner=FlinkRunner``.
-        num_workers: of the local multi-process runner, which is taken above one; a runner that is named wins.
-        processes: of that runner, see `with_processes`; without, each pipeline has its own.
+        num_workers: of the local multi-process runner, which is taken above one; a runner that is named wins. The
+            driver is one of them.
+        processes: the others, see `with_processes`; without, each pipeline has its own.
     """
 
     arguments: tuple[str, ...] = ()
@@ -120,15 +121,17 @@ class Execution:
             yield self
             return
         with WorkerProcesses(modules) as processes:
-            num_workers = min(self.num_workers, num_elements)
-            if num_workers > 1:
-                processes.start(num_workers)
+            processes.start(self.num_processes(num_elements) - 1)
             yield replace(self, processes=processes)
 
     @property
     def shares_out(self) -> bool:
         """Whether there can be more than one worker, so that elements must be shared out."""
         return self.num_workers > 1 or self.runner_name is not None
+
+    def num_processes(self, num_elements: int) -> int:
+        """Returns how many processes of this machine share so many elements; one, too, if a runner was named."""
+        return 1 if self.runner_name is not None else max(1, min(self.num_workers, num_elements))
 
     def num_threads(self, num_elements: int) -> int:
         """Returns how many of so many elements a process should work on at a time: one on each core that it has.
@@ -164,7 +167,12 @@ class Execution:
         reuse_freed_memory()
 
     def run(
-        self, construct: Callable[[beam.Pipeline], Any], num_elements: int, watch: Callable[[], None] | None = None
+        self,
+        construct: Callable[[beam.Pipeline], Any],
+        num_elements: int,
+        watch: Callable[[], None] | None = None,
+        *,
+        on_loss: Callable[[], None] | None = None,
     ) -> None:
         """Runs a pipeline to its end.
 
@@ -175,17 +183,18 @@ class Execution:
             construct: adds the transforms to an empty pipeline.
             num_elements: how many elements there are to share out among workers.
             watch: called again and again while the pipeline runs, and once after it.
+            on_loss: called, in another thread, once a worker process has died; the others go on with what they have.
 
         Raises:
             RunError: a worker reported a failure that a user can cure.
             UserError: the runner cannot be had, or not in this thread.
         """
-        if self.processes is None and self.runner_name is None and min(self.num_workers, num_elements) > 1:
+        if self.processes is None and self.num_processes(num_elements) > 1:
             with self.with_processes(num_elements) as execution:
-                execution.run(construct, num_elements, watch)
+                execution.run(construct, num_elements, watch, on_loss=on_loss)
             return
         options = self.options()
-        runner = self._create_runner(options, num_elements)
+        runner = self._create_runner(options, self.num_processes(num_elements), on_loss or (lambda: None))
 
         def start() -> PipelineResult:
             pipeline = beam.Pipeline(runner=runner, options=options)
@@ -222,7 +231,7 @@ class Execution:
                 "one before and name it with --runner=PortableRunner --job_endpoint=HOST:PORT"
             ) from error
 
-    def _create_runner(self, options: PipelineOptions, num_elements: int) -> Any:
+    def _create_runner(self, options: PipelineOptions, num_workers: int, on_loss: Callable[[], None]) -> Any:
         if self.runner_name is not None:
             try:
                 return create_runner(self.runner_name)
@@ -234,15 +243,17 @@ class Execution:
         provision = beam_provision_api_pb2.ProvisionInfo(
             pipeline_options=JobServiceHandle.encode_pipeline_options(options.get_all_options(drop_default=True))
         )
-        num_workers = min(self.num_workers, num_elements)
-        if self.processes is None or num_workers <= 1:
+        if self.processes is None or num_workers == 1:
             return fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))
         direct = options.view_as(DirectOptions)
         direct.direct_num_workers = num_workers
         # Beam's own mode for processes would start them in its way, which prints their logs on the terminal.
         direct.direct_running_mode = None
         return fn_runner.FnApiRunner(
-            default_environment=ProcessEnvironment(), provision_info=ProcessProvision(provision, self.processes)
+            default_environment=ProcessEnvironment(),
+            provision_info=ProcessProvision(
+                provision, num_workers=num_workers, processes=self.processes, on_loss=on_loss
+            ),
         )
 
 
@@ -323,8 +334,3 @@ def _noted_interrupts() -> Iterator[list[int]]:
         yield noted
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def to_elements(values: Iterable[Any]) -> list[str]:
-    """Returns values as JSON texts, which every coder of every runner carries."""
-    return [json.dumps(value, sort_keys=True) for value in values]

@@ -5,6 +5,7 @@ import sys
 import time
 
 from bench import build
+from eqstream.data.dataset.manifest_file import load_manifest
 
 SIZE = 200 << 20
 
@@ -24,3 +25,21 @@ def test_memory_of_a_process_that_is_started_later_is_seen():
             process.communicate(b"\n")
     assert before > 0
     assert peak[0] >= SIZE
+
+
+def test_separate_builds_share_the_records(tmp_path):
+    spec = {
+        "method": "separate-builds",
+        "recipe": "addition-3digit",
+        "overrides": ["splits=[{name: train, count: 2000}]", "storage.formats=[tfrecord]"],
+        "out": str(tmp_path / "out"),
+        "source": "",
+        "num_records": 2000,
+        "workers": 2,
+        "cores": 0,
+        "format": "tfrecord",
+    }
+    result = build.measure(spec)
+    assert [load_manifest(str(path)).num_records for path in sorted((tmp_path / "out").iterdir())] == [1000, 1000]
+    assert 0 < result["cpu_seconds"] < 60
+    assert result["num_bytes"] > 2 * 1000 * 90

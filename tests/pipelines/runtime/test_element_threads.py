@@ -1,18 +1,19 @@
 """Which elements are worked on at the same time, and that an error of one reaches the driver."""
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import apache_beam as beam
 import pytest
 
 from eqstream.pipelines.runtime.element_threads import ElementThreads
-from eqstream.pipelines.runtime.runner import MOST_THREADS, Execution, RunError, report_failures, to_elements
+from eqstream.pipelines.runtime.runner import MOST_THREADS, Execution, RunError, report_failures
 
 ROOT = Path(__file__).parents[3]
 
@@ -83,15 +84,14 @@ class Fail(ElementThreads):
         (self._folder / str(element)).touch()
 
 
-def run(execution: Execution, work: ElementThreads, watch: Callable[[], None] | None = None) -> None:
-    elements = to_elements(range(4))
-    execution.run(lambda pipeline: pipeline | beam.Create(elements) | beam.ParDo(work), len(elements), watch)
+def run(work: ElementThreads, watch: Callable[[], None] | None = None) -> None:
+    work.run(range(4), create_label="List", label="Work", watch=watch)
 
 
 def test_two_cores_work_on_two_elements_at_a_time(give_cores, tmp_path):
     give_cores(2)
     usual, execution = sys.getswitchinterval(), Execution()
-    run(execution, Meet(execution, tmp_path))
+    run(Meet(execution, tmp_path))
     intervals = {path.name: float(path.read_text()) for path in tmp_path.iterdir()}
     assert intervals.keys() == {"0", "1", "2", "3"}
     # While they wait for each other they ask for Python's lock sooner.
@@ -103,8 +103,102 @@ def test_error_of_an_element_ends_the_pipeline_once_all_that_had_begun_is_done(g
     give_cores(num_cores)
     execution = Execution()
     with pytest.raises(RunError, match=r"^element: disk full$"):
-        run(execution, Fail(execution, tmp_path))
+        run(Fail(execution, tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 40
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the other workers did not do what was expected")
+        time.sleep(0.01)
+
+
+class Shared(ElementThreads):
+    """What workers do with shared elements; notes those that are done, and who did them, in files."""
+
+    def __init__(self, num_workers: int, folder: Path) -> None:
+        super().__init__(Execution(num_workers=num_workers), 6)
+        self._num_threads = 1
+        self._driver = os.getpid()
+        self._folder = folder
+
+    def note(self, element: int) -> None:
+        (self._folder / "done" / str(element)).write_text(str(os.getpid()))
+
+    def done(self) -> dict[str, str]:
+        return {path.name: path.read_text() for path in (self._folder / "done").iterdir()}
+
+    def has_queue(self) -> bool:
+        return any(self._folder.glob("eqstream-*/elements"))
+
+
+class BeSlow(Shared):
+    """Is not done with the first element before all others are done."""
+
+    def work(self, element: int) -> None:
+        if element == 0:
+            wait_until(lambda: len(self.done()) == 5)
+        self.note(element)
+
+
+class FailOnce(Shared):
+    """Fails at an element while another worker is at another one, which is done once the queue is closed."""
+
+    def work(self, element: int) -> None:
+        (self._folder / str(element)).touch()
+        wait_until(lambda: (self._folder / "1").exists())
+        if element == 0:
+            with report_failures("element"):
+                raise OSError("disk full")
+        wait_until(lambda: not self.has_queue())
+        self.note(element)
+
+
+class LoseOne(Shared):
+    """Kills the worker process once the driver is at an element, with which that is done after it has learned of it."""
+
+    def work(self, element: int) -> None:
+        if os.getpid() != self._driver:
+            wait_until((self._folder / "driver").exists)
+            os.kill(os.getpid(), signal.SIGKILL)
+        (self._folder / "driver").touch()
+        wait_until(lambda: not self.has_queue())
+        self.note(element)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Returns a directory where workers leave notes, in which temporary files are made."""
+    (tmp_path / "done").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("num_workers", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_workers_that_are_free_take_what_a_slow_one_would_have_had(folder, num_workers):
+    work = BeSlow(num_workers, folder)
+    work.run(range(6), create_label="List", label="Work")
+    done = work.done()
+    assert done.keys() == set("012345")
+    slow = done.pop("0")
+    assert slow not in done.values()
+    assert not work.has_queue()
+
+
+def test_workers_begin_with_nothing_after_one_has_failed_and_end_what_they_are_at(folder):
+    work = FailOnce(2, folder)
+    with pytest.raises(RunError, match=r"^element: disk full$"):
+        work.run(range(6), create_label="List", label="Work")
+    assert work.done().keys() == {"1"}
+
+
+def test_workers_begin_with_nothing_after_one_was_killed(folder):
+    work = LoseOne(2, folder)
+    with pytest.raises(RunError, match="a worker process was killed"):
+        work.run(range(6), create_label="List", label="Work")
+    assert len(work.done()) == 1
 
 
 # Both threads are at an element when Ctrl-C comes, and two more wait.
@@ -124,7 +218,7 @@ def interrupt():
         raise KeyboardInterrupt
 
 execution = Execution()
-run(execution, Rest(execution, 4), interrupt)
+run(Rest(execution, 4), interrupt)
 """
 
 

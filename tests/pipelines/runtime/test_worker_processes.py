@@ -1,4 +1,4 @@
-"""Worker processes serve one pipeline after another, and a pipeline whose process dies fails instead of waiting."""
+"""Driver and worker processes serve one pipeline after another; one whose process dies fails instead of waiting."""
 
 import copy
 import json
@@ -30,10 +30,13 @@ class NoteProcess(beam.DoFn):
 
 
 class Die(beam.DoFn):
-    """Ends its process as the system does when memory runs out; what has other elements works on."""
+    """Ends each process but the driver's as the system does when memory runs out."""
+
+    def __init__(self) -> None:
+        self._driver = os.getpid()
 
     def process(self, element: int) -> None:
-        if element == 0:
+        if os.getpid() != self._driver:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -49,22 +52,23 @@ def is_running(process: int) -> bool:
     return True
 
 
-def test_two_processes_serve_one_pipeline_after_another_and_are_gone_afterwards(tmp_path):
+def test_driver_and_two_processes_serve_one_pipeline_after_another_and_are_gone_afterwards(tmp_path):
     notes = []
-    with Execution(num_workers=2).with_processes(8, ["bisect"]) as execution:
+    with Execution(num_workers=3).with_processes(8, ["bisect"]) as execution:
         for number in range(2):
             folder = tmp_path / str(number)
             folder.mkdir()
             run(execution, NoteProcess(folder))
             notes.append([json.loads(path.read_text()) for path in folder.iterdir()])
     first, second = ({note["process"] for note in each} for each in notes)
-    assert len(first) == 2
+    assert len(first) == 3
     assert first == second
-    assert os.getpid() not in first
-    assert not any(map(is_running, first))
+    workers = first - {os.getpid()}
+    assert len(workers) == 2
+    assert not any(map(is_running, workers))
     # What no pipeline needs is not imported by Beam, but can be.
     for note in (*notes[0], *notes[1]):
-        assert not note["needless"]
+        assert not note["needless"] or note["process"] == os.getpid()
         assert note["has_pandas"] == (find_spec("pandas") is not None)
 
 
@@ -77,8 +81,15 @@ def test_pipeline_with_one_element_runs_in_the_driver_beside_processes_that_wait
 
 # A traceback of one of Beam's threads would be a warning, and so an error.
 def test_pipeline_whose_process_is_killed_at_work_fails():
+    losses = []
+    step = Die()
     with pytest.raises(RunError, match="a worker process was killed"):
-        run(Execution(num_workers=2), Die())
+        Execution(num_workers=2).run(
+            lambda pipeline: pipeline | beam.Create(range(8)) | beam.Reshuffle() | beam.ParDo(step),
+            8,
+            on_loss=lambda: losses.append("lost"),
+        )
+    assert losses == ["lost"]
 
 
 @pytest.mark.slow

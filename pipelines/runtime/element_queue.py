@@ -1,0 +1,65 @@
+"""A queue of elements that the processes of this machine share, so that who is free takes the next one.
+
+Beam's in-process runner deals elements out before anything has begun: half of them to each of two workers. One that
+begins later, or whose core has other things to do, would keep all others waiting at the end.
+"""
+
+import contextlib
+import fcntl
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+# The file begins with the place of the next element, as a number of so many bytes.
+PLACE_BYTES = 8
+
+
+class ElementQueue:
+    """Elements in a file, one a line, of which each is taken once; cheap to ship to workers of this machine.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    @contextlib.contextmanager
+    def of(cls, elements: Iterable[str]) -> Iterator["ElementQueue"]:
+        """Yields a queue of elements, which are texts of one line, in a directory for temporary files."""
+        with tempfile.TemporaryDirectory(prefix="eqstream-") as directory:
+            path = Path(directory, "elements")
+            with path.open("wb") as file:
+                file.write(PLACE_BYTES.to_bytes(PLACE_BYTES, "big"))
+                file.writelines(f"{element}\n".encode() for element in elements)
+            yield cls(path)
+
+    def take(self) -> str | None:
+        """Returns the next element, None if there is no more or the queue was closed; threads may call this, too."""
+        try:
+            file = self._path.open("r+b")
+        except FileNotFoundError:
+            return None
+        with file:
+            # The lock is of this opening of the file and ends with it, also if the process is killed.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(int.from_bytes(file.read(PLACE_BYTES), "big"))
+            line = file.readline()
+            place = file.tell()
+            file.seek(0)
+            file.write(place.to_bytes(PLACE_BYTES, "big"))
+        return line.decode().removesuffix("\n") if line else None
+
+    def close(self) -> None:
+        """Leaves nothing to take."""
+        self._path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Closes the queue if what is done meanwhile fails, so that no worker begins with anything more."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
