@@ -26,14 +26,16 @@ class ElementQueue:
 
     @classmethod
     @contextlib.contextmanager
-    def of(cls, elements: Iterable[str]) -> Iterator["ElementQueue"]:
-        """Yields a queue of elements, which are texts of one line, in a directory for temporary files."""
-        with tempfile.TemporaryDirectory(prefix="eqstream-") as directory:
-            path = Path(directory, "elements")
-            with path.open("wb") as file:
-                file.write(PLACE_BYTES.to_bytes(PLACE_BYTES, "big"))
-                file.writelines(f"{element}\n".encode() for element in elements)
-            yield cls(path)
+    def of(cls, elements: Iterable[str], directory: Path) -> Iterator["ElementQueue"]:
+        """Yields a queue of elements, which are texts of one line, in a file of a directory of this machine."""
+        with tempfile.NamedTemporaryFile(prefix="elements-", dir=directory, delete=False) as file:
+            queue = cls(Path(file.name))
+            file.write(PLACE_BYTES.to_bytes(PLACE_BYTES, "big"))
+            file.writelines(f"{element}\n".encode() for element in elements)
+        try:
+            yield queue
+        finally:
+            queue.close()
 
     def take(self) -> str | None:
         """Returns the next element, None if there is no more or the queue was closed; threads may call this, too."""

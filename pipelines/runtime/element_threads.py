@@ -10,6 +10,7 @@ import apache_beam as beam
 
 from eqstream.pipelines.runtime.element_queue import ElementQueue
 from eqstream.pipelines.runtime.runner import Execution
+from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
 
 
 class ElementThreads(beam.DoFn):
@@ -42,24 +43,29 @@ class ElementThreads(beam.DoFn):
             RunError: as `Execution.run` does.
         """
         texts = to_elements(elements)
-        with self._handing_out(texts) as (handed_out, step, on_loss):
+        with (
+            self._execution.with_processes(len(texts)) as execution,
+            self._handing_out(texts, execution.processes) as (handed_out, step, on_loss),
+        ):
 
             def construct(pipeline: beam.Pipeline) -> None:
                 listed = pipeline | create_label >> beam.Create(handed_out, reshuffle=False)
-                if self._execution.shares_out:
+                if execution.shares_out:
                     listed = listed | "ShareOut" >> beam.Reshuffle()
                 listed | label >> beam.ParDo(step)
 
-            self._execution.run(construct, len(texts), watch, on_loss=on_loss)
+            execution.run(construct, len(texts), watch, on_loss=on_loss)
 
     @contextlib.contextmanager
-    def _handing_out(self, elements: list[str]) -> Iterator[tuple[list[str], beam.DoFn, Callable[[], None] | None]]:
+    def _handing_out(
+        self, elements: list[str], processes: WorkerProcesses | None
+    ) -> Iterator[tuple[list[str], beam.DoFn, Callable[[], None] | None]]:
         """Yields what the pipeline's elements are, the step that works on them, and what to do if a worker is lost."""
         num_processes = self._execution.num_processes(len(elements))
-        if num_processes == 1:
+        if processes is None or num_processes == 1:
             yield elements, self, None
             return
-        with ElementQueue.of(elements) as queue:
+        with ElementQueue.of(elements, processes.directory) as queue:
             # One element each, so that all of them look into the queue.
             yield to_elements(range(num_processes)), TakeElements(self, queue), queue.close
 

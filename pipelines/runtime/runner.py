@@ -113,11 +113,13 @@ class Execution:
     def with_processes(self, num_elements: int, modules: Iterable[str] = ()) -> Iterator["Execution"]:
         """Yields the same, with worker processes that are started now, serve its pipelines, and are ended in the end.
 
+        What has processes, or needs none, is yielded as it is.
+
         Args:
             num_elements: the most that a pipeline is going to have; no worker is started before it is needed for one.
             modules: what the pipelines are going to need.
         """
-        if self.runner_name is not None or self.num_workers == 1:
+        if self.processes is not None or self.runner_name is not None or self.num_workers == 1:
             yield self
             return
         with WorkerProcesses(modules) as processes:

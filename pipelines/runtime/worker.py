@@ -11,6 +11,7 @@ import importlib
 import json
 import logging
 import os
+import shutil
 import sys
 import threading
 import time
@@ -25,12 +26,14 @@ def main(arguments: list[str]) -> None:
     """Serves the driver until it closes standard input.
 
     Args:
-        arguments: the driver's process id, then names of modules that its pipelines are going to need.
+        arguments: the driver's process id, its directory for what its workers share, then names of modules that its
+            pipelines are going to need.
     """
-    driver, *modules = arguments
+    driver, directory, *modules = arguments
     # A root logger without a handler is given one that prints as soon as Beam is imported.
     logging.getLogger().addHandler(logging.NullHandler())
-    threading.Thread(target=end_with_driver, args=(int(driver),), daemon=True).start()
+    watch = threading.Thread(target=end_with_driver, args=(int(driver), directory), daemon=True)
+    watch.start()
     pipelines, ends = os.fdopen(os.dup(0), encoding="utf-8"), os.dup(1)
     # What prints or reads must not get in the way.
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -44,9 +47,13 @@ def main(arguments: list[str]) -> None:
         importlib.import_module(name)
     # What fails in a worker is handed to the driver; Beam prints it here as well, until the process ends.
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    for line in pipelines:
-        serve(json.loads(line), sdk_worker_main)
-        os.write(ends, b"\n")
+    try:
+        for line in pipelines:
+            serve(json.loads(line), sdk_worker_main)
+            os.write(ends, b"\n")
+    finally:
+        # A driver that is killed is missed here first; the thread ends the process then.
+        watch.join(2 * CHECK_SECONDS)
     # Python would take apart thousands of modules first.
     os._exit(0)
 
@@ -57,10 +64,12 @@ def serve(pipeline: dict[str, str], sdk_worker_main: Any) -> None:
     harness.run()
 
 
-def end_with_driver(driver: int) -> None:
-    """Ends this process as soon as it is no longer a child of the driver."""
+def end_with_driver(driver: int, directory: str) -> None:
+    """Ends this process as soon as it is no longer a child of the driver, and removes what a killed driver has left."""
     while os.getppid() == driver:
         time.sleep(CHECK_SECONDS)
+    # All workers are at it.
+    shutil.rmtree(directory, ignore_errors=True)
     os._exit(1)
 
 

@@ -10,8 +10,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from eqstream.pipelines.runtime.freed_memory import ARENAS_VARIABLE, MOST_ARENAS
 
@@ -20,11 +22,13 @@ class WorkerProcess:
     """A process that serves one pipeline after another; see `eqstream.pipelines.runtime.worker`.
 
     Args:
+        directory: removed by it if the driver is killed.
         modules: imported while it waits for its first pipeline.
     """
 
-    def __init__(self, modules: Iterable[str]) -> None:
-        command = [sys.executable, "-m", "eqstream.pipelines.runtime.worker", str(os.getpid()), *modules]
+    def __init__(self, directory: Path, modules: Iterable[str]) -> None:
+        worker = "eqstream.pipelines.runtime.worker"
+        command = [sys.executable, "-m", worker, str(os.getpid()), str(directory), *modules]
         # Threads come and go, and the C library of Linux would keep freed memory for every one of them.
         environment = {ARENAS_VARIABLE: str(MOST_ARENAS), **os.environ}
         # The process inherits this: Ctrl-C is for the driver, which tells the workers what to do.
@@ -62,9 +66,15 @@ class WorkerProcesses:
 
     Args:
         modules: what the pipelines are going to need.
+
+    Attributes:
+        num_lost: how many processes have died.
+        directory: for what the processes share, on this machine; removed in the end.
     """
 
     def __init__(self, modules: Iterable[str] = ()) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="eqstream-")
+        self.directory = Path(self._directory.name)
         self.num_lost = 0
         self._modules = tuple(modules)
         self._waiting: list[WorkerProcess] = []
@@ -75,24 +85,25 @@ class WorkerProcesses:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Ends those that wait now, and each other one as soon as its pipeline has ended."""
+        """Ends those that wait now, and each other one as soon as its pipeline has ended; removes the directory."""
         with self._lock:
             self._has_ended = True
             waiting, self._waiting = self._waiting, []
         for process in waiting:
             process.end()
+        self._directory.cleanup()
 
     def start(self, number: int) -> None:
         """Starts processes until so many wait for a pipeline, and returns before they are ready for it."""
         with self._lock:
-            self._waiting += [WorkerProcess(self._modules) for _ in range(number - len(self._waiting))]
+            self._waiting += [self._start() for _ in range(number - len(self._waiting))]
 
     def take(self) -> WorkerProcess:
         """Returns a process for one pipeline."""
         with self._lock:
             if self._has_ended:
                 raise RuntimeError("the worker processes have been ended")
-            return self._waiting.pop() if self._waiting else WorkerProcess(self._modules)
+            return self._waiting.pop() if self._waiting else self._start()
 
     def give_back(self, process: WorkerProcess, *, is_there: bool) -> None:
         """Takes a process back after a pipeline, unless it has died."""
@@ -103,3 +114,6 @@ class WorkerProcesses:
             self.num_lost += not is_there
         if not is_kept:
             process.end()
+
+    def _start(self) -> WorkerProcess:
+        return WorkerProcess(self.directory, self._modules)

@@ -21,6 +21,7 @@ from eqstream.pipelines.building.staging import Workspace
 from eqstream.pipelines.runtime import filesystem
 from eqstream.pipelines.runtime.progress import Progress
 from tests.memory_filesystem import DISK
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 # Exact division has no closed form, so that there is something to count.
@@ -180,7 +181,10 @@ def run_stopped(
     """
     recipe = directory / "recipe.yaml"
     recipe.write_text(json.dumps(MANY_SHARDS))
+    temporary = directory / "temporary"
+    temporary.mkdir(exist_ok=True)
     stop = {
+        "TMPDIR": str(temporary),
         "STOP_BELOW": str(directory / "out"),
         "STOP_COUNTER": str(directory / "counter"),
         "STOP_AT": str(stop_at),
@@ -222,6 +226,8 @@ def assert_ends_in_the_same_bytes(directory: Path, whole: Path, *, workers: int,
     assert build(Recipe.from_dict(MANY_SHARDS), directory / "out").state == "unchanged"
     assert read_tree(directory / "out") == read_tree(whole), f"stopped at change {stop_at}"
     assert not (directory / "out" / ".build").exists()
+    # Workers see within a moment that they are alone, and remove what they shared with the killed one.
+    wait_until(lambda: not list((directory / "temporary").iterdir()))
 
 
 # One that Ctrl-C ends is killed always.
@@ -746,6 +752,7 @@ def test_interrupt_ends_in_one_line_that_says_how_to_go_on(tmp_path, many_shards
     assert line in errors if options else line == errors.strip().splitlines()[-1]
     assert build(Recipe.from_dict(MANY_SHARDS), tmp_path / "out").num_shards_kept > 0
     assert read_tree(tmp_path / "out") == read_tree(many_shards)
+    assert not list((tmp_path / "temporary").glob("eqstream-*"))
 
 
 def test_broken_seal_reads_as_no_file():

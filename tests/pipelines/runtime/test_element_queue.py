@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,22 +38,22 @@ def take_all(queue: ElementQueue) -> list[str]:
 
 
 @pytest.mark.parametrize("elements", [[], ["a"], ['{"é": "ü"}', "", "0"], [str(number) * 5000 for number in range(9)]])
-def test_elements_come_in_their_order(elements):
-    with ElementQueue.of(elements) as queue:
+def test_elements_come_in_their_order(elements, tmp_path):
+    with ElementQueue.of(elements, tmp_path) as queue:
         assert take_all(queue) == elements
 
 
-def test_nothing_is_left_of_a_queue(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with ElementQueue.of(["0", "1"]) as queue:
-        assert len(list(tmp_path.iterdir())) == 1
+def test_nothing_is_left_of_a_queue(tmp_path):
+    with ElementQueue.of(["0", "1"], tmp_path) as queue, ElementQueue.of(["2"], tmp_path) as other:
+        assert len(list(tmp_path.iterdir())) == 2
         assert queue.take() == "0"
+        assert other.take() == "2"
     assert list(tmp_path.iterdir()) == []
     assert queue.take() is None
 
 
-def test_closed_queue_has_no_more():
-    with ElementQueue.of(["0", "1"]) as queue:
+def test_closed_queue_has_no_more(tmp_path):
+    with ElementQueue.of(["0", "1"], tmp_path) as queue:
         other = copy.copy(queue)
         assert queue.take() == "0"
         other.close()
@@ -62,35 +61,33 @@ def test_closed_queue_has_no_more():
         queue.close()
 
 
-def test_what_fails_closes_the_queue():
-    with ElementQueue.of(["0"]) as queue:
+def test_what_fails_closes_the_queue(tmp_path):
+    with ElementQueue.of(["0"], tmp_path) as queue:
         with pytest.raises(OSError, match="disk full"), queue.closed_on_error():
             raise OSError("disk full")
         assert queue.take() is None
 
 
-def test_threads_take_each_element_once():
+def test_threads_take_each_element_once(tmp_path):
     elements = [str(number) for number in range(2000)]
-    with ElementQueue.of(elements) as queue, ThreadPoolExecutor(4) as pool:
+    with ElementQueue.of(elements, tmp_path) as queue, ThreadPoolExecutor(4) as pool:
         taken = [element for part in pool.map(take_all, [queue] * 4) for element in part]
     assert sorted(taken, key=int) == elements
 
 
-def test_processes_take_each_element_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_processes_take_each_element_once(tmp_path):
     elements = [str(number) for number in range(2000)]
-    with ElementQueue.of(elements):
-        (path,) = tmp_path.glob("*/*")
+    with ElementQueue.of(elements, tmp_path):
+        (path,) = tmp_path.iterdir()
         command = [sys.executable, "-c", TAKE_ALL, str(path)]
         processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)]
         taken = [element for process in processes for element in process.communicate(timeout=50)[0].split()]
     assert sorted(taken, key=int) == elements
 
 
-def test_process_that_is_killed_with_the_lock_in_its_hands_holds_nobody_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with ElementQueue.of(["0"]) as queue:
-        (path,) = tmp_path.glob("*/*")
+def test_process_that_is_killed_with_the_lock_in_its_hands_holds_nobody_up(tmp_path):
+    with ElementQueue.of(["0"], tmp_path) as queue:
+        (path,) = tmp_path.iterdir()
         process = subprocess.Popen([sys.executable, "-c", HOLD_LOCK, str(path)], stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.readline() == b"locked\n"

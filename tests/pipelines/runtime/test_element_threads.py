@@ -14,6 +14,7 @@ import pytest
 
 from eqstream.pipelines.runtime.element_threads import ElementThreads
 from eqstream.pipelines.runtime.runner import MOST_THREADS, Execution, RunError, report_failures
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -107,14 +108,6 @@ def test_error_of_an_element_ends_the_pipeline_once_all_that_had_begun_is_done(g
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 40
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the other workers did not do what was expected")
-        time.sleep(0.01)
-
-
 class Shared(ElementThreads):
     """What workers do with shared elements; notes those that are done, and who did them, in files."""
 
@@ -131,7 +124,7 @@ class Shared(ElementThreads):
         return {path.name: path.read_text() for path in (self._folder / "done").iterdir()}
 
     def has_queue(self) -> bool:
-        return any(self._folder.glob("eqstream-*/elements"))
+        return any(self._folder.glob("eqstream-*/elements-*"))
 
 
 class BeSlow(Shared):

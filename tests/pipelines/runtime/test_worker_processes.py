@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import signal
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,9 @@ import pytest
 from eqstream.pipelines.runtime.beam_import import NEEDLESS_PACKAGES
 from eqstream.pipelines.runtime.runner import Execution, RunError
 from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[3]
 
 
 class NoteProcess(beam.DoFn):
@@ -109,6 +113,26 @@ def test_process_that_comes_back_late_is_ended():
     assert not child.is_running()
     with pytest.raises(RuntimeError, match="have been ended"):
         processes.take()
+
+
+KILLED_DRIVER = """
+import os, signal
+from eqstream.pipelines.runtime.element_queue import ElementQueue
+from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
+
+processes = WorkerProcesses()
+processes.start(2)
+with ElementQueue.of(["0"], processes.directory):
+    assert len(os.listdir(processes.directory)) == 1
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_processes_of_a_killed_driver_leave_nothing_behind(tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", KILLED_DRIVER], env=environment, cwd=ROOT, timeout=50, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    wait_until(lambda: not list(tmp_path.iterdir()))
 
 
 def test_workers_are_told_nothing_of_the_processes():
