@@ -12,27 +12,21 @@ drive the dataset out of memory, which then would be read from the disk.
 Keys of a spec: `method` (one of METHODS), `recipe` and `overrides`, `out` (a directory not there yet), `source`
 (a dataset with the same equations), `num_records`, `workers`, `cores` (the most that may be used, 0 for all),
 `format`. Keys of a result: `seconds`, `cpu_seconds` (user and system, of all threads and processes), `num_bytes`,
-`peak_bytes` (most resident memory of one process, seen by looking every 20 ms at those that were there at most half a
-second before).
+`peak_bytes` (most resident memory of one process; see `bench.memory_watch`).
 """
 
-import contextlib
 import json
 import os
 import resource
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
+from bench.memory_watch import MemoryWatch
 
-LOOK_EVERY_SECONDS = 0.02
-# To list the processes of a machine takes milliseconds of a core that what is measured needs.
-LIST_EVERY = 25
 WRITE_SIZE_BYTES = 1 << 20
 # About as large as the largest records that are written here, in one format.
 RECORD_BYTES = 150
@@ -276,43 +270,6 @@ def serialise_row(row: dict) -> bytes:
     return Example(features=Features(feature=feature)).SerializeToString()
 
 
-@contextlib.contextmanager
-def watch_memory() -> Iterator[list[int]]:
-    """Yields a list whose one number is the most resident memory, in bytes, that one process was seen to have.
-
-    Looks at this process and at all that it starts.
-    """
-    peak = [0]
-    done = threading.Event()
-    this = psutil.Process()
-
-    def list_processes() -> list[psutil.Process]:
-        return [this, *this.children(recursive=True)]
-
-    def look(processes: list[psutil.Process]) -> None:
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                peak[0] = max(peak[0], process.memory_info().rss)
-
-    def watch() -> None:
-        processes, number = list_processes(), 0
-        look(processes)
-        while not done.wait(LOOK_EVERY_SECONDS):
-            number += 1
-            if number % LIST_EVERY == 0:
-                processes = list_processes()
-            look(processes)
-        look(list_processes())
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        watcher.join()
-
-
 def warm_memory(spec: Spec) -> None:
     """Writes and removes as much as the method will write; see the module's docstring."""
     path, piece = f"{spec['out']}.warm", bytes(WRITE_SIZE_BYTES)
@@ -336,12 +293,13 @@ def measure(spec: Spec) -> dict[str, Any]:
     work = METHODS[spec["method"]](spec)
     if spec["method"] != "verify":
         warm_memory(spec)
-    with watch_memory() as peak:
+    with MemoryWatch.begin() as watch:
         cpu_start, start = read_cpu_seconds(), time.perf_counter()
         told = work()
         seconds, cpu_seconds = time.perf_counter() - start, read_cpu_seconds() - cpu_start
+        peak_bytes = watch.peak_bytes()
     num_bytes = sum(path.stat().st_size for path in Path(spec["out"]).rglob("*") if path.is_file())
-    result = {"seconds": seconds, "cpu_seconds": cpu_seconds, "num_bytes": num_bytes, "peak_bytes": peak[0]}
+    result = {"seconds": seconds, "cpu_seconds": cpu_seconds, "num_bytes": num_bytes, "peak_bytes": peak_bytes}
     return {**result, **told} if isinstance(told, dict) else result
 
 
