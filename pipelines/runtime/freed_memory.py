@@ -7,7 +7,7 @@ import platform
 import numpy as np
 
 # How many pools of memory the threads of a process share, and the variable that sets it when a process starts.
-MOST_ARENAS = 2
+MOST_ARENAS = 1
 ARENAS_VARIABLE = "MALLOC_ARENA_MAX"
 # `M_ARENA_MAX` of <malloc.h>.
 _SET_MOST_ARENAS = -8
@@ -20,8 +20,8 @@ def reuse_freed_memory() -> None:
 
     The library asks the kernel for each large array anew, which costs a quarter of a build, until it has seen a larger
     one freed, of at most 32 MiB. And it begins a pool of memory for each thread, up to eight a core, and keeps what was
-    freed in every one of them, a hundred megabytes together in a build. New threads share the pools that there are, if
-    the process has not begun about ten of them, and unless the user has set `MALLOC_ARENA_MAX`.
+    freed in every one of them, a hundred megabytes together in a build. New threads take from the pools that there are,
+    if the process has not begun about ten of them, and unless the user has set `MALLOC_ARENA_MAX`.
     """
     # Never touched, and so takes no memory.
     np.empty(_LARGEST_KEPT_BYTES, dtype=np.uint8)
