@@ -2,27 +2,34 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 from bench import build
-from bench.memory_watch import MemoryWatch
 from eqstream.data.dataset.manifest_file import load_manifest
 
+ROOT = Path(__file__).parents[2]
 SIZE = 200 << 20
+# A process of its own, since that of the tests takes more memory than what it starts.
+WATCHED = f"""
+import subprocess, sys
+from bench.memory_watch import MemoryWatch
+
+program = "block = b'x' * {SIZE}; print(flush=True); input()"
+with MemoryWatch.begin() as watch:
+    print(watch.peak_bytes())
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    print(watch.peak_bytes())
+    process.communicate(b"\\n")
+    print(watch.peak_bytes())
+"""
 
 
 def test_memory_of_a_process_that_is_started_later_is_seen():
-    with MemoryWatch.begin() as watch:
-        before = watch.peak_bytes()
-        program = f"block = b'x' * {SIZE}; print('here', flush=True); input()"
-        with subprocess.Popen(
-            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as process:
-            process.stdout.readline()
-            during = watch.peak_bytes()
-            process.communicate(b"\n")
-        after = watch.peak_bytes()
-    assert 0 < before < during
-    assert SIZE <= during <= after
+    command = [sys.executable, "-c", WATCHED]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=50)
+    before, during, after = map(int, ended.stdout.split())
+    assert 0 < before < SIZE <= during <= after
 
 
 def test_separate_builds_share_the_records(tmp_path):
