@@ -54,10 +54,13 @@ def prepare_separate_builds(spec: Spec) -> Prepared:
     """
     count = spec["num_records"] // spec["workers"]
     overrides = [*spec["overrides"], f"splits=[{{name: train, count: {count}}}]"]
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < spec["workers"]:
+        raise ValueError(f"{spec['workers']} builds at the same time need as many cores, there are {len(cores)}")
     command = [sys.executable, "-c", "from bench.build import build_when_told; build_when_told()"]
     os.makedirs(spec["out"])
     processes = []
-    for number, core in enumerate(sorted(os.sched_getaffinity(0))[: spec["workers"]]):
+    for number, core in enumerate(cores[: spec["workers"]]):
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         share = {**spec, "overrides": overrides, "out": os.path.join(spec["out"], str(number)), "workers": 1}
         _tell(process, json.dumps({"spec": share, "core": core}))
@@ -96,7 +99,9 @@ def build_when_told() -> None:
     os.sched_setaffinity(0, [told["core"]])
     work = prepare_eqstream(told["spec"])
     print(flush=True)
-    sys.stdin.readline()
+    if not sys.stdin.readline():
+        # The benchmark has ended.
+        return
     start = read_cpu_seconds()
     work()
     print(read_cpu_seconds() - start, flush=True)

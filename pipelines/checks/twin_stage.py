@@ -8,6 +8,7 @@ import numpy as np
 
 from eqstream.data.dataset.manifest import Manifest
 from eqstream.data.dataset.manifest_parts import ShardInfo
+from eqstream.data.errors import UserError
 from eqstream.data.reference.evaluation import canonical_key
 from eqstream.data.reference.parsing import parse
 from eqstream.pipelines.checks.duplicates import KEYS, Pair, Place, confirm_pairs, find_pairs, find_step_pairs
@@ -107,7 +108,12 @@ def _search_all(
         results = [_search(search, partition) for partition in range(num_partitions)]
     else:
         _run_searches(search, num_partitions, execution=execution, progress=progress)
-        results = [_load(search.workspace, partition) or ([], 0) for partition in range(num_partitions)]
+        loaded = [_load(search.workspace, partition) for partition in range(num_partitions)]
+        if None in loaded:
+            raise UserError(
+                "the workers' findings did not arrive: give a --temp_location that driver and workers share"
+            )
+        results = [found for found in loaded if found is not None]
     pairs = sorted(pair for found, _ in results for pair in found)
     return pairs[: search.max_pairs], sum(count for _, count in results)
 

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from eqstream.pipelines.runtime.temporary_files import refusing_full_folder
+
 # The file begins with the place of the next element, as a number of so many bytes.
 PLACE_BYTES = 8
 
@@ -27,8 +29,15 @@ class ElementQueue:
     @classmethod
     @contextlib.contextmanager
     def of(cls, elements: Iterable[str], directory: Path) -> Iterator["ElementQueue"]:
-        """Yields a queue of elements, which are texts of one line, in a file of a directory of this machine."""
-        with tempfile.NamedTemporaryFile(prefix="elements-", dir=directory, delete=False) as file:
+        """Yields a queue of elements, which are texts of one line, in a file of a directory of this machine.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        with (
+            refusing_full_folder(str(directory)),
+            tempfile.NamedTemporaryFile(prefix="elements-", dir=directory, delete=False) as file,
+        ):
             queue = cls(Path(file.name))
             file.write(PLACE_BYTES.to_bytes(PLACE_BYTES, "big"))
             file.writelines(f"{element}\n".encode() for element in elements)
@@ -38,7 +47,7 @@ class ElementQueue:
             queue.close()
 
     def take(self) -> str | None:
-        """Returns the next element, None if there is no more or the queue was closed; threads may call this, too."""
+        """Returns the next element, None if there is no more or the queue is closed; threads may call this, too."""
         try:
             file = self._path.open("r+b")
         except FileNotFoundError:
@@ -57,11 +66,11 @@ class ElementQueue:
         """Leaves nothing to take."""
         self._path.unlink(missing_ok=True)
 
-    @contextlib.contextmanager
-    def closed_on_error(self) -> Iterator[None]:
-        """Closes the queue if what is done meanwhile fails, so that no worker begins with anything more."""
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether all elements were taken; not if it was closed before, or somebody else has removed the file."""
         try:
-            yield
-        except BaseException:
-            self.close()
-            raise
+            contents = self._path.read_bytes()
+        except FileNotFoundError:
+            return False
+        return int.from_bytes(contents[:PLACE_BYTES], "big") == len(contents)

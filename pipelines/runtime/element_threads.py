@@ -1,6 +1,7 @@
 """Beam steps that work on several elements at a time, in threads, and the pipelines that hand elements to them."""
 
 import contextlib
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -9,8 +10,10 @@ from typing import Any
 import apache_beam as beam
 
 from eqstream.pipelines.runtime.element_queue import ElementQueue
-from eqstream.pipelines.runtime.runner import Execution
+from eqstream.pipelines.runtime.runner import LOST_WORKER, Execution, RunError, report_failures
 from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
+
+LOST_QUEUE = "what was to be done next was lost, as somebody removed temporary files; run the same again and it goes on"
 
 
 class ElementThreads(beam.DoFn):
@@ -45,7 +48,7 @@ class ElementThreads(beam.DoFn):
         texts = to_elements(elements)
         with (
             self._execution.with_processes(len(texts)) as execution,
-            self._handing_out(texts, execution.processes) as (handed_out, step, on_loss),
+            self._handing_out(texts, execution.processes) as (handed_out, step, on_failure),
         ):
 
             def construct(pipeline: beam.Pipeline) -> None:
@@ -54,20 +57,26 @@ class ElementThreads(beam.DoFn):
                     listed = listed | "ShareOut" >> beam.Reshuffle()
                 listed | label >> beam.ParDo(step)
 
-            execution.run(construct, len(texts), watch, on_loss=on_loss)
+            execution.run(construct, len(texts), watch, on_failure=on_failure)
 
     @contextlib.contextmanager
     def _handing_out(
         self, elements: list[str], processes: WorkerProcesses | None
-    ) -> Iterator[tuple[list[str], beam.DoFn, Callable[[], None] | None]]:
-        """Yields what the pipeline's elements are, the step that works on them, and what to do if a worker is lost."""
+    ) -> Iterator[tuple[list[str], beam.DoFn, Callable[[], None]]]:
+        """Yields what the pipeline's elements are, the step that works on them, and what to do once a worker fails.
+
+        Raises:
+            RunError: the pipeline has ended without all elements.
+        """
         num_processes = self._execution.num_processes(len(elements))
         if processes is None or num_processes == 1:
-            yield elements, self, None
+            yield elements, self, lambda: None
             return
         with ElementQueue.of(elements, processes.directory) as queue:
             # One element each, so that all of them look into the queue.
             yield to_elements(range(num_processes)), TakeElements(self, queue), queue.close
+            if not queue.is_exhausted:
+                raise RunError(LOST_WORKER if processes.num_lost else LOST_QUEUE)
 
     def setup(self) -> None:
         """Makes the worker see the files as the driver does."""
@@ -91,34 +100,46 @@ class ElementThreads(beam.DoFn):
         """
         self.process_all([element])
 
-    def process_all(self, elements: Iterable[str]) -> None:
+    def process_all(self, elements: Iterable[str], on_failure: Callable[[], None] = lambda: None) -> None:
         """Begins with one element after the other, and asks for each as soon as a thread is free.
+
+        Args:
+            elements: JSON texts.
+            on_failure: called at once when an element has failed, before those that have begun are done.
 
         Raises:
             Exception: as `process` does.
         """
         waiting = iter(elements)
-        while True:
-            self._free.acquire()
-            if self._errors:
-                self._free.release()
-                self.finish_bundle()
-            element = next(waiting, None)
-            if element is None:
-                self._free.release()
-                return
+        while element := self._next_element(waiting):
+            work = functools.partial(self._work, json.loads(element), on_failure)
             if self._num_threads == 1:
-                self._free.release()
-                self.work(json.loads(element))
+                work()
             else:
                 # After Ctrl-C, a program that ends does not wait for shards that nobody wants any more.
-                threading.Thread(target=self._work, args=[json.loads(element)], daemon=True).start()
+                threading.Thread(target=work, daemon=True).start()
+        if self._errors:
+            self.finish_bundle()
 
-    def _work(self, element: Any) -> None:
+    def _next_element(self, waiting: Iterator[str]) -> str | None:
+        """Returns the next element once a thread is free for it, None if there is none or one has failed."""
+        self._free.acquire()
+        element = None
+        try:
+            if not self._errors:
+                element = next(waiting, None)
+        except BaseException as error:
+            self._errors.append(error)
+        if element is None:
+            self._free.release()
+        return element
+
+    def _work(self, element: Any, on_failure: Callable[[], None]) -> None:
         try:
             self.work(element)
         except BaseException as error:
             self._errors.append(error)
+            on_failure()
         finally:
             self._free.release()
 
@@ -148,8 +169,7 @@ class TakeElements(beam.DoFn):
 
     def setup(self) -> None:
         """Prepares the work."""
-        with self._queue.closed_on_error():
-            self._work.setup()
+        self._work.setup()
 
     def start_bundle(self) -> None:
         """Begins the work."""
@@ -157,13 +177,15 @@ class TakeElements(beam.DoFn):
 
     def process(self, _: str) -> None:
         """Begins with elements until there are no more."""
-        with self._queue.closed_on_error():
-            self._work.process_all(iter(self._queue.take, None))
+        self._work.process_all(iter(self._take, None), on_failure=self._queue.close)
+
+    def _take(self) -> str | None:
+        with report_failures("what is to be done next"):
+            return self._queue.take()
 
     def finish_bundle(self) -> None:
         """Ends the work."""
-        with self._queue.closed_on_error():
-            self._work.finish_bundle()
+        self._work.finish_bundle()
 
 
 def to_elements(values: Iterable[Any]) -> list[str]:

@@ -74,7 +74,7 @@ class Execution:
         arguments: Beam's command line, such as ``--runner=FlinkRunner``.
         num_workers: of the local multi-process runner, which is taken above one; a runner that is named wins. The
             driver is one of them.
-        processes: the others, see `with_processes`; without, each pipeline has its own.
+        processes: the others, see `with_processes`; without, the driver does all by itself.
     """
 
     arguments: tuple[str, ...] = ()
@@ -174,7 +174,7 @@ class Execution:
         num_elements: int,
         watch: Callable[[], None] | None = None,
         *,
-        on_loss: Callable[[], None] | None = None,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         """Runs a pipeline to its end.
 
@@ -183,20 +183,17 @@ class Execution:
 
         Args:
             construct: adds the transforms to an empty pipeline.
-            num_elements: how many elements there are to share out among workers.
+            num_elements: how many elements there are to share out among workers; see also `with_processes`.
             watch: called again and again while the pipeline runs, and once after it.
-            on_loss: called, in another thread, once a worker process has died; the others go on with what they have.
+            on_failure: called, in another thread, once a worker has failed or its process has died, maybe more than
+                once; the others go on with what they have.
 
         Raises:
             RunError: a worker reported a failure that a user can cure.
             UserError: the runner cannot be had, or not in this thread.
         """
-        if self.processes is None and self.num_processes(num_elements) > 1:
-            with self.with_processes(num_elements) as execution:
-                execution.run(construct, num_elements, watch, on_loss=on_loss)
-            return
         options = self.options()
-        runner = self._create_runner(options, self.num_processes(num_elements), on_loss or (lambda: None))
+        runner = self._create_runner(options, self.num_processes(num_elements), on_failure)
 
         def start() -> PipelineResult:
             pipeline = beam.Pipeline(runner=runner, options=options)
@@ -233,7 +230,7 @@ class Execution:
                 "one before and name it with --runner=PortableRunner --job_endpoint=HOST:PORT"
             ) from error
 
-    def _create_runner(self, options: PipelineOptions, num_workers: int, on_loss: Callable[[], None]) -> Any:
+    def _create_runner(self, options: PipelineOptions, num_workers: int, on_failure: Callable[[], None]) -> Any:
         if self.runner_name is not None:
             try:
                 return create_runner(self.runner_name)
@@ -254,7 +251,7 @@ class Execution:
         return fn_runner.FnApiRunner(
             default_environment=ProcessEnvironment(),
             provision_info=ProcessProvision(
-                provision, num_workers=num_workers, processes=self.processes, on_loss=on_loss
+                provision, num_workers=num_workers, processes=self.processes, on_failure=on_failure
             ),
         )
 
@@ -271,7 +268,11 @@ def _short_turns() -> Iterator[None]:
     woken up, unless that one has asked.
     """
     usual = sys.getswitchinterval()
-    sys.setswitchinterval(min(usual, TURN_SECONDS))
+    if usual <= TURN_SECONDS:
+        # Another pipeline of this process may have set it, and sets it back.
+        yield
+        return
+    sys.setswitchinterval(TURN_SECONDS)
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -20,6 +21,8 @@ from typing import Any
 from eqstream.pipelines.runtime.beam_import import without_needless_packages
 
 CHECK_SECONDS = 0.5
+# Blocked by whoever starts this process.
+ENDING_SIGNALS = frozenset({signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM})
 
 
 def main(arguments: list[str]) -> None:
@@ -65,11 +68,17 @@ def serve(pipeline: dict[str, str], sdk_worker_main: Any) -> None:
 
 
 def end_with_driver(driver: int, directory: str) -> None:
-    """Ends this process as soon as it is no longer a child of the driver, and removes what a killed driver has left."""
-    while os.getppid() == driver:
+    """Ends this process once it is no longer a child of the driver, or was told to end by a signal.
+
+    What a killed driver has left is removed. A terminal or a supervisor may signal driver and workers at the same time.
+    """
+    has_signal = False
+    while os.getppid() == driver and not has_signal:
+        has_signal = bool(ENDING_SIGNALS & signal.sigpending())
         time.sleep(CHECK_SECONDS)
-    # All workers are at it.
-    shutil.rmtree(directory, ignore_errors=True)
+    if os.getppid() != driver:
+        # All workers are at it.
+        shutil.rmtree(directory, ignore_errors=True)
     os._exit(1)
 
 

@@ -49,7 +49,7 @@ class ProcessProvision(ExtendedProvisionInfo):
         provision: what Beam tells its workers.
         num_workers: how many work on the pipeline, the driver included.
         processes: the others.
-        on_loss: called once a process has died.
+        on_failure: called once a worker has failed or its process has died.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class ProcessProvision(ExtendedProvisionInfo):
         *,
         num_workers: int,
         processes: WorkerProcesses,
-        on_loss: Callable[[], None],
+        on_failure: Callable[[], None],
     ) -> None:
         super().__init__(provision)
         self.num_workers = num_workers
         self.processes = processes
-        self.on_loss = on_loss
+        self.on_failure = on_failure
         self.num_handlers = 0
 
     def for_environment(self, env: object) -> "ProcessProvision":
@@ -89,12 +89,17 @@ class DriverHandler(EmbeddedWorkerHandler):  # pyright: ignore[reportGeneralType
     def __init__(self, state: Any, provision_info: ProcessProvision, grpc_server: GrpcServer) -> None:
         # Where Beam keeps what the workers of a pipeline ask for.
         super().__init__(None, state, provision_info, grpc_server.control_handler._worker_manager)
+        self._provision = provision_info
         self._lock = threading.Lock()
 
     def push(self, request: Any) -> Any:
         """Does what the runner asks for, and returns when it is done."""
         with self._lock:
-            return super().push(request)
+            try:
+                return super().push(request)
+            except Exception:
+                self._provision.on_failure()
+                raise
 
     def stop_worker(self) -> None:
         """Waits until what has begun is done."""
@@ -116,7 +121,7 @@ class ProcessHandler(GrpcWorkerHandler):
         # Where the process dies, the threads that read from it would print tracebacks. Parameters are named as
         # by Beam.
         set_answers, set_elements = self.control_conn.set_input, self.data_conn.set_inputs
-        self.control_conn.set_input = lambda input: set_answers(_read_until_lost(input))  # noqa: A006
+        self.control_conn.set_input = lambda input: set_answers(self._look_at(_read_until_lost(input)))  # noqa: A006
         self.data_conn.set_inputs = lambda elements_iterator: set_elements(_read_until_lost(elements_iterator))
         self._process = self._provision.processes.take()
         options = json_format.MessageToJson(self._provision.provision_info.pipeline_options)
@@ -144,13 +149,19 @@ class ProcessHandler(GrpcWorkerHandler):
         """Waits until the process has ended the pipeline."""
         self._watch.join()
 
+    def _look_at(self, answers: Iterable[Any]) -> Iterator[Any]:
+        for answer in answers:
+            if answer.error:
+                self._provision.on_failure()
+            yield answer
+
     def _await_end(self) -> None:
         is_there = self._process.wait()
         self._provision.processes.give_back(self._process, is_there=is_there)
         if is_there:
             return
         self._has_died = True
-        self._provision.on_loss()
+        self._provision.on_failure()
         # Beam would wait forever, and might go on asking the process for things.
         error = RuntimeError("a worker process has died")
         while not self._is_closing.is_set():

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from eqstream.pipelines.runtime.freed_memory import ARENAS_VARIABLE, MOST_ARENAS
+from eqstream.pipelines.runtime.temporary_files import refusing_full_folder
+from eqstream.pipelines.runtime.worker import ENDING_SIGNALS
 
 
 class WorkerProcess:
@@ -31,8 +33,9 @@ class WorkerProcess:
         command = [sys.executable, "-m", worker, str(os.getpid()), str(directory), *modules]
         # Threads come and go, and the C library of Linux would keep freed memory for every one of them.
         environment = {ARENAS_VARIABLE: str(MOST_ARENAS), **os.environ}
-        # The process inherits this: Ctrl-C is for the driver, which tells the workers what to do.
-        usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # The process inherits this: Ctrl-C is for the driver, which tells the workers what to do, and for the others it
+        # looks itself.
+        usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *ENDING_SIGNALS})
         try:
             self._process = subprocess.Popen(  # noqa: S603
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0
@@ -67,13 +70,17 @@ class WorkerProcesses:
     Args:
         modules: what the pipelines are going to need.
 
+    Raises:
+        UserError: there is no room for temporary files.
+
     Attributes:
         num_lost: how many processes have died.
         directory: for what the processes share, on this machine; removed in the end.
     """
 
     def __init__(self, modules: Iterable[str] = ()) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="eqstream-")
+        with refusing_full_folder():
+            self._directory = tempfile.TemporaryDirectory(prefix="eqstream-")
         self.directory = Path(self._directory.name)
         self.num_lost = 0
         self._modules = tuple(modules)

@@ -1,6 +1,11 @@
 """Equations that stand twice, or beside a commuted twin where they must not, are found with both places."""
 
+import pytest
+
+from eqstream.data.errors import UserError
+from eqstream.pipelines import verify as verification
 from eqstream.pipelines.build import build
+from eqstream.pipelines.checks import twin_stage
 from eqstream.pipelines.verify import verify
 from tests.damaged_dataset import FIRST, SECOND, make_recipe, read_rows, sum_row, write_rows, wrong_lines
 
@@ -75,3 +80,28 @@ def test_where_commuted_twins_are_ignored_only_the_same_text_is_a_fault(tmp_path
     write_rows(out, rows, shard="train-00000-of-00001")
     line = f"train-00000-of-00001, record 1: `{rows[0]['question']}` stands also in train-00000-of-00001, record 0"
     assert line in wrong_lines(out)
+
+
+@pytest.fixture
+def _compare_with_beam(monkeypatch):
+    """Lets a pipeline compare a few equations in eight parts, as it does many."""
+    monkeypatch.setattr(verification, "choose_partitions", lambda _: 8)
+    monkeypatch.setattr(twin_stage, "PARTITIONS_FOR_DRIVER", 0)
+
+
+@pytest.mark.usefixtures("_compare_with_beam")
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_pipeline_finds_what_the_driver_does(dataset_dir, workers):
+    assert verify(dataset_dir, workers=workers).is_valid
+    rows = read_rows(dataset_dir)
+    rows[40] = rows[7]
+    write_rows(dataset_dir, rows)
+    reasons = [finding.reason for finding in verify(dataset_dir, workers=workers).findings if finding.kind == "twins"]
+    assert reasons == [f"`{rows[7]['question']}` stands also in {FIRST}, record 7"]
+
+
+@pytest.mark.usefixtures("_compare_with_beam")
+def test_nothing_is_proven_where_not_all_parts_were_compared(dataset_dir, monkeypatch):
+    monkeypatch.setattr(twin_stage.SearchPartition, "run", lambda *_, **__: None)
+    with pytest.raises(UserError, match="the workers' findings did not arrive"):
+        verify(dataset_dir)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime.element_queue import ElementQueue
 
 ROOT = Path(__file__).parents[3]
@@ -61,11 +62,32 @@ def test_closed_queue_has_no_more(tmp_path):
         queue.close()
 
 
-def test_what_fails_closes_the_queue(tmp_path):
-    with ElementQueue.of(["0"], tmp_path) as queue:
-        with pytest.raises(OSError, match="disk full"), queue.closed_on_error():
-            raise OSError("disk full")
+def test_queue_is_exhausted_once_its_last_element_was_taken(tmp_path):
+    with ElementQueue.of(["0", "1"], tmp_path) as queue:
+        assert not queue.is_exhausted
+        queue.take()
+        assert not queue.is_exhausted
+        queue.take()
+        assert queue.is_exhausted
         assert queue.take() is None
+        assert queue.is_exhausted
+    with ElementQueue.of([], tmp_path) as queue:
+        assert queue.is_exhausted
+
+
+@pytest.mark.parametrize("num_taken", [0, 1, 2])
+def test_queue_that_was_closed_or_removed_is_not_exhausted(tmp_path, num_taken):
+    with ElementQueue.of(["0", "1"], tmp_path) as queue:
+        for _ in range(num_taken):
+            queue.take()
+        queue.close()
+        assert not queue.is_exhausted
+
+
+def test_queue_that_cannot_be_written_says_where_it_would_be(tmp_path):
+    message = rf"temporary files cannot be written: No such .*{tmp_path}/none.*; set TMPDIR to a folder with room"
+    with pytest.raises(UserError, match=message), ElementQueue.of(["0"], tmp_path / "none"):
+        pass
 
 
 def test_threads_take_each_element_once(tmp_path):

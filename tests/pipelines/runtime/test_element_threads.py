@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,8 +112,8 @@ def test_error_of_an_element_ends_the_pipeline_once_all_that_had_begun_is_done(g
 class Shared(ElementThreads):
     """What workers do with shared elements; notes those that are done, and who did them, in files."""
 
-    def __init__(self, num_workers: int, folder: Path) -> None:
-        super().__init__(Execution(num_workers=num_workers), 6)
+    def __init__(self, workers: int | Execution, folder: Path) -> None:
+        super().__init__(workers if isinstance(workers, Execution) else Execution(num_workers=workers), 6)
         self._num_threads = 1
         self._driver = os.getpid()
         self._folder = folder
@@ -147,6 +148,33 @@ class FailOnce(Shared):
                 raise OSError("disk full")
         wait_until(lambda: not self.has_queue())
         self.note(element)
+
+
+class FailBesideAnother(Shared):
+    """Fails in a process at an element while another of its threads is at one, which is done once the queue is closed.
+
+    The driver's threads are at one each before that.
+    """
+
+    def __init__(self, workers: int | Execution, folder: Path) -> None:
+        super().__init__(workers, folder)
+        self._num_threads = 2
+
+    def work(self, element: int) -> None:
+        (self._folder / f"{os.getpid() == self._driver}-{element}").touch()
+        wait_until(lambda: len([*self._folder.glob("*-*")]) >= 5)
+        if os.getpid() != self._driver and self._is_first():
+            with report_failures("element"):
+                raise OSError("disk full")
+        wait_until(lambda: not self.has_queue())
+        self.note(element)
+
+    def _is_first(self) -> bool:
+        try:
+            (self._folder / "failed").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
 
 class LoseOne(Shared):
@@ -185,6 +213,111 @@ def test_workers_begin_with_nothing_after_one_has_failed_and_end_what_they_are_a
     with pytest.raises(RunError, match=r"^element: disk full$"):
         work.run(range(6), create_label="List", label="Work")
     assert work.done().keys() == {"1"}
+
+
+def test_workers_begin_with_nothing_while_threads_of_one_that_has_failed_end_what_they_are_at(folder):
+    work = FailBesideAnother(2, folder)
+    with pytest.raises(RunError, match=r"^element: disk full$"):
+        work.run(range(6), create_label="List", label="Work")
+    # All had begun but one.
+    assert len(work.done()) == 3
+
+
+class CannotArrive(Shared):
+    """Is no step any more where it arrives in a process; the driver is done with its first element once that failed."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if os.getpid() != state["_driver"]:
+            raise ImportError("no such step")
+        vars(self).update(state)
+
+    def work(self, element: int) -> None:
+        wait_until(lambda: not self.has_queue())
+        self.note(element)
+
+
+def test_driver_begins_with_nothing_after_a_process_cannot_even_load_the_work(folder):
+    work = CannotArrive(2, folder)
+    with pytest.raises(Exception, match="no such step"):
+        work.run(range(6), create_label="List", label="Work")
+    # None if it had not begun before.
+    assert len(work.done()) <= 1
+
+
+class FailInDriver(Shared):
+    """Fails in the driver once another process is at an element."""
+
+    def work(self, element: int) -> None:
+        if os.getpid() == self._driver:
+            wait_until((self._folder / "other").exists)
+            with report_failures("element"):
+                raise OSError("disk full")
+        (self._folder / "other").touch()
+        wait_until(lambda: not self.has_queue())
+        self.note(element)
+
+
+def test_processes_begin_with_nothing_after_the_driver_has_failed(folder):
+    work = FailInDriver(2, folder)
+    with pytest.raises(RunError, match=r"^element: disk full$"):
+        work.run(range(6), create_label="List", label="Work")
+    assert len(work.done()) == 1
+
+
+class Note(Shared):
+    """Notes elements."""
+
+    def work(self, element: int) -> None:
+        self.note(element)
+
+
+class RemoveQueue(Note):
+    """Removes the queue at the first element, as somebody may who tidies up."""
+
+    def work(self, element: int) -> None:
+        for path in self._folder.glob("eqstream-*/elements-*"):
+            path.unlink(missing_ok=True)
+        self.note(element)
+
+
+def test_work_whose_queue_was_removed_has_not_ended_well(folder):
+    work = RemoveQueue(2, folder)
+    with pytest.raises(RunError, match="somebody removed temporary files; run the same again"):
+        work.run(range(6), create_label="List", label="Work")
+    assert len(work.done()) < 6
+
+
+class FailingSetup(Note):
+    """Cannot begin in a process; the driver is done with its first element once the queue is closed."""
+
+    def setup(self) -> None:
+        super().setup()
+        if os.getpid() != self._driver:
+            raise ValueError("cannot begin")
+
+    def work(self, element: int) -> None:
+        wait_until(lambda: not self.has_queue())
+        super().work(element)
+
+
+def test_driver_begins_with_nothing_after_a_process_could_not_begin(folder):
+    work = FailingSetup(2, folder)
+    with pytest.raises(Exception, match="cannot begin"):
+        work.run(range(6), create_label="List", label="Work")
+    # None if it had not begun before.
+    assert len(work.done()) <= 1
+
+
+def test_runner_that_was_named_has_no_queue(folder):
+    class Look(Note):
+        def work(self, element: int) -> None:
+            assert not self.has_queue()
+            super().work(element)
+
+    runner = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+    work = Look(Execution(arguments=(runner,), num_workers=2), folder)
+    work.run(range(6), create_label="List", label="Work")
+    assert len(work.done()) == 6
 
 
 def test_workers_begin_with_nothing_after_one_was_killed(folder):

@@ -1,14 +1,16 @@
 """What a pipeline that is run leaves behind, and how its driver waits for it."""
 
+import contextlib
 import os
 import signal
+import sys
 import tempfile
 import threading
 
 import apache_beam as beam
 import pytest
 
-from eqstream.pipelines.runtime.runner import Execution, wait_for
+from eqstream.pipelines.runtime.runner import Execution, _short_turns, wait_for
 
 
 def test_nothing_lies_in_the_folder_for_temporary_files_before_a_pipeline_runs_or_after(tmp_path, monkeypatch):
@@ -58,3 +60,13 @@ def test_waiting_in_another_thread_leaves_signals_alone():
     thread.start()
     thread.join()
     assert set(handlers) == {signal.getsignal(signal.SIGINT)}
+
+
+def test_pipelines_at_the_same_time_leave_turns_of_threads_as_they_were():
+    usual = sys.getswitchinterval()
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        first.enter_context(_short_turns())
+        second.enter_context(_short_turns())
+        assert sys.getswitchinterval() < usual
+        first.close()
+    assert sys.getswitchinterval() == usual

@@ -6,13 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import psutil
 import pytest
 
+from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime.beam_import import NEEDLESS_PACKAGES
 from eqstream.pipelines.runtime.runner import Execution, RunError
 from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
@@ -44,8 +47,11 @@ class Die(beam.DoFn):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run(execution: Execution, step: beam.DoFn) -> None:
-    execution.run(lambda pipeline: pipeline | beam.Create(range(8)) | beam.Reshuffle() | beam.ParDo(step), 8)
+def run(execution: Execution, step: beam.DoFn, **arguments: Any) -> None:
+    def construct(pipeline: beam.Pipeline) -> None:
+        pipeline | beam.Create(range(8)) | beam.Reshuffle() | beam.ParDo(step)
+
+    execution.run(construct, 8, **arguments)
 
 
 def is_running(process: int) -> bool:
@@ -87,12 +93,8 @@ def test_pipeline_with_one_element_runs_in_the_driver_beside_processes_that_wait
 def test_pipeline_whose_process_is_killed_at_work_fails():
     losses = []
     step = Die()
-    with pytest.raises(RunError, match="a worker process was killed"):
-        Execution(num_workers=2).run(
-            lambda pipeline: pipeline | beam.Create(range(8)) | beam.Reshuffle() | beam.ParDo(step),
-            8,
-            on_loss=lambda: losses.append("lost"),
-        )
+    with Execution(num_workers=2).with_processes(8) as execution, pytest.raises(RunError, match="worker process was"):
+        run(execution, step, on_failure=lambda: losses.append("lost"))
     assert losses == ["lost"]
 
 
@@ -133,6 +135,52 @@ def test_processes_of_a_killed_driver_leave_nothing_behind(tmp_path):
     ended = subprocess.run([sys.executable, "-c", KILLED_DRIVER], env=environment, cwd=ROOT, timeout=50, check=False)
     assert ended.returncode == -signal.SIGKILL
     wait_until(lambda: not list(tmp_path.iterdir()))
+
+
+SIGNALLED_GROUP = """
+import os, sys, time
+from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
+
+with WorkerProcesses() as processes:
+    processes.start(2)
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_processes_that_are_told_to_end_with_their_driver_leave_nothing_behind(tmp_path, number):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", SIGNALLED_GROUP]
+    driver = psutil.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True)
+    driver.stdout.readline()
+    workers = driver.children()
+    assert len(workers) == 2
+    assert len(list(tmp_path.iterdir())) == 1
+    os.killpg(driver.pid, number)
+    assert driver.wait() == -number
+    driver.stdout.close()
+    wait_until(lambda: not list(tmp_path.iterdir()))
+    wait_until(lambda: not any(worker.is_running() for worker in workers))
+
+
+def test_process_that_alone_is_told_to_end_leaves_what_the_others_share(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with WorkerProcesses() as processes:
+        process = processes.take()
+        (child,) = psutil.Process().children()
+        child.terminate()
+        assert not process.wait()
+        assert processes.directory.exists()
+        processes.give_back(process, is_there=False)
+    assert processes.num_lost == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_for_temporary_files_that_is_not_there_ends_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(UserError, match=r"temporary files cannot be written: No such file or directory: .*TMPDIR"):
+        WorkerProcesses()
 
 
 def test_workers_are_told_nothing_of_the_processes():
