@@ -145,8 +145,9 @@ class Execution:
         return max(1, min(self._cores_each(num_elements), MOST_THREADS, num_elements))
 
     def num_driver_threads(self, num_elements: int) -> int:
-        """Returns how many of so many elements the driver should work on at a time where it does all by itself."""
-        return max(1, min(_num_cores(), MOST_THREADS, num_elements))
+        """Returns how many of so many elements the driver should work on at a time while other processes start."""
+        num_starting = self.num_workers - 1 if self.runner_name is None else 0
+        return max(1, min(_num_cores() - num_starting, MOST_THREADS, num_elements))
 
     def has_more_cores(self, num_elements: int) -> bool:
         """Returns whether a process that works on so many elements may have more than one core."""

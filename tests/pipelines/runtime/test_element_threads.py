@@ -35,6 +35,20 @@ def test_there_is_a_thread_for_each_core_that_has_an_element(give_cores, num_cor
     assert Execution(num_workers=workers).num_threads(num_elements) == num_threads
 
 
+@pytest.mark.parametrize(
+    ("num_cores", "workers", "num_elements", "num_threads"),
+    [(1, 1, 9, 1), (2, 1, 9, 2), (2, 2, 9, 1), (2, 5, 9, 1), (6, 3, 9, 4), (8, 6, 9, 3), (8, 1, 2, 2)],
+)
+def test_driver_leaves_a_core_to_each_process_that_starts(give_cores, num_cores, workers, num_elements, num_threads):
+    give_cores(num_cores)
+    assert Execution(num_workers=workers).num_driver_threads(num_elements) == num_threads
+
+
+def test_driver_has_all_cores_where_workers_are_elsewhere(give_cores):
+    give_cores(3)
+    assert Execution(arguments=("--runner=PortableRunner",), num_workers=3).num_driver_threads(9) == 3
+
+
 def test_workers_without_an_element_leave_their_cores_to_others(give_cores):
     give_cores(2)
     assert not Execution(num_workers=2).has_more_cores(2)
