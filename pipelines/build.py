@@ -54,8 +54,9 @@ from eqstream.pipelines.estimation.classes import list_notes_on_classes
 from eqstream.pipelines.estimation.shares import shares_by_split, shares_of_manifest
 from eqstream.pipelines.estimation.split_notes import list_notes_by_split
 from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.errors import RunError
 from eqstream.pipelines.runtime.progress import Progress
-from eqstream.pipelines.runtime.runner import Execution, RunError
+from eqstream.pipelines.runtime.runner import Execution
 
 
 def build(

@@ -36,6 +36,7 @@ from eqstream.pipelines.checks.shard_stage import CheckShard, ShardStage, check_
 from eqstream.pipelines.checks.twin_stage import SearchPartition, check_twins
 from eqstream.pipelines.checks.workspace import open_workspace
 from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.errors import RunError
 from eqstream.pipelines.runtime.progress import Progress
 from eqstream.pipelines.runtime.runner import Execution
 
@@ -65,6 +66,7 @@ def verify(
     Raises:
         DamagedManifestError: the manifest was cut or changed, so nothing can be checked.
         UserError: there is no dataset, one that this version cannot read, or one with folders that are links.
+        RunError: a worker failed or was killed, which says nothing of the dataset.
     """
     source = filesystem.check_directory(str(directory))
     execution = Execution(arguments=tuple(pipeline_options), num_workers=workers)
@@ -112,7 +114,11 @@ def _verify(manifest: Manifest, stage: ShardStage, *, execution: Execution, prog
 def _make_plan(
     manifest: Manifest, directory: str, *, execution: Execution, progress: Progress
 ) -> tuple[SplitPlan | None, list[Finding]]:
-    """Returns the plan of the recipe, or why it has none; neither for a recipe that earlier versions could plan."""
+    """Returns the plan of the recipe, or why it has none; neither for a recipe that earlier versions could plan.
+
+    Raises:
+        RunError: counting has failed, which says nothing of the recipe.
+    """
     if find_split_of_twins(manifest.recipe) is not None:
         return None, []
     workspace = Workspace.of(directory, manifest.recipe)
@@ -120,5 +126,7 @@ def _make_plan(
         counts = EquationCounts(PreparedSources(manifest.recipe))
         count_equations(counts, workspace, execution, progress=progress, begin=workspace.begin_attempt)
         return plan_splits(counts), []
+    except RunError:
+        raise
     except UserError as error:
         return None, [Finding("counts", layout.MANIFEST, f"its recipe cannot be planned: {error}")]

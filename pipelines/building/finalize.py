@@ -19,7 +19,7 @@ from eqstream.pipelines.building.staging import Workspace
 from eqstream.pipelines.metadata.checksums import render_checksums
 from eqstream.pipelines.metadata.render import render_metadata
 from eqstream.pipelines.runtime import filesystem
-from eqstream.pipelines.runtime.runner import RunError
+from eqstream.pipelines.runtime.errors import RunError
 
 NUM_READERS = 8
 

@@ -32,7 +32,7 @@ class ElementQueue:
         """Yields a queue of elements, which are texts of one line, in a file of a directory of this machine.
 
         Raises:
-            UserError: the file cannot be written.
+            RunError: the file cannot be written.
         """
         with (
             refusing_full_folder(str(directory)),

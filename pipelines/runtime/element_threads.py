@@ -10,7 +10,8 @@ from typing import Any
 import apache_beam as beam
 
 from eqstream.pipelines.runtime.element_queue import ElementQueue
-from eqstream.pipelines.runtime.runner import LOST_WORKER, Execution, RunError, report_failures
+from eqstream.pipelines.runtime.errors import RunError
+from eqstream.pipelines.runtime.runner import LOST_WORKER, Execution, report_failures
 from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
 
 LOST_QUEUE = "what was to be done next was lost, as somebody removed temporary files; run the same again and it goes on"

@@ -23,6 +23,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState, create_run
 
 from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime import filesystem
+from eqstream.pipelines.runtime.errors import RunError
 from eqstream.pipelines.runtime.freed_memory import reuse_freed_memory
 from eqstream.pipelines.runtime.worker_handlers import ProcessEnvironment, ProcessProvision
 from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
@@ -38,10 +39,6 @@ MOST_THREADS = 4
 TURN_SECONDS = 0.0005
 # Runners hand on a worker's exception as text, wrapped in tracebacks and step names; these marks survive that.
 FAILURE = re.compile(r"eqstream-failure\[\[(.*?)\]\]", re.DOTALL)
-
-
-class RunError(UserError):
-    """A pipeline failed for a reason that a user can cure; what workers have finished is there."""
 
 
 class WorkerError(RuntimeError):
@@ -146,7 +143,7 @@ class Execution:
 
     def num_driver_threads(self, num_elements: int) -> int:
         """Returns how many of so many elements the driver should work on at a time while other processes start."""
-        num_starting = self.num_workers - 1 if self.runner_name is None else 0
+        num_starting = 0 if self.processes is None else self.processes.num_started
         return max(1, min(_num_cores() - num_starting, MOST_THREADS, num_elements))
 
     def has_more_cores(self, num_elements: int) -> bool:

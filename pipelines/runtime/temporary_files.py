@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from eqstream.data.errors import UserError
+from eqstream.pipelines.runtime.errors import RunError
 
 
 @contextlib.contextmanager
@@ -14,12 +14,12 @@ def refusing_full_folder(directory: str = "") -> Iterator[None]:
         directory: where they lie, if that is known before.
 
     Raises:
-        UserError: in its place.
+        RunError: in its place.
     """
     try:
         yield
     except OSError as error:
         what = ": ".join(filter(None, [error.strerror or str(error), error.filename or directory]))
-        raise UserError(
+        raise RunError(
             f"temporary files cannot be written: {what}; set TMPDIR to a folder with room for them"
         ) from error

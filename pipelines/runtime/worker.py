@@ -72,14 +72,19 @@ def end_with_driver(driver: int, directory: str) -> None:
 
     What a killed driver has left is removed. A terminal or a supervisor may signal driver and workers at the same time.
     """
-    has_signal = False
-    while os.getppid() == driver and not has_signal:
-        has_signal = bool(ENDING_SIGNALS & signal.sigpending())
+    is_told = False
+    while os.getppid() == driver and not is_told:
+        is_told = is_told_to_end()
         time.sleep(CHECK_SECONDS)
     if os.getppid() != driver:
         # All workers are at it.
         shutil.rmtree(directory, ignore_errors=True)
     os._exit(1)
+
+
+def is_told_to_end() -> bool:
+    """Returns whether one of the `ENDING_SIGNALS` has come that is not ignored, as under `nohup`."""
+    return any(signal.getsignal(number) != signal.SIG_IGN for number in ENDING_SIGNALS & signal.sigpending())
 
 
 if __name__ == "__main__":

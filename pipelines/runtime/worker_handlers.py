@@ -151,9 +151,10 @@ class ProcessHandler(GrpcWorkerHandler):
 
     def _look_at(self, answers: Iterable[Any]) -> Iterator[Any]:
         for answer in answers:
+            yield answer
+            # Whoever waits for the answer has it.
             if answer.error:
                 self._provision.on_failure()
-            yield answer
 
     def _await_end(self) -> None:
         is_there = self._process.wait()

@@ -71,10 +71,11 @@ class WorkerProcesses:
         modules: what the pipelines are going to need.
 
     Raises:
-        UserError: there is no room for temporary files.
+        RunError: there is no room for temporary files.
 
     Attributes:
-        num_lost: how many processes have died.
+        num_started: how many processes were started.
+        num_lost: how many have died.
         directory: for what the processes share, on this machine; removed in the end.
     """
 
@@ -82,7 +83,7 @@ class WorkerProcesses:
         with refusing_full_folder():
             self._directory = tempfile.TemporaryDirectory(prefix="eqstream-")
         self.directory = Path(self._directory.name)
-        self.num_lost = 0
+        self.num_started = self.num_lost = 0
         self._modules = tuple(modules)
         self._waiting: list[WorkerProcess] = []
         self._has_ended = False
@@ -123,4 +124,5 @@ class WorkerProcesses:
             process.end()
 
     def _start(self) -> WorkerProcess:
+        self.num_started += 1
         return WorkerProcess(self.directory, self._modules)

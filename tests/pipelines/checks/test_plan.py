@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from eqstream.pipelines import verify as verification
 from eqstream.pipelines.build import build
 from eqstream.pipelines.checks.files import load_manifest
+from eqstream.pipelines.runtime.errors import RunError
 from eqstream.pipelines.verify import verify
 from tests.covering import slow_but
 from tests.damaged_dataset import FIRST, SECOND, edit_manifest, make_recipe, read_rows, sum_row, write_rows, wrong_lines
@@ -91,3 +93,12 @@ def test_a_recipe_that_cannot_be_planned_leaves_the_order_unproven(dataset_dir):
     lines = wrong_lines(dataset_dir)
     assert any("its recipe cannot be planned: split `train` asks for 1,000,000 equations" in line for line in lines)
     assert not any("the recipe plans" in sentence for sentence in verify(dataset_dir).proven)
+
+
+def test_counting_that_fails_says_nothing_of_the_dataset(dataset_dir, monkeypatch):
+    def fail(*_, **__):
+        raise RunError("a worker process was killed")
+
+    monkeypatch.setattr(verification, "count_equations", fail)
+    with pytest.raises(RunError, match="a worker process was killed"):
+        verify(dataset_dir)

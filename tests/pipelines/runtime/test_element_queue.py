@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime.element_queue import ElementQueue
+from eqstream.pipelines.runtime.errors import RunError
 
 ROOT = Path(__file__).parents[3]
 TAKE_ALL = """
@@ -86,7 +86,7 @@ def test_queue_that_was_closed_or_removed_is_not_exhausted(tmp_path, num_taken):
 
 def test_queue_that_cannot_be_written_says_where_it_would_be(tmp_path):
     message = rf"temporary files cannot be written: No such .*{tmp_path}/none.*; set TMPDIR to a folder with room"
-    with pytest.raises(UserError, match=message), ElementQueue.of(["0"], tmp_path / "none"):
+    with pytest.raises(RunError, match=message), ElementQueue.of(["0"], tmp_path / "none"):
         pass
 
 

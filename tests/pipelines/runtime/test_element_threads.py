@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from eqstream.pipelines.runtime.element_threads import ElementThreads
-from eqstream.pipelines.runtime.runner import MOST_THREADS, Execution, RunError, report_failures
+from eqstream.pipelines.runtime.errors import RunError
+from eqstream.pipelines.runtime.runner import MOST_THREADS, Execution, report_failures
+from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -41,12 +43,17 @@ def test_there_is_a_thread_for_each_core_that_has_an_element(give_cores, num_cor
 )
 def test_driver_leaves_a_core_to_each_process_that_starts(give_cores, num_cores, workers, num_elements, num_threads):
     give_cores(num_cores)
-    assert Execution(num_workers=workers).num_driver_threads(num_elements) == num_threads
+    with WorkerProcesses() as processes:
+        processes.num_started = workers - 1
+        execution = Execution(num_workers=workers, processes=processes)
+        assert execution.num_driver_threads(num_elements) == num_threads
 
 
-def test_driver_has_all_cores_where_workers_are_elsewhere(give_cores):
+def test_driver_has_all_cores_where_no_process_starts(give_cores):
     give_cores(3)
     assert Execution(arguments=("--runner=PortableRunner",), num_workers=3).num_driver_threads(9) == 3
+    with Execution(num_workers=3).with_processes(1) as execution:
+        assert execution.num_driver_threads(9) == 3
 
 
 def test_workers_without_an_element_leave_their_cores_to_others(give_cores):

@@ -15,9 +15,10 @@ import apache_beam as beam
 import psutil
 import pytest
 
-from eqstream.data.errors import UserError
 from eqstream.pipelines.runtime.beam_import import NEEDLESS_PACKAGES
-from eqstream.pipelines.runtime.runner import Execution, RunError
+from eqstream.pipelines.runtime.errors import RunError
+from eqstream.pipelines.runtime.runner import Execution
+from eqstream.pipelines.runtime.worker import is_told_to_end
 from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
 from tests.waiting import wait_until
 
@@ -138,9 +139,11 @@ def test_processes_of_a_killed_driver_leave_nothing_behind(tmp_path):
 
 
 SIGNALLED_GROUP = """
-import os, sys, time
+import signal, time
 from eqstream.pipelines.runtime.worker_processes import WorkerProcesses
 
+# Not so if the tests run under nohup.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with WorkerProcesses() as processes:
     processes.start(2)
     print(flush=True)
@@ -164,6 +167,27 @@ def test_processes_that_are_told_to_end_with_their_driver_leave_nothing_behind(t
     wait_until(lambda: not any(worker.is_running() for worker in workers))
 
 
+@pytest.fixture
+def _block_hangups():
+    """Lets this process get SIGHUP but not act on it, as a worker does."""
+    usual_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    usual = signal.getsignal(signal.SIGHUP)
+    yield
+    # What has come is dropped.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, usual_mask)
+    signal.signal(signal.SIGHUP, usual)
+
+
+@pytest.mark.usefixtures("_block_hangups")
+@pytest.mark.parametrize(("action", "is_told"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_process_under_nohup_outlives_its_terminal(action, is_told):
+    signal.signal(signal.SIGHUP, action)
+    assert not is_told_to_end()
+    signal.raise_signal(signal.SIGHUP)
+    assert is_told_to_end() == is_told
+
+
 def test_process_that_alone_is_told_to_end_leaves_what_the_others_share(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with WorkerProcesses() as processes:
@@ -179,7 +203,7 @@ def test_process_that_alone_is_told_to_end_leaves_what_the_others_share(tmp_path
 
 def test_folder_for_temporary_files_that_is_not_there_ends_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(UserError, match=r"temporary files cannot be written: No such file or directory: .*TMPDIR"):
+    with pytest.raises(RunError, match=r"temporary files cannot be written: No such file or directory: .*TMPDIR"):
         WorkerProcesses()
 
 
