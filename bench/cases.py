@@ -1,6 +1,7 @@
 """The rows of the table of build speeds, before they are measured."""
 
 import dataclasses
+import os
 from dataclasses import dataclass
 
 MILLION = 1_000_000
@@ -86,7 +87,7 @@ def scaling_cases(repeats: int) -> list[Case]:
     """Returns the rows of builds of one space by size, workers and cores beside the usual ways, and of four terms.
 
     What is between two sizes of one way is its rate without the start. Two builds that know nothing of each other show
-    what the machine lets two cores do. Of four terms there are so many that the start does not count.
+    what the machine lets two cores do, if it has them. Of four terms there are so many that the start does not count.
     """
     ours = [
         _sums_of_four_digits(f"eqstream, {millions} million, {way}", millions, workers=workers, cores=cores)
@@ -116,6 +117,7 @@ def scaling_cases(repeats: int) -> list[Case]:
             workers=2,
         )
         for millions in (50, 10)
+        if len(os.sched_getaffinity(0)) > 1
     ]
     cases = [*ours, *others, four_terms]
     return [dataclasses.replace(case, repeats=repeats) for case in cases]

@@ -1,5 +1,7 @@
 """Every row of the table of build speeds can be measured, and told apart from the others."""
 
+import os
+
 import pytest
 
 from bench import run
@@ -64,6 +66,12 @@ def test_workers_are_compared_where_their_start_does_not_decide():
 def test_large_builds_stand_beside_the_usual_ways():
     ways = {case.way for case in scaling_cases(1) if case.data == "4-digit a + b"}
     assert {BEAM, PLAIN, SYNCED} < ways
+
+
+@pytest.mark.parametrize(("num_cores", "num_rows"), [(1, 0), (2, 2)])
+def test_builds_side_by_side_have_a_core_each(monkeypatch, num_cores, num_rows):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(num_cores)))
+    assert len([case for case in scaling_cases(1) if case.method == "separate-builds"]) == num_rows
 
 
 def test_four_terms_are_built_where_the_start_does_not_count():
