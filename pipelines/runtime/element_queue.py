@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from eqstream.pipelines.runtime.temporary_files import refusing_full_folder
+from eqstream.pipelines.runtime.errors import explain_temporary_files
 
 # The file begins with the place of the next element, as a number of so many bytes.
 PLACE_BYTES = 8
@@ -35,7 +35,7 @@ class ElementQueue:
             RunError: the file cannot be written.
         """
         with (
-            refusing_full_folder(str(directory)),
+            explain_temporary_files(str(directory)),
             tempfile.NamedTemporaryFile(prefix="elements-", dir=directory, delete=False) as file,
         ):
             queue = cls(Path(file.name))

@@ -15,8 +15,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from eqstream.pipelines.runtime.errors import explain_temporary_files
 from eqstream.pipelines.runtime.freed_memory import ARENAS_VARIABLE, MOST_ARENAS
-from eqstream.pipelines.runtime.temporary_files import refusing_full_folder
 from eqstream.pipelines.runtime.worker import ENDING_SIGNALS
 
 
@@ -80,7 +80,7 @@ class WorkerProcesses:
     """
 
     def __init__(self, modules: Iterable[str] = ()) -> None:
-        with refusing_full_folder():
+        with explain_temporary_files():
             self._directory = tempfile.TemporaryDirectory(prefix="eqstream-")
         self.directory = Path(self._directory.name)
         self.num_started = self.num_lost = 0

@@ -245,22 +245,36 @@ def test_workers_begin_with_nothing_while_threads_of_one_that_has_failed_end_wha
     assert len(work.done()) == 3
 
 
-class CannotArrive(Shared):
-    """Is no step any more where it arrives in a process; the driver is done with its first element once that failed."""
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if os.getpid() != state["_driver"]:
-            raise ImportError("no such step")
-        vars(self).update(state)
+class DriverAlone(Shared):
+    """Lets the driver be done with its first element once the queue is closed."""
 
     def work(self, element: int) -> None:
         wait_until(lambda: not self.has_queue())
         self.note(element)
 
 
-def test_driver_begins_with_nothing_after_a_process_cannot_even_load_the_work(folder):
-    work = CannotArrive(2, folder)
-    with pytest.raises(Exception, match="no such step"):
+class CannotArrive(DriverAlone):
+    """Is no step any more where it arrives in a process."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if os.getpid() != state["_driver"]:
+            raise ImportError("no such step")
+        vars(self).update(state)
+
+
+class CannotBegin(DriverAlone):
+    """Fails in a process before it has an element."""
+
+    def setup(self) -> None:
+        super().setup()
+        if os.getpid() != self._driver:
+            raise ValueError("no such table")
+
+
+@pytest.mark.parametrize("kind", [CannotArrive, CannotBegin])
+def test_driver_begins_with_nothing_after_a_process_could_not_begin(folder, kind):
+    work = kind(2, folder)
+    with pytest.raises(Exception, match="no such"):
         work.run(range(6), create_label="List", label="Work")
     # None if it had not begun before.
     assert len(work.done()) <= 1
@@ -308,27 +322,6 @@ def test_work_whose_queue_was_removed_has_not_ended_well(folder):
     with pytest.raises(RunError, match="somebody removed temporary files; run the same again"):
         work.run(range(6), create_label="List", label="Work")
     assert len(work.done()) < 6
-
-
-class FailingSetup(Note):
-    """Cannot begin in a process; the driver is done with its first element once the queue is closed."""
-
-    def setup(self) -> None:
-        super().setup()
-        if os.getpid() != self._driver:
-            raise ValueError("cannot begin")
-
-    def work(self, element: int) -> None:
-        wait_until(lambda: not self.has_queue())
-        super().work(element)
-
-
-def test_driver_begins_with_nothing_after_a_process_could_not_begin(folder):
-    work = FailingSetup(2, folder)
-    with pytest.raises(Exception, match="cannot begin"):
-        work.run(range(6), create_label="List", label="Work")
-    # None if it had not begun before.
-    assert len(work.done()) <= 1
 
 
 def test_runner_that_was_named_has_no_queue(folder):
