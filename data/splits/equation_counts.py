@@ -28,10 +28,10 @@ class KeptPositions(NamedTuple):
     ends: np.ndarray
     is_exact: bool
 
-    def num_positions_up_to(self, number: int) -> int:
-        """Returns how many positions suffice for the first `number` equations, at least one, of these blocks."""
-        place = int(np.searchsorted(self.ends, number))
-        return int(self.rows[min(place, len(self.rows) - 1)]) + 1
+    def num_positions_up_to(self, numbers: np.ndarray) -> np.ndarray:
+        """Returns how many positions suffice for the first `numbers` (n,) equations, each above 0, of these blocks."""
+        places = np.searchsorted(self.ends, numbers)
+        return self.rows[np.minimum(places, len(self.rows) - 1)] + 1
 
 
 class SourceCounts:
@@ -153,7 +153,7 @@ class SourceCounts:
         found = self.find_kept(*self.list_blocks(position, end))
         if found is None:
             return None
-        num_positions = found.num_positions_up_to(end - before)
+        (num_positions,) = found.num_positions_up_to(np.array([end - before])).tolist()
         return np.unpackbits(np.frombuffer(found.bits, dtype=np.uint8), count=num_positions).view(bool)
 
     def list_blocks(self, position: int, end: int) -> tuple[int, int]:

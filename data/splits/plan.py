@@ -43,7 +43,7 @@ class ShardTask:
     num_shards: int
     first_ordinal: int
     num_equations: int
-    segments: tuple[Segment, ...]
+    segments: Sequence[Segment]
     slot_seed: int = 0
     quotas: tuple[int, ...] = ()
     first_step: int = 0
@@ -203,7 +203,7 @@ def plan_shards(counts: EquationCounts, split: PlannedSplit) -> Iterator[ShardTa
                 num_shards=num_shards,
                 first_ordinal=edges[index],
                 num_equations=edges[index + 1] - edges[index],
-                segments=tuple(segments[start:stop]),
+                segments=segments[start:stop],
                 slot_seed=slot_seed if len(quotas) > 1 else 0,
                 quotas=quotas if len(quotas) > 1 else (),
             )

@@ -1,9 +1,10 @@
 """Where the equations of shards stand in the enumerations of their sources, found for many shards at once."""
 
 import base64
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -34,6 +35,57 @@ class Segment(NamedTuple):
     before: int
     part: int = 0
     kept: str = ""
+
+
+class Segments(Sequence[Segment]):
+    """Segments as rows of a table, or some of these rows: a plan may have millions of them.
+
+    A slice shares the table. Equal to any sequence of the same segments.
+
+    Args:
+        columns: what segments have, from `source` to `part`, each (n,).
+        row_to_kept: `Segment.kept` of the rows that have any.
+        rows: the rows that these are; all of them by default.
+    """
+
+    __slots__ = ("_columns", "_row_to_kept", "_rows")
+
+    def __init__(
+        self, columns: Sequence[np.ndarray], row_to_kept: Mapping[int, str], rows: range | None = None
+    ) -> None:
+        self._columns, self._row_to_kept = columns, row_to_kept
+        self._rows = range(len(columns[0])) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Segment: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Segments": ...
+
+    def __getitem__(self, index: int | slice) -> "Segment | Segments":
+        rows = self._rows[index]
+        if isinstance(rows, int):
+            return next(iter(Segments(self._columns, self._row_to_kept, range(rows, rows + 1))))
+        if rows.step != 1:
+            raise ValueError("segments can be sliced without a step only")
+        return Segments(self._columns, self._row_to_kept, rows)
+
+    def __iter__(self) -> Iterator[Segment]:
+        kept = map(self._row_to_kept.get, self._rows, itertools.repeat(""))
+        columns = (column[self._rows.start : self._rows.stop].tolist() for column in self._columns)
+        return map(Segment, *columns, kept)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"Segments({list(self)})"
 
 
 @dataclass(frozen=True)
@@ -73,23 +125,16 @@ class SegmentFinder:
         # Part and block, and where its classes are.
         self._remembered: dict[tuple[int, int], KeptPositions | None] = {}
 
-    def take(self, parts: np.ndarray, numbers: np.ndarray) -> list[Segment]:
+    def take(self, parts: np.ndarray, numbers: np.ndarray) -> Segments:
         """Returns the segments of the next `numbers` (n,) equations of `parts` (n,), one after the other.
 
         Raises:
             ValueError: a part of an enumeration was not counted.
         """
         firsts = self._advance(parts, numbers)
-        positions, before = self._locate(parts, firsts)
-        kept = [""] * len(parts)
-        for row in self._list_worthwhile(parts, firsts + numbers, before=before, numbers=numbers):
-            number = int(numbers[row])
-            end = int(firsts[row]) + number
-            kept[row] = self._pack(
-                int(parts[row]), end, position=int(positions[row]), before=int(before[row]), number=number
-            )
-        columns = (self._sources[parts], firsts, numbers, positions, before, parts)
-        return list(map(Segment, *(column.tolist() for column in columns), kept))
+        positions, before, blocks = self._locate(parts, firsts)
+        row_to_kept = self._note_kept(parts, firsts + numbers, before=before, blocks=blocks, numbers=numbers)
+        return Segments((self._sources[parts], firsts, numbers, positions, before, parts), row_to_kept)
 
     def _advance(self, parts: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Returns the first ordinal of each segment, (n,), and goes on behind all of them."""
@@ -105,8 +150,8 @@ class SegmentFinder:
         self._firsts[parts[starts]] += np.add.reduceat(numbers, starts)
         return firsts
 
-    def _locate(self, parts: np.ndarray, ordinals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns what `SourceCounts.locate` does, for ordinals (n,) of parts (n,)."""
+    def _locate(self, parts: np.ndarray, ordinals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns what `SourceCounts.locate` does, for ordinals (n,) of parts (n,), and the blocks that they are in."""
         sizes, is_identity = self._block_sizes[parts], self._is_identity[parts]
         places = np.searchsorted(self._ends, ordinals + self._offsets[parts], side="right")
         blocks = places - self._first_blocks[parts]
@@ -119,19 +164,41 @@ class SegmentFinder:
         is_behind = (blocks > 0) & ~is_identity
         before = np.zeros(len(parts), dtype=ordinals.dtype)
         before[is_behind] = self._ends[places[is_behind] - 1] - self._offsets[parts[is_behind]]
-        return positions, np.where(is_identity, positions, before)
+        return positions, np.where(is_identity, positions, before), blocks
 
-    def _list_worthwhile(
-        self, parts: np.ndarray, ends: np.ndarray, *, before: np.ndarray, numbers: np.ndarray
-    ) -> Iterator[int]:
-        """Yields the rows of which it may be worthwhile to say where classes are kept; see `_pack`."""
-        rows = np.flatnonzero(self._is_noted[parts])
-        parts, ends, before = parts[rows], ends[rows], before[rows]
-        offsets = self._offsets[parts]
-        num_found = self._ends[np.searchsorted(self._ends, ends + offsets)] - offsets - before
+    def _note_kept(
+        self, parts: np.ndarray, ends: np.ndarray, *, before: np.ndarray, blocks: np.ndarray, numbers: np.ndarray
+    ) -> dict[int, str]:
+        """Returns `Segment.kept` of those of the segments, by row, for which it is not too long.
+
+        Args:
+            parts: of the segments, (n,).
+            ends: behind their last ordinals, (n,).
+            before: as `_locate` returns them, (n,).
+            blocks: likewise, (n,).
+            numbers: of equations, (n,).
+        """
         # There is a class for so many equations, at least, and a position for each.
-        num_positions = np.minimum(ends - before, -(-num_found // self._largest_classes[parts]))
-        yield from rows[num_positions <= 8 * numbers[rows] + _MOST_BITS_OF_FEW].tolist()
+        fewest_positions = -(-(ends - before) // self._largest_classes[parts])
+        rows = np.flatnonzero(self._is_noted[parts] & (fewest_positions <= _most_positions(numbers)))
+        places = np.searchsorted(self._ends, ends[rows] + self._offsets[parts[rows]])
+        # Those that lie in the same blocks together.
+        keys = np.stack([parts[rows], blocks[rows], places - self._first_blocks[parts[rows]]])
+        order = np.lexsort(keys[::-1])
+        rows, keys = rows[order], keys[:, order]
+        edges = np.flatnonzero(np.append((keys[:, 1:] != keys[:, :-1]).any(axis=0), True)) + 1
+        row_to_kept: dict[int, str] = {}
+        for start, stop in itertools.pairwise([0, *edges.tolist()] if len(rows) else []):
+            part, first, last = keys[:, start].tolist()
+            found = self._find_kept(part, first, last)
+            if found is None:
+                continue
+            some = rows[start:stop]
+            num_positions = found.num_positions_up_to(ends[some] - before[some])
+            is_short = num_positions <= _most_positions(numbers[some])
+            for row, number in zip(some[is_short].tolist(), num_positions[is_short].tolist(), strict=True):
+                row_to_kept[row] = _encode(found.bits, number)
+        return row_to_kept
 
     def _find_kept(self, part: int, first: int, last: int) -> KeptPositions | None:
         """Returns what `SourceCounts.find_kept` does; of single blocks, where many small segments lie, only once."""
@@ -143,16 +210,15 @@ class SegmentFinder:
             self._remembered[part, first] = self._own[part].find_kept(first, last)
         return self._remembered[part, first]
 
-    def _pack(self, part: int, end: int, *, position: int, before: int, number: int) -> str:
-        """Returns `Segment.kept` for so many equations; nothing where it would be long for them."""
-        own = self._own[part]
-        found = self._find_kept(part, *own.list_blocks(position, end))
-        if found is None:
-            return ""
-        num_positions = found.num_positions_up_to(end - before)
-        if num_positions > 8 * number + _MOST_BITS_OF_FEW:
-            return ""
-        kept = found.bits[: -(-num_positions // 8)]
-        # Nothing stands behind the last position.
-        last = kept[-1] & 0xFF00 >> (num_positions - 1) % 8 + 1
-        return base64.b64encode(kept[:-1] + bytes([last])).decode()
+
+def _most_positions(numbers: np.ndarray) -> np.ndarray:
+    """Returns at how many positions it is noted whether a class is kept, for segments of so many equations, (n,)."""
+    return 8 * numbers + _MOST_BITS_OF_FEW
+
+
+def _encode(bits: bytes, number: int) -> str:
+    """Returns the first bits, above 0 of them, as `Segment.kept` has them."""
+    kept = bits[: -(-number // 8)]
+    # Nothing stands behind the last position.
+    last = kept[-1] & 0xFF00 >> (number - 1) % 8 + 1
+    return base64.b64encode(kept[:-1] + bytes([last])).decode()

@@ -1,5 +1,6 @@
 """Whole numbers divided among several takers: exact, even or in proportion, and every part of the order at once."""
 
+import bisect
 import itertools
 from fractions import Fraction
 
@@ -96,3 +97,30 @@ def test_deal_of_more_than_one_batch_of_slots_is_whole():
     assert (
         assign_slots([150_000, 50_000], seed=3, start=65_530, count=70_000).tolist() == whole[65_530:135_530].tolist()
     )
+
+
+@pytest.mark.parametrize("total", [5, 1000, 1 << 40, (1 << 62) + 1, (1 << 63) - 1])
+@pytest.mark.parametrize("num_parts", [1, 2, 3, 700])
+def test_each_slot_goes_to_the_part_that_it_lies_in(monkeypatch, num_parts, total):
+    """Of many slots, also where parts are empty or have one slot, up to totals that just fit into 63 bits."""
+    monkeypatch.setattr("eqstream.data.splits.apportionment.Permutation", _SomeSlots)
+    inner = np.random.default_rng(num_parts).integers(0, total, num_parts - 1, endpoint=True).tolist()
+    ends = [*sorted([1, *inner][: num_parts - 1]), total]
+    quotas = [end - start for start, end in itertools.pairwise([0, *ends])]
+    number = 5000
+    slots = _SomeSlots(ends[-1], 0).forward(np.arange(number)).tolist()
+    assert {0, ends[-1] - 1} <= {*slots}
+    parts = assign_slots(quotas, seed=0, start=0, count=number).tolist()
+    assert parts == [bisect.bisect_right(ends, slot) for slot in slots]
+
+
+class _SomeSlots:
+    """Numbers a slot by the ends of what is asked for, and by random ones between."""
+
+    def __init__(self, total: int, seed: int) -> None:
+        self._total, self._seed = total, seed
+
+    def forward(self, numbers: np.ndarray) -> np.ndarray:
+        slots = np.random.default_rng(self._seed).integers(0, self._total, len(numbers))
+        slots[:2] = 0, self._total - 1
+        return slots

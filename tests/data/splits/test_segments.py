@@ -1,5 +1,6 @@
 import base64
 import gc
+import itertools
 import weakref
 
 import numpy as np
@@ -11,7 +12,7 @@ from eqstream.data.splits.counting_policy import count_for_plan, next_tasks
 from eqstream.data.splits.equation_counts import EquationCounts, SourceCounts
 from eqstream.data.splits.plan import plan_splits
 from eqstream.data.splits.prepared_sources import PreparedSources
-from eqstream.data.splits.segments import SegmentFinder
+from eqstream.data.splits.segments import Segment, SegmentFinder, Segments
 
 SPACES = {
     "sums": {"operands": {"min": 0, "max": 399}, "operators": "+-"},
@@ -59,6 +60,34 @@ def test_segments_are_those_that_are_found_one_by_one(space, sampling, commuted,
         (split.name, place): part.first + part.count for split in plan.splits for place, part in enumerate(split.parts)
     }
     assert firsts == ends
+
+
+def test_segments_of_a_table_are_a_sequence_like_any_other():
+    listed = [
+        Segment(row % 3, 10 * row, row + 1, 100 * row, row, row % 2, "/w==" if row % 4 else "") for row in range(9)
+    ]
+    columns = [np.array(column) for column in list(zip(*listed, strict=True))[:-1]]
+    segments = Segments(columns, {row: segment.kept for row, segment in enumerate(listed) if segment.kept})
+    assert [*segments] == listed
+    assert segments == tuple(listed)
+    assert tuple(listed) == segments
+    assert hash(segments) == hash(tuple(listed))
+    assert segments != listed[:-1]
+    assert segments != 9
+    assert [segments[place] for place in range(-9, 9)] == [listed[place] for place in range(-9, 9)]
+    assert [*reversed(segments)] == listed[::-1]
+    for start, stop in itertools.product([None, -20, -3, 0, 2, 7, 9, 20], repeat=2):
+        some = segments[start:stop]
+        assert (len(some), [*some], [*some[1:]]) == (
+            len(listed[start:stop]),
+            listed[start:stop],
+            listed[start:stop][1:],
+        )
+    assert {type(value) for value in segments[3]} == {int, str}
+    with pytest.raises(IndexError):
+        segments[9]
+    with pytest.raises(ValueError, match="without a step"):
+        segments[::2]
 
 
 @pytest.mark.parametrize("shard_size", [30, 5000])
