@@ -48,3 +48,16 @@ def test_each_split_has_its_own_steps_however_many_are_solved_together(at_once, 
             assert len(part.steps) >= len(part.block)
             assert part.seconds > 0
     assert sorted(drawn) == sorted(SIZES)
+
+
+@pytest.mark.parametrize(("most_steps", "fewest", "most"), [(1, 32, 32), (500, 160, 250), (1 << 20, 1000, 1000)])
+def test_of_equations_with_many_steps_fewer_are_solved(most_steps, fewest, most, monkeypatch):
+    """Those of the recipe have two or three."""
+    monkeypatch.setattr(solutions, "MOST_STEPS", most_steps)
+    steps = ShardWriter(RECIPE).steps
+    block = next(PreparedSources(RECIPE).enumeration(0).equations(0, 1000))
+    solved = solutions.Solutions(steps, lambda _, number: block.take(slice(0, number)), {"a": 1000, "b": 1000})
+    for split in "ab":
+        (part,) = solved.of(split)
+        assert fewest <= len(part.block) <= most
+        assert texts_of(part.steps) == texts_of(steps.solve(part.block))
