@@ -183,7 +183,8 @@ class Permutation:
         # The digits of both sides are below the larger radix. Few values do not pay for a table.
         if len(digit) < 2 * self.radix:
             return scale_hashes(digit, key, radix).astype(digit.dtype, copy=False)
-        return _list_hashes(key, self.radix, radix).take(digit)
+        # None lies outside of the table, and not to look whether one does is faster.
+        return _list_hashes(key, self.radix, radix).take(digit, mode="wrap")
 
 
 class WidePermutation:

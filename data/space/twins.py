@@ -64,7 +64,7 @@ class TwinRules:
         if not self._may_be_canonical.all():
             rows = np.flatnonzero(self._may_be_canonical.take(places))
             places = places[rows]
-        if len(places) and (places == places[0]).all():
+        if len(places) and (places.strides == (0,) or (places == places[0]).all()):
             # One shape alone is computed without looking anything up row by row.
             places = np.broadcast_to(places[:1], places.shape)
         free, undecided = (_look_up(nodes, places) for nodes in self._nodes[1:3])
@@ -174,18 +174,24 @@ def find_canonical(
         bit = np.uint32(1 << step)
         if not seen & bit:
             continue
-        rows = find_rows(undecided & bit)
+        rows = find_rows(_mask(undecided, bit))
         if len(start) == 1 and end[0] - middle[0] == 1:
             left, right = operands[start[0], rows], operands[middle[0], rows]
-            is_before, is_after = left < right, left > right
+            is_before, is_in_order = left < right, left <= right
         else:
             if isinstance(rows, slice):
                 rows = np.arange(num_rows)
             sides = (leaf if len(leaf) == 1 else leaf[rows] for leaf in (start, middle, end - middle))
             is_before, is_after = _compare_sides(operands, rows, *sides)
-        is_canonical[rows] &= ~is_after.astype(bool)
-        free[rows] |= is_before.astype(np.uint32) << np.uint32(step)
+            is_in_order = ~is_after
+        is_canonical[rows] &= is_in_order
+        free[rows] |= np.left_shift(is_before, np.uint32(step), dtype=np.uint32)
     return is_canonical, free
+
+
+def _mask(nodes: np.ndarray, bit: np.uint32) -> np.ndarray:
+    """Returns a bit of the nodes (n,) of some shapes; of nodes that repeat a number it does so, too."""
+    return np.broadcast_to(nodes[:1] & bit, nodes.shape) if nodes.strides == (0,) else nodes & bit
 
 
 def _compare_sides(

@@ -97,8 +97,11 @@ class Candidates:
         """Returns the number of equations at each of any positions, int64 (n,); at most `BLOCK_SIZE`."""
         if not self._keeps_all_classes:
             return self.kept_at(positions).counts
+        located = self.boxes.locate(self.permutation.forward(positions))
+        if len(located) == 1:
+            return self.twins.count(located[0])
         counts = np.empty(len(positions), dtype=np.int64)
-        for each in self.boxes.locate(self.permutation.forward(positions)):
+        for each in located:
             counts[each.rows] = self.twins.count(each)
         return counts
 

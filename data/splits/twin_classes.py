@@ -121,7 +121,9 @@ class TwinFinder:
         if self.most_twins == 1:
             return np.ones(len(candidates), dtype=np.int64)
         found = self._look_at(candidates)
-        counts = found.is_canonical * (_count_members(found.free) if self.commuted == "together" else np.int64(1))
+        counts = found.is_canonical.astype(np.int64)
+        if self.commuted == "together":
+            counts <<= np.bitwise_count(found.free)
         if len(counts) == len(candidates):
             return counts
         result = np.zeros(len(candidates), dtype=np.int64)
@@ -169,7 +171,7 @@ class TwinFinder:
 
 def _count_members(free: np.ndarray) -> np.ndarray:
     """Returns how many members a class has, int64 (n,), given the free nodes of its canonical member."""
-    return np.int64(1) << np.bitwise_count(free).astype(np.int64)
+    return np.left_shift(np.int64(1), np.bitwise_count(free), dtype=np.int64)
 
 
 def _make_classes(
