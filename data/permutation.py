@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from eqstream.data.wide_numbers import WideNumbers, multiply_high
+
 ROUNDS = 6
 # Small digits mix less in a round, and are cheap anyway.
 ROUNDS_OF_SMALL_SIZES = 16
@@ -209,22 +211,28 @@ class WidePermutation:
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Returns the index at each position, Python integers (n,)."""
+        return self.forward_wide(positions).to_integers()
+
+    def forward_wide(self, positions: np.ndarray) -> WideNumbers:
+        """Returns the index at each position as two words."""
         return self._cycle_walk(positions, self._encrypt)
 
     def inverse(self, indices: np.ndarray) -> np.ndarray:
         """Returns the position of each index, Python integers (n,)."""
-        return self._cycle_walk(indices, self._decrypt)
+        return self._cycle_walk(indices, self._decrypt).to_integers()
 
-    def _cycle_walk(self, values: np.ndarray, step: _WideStep) -> np.ndarray:
-        values = values.astype(object)
+    def _cycle_walk(self, values: np.ndarray, step: _WideStep) -> WideNumbers:
+        values = np.asarray(values)
         if len(values) and not (values.min() >= 0 and values.max() < self.size):
             raise ValueError(f"values must lie in [0, {self.size}), got {values.min()} to {values.max()}")
-        result = np.empty(len(values), dtype=object)
-        for start in range(0, len(values), _OBJECTS_AT_ONCE):
-            result[start : start + _OBJECTS_AT_ONCE] = self._walk_some(values[start : start + _OBJECTS_AT_ONCE], step)
-        return result
+        high, low = np.empty((2, len(values)), dtype=np.uint64)
+        at_once = _OBJECTS_AT_ONCE if values.dtype == object else _CHUNK_BYTES // low.itemsize
+        for start in range(0, len(values), at_once):
+            walked = self._walk_some(values[start : start + at_once], step)
+            high[start : start + at_once], low[start : start + at_once] = walked.high, walked.low
+        return WideNumbers(high, low)
 
-    def _walk_some(self, values: np.ndarray, step: _WideStep) -> np.ndarray:
+    def _walk_some(self, values: np.ndarray, step: _WideStep) -> WideNumbers:
         """Returns what `_cycle_walk` returns, of few values."""
         left = values // self.radix
         right = (values - left * self.radix).astype(np.uint64)
@@ -233,7 +241,7 @@ class WidePermutation:
         while len(outside):
             left[outside], right[outside] = step(left[outside], right[outside])
             outside = outside[self._find_outside(left[outside], right[outside])]
-        return left.astype(object) * self.radix + right.astype(object)
+        return WideNumbers.of_digits(left, right, self.radix)
 
     def _find_outside(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         last = np.uint64(self._last_left)
@@ -284,7 +292,7 @@ def mix_below(digit: np.ndarray, key: int | np.ndarray, radix: int | np.ndarray)
     mixed *= _FINISHER
     mixed ^= mixed >> _HALF
     mixed *= _MULTIPLIER
-    return _multiply_high(mixed, radix)
+    return multiply_high(mixed, radix)
 
 
 def _digest(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
@@ -301,8 +309,8 @@ def _digest(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
     first, high = (words.getfield("<u8", offset).astype(np.uint64) for offset in (0, num_bytes - 8))
     low = first << np.uint64(8 * (16 - num_bytes))
     middle = high * np.uint64(radix)
-    carried = middle + _multiply_high(low, radix) < middle
-    return _multiply_high(high, radix) + carried
+    carried = middle + multiply_high(low, radix) < middle
+    return multiply_high(high, radix) + carried
 
 
 def _digest_any(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
@@ -315,13 +323,3 @@ def _digest_any(digit: np.ndarray, key: int, radix: int) -> np.ndarray:
 
 def _num_digest_bytes(radix: int) -> int:
     return (radix.bit_length() + 7) // 8 + 8
-
-
-def _multiply_high(values: np.ndarray, factor: int | np.ndarray) -> np.ndarray:
-    """Returns the upper half of the 128 bits of each product of a uint64 (n,) and a number below 2 ** 64."""
-    low_half = np.uint64(0xFFFFFFFF)
-    high, low = values >> _HALF, values & low_half
-    factor_high, factor_low = np.uint64(factor >> 32), np.uint64(factor & 0xFFFFFFFF)
-    first, second = high * factor_low, low * factor_high
-    carried = (low * factor_low >> _HALF) + (first & low_half) + (second & low_half)
-    return high * factor_high + (first >> _HALF) + (second >> _HALF) + (carried >> _HALF)

@@ -10,6 +10,7 @@ import numpy as np
 from eqstream.data.permutation import index_dtype
 from eqstream.data.space.sections import Candidates, Section
 from eqstream.data.space.shapes import TermShapes
+from eqstream.data.wide_numbers import WideNumbers
 
 
 class SectionUnion:
@@ -60,7 +61,7 @@ class SectionUnion:
         """A bound of how many of their equations are twins of each other."""
         return max((section.subset.largest_class for section in self.sections), default=1)
 
-    def locate(self, indices: np.ndarray) -> list[Candidates]:
+    def locate(self, indices: np.ndarray | WideNumbers) -> list[Candidates]:
         """Returns the equations at `indices` (n,), in [0, size), by section; rows say which index is whose.
 
         Raises:
@@ -68,18 +69,24 @@ class SectionUnion:
         """
         if not len(indices):
             return []
-        low, high = indices.min(), indices.max()
-        if low < 0 or high >= self.size:
-            raise ValueError(f"index {low if low < 0 else high} is not in [0, {self.size})")
-        # Numbers of 64 bits may be valid in a space whose own numbers need more.
-        indices = indices.astype(index_dtype(self.size), copy=False)
+        if isinstance(indices, np.ndarray):
+            low, high = indices.min(), indices.max()
+            if low < 0 or high >= self.size:
+                raise ValueError(f"index {low if low < 0 else high} is not in [0, {self.size})")
+            # Numbers of 64 bits may be valid in a space whose own numbers need more.
+            indices = indices.astype(index_dtype(self.size), copy=False)
+        elif (outside := indices.are_at_least(self.size)).any():
+            index = indices.take(np.flatnonzero(outside)[:1]).to_integers()[0]
+            raise ValueError(f"index {index} is not in [0, {self.size})")
         if len(self.sections) == 1:
             return [self.sections[0].locate(np.arange(len(indices)), indices)]
         found: list[Candidates] = []
         numbers = self._find_sections(indices)
         for number in map(int, np.unique(numbers)):
             rows = np.flatnonzero(numbers == number)
-            found.append(self.sections[number].locate(rows, indices[rows] - self.starts[number]))
+            start = self.starts[number]
+            own = indices[rows] - start if isinstance(indices, np.ndarray) else indices.take(rows).subtract(start)
+            found.append(self.sections[number].locate(rows, own))
         return found
 
     def rank(self, shapes: TermShapes, places: np.ndarray, operands: np.ndarray) -> np.ndarray:
@@ -104,7 +111,9 @@ class SectionUnion:
             raise ValueError(f"the equation in row {np.flatnonzero(ranks < 0)[0]} is not in the space")
         return ranks
 
-    def _find_sections(self, indices: np.ndarray) -> np.ndarray:
+    def _find_sections(self, indices: np.ndarray | WideNumbers) -> np.ndarray:
+        if isinstance(indices, WideNumbers):
+            return np.stack([indices.are_at_least(start) for start in self.starts[1:]]).sum(axis=0, dtype=np.int64)
         if indices.dtype == object:
             return np.array([bisect.bisect_right(self.starts, index) - 1 for index in indices])
         return np.searchsorted(np.array(self.starts, dtype=np.int64), indices, side="right") - 1

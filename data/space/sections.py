@@ -18,6 +18,7 @@ from eqstream.data.recipe_values import OPERATORS
 from eqstream.data.space.domains import Box, Domain, count_operands, is_in_box
 from eqstream.data.space.patterns import OperandSet, Pattern, find_operands
 from eqstream.data.space.shapes import OVER, ShapeColumns, ShapeSubset, TermShapes, find_operator_sets
+from eqstream.data.wide_numbers import WideNumbers
 
 # Numbers below this are int64, and their sums with each other, too.
 _NATIVE = 1 << 62
@@ -119,10 +120,13 @@ class Section:
         for place in self.subset.places(np.arange(self.num_shapes)).tolist():
             yield from ((place, box) for box in self.boxes)
 
-    def locate(self, rows: np.ndarray, indices: np.ndarray) -> "Candidates":
+    def locate(self, rows: np.ndarray, indices: np.ndarray | WideNumbers) -> "Candidates":
         """Returns the equations at indices (n,) of the section, which stand in `rows` (n,) of a block."""
         numbers = boxes = None
-        if self.num_shapes > 1:
+        if isinstance(indices, WideNumbers):
+            numbers, indices = indices.divide(self.shape_size)
+            numbers = _narrow(numbers, self.num_shapes) if self.num_shapes > 1 else None
+        elif self.num_shapes > 1:
             numbers = indices // self.shape_size
             indices = indices - numbers * self.shape_size
             numbers = _narrow(numbers, self.num_shapes)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqstream.data.permutation import Shuffle, derive_seed, index_dtype, make_permutation
+from eqstream.data.permutation import Shuffle, WidePermutation, derive_seed, index_dtype, make_permutation
 from eqstream.data.space.section_union import SectionUnion
 from eqstream.data.splits.class_filter import ClassFilter
 from eqstream.data.splits.twin_classes import TwinClasses, TwinFinder
+from eqstream.data.wide_numbers import WideNumbers
 
 # Positions whose equations are computed and written together, which the order of records depends on. It bounds memory,
 # and twins stay within it; 2 ** 16 lets numpy sort their places as 16-bit numbers.
@@ -91,13 +92,13 @@ class Candidates:
 
     def kept_at(self, positions: np.ndarray) -> KeptClasses:
         """Returns the kept classes of any positions (n,), at most `BLOCK_SIZE`."""
-        return self._keep(self.permutation.forward(positions))
+        return self._keep(self._find_indices(positions))
 
     def count_at(self, positions: np.ndarray) -> np.ndarray:
         """Returns the number of equations at each of any positions, int64 (n,); at most `BLOCK_SIZE`."""
         if not self._keeps_all_classes:
             return self.kept_at(positions).counts
-        located = self.boxes.locate(self.permutation.forward(positions))
+        located = self.boxes.locate(self._find_indices(positions))
         if len(located) == 1:
             return self.twins.count(located[0])
         counts = np.empty(len(positions), dtype=np.int64)
@@ -107,7 +108,7 @@ class Candidates:
 
     def find_kept(self, positions: np.ndarray) -> tuple[TwinClasses, ...]:
         """Returns the classes of positions (n,) that are known to be kept."""
-        return tuple(map(self.twins.find, self.boxes.locate(self.permutation.forward(positions))))
+        return tuple(map(self.twins.find, self.boxes.locate(self._find_indices(positions))))
 
     def find_first_kept(self, positions: np.ndarray, is_kept: np.ndarray, most: int) -> KeptClasses:
         """Returns the first kept classes of positions (n,), at most so many, where `is_kept`, bool (n,), is true."""
@@ -133,6 +134,12 @@ class Candidates:
         order = np.argsort(positions)
         return positions[order], counts[order]
 
-    def _keep(self, indices: np.ndarray) -> KeptClasses:
+    def _find_indices(self, positions: np.ndarray) -> np.ndarray | WideNumbers:
+        """Returns the index at each of the positions (n,)."""
+        if isinstance(self.permutation, WidePermutation):
+            return self.permutation.forward_wide(positions)
+        return self.permutation.forward(positions)
+
+    def _keep(self, indices: np.ndarray | WideNumbers) -> KeptClasses:
         kept = (self.filter.keep(self.twins.find(each)) for each in self.boxes.locate(indices))
         return KeptClasses(tuple(classes for classes in kept if len(classes)), len(indices))
