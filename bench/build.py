@@ -7,7 +7,7 @@ and verify nothing.
 
 A virtual machine is given memory when it first writes to it, which takes several times as long as the writing. So a
 file as large as what is to be written is written and removed before the clock starts. Not so for `verify`: it would
-drive the dataset out of memory, which then would be read from the disk.
+drive the dataset out of memory, which then would be read from the disk; and plans and previews write nothing.
 
 Keys of a spec: `method` (one of METHODS), `recipe` and `overrides`, `out` (a directory not there yet), `source`
 (a dataset with the same equations), `num_records`, `workers`, `cores` (the most that may be used, 0 for all),
@@ -131,6 +131,21 @@ def prepare_preview(spec: Spec) -> Prepared:
     return lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 
+def prepare_plan(spec: Spec) -> Prepared:
+    """Returns counting and planning, as a build does before it writes."""
+    from eqstream.data.recipe_files import load_recipe
+    from eqstream.data.splits.counting_policy import count_for_plan
+    from eqstream.data.splits.plan import plan_splits
+    from eqstream.pipelines.runtime.freed_memory import reuse_freed_memory
+
+    recipe = load_recipe(spec["recipe"], spec["overrides"])
+    os.makedirs(spec["out"])
+    reuse_freed_memory()
+    # Its memory is freed after the clock has stopped.
+    kept: list[object] = []
+    return lambda: kept.append(plan_splits(count_for_plan(recipe)))
+
+
 def prepare_tf_writer(spec: Spec) -> Prepared:
     """Returns (a): one `tf.train.Example` a row, written by `tf.io.TFRecordWriter`."""
     import tensorflow as tf
@@ -237,6 +252,7 @@ METHODS: dict[str, Callable[[Spec], Prepared]] = {
     "separate-builds": prepare_separate_builds,
     "verify": prepare_verify,
     "preview": prepare_preview,
+    "plan": prepare_plan,
     "tf-writer": prepare_tf_writer,
     "beam": prepare_beam,
     "tfds": prepare_tfds,
@@ -296,7 +312,7 @@ def measure(spec: Spec) -> dict[str, Any]:
     if spec["cores"]:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: spec["cores"]])
     work = METHODS[spec["method"]](spec)
-    if spec["method"] != "verify":
+    if spec["method"] not in ("verify", "plan", "preview"):
         warm_memory(spec)
     with MemoryWatch.begin() as watch:
         cpu_start, start = read_cpu_seconds(), time.perf_counter()

@@ -33,7 +33,8 @@ COMPARED_WAYS = (
 class Case:
     """One row: `recipe` and `overrides` say which equations, `repeats` how often they are measured.
 
-    `cores` is the most cores that its processes may use, 0 for all.
+    `cores` is the most cores that its processes may use, 0 for all. `before` says that the version in another
+    checkout is measured.
     """
 
     data: str
@@ -46,6 +47,7 @@ class Case:
     workers: int = 1
     cores: int = 0
     repeats: int = 1
+    before: bool = False
 
     def recipe_overrides(self) -> list[str]:
         """Returns the overrides, with those for the number of records and the formats."""
@@ -203,3 +205,67 @@ def shape_cases(repeats: int) -> list[Case]:
         for method in ("eqstream", "preview")
     ]
     return [*cases, *balanced]
+
+
+# Data, recipe, what it changes, number of equations; of sums and differences, then of thousands of kinds.
+_PAIRS = ("space.operands.max=999999", "space.operators='+-'")
+_CHAINS = ("space.terms={min: 2, max: 12}", "space.operators='+-*'", "space.operands.max=99", "sampling=balanced")
+_FRACTIONS = (
+    "space.terms={min: 2, max: 9}",
+    "space.operators='+-*/'",
+    "space.operands.max=999999",
+    "space.division=fraction",
+    "sampling={balance: [terms, operators, tree, digits]}",
+)
+_STEPS = (
+    "space.terms=6",
+    "space.operators='+-*/'",
+    "space.operands.max=999",
+    "space.division=fraction",
+    "sampling=uniform",
+    "steps=true",
+)
+MOST_SHARDS = 99_999
+_PLANNED = (
+    *(
+        (f"99,999 shards of {size}, {sampling}", "addition-3digit", (*_PAIRS, f"sampling={sampling}"), size)
+        for sampling in ("uniform", "balanced")
+        for size in (10, 100)
+    ),
+    ("4,374 kinds, + - *", "brackets", _CHAINS, 3_500),
+    ("4,374 kinds, + - *, many", "brackets", _CHAINS, 110_000),
+    ("11,886 kinds, + - * /", "brackets", _FRACTIONS, 21_000),
+)
+
+
+def planning_cases(repeats: int) -> list[Case]:
+    """Returns the rows of plans of many shards and of many kinds, and of previews of such kinds and of steps."""
+    cases = [
+        Case(
+            data=data,
+            format="tfrecord",
+            way="plan",
+            method="plan",
+            num_records=number * MOST_SHARDS if recipe == "addition-3digit" else number,
+            recipe=recipe,
+            overrides=(*overrides, f"storage.shard_size={number if recipe == 'addition-3digit' else MILLION}"),
+            repeats=repeats,
+        )
+        for data, recipe, overrides, number in _PLANNED
+    ]
+    previews = [
+        dataclasses.replace(case, way="preview", method="preview") for case in cases if case.recipe == "brackets"
+    ]
+    steps = dataclasses.replace(
+        previews[0], data="steps of six-term fractions", overrides=_STEPS, num_records=SLOWEST_RECORDS
+    )
+    return [*cases, *previews, steps]
+
+
+def with_before(cases: list[Case], methods: tuple[str, ...]) -> list[Case]:
+    """Returns the cases, and behind each one of these methods the same of the version before."""
+    return [
+        each
+        for case in cases
+        for each in (case, *([dataclasses.replace(case, before=True)] if case.method in methods else ()))
+    ]

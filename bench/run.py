@@ -5,6 +5,7 @@ Each measurement is a fresh process; the ways take turns, so that a slow minute 
 """
 
 import argparse
+import compileall
 import importlib.metadata
 import json
 import os
@@ -19,29 +20,53 @@ from typing import Any
 import psutil
 
 from bench import load_table, streaming
-from bench.cases import MILLION, Case, comparison_cases, scaling_cases, shape_cases, verify_cases
+from bench.cases import (
+    MILLION,
+    Case,
+    comparison_cases,
+    planning_cases,
+    scaling_cases,
+    shape_cases,
+    verify_cases,
+    with_before,
+)
 from bench.table import LEGEND, render_table, summarise
 
 PACKAGES = ("numpy", "pyarrow", "apache-beam", "tensorflow", "tensorflow-datasets", "google-crc32c")
 MEASURE = "import sys; from importlib import import_module; import_module(sys.argv[1]).run_one(*sys.argv[2:])"
-PARTS = ("build", "shapes", "verify", "load", "stream", "large")
+PARTS = ("build", "shapes", "plan", "verify", "load", "stream", "large")
 STREAMED_BATCHES = 1900
-OURS = ("eqstream", "separate-builds", "verify", "preview")
+OURS = ("eqstream", "separate-builds", "verify", "preview", "plan")
+ROOT = Path(__file__).parents[1]
+# What a checkout must have to be measured, and has bytecode before it is.
+PACKAGES_OF_CHECKOUT = ("data", "eqstream", "pipelines", "seq2seq")
 
 
-def run_cases(cases: list[Case], folder: Path) -> list[list[dict[str, Any]]]:
-    """Returns the measurements of each case, as many as it asks for, made in turns."""
+def run_cases(cases: list[Case], folder: Path, before: Path | None) -> list[list[dict[str, Any]]]:
+    """Returns the measurements of each case, as many as it asks for, made in turns.
+
+    Args:
+        cases: the cases.
+        folder: for what they write.
+        before: the checkout of the version before, if some cases are of that.
+    """
     results: list[list[dict[str, Any]]] = [[] for _ in cases]
     for turn in range(max(case.repeats for case in cases)):
         for case, repeats in zip(cases, results, strict=True):
             if turn < case.repeats:
-                print(f"bench: turn {turn + 1}: {case.data}, {case.format}, {case.way}", file=sys.stderr, flush=True)
-                repeats.append(run_case(case, folder))
+                way = f"{case.way}, before" if case.before else case.way
+                print(f"bench: turn {turn + 1}: {case.data}, {case.format}, {way}", file=sys.stderr, flush=True)
+                repeats.append(run_case(case, folder, before if case.before else None))
     return results
 
 
-def run_case(case: Case, folder: Path) -> dict[str, Any]:
+def run_case(case: Case, folder: Path, checkout: Path | None = None) -> dict[str, Any]:
     """Returns one measurement of a case, made in a process of its own; removes what it built.
+
+    Args:
+        case: the case.
+        folder: for what it writes.
+        checkout: of the version to measure; this one by default.
 
     Raises:
         SystemExit: the process failed; the message holds the end of what it said.
@@ -58,13 +83,13 @@ def run_case(case: Case, folder: Path) -> dict[str, Any]:
         "cores": case.cores,
         "format": case.format,
     }
-    result = run_process("bench.build", spec, folder)
+    result = run_process("bench.build", spec, folder, checkout)
     shutil.rmtree(out)
     return result
 
 
-def run_process(module: str, spec: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Returns the result of a module's `run_one`, in a process of its own.
+def run_process(module: str, spec: dict[str, Any], folder: Path, checkout: Path | None = None) -> dict[str, Any]:
+    """Returns the result of a module's `run_one`, in a process of its own, with eqstream of another checkout if named.
 
     Raises:
         SystemExit: the process failed; the message holds the end of what it said.
@@ -74,7 +99,15 @@ def run_process(module: str, spec: dict[str, Any], folder: Path) -> dict[str, An
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     # What is installed has its bytecode, and what is measured may start processes: they must not compile every time.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if checkout is not None:
+        # The benchmark stays that of this version.
+        alone = folder / "benchmark"
+        if not alone.exists():
+            alone.mkdir()
+            (alone / "bench").symlink_to(ROOT / "bench")
+        environment["PYTHONPATH"] = os.pathsep.join([str(alone), str(checkout)])
+    where = None if checkout is None else folder
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=where)
     if done.returncode != 0:
         raise SystemExit(f"bench: {module} failed on {spec}:\n{done.stderr[-2000:]}")
     return json.loads((folder / "result.json").read_text(encoding="utf-8"))
@@ -108,9 +141,11 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def measure_building(cases: list[Case], folder: Path) -> tuple[list[dict[str, Any]], str]:
-    """Returns the rows of build speeds, and their text."""
-    rows = summarise(cases, run_cases(cases, folder))
+def measure_building(cases: list[Case], folder: Path, before: Path | None) -> tuple[list[dict[str, Any]], str]:
+    """Returns the rows of build speeds, and their text; beside each those of the version before, if there is one."""
+    if before is not None:
+        cases = with_before(cases, OURS)
+    rows = summarise(cases, run_cases(cases, folder, before))
     return rows, f"{render_table(rows)}\n\n{LEGEND}"
 
 
@@ -140,6 +175,20 @@ def measure_streaming(folder: Path, sizes: list[int]) -> tuple[list[dict[str, An
     return rows, streaming.render(rows)
 
 
+def check_checkout(path: Path) -> Path:
+    """Returns the whole path of a checkout of eqstream, with bytecode for what is there.
+
+    Raises:
+        ValueError: it is none.
+    """
+    missing = [name for name in PACKAGES_OF_CHECKOUT if not (path / name).is_dir()]
+    if missing:
+        raise ValueError(f"{path} is no checkout of eqstream: it has no `{missing[0]}/`")
+    for name in PACKAGES_OF_CHECKOUT:
+        compileall.compile_dir(path / name, quiet=1)
+    return path.resolve()
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measures, prints the tables and writes them."""
     parser = argparse.ArgumentParser(prog="bench.run", description="Speeds beside those of the usual ways.")
@@ -149,10 +198,17 @@ def main(argv: list[str] | None = None) -> None:
         "--repeats", type=int, default=3, help="measurements of each row but those of `verify` (default: 3)"
     )
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="where the tables go (default: out/bench)")
+    parser.add_argument(
+        "--before", type=Path, metavar="CHECKOUT", help="a clone of another version, whose builds are measured beside"
+    )
     options = parser.parse_args(argv)
     if options.repeats < 1:
         parser.error(f"argument --repeats: must be at least 1, got {options.repeats}")
-    parts = options.only or ["build", "shapes", "verify", "load", "stream", *(["large"] if options.large else [])]
+    try:
+        before = options.before and check_checkout(options.before)
+    except ValueError as error:
+        parser.error(f"argument --before: {error}")
+    parts = options.only or [part for part in PARTS if part != "large" or options.large]
     machine = describe_machine()
     document: dict[str, Any] = {"machine": machine}
     texts = [", ".join(f"{key} {value}" for key, value in machine.items())]
@@ -161,10 +217,11 @@ def main(argv: list[str] | None = None) -> None:
         folder = Path(name).resolve()
         cases = comparison_cases(options.repeats) if "build" in parts else []
         cases += shape_cases(options.repeats) if "shapes" in parts else []
+        cases += planning_cases(options.repeats) if "plan" in parts else []
         cases += verify_cases() if "verify" in parts else []
         cases += scaling_cases(options.repeats) if "large" in parts else []
         if cases:
-            document["rows"], text = measure_building(cases, folder)
+            document["rows"], text = measure_building(cases, folder, before)
             texts.append(text)
         if "load" in parts:
             document["loading"], text = measure_loading(folder, options.repeats)

@@ -17,19 +17,21 @@ COLUMNS = {
     "of (d)": lambda row: _ratio(row["ratio_to_plain_write"], ".1%"),
     "of fsync": lambda row: _ratio(row["ratio_to_synced_write"], ".1%"),
     "x first": lambda row: _ratio(row["ratio_to_first"]),
+    "x before": lambda row: _ratio(row["ratio_to_before"]),
     "ns each": lambda row: f"{row['nanoseconds_per_record']:,.0f}",
     "CPU ns": lambda row: f"{row['cpu_nanoseconds_per_record']:,.0f}",
     "MB": lambda row: f"{row['num_bytes'] / 1e6:,.1f}",
     "peak MB": lambda row: f"{row['peak_bytes'] / 1e6:,.0f}",
 }
 NUM_TEXT_COLUMNS = 3
+BEFORE = ", before"
 LEGEND = """\
 eqstream: whole builds, from the recipe to checked shards and manifest; (a) to (c) start from ready rows in memory.
-preview: the command, from the start of its process, for a dataset of so many records.
+preview: the command, from the start of its process, for a dataset of so many records; plan: counting and planning.
 x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of the same bytes to the page cache, in
 memory that is warm; of fsync: share of the write that waits for the disk; x first: times the rate of the first row of
-the same data. Medians where a row was repeated, of ratios those of each turn. CPU ns: of all threads and processes;
-peak: most resident memory of one process."""
+the same data; x before: times that of the version named by --before. Medians where a row was repeated, of ratios those
+of each turn. CPU ns: of all threads and processes; peak: most resident memory of one process."""
 
 
 def summarise(cases: list[Case], results: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -52,6 +54,7 @@ def summarise(cases: list[Case], results: list[list[dict[str, Any]]]) -> list[di
         row["ratio_to_plain_write"] = _compare(own, rates.get((data, row["format"], PLAIN)))
         row["ratio_to_synced_write"] = _compare(own, rates.get((data, row["format"], SYNCED)))
         row["ratio_to_first"] = _compare(own, rates[firsts[data]])
+        row["ratio_to_before"] = _compare(own, rates.get((data, row["format"], f"{row['way']}{BEFORE}")))
     return rows
 
 
@@ -75,7 +78,7 @@ def _summarise_case(case: Case, repeats: list[dict[str, Any]]) -> dict[str, Any]
     return {
         "data": case.data,
         "format": case.format,
-        "way": case.way,
+        "way": f"{case.way}{BEFORE}" if case.before else case.way,
         "workers": case.workers,
         "records": case.num_records,
         "seconds": seconds,

@@ -1,6 +1,7 @@
 """Every row of the table of build speeds can be measured, and told apart from the others."""
 
 import os
+import shutil
 
 import pytest
 
@@ -13,16 +14,18 @@ from bench.cases import (
     SYNCED,
     WAYS_TO_SHARE,
     comparison_cases,
+    planning_cases,
     scaling_cases,
     shape_cases,
     verify_cases,
+    with_before,
 )
 from eqstream.data.recipe_files import load_recipe
 from eqstream.data.space.prepared_space import prepare_space
 
 
 def list_cases():
-    return [*comparison_cases(3), *shape_cases(3), *verify_cases(), *scaling_cases(3)]
+    return [*comparison_cases(3), *shape_cases(3), *planning_cases(3), *verify_cases(), *scaling_cases(3)]
 
 
 def test_recipe_of_every_row_gives_the_records_and_formats_that_the_row_names():
@@ -40,6 +43,37 @@ def test_fewer_measurements_than_one_are_refused_before_anything_is_measured(cap
         run.main(["--repeats", "0", "--out", str(tmp_path / "out")])
     assert "--repeats: must be at least 1, got 0" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("has_data", "name"), [(False, "data"), (True, "eqstream")])
+def test_a_directory_that_is_no_checkout_is_refused_before_anything_is_measured(capsys, tmp_path, has_data, name):
+    if has_data:
+        (tmp_path / "data").mkdir()
+    with pytest.raises(SystemExit, match="2"):
+        run.main(["--before", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert f"{tmp_path} is no checkout of eqstream: it has no `{name}/`" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_version_before_is_measured_with_what_is_in_its_checkout(tmp_path):
+    """A copy that says which one it is."""
+    checkout, folder = tmp_path / "checkout", tmp_path / "folder"
+    folder.mkdir()
+    for name in run.PACKAGES_OF_CHECKOUT:
+        shutil.copytree(run.ROOT / name, checkout / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    with (checkout / "data" / "splits" / "plan.py").open("a", encoding="utf-8") as file:
+        file.write("\nraise SystemExit('this is the version before')\n")
+    case = next(case for case in with_before(planning_cases(1), run.OURS) if case.recipe == "brackets")
+    assert run.run_case(case, folder)["seconds"] > 0
+    with pytest.raises(SystemExit, match="this is the version before"):
+        run.run_case(case, folder, run.check_checkout(checkout))
+
+
+def test_only_our_rows_have_a_version_before():
+    cases = with_before(list_cases(), run.OURS)
+    befores = [case for case in cases if case.before]
+    assert [case.method for case in befores] == [case.method for case in list_cases() if case.method in run.OURS]
+    assert len(cases) == len(list_cases()) + len(befores)
 
 
 def test_no_two_rows_have_the_same_name():

@@ -1,5 +1,7 @@
 """The table of build speeds compares what was measured in the same turn."""
 
+import dataclasses
+
 import pytest
 
 from bench.cases import BEAM, Case
@@ -36,6 +38,18 @@ def test_ratios_of_ways_that_were_not_repeated_alike_are_those_of_medians():
     cases = [make_case("eqstream", 3), make_case(BEAM, 1)]
     ours, _ = summarise(cases, [[make_result(1), make_result(10), make_result(2)], [make_result(6)]])
     assert ours["ratio_to_beam"] == 3
+
+
+def test_versions_are_compared_turn_by_turn():
+    now = make_case("eqstream", 3)
+    cases = [now, dataclasses.replace(now, before=True)]
+    ours, before = summarise(cases, [[make_result(seconds) for seconds in times] for times in ((1, 10, 2), (2, 30, 4))])
+    assert (ours["way"], before["way"]) == ("eqstream", "eqstream, before")
+    assert ours["ratio_to_before"] == 2
+    assert before["ratio_to_before"] is None
+    heads, first, *_ = render_table([ours, before]).splitlines()
+    assert "x before" in heads
+    assert first.split()[6:9] == ["1.00", "2.00", "20,000,000"]
 
 
 @pytest.mark.slow
