@@ -15,6 +15,7 @@ Keys of a spec: `method` (one of METHODS), `recipe` and `overrides`, `out` (a di
 `peak_bytes` (most resident memory of one process; see `bench.memory_watch`).
 """
 
+import itertools
 import json
 import os
 import resource
@@ -25,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.cases import MILLION
 from bench.memory_watch import MemoryWatch
 
 WRITE_SIZE_BYTES = 1 << 20
@@ -222,7 +224,7 @@ def prepare_tfds(spec: Spec) -> Prepared:
 
 
 def prepare_plain_write(spec: Spec) -> Prepared:
-    """Returns (d): the bytes of the source's shards, written one after the other; they stay in the page cache."""
+    """Returns (d): the bytes of the source's shards, written one after the other; the page cache takes what it can."""
     return _prepare_copy(spec, sync=False)
 
 
@@ -234,10 +236,12 @@ def prepare_synced_write(spec: Spec) -> Prepared:
 def _prepare_copy(spec: Spec, *, sync: bool) -> Prepared:
     folder = Path(spec["source"], COPY_SECTIONS[spec["format"]])
     contents = {path.name: memoryview(path.read_bytes()) for path in sorted(folder.iterdir())}
+    # As many bytes as a dataset of so many records has: the source has a million.
+    num_copies = max(spec["num_records"] // MILLION, 1)
 
     def write() -> None:
-        for name, content in contents.items():
-            with open(os.path.join(spec["out"], name), "wb", buffering=0) as file:
+        for number, (name, content) in itertools.product(range(num_copies), contents.items()):
+            with open(os.path.join(spec["out"], f"{number}-{name}"), "wb", buffering=0) as file:
                 for start in range(0, len(content), WRITE_SIZE_BYTES):
                     file.write(content[start : start + WRITE_SIZE_BYTES])
                 if sync:
@@ -319,6 +323,9 @@ def measure(spec: Spec) -> dict[str, Any]:
         told = work()
         seconds, cpu_seconds = time.perf_counter() - start, read_cpu_seconds() - cpu_start
         peak_bytes = watch.peak_bytes()
+    if spec["method"] == "preview":
+        # It may have ended before anybody looked.
+        peak_bytes = max(peak_bytes, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10)
     num_bytes = sum(path.stat().st_size for path in Path(spec["out"]).rglob("*") if path.is_file())
     result = {"seconds": seconds, "cpu_seconds": cpu_seconds, "num_bytes": num_bytes, "peak_bytes": peak_bytes}
     return {**result, **told} if isinstance(told, dict) else result

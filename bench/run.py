@@ -38,7 +38,7 @@ PARTS = ("build", "shapes", "plan", "verify", "load", "stream", "large")
 STREAMED_BATCHES = 1900
 OURS = ("eqstream", "separate-builds", "verify", "preview", "plan")
 ROOT = Path(__file__).parents[1]
-# What a checkout must have to be measured, and has bytecode before it is.
+# What a checkout must have to be measured.
 PACKAGES_OF_CHECKOUT = ("data", "eqstream", "pipelines", "seq2seq")
 
 
@@ -52,7 +52,9 @@ def run_cases(cases: list[Case], folder: Path, before: Path | None) -> list[list
     """
     results: list[list[dict[str, Any]]] = [[] for _ in cases]
     for turn in range(max(case.repeats for case in cases)):
-        for case, repeats in zip(cases, results, strict=True):
+        pairs = list(zip(cases, results, strict=True))
+        # Back and forth, so that no version always follows the other.
+        for case, repeats in pairs[:: -1 if turn % 2 else 1]:
             if turn < case.repeats:
                 way = f"{case.way}, before" if case.before else case.way
                 print(f"bench: turn {turn + 1}: {case.data}, {case.format}, {way}", file=sys.stderr, flush=True)
@@ -105,7 +107,8 @@ def run_process(module: str, spec: dict[str, Any], folder: Path, checkout: Path 
         if not alone.exists():
             alone.mkdir()
             (alone / "bench").symlink_to(ROOT / "bench")
-        environment["PYTHONPATH"] = os.pathsep.join([str(alone), str(checkout)])
+        others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(alone), str(checkout), *others]))
     where = None if checkout is None else folder
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=where)
     if done.returncode != 0:
@@ -176,7 +179,7 @@ def measure_streaming(folder: Path, sizes: list[int]) -> tuple[list[dict[str, An
 
 
 def check_checkout(path: Path) -> Path:
-    """Returns the whole path of a checkout of eqstream, with bytecode for what is there.
+    """Returns the whole path of a checkout of eqstream.
 
     Raises:
         ValueError: it is none.
@@ -184,9 +187,14 @@ def check_checkout(path: Path) -> Path:
     missing = [name for name in PACKAGES_OF_CHECKOUT if not (path / name).is_dir()]
     if missing:
         raise ValueError(f"{path} is no checkout of eqstream: it has no `{missing[0]}/`")
-    for name in PACKAGES_OF_CHECKOUT:
-        compileall.compile_dir(path / name, quiet=1)
     return path.resolve()
+
+
+def describe_version(checkout: Path) -> str:
+    """Returns the commit of a checkout."""
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -209,7 +217,13 @@ def main(argv: list[str] | None = None) -> None:
     except ValueError as error:
         parser.error(f"argument --before: {error}")
     parts = options.only or [part for part in PARTS if part != "large" or options.large]
-    machine = describe_machine()
+    if before and not {*parts} - {"load", "stream"}:
+        parser.error("argument --before: reading is measured of this version alone")
+    for checkout in filter(None, (ROOT, before)):
+        for name in (*PACKAGES_OF_CHECKOUT, "bench"):
+            compileall.compile_dir(checkout / name, quiet=1)
+    machine = {"version": describe_version(ROOT), **({"before": describe_version(before)} if before else {})}
+    machine |= describe_machine()
     document: dict[str, Any] = {"machine": machine}
     texts = [", ".join(f"{key} {value}" for key, value in machine.items())]
     options.out.mkdir(parents=True, exist_ok=True)

@@ -28,10 +28,11 @@ BEFORE = ", before"
 LEGEND = """\
 eqstream: whole builds, from the recipe to checked shards and manifest; (a) to (c) start from ready rows in memory.
 preview: the command, from the start of its process, for a dataset of so many records; plan: counting and planning.
-x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of the same bytes to the page cache, in
-memory that is warm; of fsync: share of the write that waits for the disk; x first: times the rate of the first row of
-the same data; x before: times that of the version named by --before. Medians where a row was repeated, of ratios those
-of each turn. CPU ns: of all threads and processes; peak: most resident memory of one process."""
+x (b): times the rate of Beam's TFRecord sink; of (d): share of the plain write of as many bytes as its row says, which
+the page cache takes as far as it can, in memory that is warm; of fsync: share of the write that waits for the disk, as
+builds do; x first: times the rate of the first row of the same data; x before: times that of the version named by
+--before. Medians where a row was repeated, of ratios those of each turn. CPU ns: of all threads and processes; peak:
+most resident memory of one process."""
 
 
 def summarise(cases: list[Case], results: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:

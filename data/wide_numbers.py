@@ -38,12 +38,16 @@ class WideNumbers:
         """Returns them as Python integers (n,)."""
         return (self.high.astype(object) << 64) + self.low.astype(object)
 
+    def to_numbers(self, size: int) -> np.ndarray:
+        """Returns them, all below `size`, as int64 if these fit, as Python integers else; (n,)."""
+        return self.low.astype(np.int64) if size <= 1 << 62 else self.to_integers()
+
     def take(self, rows: np.ndarray) -> "WideNumbers":
         """Returns those at `rows`."""
         return WideNumbers(self.high.take(rows), self.low.take(rows))
 
     def are_at_least(self, number: int) -> np.ndarray:
-        """Returns whether each is as large as a number below 2 ** 124, bool (n,)."""
+        """Returns whether each is as large as a number below 2 ** 128, bool (n,)."""
         high, low = np.uint64(number >> 64), np.uint64(number & _WORD)
         return (self.high > high) | (self.high == high) & (self.low >= low)
 
@@ -54,7 +58,14 @@ class WideNumbers:
 
     def divide(self, divisor: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns quotients and remainders, (n,) each: int64, or Python integers where the numbers are too large."""
-        largest = int(self.high.max(initial=0)) + 1 << 64
+        largest = (int(self.high.max(initial=0)) << 64) + int(self.low.max(initial=0))
+        if largest < (1 << 63) - 1:
+            # A larger divisor gives the same.
+            values, divisor = self.low.astype(np.int64), min(divisor, largest + 1)
+            quotients = values // divisor
+            return quotients, values - quotients * divisor
+        # Of all numbers, whichever has the largest words.
+        largest += 1 << 64
         if divisor > _LARGEST_DIVISOR or largest // divisor >= _LARGEST_QUOTIENT:
             values = self.to_integers()
             quotients = values // divisor

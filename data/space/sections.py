@@ -124,8 +124,13 @@ class Section:
         """Returns the equations at indices (n,) of the section, which stand in `rows` (n,) of a block."""
         numbers = boxes = None
         if isinstance(indices, WideNumbers):
-            numbers, indices = indices.divide(self.shape_size)
-            numbers = _narrow(numbers, self.num_shapes) if self.num_shapes > 1 else None
+            if self.num_shapes > 1:
+                numbers, indices = indices.divide(self.shape_size)
+                # Their types depend on what the numbers are.
+                numbers = numbers.astype(index_dtype(self.num_shapes), copy=False)
+                indices = indices.astype(index_dtype(self.shape_size), copy=False)
+            else:
+                indices = indices.to_numbers(self.shape_size)
         elif self.num_shapes > 1:
             numbers = indices // self.shape_size
             indices = indices - numbers * self.shape_size

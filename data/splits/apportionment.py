@@ -166,7 +166,7 @@ def assign_slots(quotas: Sequence[int], *, seed: int, start: int, count: int) ->
     pieces = [np.zeros(0, dtype=np.int64)]
     for low in range(start, start + count, SLOTS_AT_ONCE):
         slots = np.arange(low, min(low + SLOTS_AT_ONCE, start + count))
-        pieces.append(_find_parts(ends, permutation.forward(slots)))
+        pieces.append(_find_parts(ends, permutation.forward(slots).astype(np.int64, copy=False)))
     return np.concatenate(pieces)
 
 

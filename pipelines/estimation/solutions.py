@@ -1,7 +1,7 @@
 """Samples of splits, solved: many equations together take little longer than few."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,11 +11,13 @@ from eqstream.data.solutions.solving import Steps
 from eqstream.data.space.equation_block import EquationBlock, join_blocks
 from eqstream.data.splits.shard_steps import EQUATIONS_AT_ONCE, ShardSteps, cut_blocks
 
-# Of each split; to solve so many, and to write so many steps, takes a tenth of a second.
+# Of a split, where there are but two; to solve so many, and to write so many steps, takes a tenth of a second.
 MOST_SOLVED = 1 << 10
 MOST_STEPS = 3 << 13
-# Equations that tell how many steps one has; never fewer are solved.
-_NUM_TRIED = 1 << 5
+# As long as so many were drawn, however many steps they have.
+FEWEST_SOLVED = 1 << 5
+# One equation of so many tells how many steps those of its split have.
+_TRIED_OF = 1 << 5
 # The largest splits are solved together, so many, and so on.
 _SPLITS_AT_ONCE = 64
 
@@ -51,8 +53,6 @@ class Solutions:
         groups = [by_size[start : start + _SPLITS_AT_ONCE] for start in range(0, len(sizes), _SPLITS_AT_ONCE)]
         self._name_to_group = {name: group for group in groups for name in group}
         self._name_to_solved: dict[str, list[Solved]] = {}
-        # Of each split.
-        self._most: int | None = None
 
     def of(self, split: str) -> list[Solved]:
         """Returns a split's equations, solved, `EQUATIONS_AT_ONCE` at a time; the last ones may be fewer."""
@@ -61,28 +61,31 @@ class Solutions:
         return self._name_to_solved[split]
 
     def _solve_group(self, splits: list[str]) -> None:
+        self._name_to_solved |= {split: [] for split in splits}
+        drawn = {split: block for split in splits if (block := self._draw(split, MOST_SOLVED)) is not None}
         waiting: list[tuple[str, EquationBlock]] = []
-        for split in splits:
-            self._name_to_solved[split] = []
-            drawn = self._draw_some(split)
-            for block in cut_blocks([] if drawn is None else [drawn]):
-                if sum(len(each) for _, each in waiting) + len(block) > EQUATIONS_AT_ONCE:
+        for split, block in self._limit(drawn):
+            for some in cut_blocks([block]):
+                if sum(len(each) for _, each in waiting) + len(some) > EQUATIONS_AT_ONCE:
                     self._solve_together(waiting)
                     waiting = []
-                waiting.append((split, block))
+                waiting.append((split, some))
         if waiting:
             self._solve_together(waiting)
 
-    def _draw_some(self, split: str) -> EquationBlock | None:
-        """Returns the equations of a split that are to be solved; None if it has none."""
-        drawn = self._draw(split, MOST_SOLVED if self._most is None else self._most)
-        if drawn is None or self._most is not None:
-            return drawn
+    def _limit(self, drawn: dict[str, EquationBlock]) -> Iterator[tuple[str, EquationBlock]]:
+        """Yields the equations of each split that are to be solved: fewer where they have many steps."""
+        if not drawn:
+            return
+        tried = [block.take(_spread(len(block), -(-len(block) // _TRIED_OF))) for block in drawn.values()]
         # The first time builds tables that a build builds once, so its time says nothing.
-        tried = drawn.take(_spread(len(drawn), _NUM_TRIED))
-        num_steps = len(self._steps.solve(tried).equation)
-        self._most = max(min(MOST_STEPS * len(tried) // max(num_steps, 1), MOST_SOLVED), _NUM_TRIED)
-        return drawn.take(_spread(len(drawn), self._most))
+        steps = self._steps.solve(join_blocks(tried))
+        ends = np.cumsum([len(block) for block in tried])
+        num_steps = np.bincount(np.searchsorted(ends, steps.equation, side="right"), minlength=len(tried)).tolist()
+        for (split, block), own, number in zip(drawn.items(), tried, num_steps, strict=True):
+            # Of many splits fewer equations each were drawn.
+            most_steps = MOST_STEPS * len(block) // MOST_SOLVED
+            yield split, block.take(_spread(len(block), max(most_steps * len(own) // max(number, 1), FEWEST_SOLVED)))
 
     def _solve_together(self, parts: list[tuple[str, EquationBlock]]) -> None:
         block = join_blocks([own for _, own in parts])

@@ -52,3 +52,16 @@ def test_separate_builds_share_the_records(tmp_path):
     assert [load_manifest(str(path)).num_records for path in sorted((tmp_path / "out").iterdir())] == [1000, 1000]
     assert 0 < result["cpu_seconds"] < 60
     assert result["num_bytes"] > 2 * 1000 * 90
+
+
+@pytest.mark.parametrize("method", ["plain-write", "synced-write"])
+@pytest.mark.parametrize(("num_records", "num_copies"), [(100_000, 1), (1_000_000, 1), (3_000_000, 3)])
+def test_a_plain_write_is_of_as_many_bytes_as_so_many_records_have(tmp_path, method, num_records, num_copies):
+    (tmp_path / "source" / "tfrecord").mkdir(parents=True)
+    shards = {name: name.encode() * 300_000 for name in ("one", "two")}
+    for name, contents in shards.items():
+        (tmp_path / "source" / "tfrecord" / name).write_bytes(contents)
+    spec = {"source": str(tmp_path / "source"), "out": str(tmp_path / "out"), "format": "tfrecord"}
+    build.METHODS[method](spec | {"num_records": num_records})()
+    written = sorted((path.name.partition("-")[2], path.read_bytes()) for path in (tmp_path / "out").iterdir())
+    assert written == sorted([*shards.items()] * num_copies)

@@ -55,6 +55,12 @@ def test_a_directory_that_is_no_checkout_is_refused_before_anything_is_measured(
     assert not (tmp_path / "out").exists()
 
 
+def test_reading_has_no_version_before(capsys, tmp_path):
+    with pytest.raises(SystemExit, match="2"):
+        run.main(["--before", str(run.ROOT), "--only", "load", "--out", str(tmp_path / "out")])
+    assert "reading is measured of this version alone" in capsys.readouterr().err
+
+
 def test_the_version_before_is_measured_with_what_is_in_its_checkout(tmp_path):
     """A copy that says which one it is."""
     checkout, folder = tmp_path / "checkout", tmp_path / "folder"

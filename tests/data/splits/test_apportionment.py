@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eqstream.data.permutation import index_dtype
 from eqstream.data.splits.apportionment import Levels, assign_slots
 from tests.brute_force import fill_one_by_one
 from tests.plain_apportionment import divide_plainly, fill_plainly
@@ -123,4 +124,4 @@ class _SomeSlots:
     def forward(self, numbers: np.ndarray) -> np.ndarray:
         slots = np.random.default_rng(self._seed).integers(0, self._total, len(numbers))
         slots[:2] = 0, self._total - 1
-        return slots
+        return slots.astype(index_dtype(self._total))

@@ -74,6 +74,7 @@ def test_segments_of_a_table_are_a_sequence_like_any_other():
     assert hash(segments) == hash(tuple(listed))
     assert segments != listed[:-1]
     assert segments != 9
+    assert segments[9:] != ""
     assert [segments[place] for place in range(-9, 9)] == [listed[place] for place in range(-9, 9)]
     assert [*reversed(segments)] == listed[::-1]
     for start, stop in itertools.product([None, -20, -3, 0, 2, 7, 9, 20], repeat=2):

@@ -1,9 +1,13 @@
 """Samples that are solved together have the steps that each has alone."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from eqstream.data.dataset.shard_writer import ShardWriter
 from eqstream.data.recipe import Recipe
+from eqstream.data.recipe_values import Range
 from eqstream.data.splits import shard_steps
 from eqstream.data.splits.prepared_sources import PreparedSources
 from eqstream.pipelines.estimation import solutions
@@ -61,3 +65,23 @@ def test_of_equations_with_many_steps_fewer_are_solved(most_steps, fewest, most,
         (part,) = solved.of(split)
         assert fewest <= len(part.block) <= most
         assert texts_of(part.steps) == texts_of(steps.solve(part.block))
+
+
+def test_each_split_has_as_many_equations_as_its_own_steps_allow(monkeypatch):
+    """One of long solutions takes nothing from another, and what few were drawn of many splits stays."""
+    monkeypatch.setattr(solutions, "MOST_STEPS", 1500)
+    sources = PreparedSources(
+        dataclasses.replace(RECIPE, space=dataclasses.replace(RECIPE.space, terms=Range(min=2, max=3)))
+    )
+    block = next(sources.enumeration(0).equations(0, 30_000))
+    num_terms, _ = sources.space.terms_and_operators.of(block.shapes)
+    long, short = (block.take(np.flatnonzero(num_terms == number)) for number in (3, 2))
+    drawn = {"long": long.take(slice(0, 1000)), "short": short, "few": long.take(slice(0, 20))}
+    solved = solutions.Solutions(
+        ShardWriter(sources.recipe).steps, lambda split, _: drawn[split], {name: len(drawn[name]) for name in drawn}
+    )
+    numbers = {name: sum(len(part.block) for part in solved.of(name)) for name in drawn}
+    # Two to four steps, and one.
+    assert 300 <= numbers["long"] <= 750
+    assert len(short) > 100
+    assert (numbers["short"], numbers["few"]) == (len(short), 20)
