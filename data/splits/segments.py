@@ -4,7 +4,7 @@ import base64
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, overload
+from typing import NamedTuple, cast, overload
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Segment(NamedTuple):
 class Segments(Sequence[Segment]):
     """Segments as rows of a table, or some of these rows: a plan may have millions of them.
 
-    A slice shares the table. Equal to a tuple or list of the same segments.
+    A slice shares the table. Equal to any sequence of the same segments.
 
     Args:
         columns: what segments have, from `source` to `part`, each (n,).
@@ -79,7 +79,9 @@ class Segments(Sequence[Segment]):
         return map(Segment, *columns, kept)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Segments | tuple | list) and tuple(self) == tuple(other)
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return tuple(self) == tuple(cast("Sequence[object]", other))
 
     def __hash__(self) -> int:
         return hash(tuple(self))
