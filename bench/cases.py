@@ -208,7 +208,7 @@ def shape_cases(repeats: int) -> list[Case]:
     return [*cases, *balanced]
 
 
-# Data, recipe, what it changes, number of equations; of sums and differences, then of thousands of kinds.
+# What the plans that are measured are of: sums and differences, thousands of kinds, and steps.
 _PAIRS = ("space.operands.max=999999", "space.operators='+-'")
 _CHAINS = ("space.terms={min: 2, max: 12}", "space.operators='+-*'", "space.operands.max=99", "sampling=balanced")
 _FRACTIONS = (
@@ -227,9 +227,15 @@ _STEPS = (
     "steps=true",
 )
 MOST_SHARDS = 99_999
+# Data, recipe, what it changes, number of equations.
 _PLANNED = (
     *(
-        (f"99,999 shards of {size}, {sampling}", "addition-3digit", (*_PAIRS, f"sampling={sampling}"), size)
+        (
+            f"99,999 shards of {size}, {sampling}",
+            "addition-3digit",
+            (*_PAIRS, f"sampling={sampling}", f"storage.shard_size={size}"),
+            size * MOST_SHARDS,
+        )
         for sampling in ("uniform", "balanced")
         for size in (10, 100)
     ),
@@ -247,12 +253,12 @@ def planning_cases(repeats: int) -> list[Case]:
             format="tfrecord",
             way="plan",
             method="plan",
-            num_records=number * MOST_SHARDS if recipe == "addition-3digit" else number,
+            num_records=num_records,
             recipe=recipe,
-            overrides=(*overrides, f"storage.shard_size={number if recipe == 'addition-3digit' else MILLION}"),
+            overrides=overrides,
             repeats=repeats,
         )
-        for data, recipe, overrides, number in _PLANNED
+        for data, recipe, overrides, num_records in _PLANNED
     ]
     previews = [
         dataclasses.replace(case, data=f"{case.data}, preview", way="preview", method="preview")

@@ -1,7 +1,8 @@
 """`python -m bench.run`: a table of build speeds and one of reading speeds, all rows from one run on one machine.
 
-Each measurement is a fresh process; the ways take turns, so that a slow minute of the machine hits all of them. Writes
-`bench.json` and `bench.txt` to the output directory and leaves nothing else there.
+Each measurement is a fresh process; the ways take turns, so that a slow minute of the machine hits all of them. With
+``--before CHECKOUT`` another version is one of the ways. Writes `bench.json` and `bench.txt` to the output directory
+and leaves nothing else there.
 """
 
 import argparse
@@ -251,4 +252,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("bench: interrupted")

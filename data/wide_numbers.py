@@ -73,12 +73,8 @@ class WideNumbers:
         # At most one off, and so the remainder, of which the lower word tells all, is at most one divisor off.
         quotients = ((self.high.astype(np.float64) * 2.0**64 + self.low) / divisor).astype(np.int64)
         remainders = (self.low - quotients.view(np.uint64) * np.uint64(divisor)).view(np.int64)
-        is_above, is_below = remainders >= divisor, remainders < 0
-        quotients += is_above
-        quotients -= is_below
-        remainders -= divisor * is_above.view(np.int8).astype(np.int64)
-        remainders += divisor * is_below.view(np.int8).astype(np.int64)
-        return quotients, remainders
+        missing = (remainders >= divisor).astype(np.int64) - (remainders < 0)
+        return quotients + missing, remainders - missing * divisor
 
 
 def multiply_high(values: np.ndarray, factor: int | np.ndarray) -> np.ndarray:
