@@ -5,6 +5,8 @@ TEST_WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# A process that dies ends the run and names its test: pytest-xdist would start another, and may then wait forever.
+PYTEST = $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --max-worker-restart 0
 
 # TensorFlow's start-up chatter hides the lines that matter; pyright must not ask the network for a newer pyright.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -57,13 +59,13 @@ demo: $(INSTALLED)
 	  "123456789012345678901234567890 + 987654321098765432109876543210"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+	$(PYTEST)
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "slow or hypothesis" --hypothesis-profile thorough
+	$(PYTEST) -m "slow or hypothesis" --hypothesis-profile thorough
 
 coverage: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

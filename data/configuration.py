@@ -122,7 +122,9 @@ def to_mapping(config: Any) -> Any:
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         return {field.name: to_mapping(getattr(config, field.name)) for field in dataclasses.fields(config)}
     if isinstance(config, (tuple, list)):
-        return [to_mapping(value) for value in config]
+        # The blocks of a large dataset have tens of thousands of sizes and checksums.
+        are_numbers = set(map(type, config)) == {int}
+        return list(config) if are_numbers else [to_mapping(value) for value in config]
     if isinstance(config, Mapping):
         return {key: to_mapping(value) for key, value in config.items()}
     return config
@@ -215,7 +217,7 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         if not isinstance(value, (list, tuple)):
             raise UserError(f"`{path}` must be a list, got {describe_type(value)}")
         item = typing.get_args(hint)[0]
-        if item is int and all(type(each) is int and not _is_too_long(each) for each in value):
+        if item is int and set(map(type, value)) == {int} and not _is_too_long(max(value, key=abs)):
             # The blocks of a large dataset have tens of thousands of sizes and checksums.
             return tuple(value)
         return tuple(_convert(item, each, f"{path}.{position}") for position, each in enumerate(value))

@@ -18,6 +18,7 @@ import threading
 import time
 from typing import Any
 
+from eqstream.data.collector import without_collector
 from eqstream.pipelines.runtime.beam_import import without_needless_packages
 
 CHECK_SECONDS = 0.5
@@ -43,11 +44,12 @@ def main(arguments: list[str]) -> None:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
 
-    with without_needless_packages():
-        from apache_beam.runners.worker import sdk_worker_main
+    with without_collector():
+        with without_needless_packages():
+            from apache_beam.runners.worker import sdk_worker_main
 
-    for name in modules:
-        importlib.import_module(name)
+        for name in modules:
+            importlib.import_module(name)
     # What fails in a worker is handed to the driver; Beam prints it here as well, until the process ends.
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
